@@ -1,0 +1,38 @@
+#include "engines/base/cancel.h"
+
+#include "engines/base/clock.h"
+
+void cancel_init(CancelToken *token, int64_t deadline_ns) {
+    atomic_init(&token->reason, CANCEL_NONE);
+    token->deadline_ns = deadline_ns;
+}
+
+void cancel_request(CancelToken *token, CancelReason reason) {
+    int none = CANCEL_NONE;
+    atomic_compare_exchange_strong(&token->reason, &none, reason);
+}
+
+bool cancel_is_requested(CancelToken *token) {
+    if (!token)
+        return false;
+    if (atomic_load_explicit(&token->reason, memory_order_relaxed) != CANCEL_NONE)
+        return true;
+    if (!token->deadline_ns || clock_now_ns() < token->deadline_ns)
+        return false;
+    cancel_request(token, CANCEL_BY_DEADLINE);
+    return true;
+}
+
+Status cancel_check(CancelToken *token, Error *err) {
+    if (!cancel_is_requested(token))
+        return STATUS_OK;
+    switch ((CancelReason)atomic_load(&token->reason)) {
+    case CANCEL_BY_DEADLINE:
+        return error_set(err, SQLSTATE_QUERY_CANCELED, "the statement ran longer than its limit and was cancelled");
+    case CANCEL_BY_CLIENT_GONE:
+        return error_set(err, SQLSTATE_QUERY_CANCELED, "the client left and the statement was cancelled");
+    case CANCEL_BY_SHUTDOWN:
+        return error_set(err, "57P01", "the server is shutting down and the statement was cancelled");
+    default: return error_set(err, SQLSTATE_QUERY_CANCELED, "the statement was cancelled by request");
+    }
+}

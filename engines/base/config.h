@@ -1,0 +1,72 @@
+/* The configuration: signalbox.toml, every key optional, an unknown key an error that names it and its line.
+ * docs/configuration.md lists every key; `config_keys` in config.c is the one table both follow. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engines/base/arena.h"
+#include "engines/base/error.h"
+
+enum { CONFIG_MAX_ENGINES = 8 };
+
+/* [engines.NAME] */
+typedef struct EngineConfig {
+    const char *name; /* "postgres", "mysql", "columnar" or the user's own name */
+    const char *kind; /* postgres | mysql | columnar */
+    bool enabled;
+    const char *conninfo;  /* postgres: libpq connection string */
+    const char *host;      /* mysql */
+    int port;              /* mysql, 0 = default */
+    const char *socket;    /* mysql: unix socket path */
+    const char *user;      /* mysql */
+    const char *password;  /* mysql */
+    const char *database;  /* mysql */
+    int max_connections;   /* pool size per process */
+    int lane_connections;  /* postgres: pipelined connections per event loop */
+    int connect_timeout_ms;
+    const char *directory; /* columnar: warehouse (tables, catalog.db, spill) */
+    const char *catalog;   /* columnar: path of the SQLite catalog, default DIRECTORY/catalog.db */
+    int threads;           /* columnar: 0 = the machine's cores */
+    int64_t memory_bytes;  /* columnar: budget of the process, 0 = 3/4 of the machine / pool */
+    int64_t query_memory_bytes;
+    int64_t cache_bytes; /* decoded pages */
+    double latency_ms;   /* fixed cost assumed before any measurement */
+} EngineConfig;
+
+typedef struct Config {
+    Arena arena; /* owns every string */
+    const char *path;
+    /* [server] */
+    const char *listen; /* unix:PATH | HOST:PORT | fd:N */
+    int io_threads;
+    int worker_threads; /* slow lane, 0 = 2 × cores */
+    int64_t max_body_bytes;
+    int64_t max_header_bytes;
+    int drain_timeout_ms;
+    /* [limits] */
+    int64_t max_sql_bytes;
+    int max_sql_tokens;
+    int max_runtime_seconds;
+    int64_t max_rows; /* default max_rows of a request */
+    /* [log] */
+    const char *log_file;
+    const char *log_level; /* debug | info | warn | error */
+    const char *log_format; /* text | json */
+    /* [router] */
+    int64_t decision_cache_bytes;
+    int registry_refresh_seconds;
+    const char *default_engine; /* for statements over no table, "" = columnar */
+    /* [paths] */
+    const char *data_directory; /* parent of the columnar warehouse and logs, default var */
+    int engine_count;
+    EngineConfig engines[CONFIG_MAX_ENGINES];
+} Config;
+
+/* Defaults alone: one postgres, one mysql and one columnar engine pointing below `var`. */
+void config_init_defaults(Config *config);
+/* Defaults, then the file over them. A missing file is an error only when `must_exist`. */
+Status config_load(Config *config, const char *path, bool must_exist, Error *err);
+void config_deinit(Config *config);
+/* NULL when there is none of that name. */
+const EngineConfig *config_engine(const Config *config, const char *name);

@@ -1,0 +1,8 @@
+#include "engines/base/hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t hash64_bytes(const void *data, size_t length, uint64_t seed) {
+    return XXH3_64bits_withSeed(data, length, seed);
+}

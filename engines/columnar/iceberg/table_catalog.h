@@ -1,0 +1,72 @@
+/* The tables of a warehouse: names → Iceberg metadata → the data files of the current snapshot.
+ *
+ * The catalog is SQLite in the layout of Iceberg's SQL (JDBC) catalog: iceberg_tables(catalog_name, table_namespace,
+ * table_name, metadata_location, previous_metadata_location, iceberg_type) and iceberg_namespace_properties. Any
+ * process of the pool may read and commit. A commit writes data files, manifest, manifest list and metadata first,
+ * then swaps metadata_location with a compare-and-swap; a crash before leaves orphan files only.
+ *
+ * A TableVersion is one immutable snapshot, reference-counted and cached per process by metadata location.
+ */
+#pragma once
+
+#include "engines/base/arena.h"
+#include "engines/base/error.h"
+#include "engines/columnar/parquet/parquet_writer.h"
+
+typedef struct TableCatalog TableCatalog;
+
+typedef struct TableColumn {
+    const char *name;
+    SqlType type;
+    bool nullable;
+    int field_id;
+} TableColumn;
+
+typedef struct DataFile {
+    const char *path; /* absolute */
+    int64_t row_count;
+    int64_t bytes;
+    const ParquetColumnStats *stats; /* per table column; has_min_max false where unknown */
+} DataFile;
+
+typedef struct TableVersion {
+    _Atomic int references;
+    const char *namespace_name;
+    const char *name;
+    const char *metadata_location;
+    int64_t snapshot_id; /* -1 = empty table without snapshots */
+    const TableColumn *columns;
+    int column_count;
+    const DataFile *files;
+    int file_count;
+    int64_t row_count;
+    int64_t bytes;
+    Arena arena; /* owns everything above */
+} TableVersion;
+
+Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out, Error *err);
+void table_catalog_close(TableCatalog *catalog);
+
+typedef struct TableName { const char *namespace_name; const char *name; } TableName;
+Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, int *count, Error *err);
+/* 42P01 when there is no such table. `namespace_name` NULL = "default". */
+Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name, TableVersion **out,
+                          Error *err);
+TableVersion *table_version_retain(TableVersion *version);
+void table_version_release(TableVersion *version);
+
+/* 42P07 when it exists. Field ids are assigned 1.. in order. */
+Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, const char *name,
+                            const TableColumn *columns, int column_count, Error *err);
+Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, const char *name, Error *err);
+
+/* Rows in, one snapshot out: append (or replace everything). Files are written below the table's data directory as
+ * batches arrive; nothing is visible before table_append_commit returns, which is durable. Retries on a concurrent
+ * commit. Batches have the table's columns in order. */
+typedef struct TableAppend TableAppend;
+Status table_append_begin(TableCatalog *catalog, const char *namespace_name, const char *name, bool replace,
+                          TableAppend **out, Error *err);
+const TableVersion *table_append_target(const TableAppend *append);
+Status table_append_batch(TableAppend *append, const Batch *batch, Error *err);
+Status table_append_commit(TableAppend *append, int64_t *row_count, int64_t *snapshot_id, Error *err);
+void table_append_abort(TableAppend *append);

@@ -1,0 +1,146 @@
+/* The plan: what the binder makes, the optimiser rewrites and the executor runs. Const once handed to the executor;
+ * lives in the plan's arena. Execution state stands beside it (exec/), never in it.
+ *
+ * Every node yields batches whose columns are described by `columns`. Expressions of a node refer to its input's columns
+ * by index (a join's residual: left columns, then right columns).
+ */
+#pragma once
+
+#include "engines/base/arena.h"
+#include "engines/columnar/iceberg/table_catalog.h"
+#include "engines/columnar/kernels/function.h"
+#include "engines/engine.h"
+
+/* ---- expressions ---------------------------------------------------------------------------------------- */
+
+typedef enum ExprKind {
+    EXPR_COLUMN,   /* input column `column` */
+    EXPR_CONSTANT, /* `constant`: a CONSTANT vector (NULL allowed) */
+    EXPR_PARAM,    /* parameter `param` (0-based), cast from text to `type` when execution starts */
+    EXPR_CALL,     /* `function` over args */
+    EXPR_CAST,     /* `function` over args[0], to `type` */
+    EXPR_AND, EXPR_OR, /* n-ary, three-valued, in order of evaluation; right sides only run for rows still open */
+    EXPR_NOT,
+    EXPR_IS_NULL, EXPR_IS_NOT_NULL,
+    EXPR_IS_TRUE, EXPR_IS_NOT_TRUE, EXPR_IS_FALSE, EXPR_IS_NOT_FALSE,
+    EXPR_IS_DISTINCT, EXPR_IS_NOT_DISTINCT,
+    EXPR_CASE,     /* args: when1, then1, when2, then2, ..., else (always present, maybe a NULL constant); lazily */
+    EXPR_COALESCE, /* args in order; lazily */
+    EXPR_IN_LIST,  /* args[0] IN (constants args[1..]) with SQL's NULL rules; built into a hash set once */
+    EXPR_NULLIF
+} ExprKind;
+
+typedef struct Expr {
+    ExprKind kind;
+    SqlType type;
+    int position; /* in the statement, for errors at run time; 0 unknown */
+    struct Expr **args;
+    int arg_count;
+    int column;
+    int param;
+    const Vector *constant;
+    const ScalarFunction *function;
+    const void *bind_data;
+} Expr;
+
+typedef struct AggregateCall {
+    const AggregateFunction *function;
+    Expr **args;
+    int arg_count;
+    Expr *filter; /* NULL = none */
+    bool distinct;
+    SqlType type;
+} AggregateCall;
+
+typedef struct SortKey {
+    Expr *expr;
+    bool descending;
+    bool nulls_first;
+} SortKey;
+
+/* ---- nodes -------------------------------------------------------------------------------------------------- */
+
+typedef enum PlanKind {
+    PLAN_SCAN,         /* a columnar table */
+    PLAN_FOREIGN_SCAN, /* a table of another engine, through its ops->scan */
+    PLAN_VALUES,       /* rows of expressions; one row of no columns stands for a missing FROM */
+    PLAN_FILTER,
+    PLAN_PROJECT,
+    PLAN_AGGREGATE,    /* DISTINCT is an aggregate with groups and no calls */
+    PLAN_JOIN,
+    PLAN_SORT,
+    PLAN_LIMIT,        /* over PLAN_SORT it becomes a top-N */
+    PLAN_UNION_ALL,
+    PLAN_SET_OPERATION /* INTERSECT, EXCEPT [ALL] */
+} PlanKind;
+
+/* Inner..anti compare `left_keys[i] = right_keys[i]` and then `residual`. MARK yields the left columns plus one boolean
+ * (three-valued: the value of `left IN (right)`). SINGLE is a left join that raises 21000 on a second match. CROSS has no keys. */
+typedef enum JoinType { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI, JOIN_MARK, JOIN_SINGLE, JOIN_CROSS } JoinType;
+
+typedef struct PlanColumn { const char *name; SqlType type; const char *type_name; bool nullable; } PlanColumn;
+
+typedef struct PlanNode {
+    PlanKind kind;
+    struct PlanNode **inputs;
+    int input_count;
+    PlanColumn *columns;
+    int column_count;
+    double row_estimate;
+
+    /* PLAN_SCAN, PLAN_FOREIGN_SCAN */
+    TableVersion *version;       /* retained by the plan */
+    const TableBinding *binding; /* foreign */
+    int *scan_columns;           /* table column of each output column; filters may use columns beyond, see below */
+    /* Conjuncts pushed into the scan. They refer to `filter_columns`: position i there is table column filter_columns[i]. */
+    Expr **filters;
+    int filter_count;
+    int *filter_columns;
+    int filter_column_count;
+    int64_t scan_row_limit; /* 0 = none: LIMIT pushed down */
+
+    /* PLAN_VALUES: rows × columns */
+    Expr ***rows;
+    int row_count;
+
+    Expr *predicate; /* PLAN_FILTER */
+    Expr **exprs;    /* PLAN_PROJECT, one per column */
+
+    /* PLAN_AGGREGATE: output = groups, then calls (then GROUPING() values if grouping_sets). */
+    Expr **groups;
+    int group_count;
+    AggregateCall *calls;
+    int call_count;
+
+    /* PLAN_JOIN: inputs[0] probe (left), inputs[1] build (right). Output: left columns, then right (not for SEMI, ANTI; MARK adds one). */
+    JoinType join_type;
+    Expr **left_keys, **right_keys;
+    int key_count;
+    Expr *residual; /* over left columns then right columns, NULL = none */
+    bool nulls_equal; /* keys compare with IS NOT DISTINCT FROM */
+
+    SortKey *sort_keys; /* PLAN_SORT */
+    int sort_key_count;
+    int64_t sort_limit; /* PLAN_SORT: > 0 = only the first rows matter (limit + offset) */
+
+    Expr *limit, *offset; /* PLAN_LIMIT, int8 expressions without columns, NULL = none */
+
+    bool set_except, set_all; /* PLAN_SET_OPERATION */
+
+    /* Scalar subqueries that do not depend on outer rows appear as JOIN_SINGLE with no keys. */
+    const char *note; /* for EXPLAIN: rules that shaped this node */
+} PlanNode;
+
+typedef struct Plan {
+    Arena arena;
+    PlanNode *root;
+    bool explain, analyze, explain_json;
+    SqlType *param_types; /* inferred, one per parameter */
+    int param_count;
+} Plan;
+
+/* Binds and optimises `statement`. Tables whose binding.engine == self are columnar, others foreign. A construct
+ * this engine does not have is 0A000 naming it (the engine then declines); anything else wrong is the user's error,
+ * with PostgreSQL's SQLSTATE and position. The caller frees with plan_destroy. */
+Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out, Error *err);
+void plan_destroy(Plan *plan);

@@ -1,0 +1,108 @@
+/* Decides which engine answers a statement, and says why.
+ *
+ *   router_create(engines) → router_decide(request) → Decision (a value) → decision_release
+ *
+ * parse (parse.h, capped, large stack) → features (features.h, from the tree alone) → registry (registry.h: which tables
+ * live where) → candidates: each engine's plan() verdict → rule and cost → Decision. Decisions are cached by statement text,
+ * bounded in bytes, dropped when the registry changes. `/query`, `/api/v1/route` and `signalbox route` all call router_decide.
+ * Thread-safe.
+ */
+#pragma once
+
+#include "engines/engine.h"
+
+enum { ROUTER_MAX_CANDIDATES = 8 };
+
+typedef struct Router Router;
+
+typedef enum StatementClass {
+    CLASS_POINT_LOOKUP,  /* one table, a unique key held equal to constants or parameters */
+    CLASS_INDEXED_RANGE, /* one table, an indexed column bounded, few rows expected */
+    CLASS_WRITE,
+    CLASS_DDL,
+    CLASS_SESSION,       /* transactions, SET, locks, volatile functions, several statements */
+    CLASS_SCAN,          /* filter or whole table, no aggregate */
+    CLASS_AGGREGATE,
+    CLASS_JOIN,
+    CLASS_FEDERATED,     /* tables of several engines */
+    CLASS_CONSTANT       /* no table */
+} StatementClass;
+const char *statement_class_name(StatementClass class); /* "point_lookup" ... */
+
+typedef struct Candidate {
+    Engine *engine;
+    EngineVerdict verdict;
+    bool chosen;
+} Candidate;
+
+typedef struct Decision {
+    _Atomic int references;
+    const Statement *statement;
+    StatementClass class;
+    Engine *engine;     /* chosen */
+    EnginePlan *plan;   /* the chosen engine's, never NULL */
+    const char *rule;   /* short stable name: "point-lookup", "forced", "cost", "only-eligible", "write-home" ... */
+    const char *reason; /* one sentence for people */
+    Candidate candidates[ROUTER_MAX_CANDIDATES];
+    int candidate_count;
+    bool forced;
+    bool result_rows_small; /* at most one row per key: the fast lane may serve it */
+    bool changes_schema;    /* DDL: call router_refresh when it succeeded */
+    int64_t max_rows_hint;
+} Decision;
+
+typedef struct RouteRequest {
+    const char *sql; /* NUL-terminated UTF-8 */
+    size_t sql_length;
+    const char *engine; /* from body field or header, NULL or "auto" = not forced; a comment in the text is seen by the router.
+                           Body beats comment beats header: put the body's here, the header's below */
+    const char *header_engine;
+    const Param *params;
+    int param_count;
+} RouteRequest;
+
+typedef struct RouteTiming {
+    double parse_us; /* 0 on a cache hit */
+    double route_us; /* lookup included */
+    bool cached;
+} RouteTiming;
+
+/* Errors of router_decide carry an HTTP-ish class beside the SQLSTATE: 42xxx/22xxx user's, 0A000 + "no engine" 422 ... The
+ * mapping to status codes is fcgi/api's; these SQLSTATEs are the router's own: */
+#define SQLSTATE_NO_ENGINE "SB001"      /* valid SQL that no available engine can run → 422 */
+#define SQLSTATE_UNKNOWN_ENGINE "SB002" /* forced engine does not exist → 422 */
+#define SQLSTATE_FORCED_ENGINE "SB003"  /* forced engine lacks a table or cannot give the right answer → 422 */
+#define SQLSTATE_ENGINE_DOWN "SB004"    /* every engine that could is down → 503 */
+
+Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out, Error *err);
+void router_destroy(Router *router);
+
+/* Must run on a thread with a large stack (threadpool.h). */
+Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing, Error *err);
+/* The cached decision for this request or NULL; never parses, never blocks: for event loops. */
+Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming *timing);
+void decision_retain(Decision *decision);
+void decision_release(Decision *decision);
+
+/* Reads all engines' tables again (blocking) and drops decisions that could change. Called on an interval, on demand, and after DDL. */
+Status router_refresh(Router *router, Error *err);
+/* Seconds-scale upkeep from a background thread: refresh when due, look at engines' health. */
+void router_tick(Router *router);
+
+int router_engine_count(const Router *router);
+Engine *router_engine(const Router *router, int index);
+Engine *router_engine_by_name(const Router *router, const char *name);
+
+/* A consistent view of every table of every engine, for /api/v1/schemas and completion. */
+typedef struct RegistryTable { Engine *engine; const TableDesc *table; } RegistryTable;
+typedef struct RegistryView { const RegistryTable *tables; int count; void *snapshot; } RegistryView;
+void router_registry(Router *router, RegistryView *out);
+void registry_view_release(RegistryView *view);
+
+typedef struct RouterCounters {
+    uint64_t decisions, cache_hits, parses, errors;
+    uint64_t chosen[ROUTER_MAX_CANDIDATES]; /* by engine index */
+    int64_t cache_bytes;
+    double parse_us_total, route_us_total;
+} RouterCounters;
+void router_counters(Router *router, RouterCounters *out);
