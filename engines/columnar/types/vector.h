@@ -49,9 +49,10 @@ typedef struct StringView {
         struct {
             char prefix[4];
             const char *pointer;
-        };
+        } __attribute__((packed)); /* does not inherit it; without, the pointer would move to offset 12 */
     };
 } __attribute__((packed, aligned(8))) StringView;
+_Static_assert(sizeof(StringView) == 16, "StringView is 16 bytes, its pointer aligned");
 
 typedef struct Interval {
     int32_t months;
