@@ -1,0 +1,327 @@
+#include "engines/base/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/base/toml.h"
+
+typedef enum KeyKind { KEY_STRING, KEY_INT, KEY_INT64, KEY_BOOL, KEY_DOUBLE, KEY_BYTES } KeyKind;
+
+typedef struct ConfigKey {
+    const char *name;
+    KeyKind kind;
+    size_t offset;
+    double minimum, maximum; /* numbers; bytes may be 0 */
+} ConfigKey;
+
+/* Every key there is, except [engines.NAME]'s. docs/configuration.md describes them in this order, and a test
+ * compares the two. */
+static const ConfigKey config_keys[] = {
+    {"server.listen", KEY_STRING, offsetof(Config, listen), 0, 0},
+    {"server.io_threads", KEY_INT, offsetof(Config, io_threads), 1, 64},
+    {"server.worker_threads", KEY_INT, offsetof(Config, worker_threads), 0, 1024},
+    {"server.max_body_bytes", KEY_BYTES, offsetof(Config, max_body_bytes), 1024, 1e13},
+    {"server.max_header_bytes", KEY_BYTES, offsetof(Config, max_header_bytes), 1024, 1e9},
+    {"server.drain_timeout_ms", KEY_INT, offsetof(Config, drain_timeout_ms), 0, 3600000},
+    {"limits.max_sql_bytes", KEY_BYTES, offsetof(Config, max_sql_bytes), 100, 16e6},
+    {"limits.max_sql_tokens", KEY_INT, offsetof(Config, max_sql_tokens), 10, 1000000},
+    {"limits.max_runtime_seconds", KEY_INT, offsetof(Config, max_runtime_seconds), 1, 86400},
+    {"limits.max_rows", KEY_INT64, offsetof(Config, max_rows), 1, 1e12},
+    {"log.file", KEY_STRING, offsetof(Config, log_file), 0, 0},
+    {"log.level", KEY_STRING, offsetof(Config, log_level), 0, 0},
+    {"log.format", KEY_STRING, offsetof(Config, log_format), 0, 0},
+    {"router.decision_cache_bytes", KEY_BYTES, offsetof(Config, decision_cache_bytes), 0, 1e12},
+    {"router.registry_refresh_seconds", KEY_INT, offsetof(Config, registry_refresh_seconds), 1, 86400},
+    {"router.default_engine", KEY_STRING, offsetof(Config, default_engine), 0, 0},
+    {"paths.data_directory", KEY_STRING, offsetof(Config, data_directory), 0, 0},
+};
+
+static const ConfigKey engine_keys[] = {
+    {"kind", KEY_STRING, offsetof(EngineConfig, kind), 0, 0},
+    {"enabled", KEY_BOOL, offsetof(EngineConfig, enabled), 0, 1},
+    {"conninfo", KEY_STRING, offsetof(EngineConfig, conninfo), 0, 0},
+    {"host", KEY_STRING, offsetof(EngineConfig, host), 0, 0},
+    {"port", KEY_INT, offsetof(EngineConfig, port), 0, 65535},
+    {"socket", KEY_STRING, offsetof(EngineConfig, socket), 0, 0},
+    {"user", KEY_STRING, offsetof(EngineConfig, user), 0, 0},
+    {"password", KEY_STRING, offsetof(EngineConfig, password), 0, 0},
+    {"database", KEY_STRING, offsetof(EngineConfig, database), 0, 0},
+    {"max_connections", KEY_INT, offsetof(EngineConfig, max_connections), 1, 10000},
+    {"lane_connections", KEY_INT, offsetof(EngineConfig, lane_connections), 1, 64},
+    {"connect_timeout_ms", KEY_INT, offsetof(EngineConfig, connect_timeout_ms), 1, 600000},
+    {"directory", KEY_STRING, offsetof(EngineConfig, directory), 0, 0},
+    {"catalog", KEY_STRING, offsetof(EngineConfig, catalog), 0, 0},
+    {"threads", KEY_INT, offsetof(EngineConfig, threads), 0, 1024},
+    {"memory_bytes", KEY_BYTES, offsetof(EngineConfig, memory_bytes), 0, 1e15},
+    {"query_memory_bytes", KEY_BYTES, offsetof(EngineConfig, query_memory_bytes), 0, 1e15},
+    {"cache_bytes", KEY_BYTES, offsetof(EngineConfig, cache_bytes), 0, 1e15},
+    {"latency_ms", KEY_DOUBLE, offsetof(EngineConfig, latency_ms), 0, 1e6},
+};
+
+static void engine_defaults(EngineConfig *engine, const char *name, const char *kind) {
+    *engine = (EngineConfig){.name = name, .kind = kind, .enabled = true};
+    engine->max_connections = 8;
+    engine->lane_connections = 1;
+    engine->connect_timeout_ms = 3000;
+    engine->conninfo = engine->host = engine->socket = engine->user = engine->password = engine->database = "";
+    engine->directory = engine->catalog = "";
+    engine->query_memory_bytes = (int64_t)2 << 30;
+    engine->cache_bytes = (int64_t)1 << 30;
+    engine->latency_ms = !strcmp(kind, "columnar") ? 0.3 : !strcmp(kind, "mysql") ? 0.2 : 0.15;
+}
+
+void config_init_defaults(Config *config) {
+    memset(config, 0, sizeof *config);
+    arena_init(&config->arena);
+    config->path = "";
+    config->listen = "unix:var/run/signalbox.sock";
+    config->io_threads = 1;
+    config->max_body_bytes = 64 << 20;
+    config->max_header_bytes = 64 << 10;
+    config->drain_timeout_ms = 10000;
+    config->max_sql_bytes = 1 << 20;
+    config->max_sql_tokens = 50000;
+    config->max_runtime_seconds = 300;
+    config->max_rows = 10000;
+    config->log_file = "";
+    config->log_level = "info";
+    config->log_format = "text";
+    config->decision_cache_bytes = 32 << 20;
+    config->registry_refresh_seconds = 30;
+    config->default_engine = "";
+    config->data_directory = "var";
+    config->engine_count = 3;
+    engine_defaults(&config->engines[0], "postgres", "postgres");
+    engine_defaults(&config->engines[1], "mysql", "mysql");
+    engine_defaults(&config->engines[2], "columnar", "columnar");
+}
+
+/* ---- applying a file ---------------------------------------------------------------------------------------- */
+
+/* Bytes may be written 64000000 or "64MB", "1GiB" (KB, MB, GB: powers of 1000; KiB, MiB, GiB: of 1024). */
+static bool bytes_of(const TomlValue *value, double *out) {
+    static const struct { const char *suffix; double factor; } units[] = {
+        {"", 1},           {"B", 1},         {"KB", 1e3},         {"MB", 1e6},           {"GB", 1e9},
+        {"KiB", 1 << 10},  {"MiB", 1 << 20}, {"GiB", 1 << 30},    {"TB", 1e12},          {"TiB", 1099511627776.0},
+    };
+    if (value->kind == TOML_INTEGER) {
+        *out = value->number;
+        return true;
+    }
+    if (value->kind != TOML_STRING)
+        return false;
+    char *end;
+    double number = strtod(value->text, &end);
+    if (end == value->text)
+        return false;
+    while (*end == ' ')
+        end++;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].suffix))
+            continue;
+        *out = number * units[i].factor;
+        return true;
+    }
+    return false;
+}
+
+static Status wrong_value(const Config *config, const TomlEntry *entry, const char *expected, Error *err) {
+    return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be %s", config->path, entry->line, entry->key, expected);
+}
+
+static Status check_range(const Config *config, const TomlEntry *entry, const ConfigKey *key, double number, Error *err) {
+    if (number >= key->minimum && number <= key->maximum)
+        return STATUS_OK;
+    return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be between %.15g and %.15g", config->path, entry->line,
+                     entry->key, key->minimum, key->maximum);
+}
+
+static Status apply(const Config *config, const TomlEntry *entry, const ConfigKey *key, void *base, Error *err) {
+    void *target = (char *)base + key->offset;
+    const TomlValue *value = &entry->value;
+    double number = value->number;
+    switch (key->kind) {
+    case KEY_STRING:
+        if (value->kind != TOML_STRING)
+            return wrong_value(config, entry, "a string in quotes", err);
+        *(const char **)target = value->text;
+        return STATUS_OK;
+    case KEY_BOOL:
+        if (value->kind != TOML_BOOL)
+            return wrong_value(config, entry, "true or false", err);
+        *(bool *)target = value->integer != 0;
+        return STATUS_OK;
+    case KEY_DOUBLE:
+        if (value->kind != TOML_FLOAT && value->kind != TOML_INTEGER)
+            return wrong_value(config, entry, "a number", err);
+        break;
+    case KEY_BYTES:
+        if (!bytes_of(value, &number))
+            return wrong_value(config, entry, "a number of bytes or a size such as \"64MiB\"", err);
+        break;
+    default:
+        if (value->kind != TOML_INTEGER)
+            return wrong_value(config, entry, "a whole number", err);
+    }
+    TRY(check_range(config, entry, key, number, err));
+    if (key->kind == KEY_DOUBLE)
+        *(double *)target = number;
+    else if (key->kind == KEY_INT)
+        *(int *)target = (int)number;
+    else
+        *(int64_t *)target = (int64_t)number;
+    return STATUS_OK;
+}
+
+static const ConfigKey *find_key(const ConfigKey *keys, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(keys[i].name, name))
+            return &keys[i];
+    return NULL;
+}
+
+static EngineConfig *engine_of(Config *config, const char *name) {
+    for (int i = 0; i < config->engine_count; i++)
+        if (!strcmp(config->engines[i].name, name))
+            return &config->engines[i];
+    if (config->engine_count == CONFIG_MAX_ENGINES)
+        return NULL;
+    EngineConfig *engine = &config->engines[config->engine_count++];
+    engine_defaults(engine, arena_strdup(&config->arena, name), "");
+    return engine;
+}
+
+static Status unknown_key(const Config *config, const TomlEntry *entry, Error *err) {
+    error_clear(err);
+    (void)error_set(err, SQLSTATE_CONFIG, "%s:%d: there is no key %s", config->path, entry->line, entry->key);
+    return error_add_hint(err, "docs/configuration.md lists every key.");
+}
+
+static Status apply_engine_key(Config *config, const TomlEntry *entry, Error *err) {
+    const char *name = entry->key + strlen("engines.");
+    const char *dot = strchr(name, '.');
+    if (!dot)
+        return unknown_key(config, entry, err);
+    const ConfigKey *key = find_key(engine_keys, sizeof engine_keys / sizeof engine_keys[0], dot + 1);
+    if (!key)
+        return unknown_key(config, entry, err);
+    EngineConfig *engine = engine_of(config, arena_strndup(&config->arena, name, (size_t)(dot - name)));
+    if (!engine)
+        return error_set(err, SQLSTATE_CONFIG, "%s:%d: at most %d engines can be configured", config->path, entry->line,
+                         CONFIG_MAX_ENGINES);
+    return apply(config, entry, key, engine, err);
+}
+
+static Status apply_document(Config *config, const TomlDocument *document, Error *err) {
+    for (int i = 0; i < document->count; i++) {
+        const TomlEntry *entry = &document->entries[i];
+        if (!strncmp(entry->key, "engines.", strlen("engines."))) {
+            TRY(apply_engine_key(config, entry, err));
+            continue;
+        }
+        const ConfigKey *key = find_key(config_keys, sizeof config_keys / sizeof config_keys[0], entry->key);
+        if (!key)
+            return unknown_key(config, entry, err);
+        TRY(apply(config, entry, key, config, err));
+    }
+    return STATUS_OK;
+}
+
+/* ---- checks over the whole ------------------------------------------------------------------------------------- */
+
+static bool one_of(const char *value, const char *const *choices) {
+    for (; *choices; choices++)
+        if (!strcmp(value, *choices))
+            return true;
+    return false;
+}
+
+static Status check_config(const Config *config, Error *err) {
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    static const char *const formats[] = {"text", "json", NULL};
+    static const char *const kinds[] = {"postgres", "mysql", "columnar", NULL};
+    if (!one_of(config->log_level, levels))
+        return error_set(err, SQLSTATE_CONFIG, "%s: log.level must be debug, info, warn or error", config->path);
+    if (!one_of(config->log_format, formats))
+        return error_set(err, SQLSTATE_CONFIG, "%s: log.format must be text or json", config->path);
+    for (int i = 0; i < config->engine_count; i++)
+        if (!one_of(config->engines[i].kind, kinds))
+            return error_set(err, SQLSTATE_CONFIG, "%s: engines.%s.kind must be postgres, mysql or columnar",
+                             config->path, config->engines[i].name);
+    if (config->default_engine[0] && !config_engine(config, config->default_engine))
+        return error_set(err, SQLSTATE_CONFIG, "%s: router.default_engine names no configured engine", config->path);
+    return STATUS_OK;
+}
+
+/* Paths that follow from others when they were left open. */
+static void fill_in(Config *config) {
+    for (int i = 0; i < config->engine_count; i++) {
+        EngineConfig *engine = &config->engines[i];
+        if (!strcmp(engine->kind, "columnar")) {
+            if (!engine->directory[0])
+                engine->directory = arena_printf(&config->arena, "%s/warehouse", config->data_directory);
+            if (!engine->catalog[0])
+                engine->catalog = arena_printf(&config->arena, "%s/catalog.db", engine->directory);
+        }
+    }
+}
+
+static Status read_text(const char *path, Arena *arena, char **out, Error *err) {
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return error_set_errno(err, errno, "cannot read the configuration %s", path);
+    enum { LARGEST = 1 << 20 };
+    char *text = arena_alloc(arena, LARGEST + 1);
+    size_t length = fread(text, 1, LARGEST + 1, file);
+    fclose(file);
+    if (length > LARGEST)
+        return error_set(err, SQLSTATE_CONFIG, "the configuration %s is larger than 1 MiB", path);
+    text[length] = 0;
+    if (strlen(text) != length)
+        return error_set(err, SQLSTATE_CONFIG, "the configuration %s holds a NUL byte", path);
+    *out = text;
+    return STATUS_OK;
+}
+
+static Status load_file(Config *config, const char *path, bool must_exist, Error *err) {
+    char *text = NULL;
+    if (read_text(path, &config->arena, &text, err) != STATUS_OK) {
+        if (must_exist || strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) != 0)
+            return STATUS_ERROR;
+        error_clear(err);
+        return STATUS_OK;
+    }
+    TomlDocument document;
+    TRY(toml_parse(text, path, &config->arena, &document, err));
+    return apply_document(config, &document, err);
+}
+
+Status config_load(Config *config, const char *path, bool must_exist, Error *err) {
+    Error own = {0};
+    if (!err)
+        err = &own;
+    config_init_defaults(config);
+    config->path = arena_strdup(&config->arena, path ? path : "");
+    if ((path && load_file(config, config->path, must_exist, err) != STATUS_OK) ||
+        check_config(config, err) != STATUS_OK) {
+        config_deinit(config);
+        return STATUS_ERROR;
+    }
+    fill_in(config);
+    return STATUS_OK;
+}
+
+void config_deinit(Config *config) {
+    arena_deinit(&config->arena);
+    memset(config, 0, sizeof *config);
+}
+
+const EngineConfig *config_engine(const Config *config, const char *name) {
+    for (int i = 0; i < config->engine_count; i++)
+        if (!strcmp(config->engines[i].name, name))
+            return &config->engines[i];
+    return NULL;
+}
