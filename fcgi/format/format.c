@@ -1,0 +1,238 @@
+#include "fcgi/format/format.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/base/utf8.h"
+#include "fcgi/format/row_json.h"
+#include "fcgi/format/row_text.h"
+#include "fcgi/format/table_layout.h"
+
+struct RowWriter {
+    Arena arena;
+    RowFormatOptions options;
+    ColumnFormat *columns;
+    StrBuf *keys; /* JSON: `"name":` per column, escaped once */
+    int column_count;
+    int64_t row_count;
+    bool truncated;
+    TableLayout table;
+};
+
+static const struct { const char *name; const char *content_type; } formats[] = {
+    [ROWFORMAT_JSON] = {"json", "application/json"},
+    [ROWFORMAT_COMPACT] = {"compact", "application/vnd.signalbox.compact+json"},
+    [ROWFORMAT_CSV] = {"csv", "text/csv; charset=utf-8"},
+    [ROWFORMAT_NDJSON] = {"ndjson", "application/x-ndjson"},
+    [ROWFORMAT_TABLE] = {"table", "text/plain; charset=utf-8"},
+};
+
+bool rowformat_from_name(const char *name, RowFormat *out) {
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(name, formats[i].name))
+            continue;
+        *out = (RowFormat)i;
+        return true;
+    }
+    return false;
+}
+
+const char *rowformat_content_type(RowFormat format) { return formats[format].content_type; }
+
+/* ---- heads --------------------------------------------------------------------------------------------------------- */
+
+/* Types in answers carry no modifiers: "numeric", not "numeric(10,2)". */
+static void append_type_name(StrBuf *buf, const ArrowSchema *column) {
+    const char *declared;
+    char scratch[SQLTYPE_NAME_BYTES];
+    SqlType type = arrow_schema_sqltype(column, &declared);
+    const char *name = type.id == SQL_OTHER && declared ? declared : sqltype_short_name(type, scratch);
+    strbuf_append_json(buf, name, strlen(name));
+}
+
+static void append_json_head(RowWriter *writer, const ArrowSchema *schema, StrBuf *buf) {
+    strbuf_append_text(buf, "{\"columns\":[");
+    for (int i = 0; i < writer->column_count; i++) {
+        strbuf_append_text(buf, i ? ",{\"name\":" : "{\"name\":");
+        strbuf_append_json(buf, writer->columns[i].name, strlen(writer->columns[i].name));
+        strbuf_append_text(buf, ",\"type\":");
+        append_type_name(buf, schema->children[i]);
+        strbuf_append_char(buf, '}');
+    }
+    strbuf_append_text(buf, "],\"data\":[");
+}
+
+static void append_csv_field(StrBuf *buf, const char *text, size_t length, bool force_quotes) {
+    bool quote = force_quotes;
+    for (size_t i = 0; i < length && !quote; i++)
+        quote = text[i] == ',' || text[i] == '"' || text[i] == '\n' || text[i] == '\r';
+    if (!quote && length && text[0] != ' ' && text[length - 1] != ' ') {
+        strbuf_append(buf, text, length);
+        return;
+    }
+    strbuf_append_char(buf, '"');
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"')
+            strbuf_append_char(buf, '"');
+        strbuf_append_char(buf, text[i]);
+    }
+    strbuf_append_char(buf, '"');
+}
+
+static void append_csv_head(RowWriter *writer, StrBuf *buf) {
+    for (int i = 0; i < writer->column_count; i++) {
+        if (i)
+            strbuf_append_char(buf, ',');
+        append_csv_field(buf, writer->columns[i].name, strlen(writer->columns[i].name), false);
+    }
+    if (writer->column_count)
+        strbuf_append_text(buf, "\r\n");
+}
+
+/* Rows are objects: of two columns with one name the later would hide the former, so it gets a suffix. */
+static void make_keys(RowWriter *writer) {
+    writer->keys = ARENA_NEW_ARRAY(&writer->arena, StrBuf, writer->column_count + 1);
+    for (int i = 0; i < writer->column_count; i++) {
+        const char *name = writer->columns[i].name;
+        int same = 0;
+        for (int j = 0; j < i; j++)
+            same += !strcmp(writer->columns[j].name, name);
+        const char *key = same ? arena_printf(&writer->arena, "%s_%d", name, same + 1) : name;
+        strbuf_append_json(&writer->keys[i], key, strlen(key));
+        strbuf_append_char(&writer->keys[i], ':');
+    }
+}
+
+Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out, StrBuf *buf,
+                       Error *err) {
+    RowWriter *writer = calloc(1, sizeof *writer);
+    arena_init(&writer->arena);
+    writer->options = *options;
+    writer->column_count = (int)schema->n_children;
+    writer->columns = ARENA_NEW_ARRAY(&writer->arena, ColumnFormat, writer->column_count + 1);
+    for (int i = 0; i < writer->column_count; i++) {
+        if (column_format_init(&writer->columns[i], schema->children[i], &writer->arena, err) != STATUS_OK) {
+            rowformat_abandon(writer);
+            return STATUS_ERROR;
+        }
+    }
+    switch (options->format) {
+    case ROWFORMAT_JSON:
+        make_keys(writer);
+        append_json_head(writer, schema, buf);
+        break;
+    case ROWFORMAT_COMPACT: append_json_head(writer, schema, buf); break;
+    case ROWFORMAT_CSV: append_csv_head(writer, buf); break;
+    case ROWFORMAT_NDJSON: make_keys(writer); break;
+    case ROWFORMAT_TABLE: table_layout_init(&writer->table, writer->columns, writer->column_count); break;
+    }
+    *out = writer;
+    return STATUS_OK;
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------- */
+
+static void append_object(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
+    strbuf_append_char(buf, '{');
+    for (int i = 0; i < writer->column_count; i++) {
+        if (i)
+            strbuf_append_char(buf, ',');
+        strbuf_append(buf, writer->keys[i].data, writer->keys[i].length);
+        append_value_json(buf, &writer->columns[i], batch->children[i], row + batch->offset,
+                          writer->options.big_numbers_as_strings);
+    }
+    strbuf_append_char(buf, '}');
+}
+
+static void append_compact(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
+    strbuf_append_char(buf, '[');
+    for (int i = 0; i < writer->column_count; i++) {
+        if (i)
+            strbuf_append_char(buf, ',');
+        append_value_json(buf, &writer->columns[i], batch->children[i], row + batch->offset,
+                          writer->options.big_numbers_as_strings);
+    }
+    strbuf_append_char(buf, ']');
+}
+
+/* NULL is an empty field, the empty string "". */
+static void append_csv_row(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
+    StrBuf text;
+    strbuf_init(&text);
+    for (int i = 0; i < writer->column_count; i++) {
+        const ColumnFormat *column = &writer->columns[i];
+        if (i)
+            strbuf_append_char(buf, ',');
+        if (column->layout == 'n' || array_is_null(batch->children[i], row + batch->offset))
+            continue;
+        strbuf_reset(&text);
+        if (column->shape == SHAPE_LIST || column->shape == SHAPE_STRUCT)
+            append_nested_text(&text, column, batch->children[i], row + batch->offset);
+        else
+            append_value_text(&text, column, batch->children[i], row + batch->offset);
+        append_csv_field(buf, strbuf_text(&text), text.length, text.length == 0);
+    }
+    strbuf_append_text(buf, "\r\n");
+    strbuf_deinit(&text);
+}
+
+static void append_row(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
+    switch (writer->options.format) {
+    case ROWFORMAT_JSON:
+        strbuf_append_text(buf, writer->row_count ? ",\n" : "\n");
+        append_object(writer, batch, row, buf);
+        break;
+    case ROWFORMAT_COMPACT:
+        strbuf_append_text(buf, writer->row_count ? ",\n" : "\n");
+        append_compact(writer, batch, row, buf);
+        break;
+    case ROWFORMAT_NDJSON:
+        append_object(writer, batch, row, buf);
+        strbuf_append_char(buf, '\n');
+        break;
+    case ROWFORMAT_CSV: append_csv_row(writer, batch, row, buf); break;
+    case ROWFORMAT_TABLE: table_layout_row(&writer->table, writer->columns, batch, row, buf); break;
+    }
+}
+
+Status rowformat_batch(RowWriter *writer, const ArrowArray *batch, StrBuf *buf, Error *err) {
+    if (batch->n_children != writer->column_count)
+        return error_set(err, SQLSTATE_INTERNAL, "a batch has %lld columns where %d were announced",
+                         (long long)batch->n_children, writer->column_count);
+    for (int64_t row = 0; row < batch->length; row++) {
+        if (writer->options.max_rows && writer->row_count >= writer->options.max_rows) {
+            writer->truncated = true;
+            break;
+        }
+        append_row(writer, batch, row, buf);
+        writer->row_count++;
+    }
+    return STATUS_OK;
+}
+
+int64_t rowformat_row_count(const RowWriter *writer) { return writer->row_count; }
+bool rowformat_truncated(const RowWriter *writer) { return writer->truncated; }
+
+void rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf) {
+    RowFormat format = writer->options.format;
+    if (format == ROWFORMAT_JSON || format == ROWFORMAT_COMPACT) {
+        strbuf_printf(buf, "%s],\"row_count\":%lld,\"truncated\":%s", writer->row_count ? "\n" : "",
+                      (long long)writer->row_count, writer->truncated ? "true" : "false");
+        if (tail_members && tail_members[0]) {
+            strbuf_append_char(buf, ',');
+            strbuf_append_text(buf, tail_members);
+        }
+        strbuf_append_text(buf, "}\n");
+    }
+    if (format == ROWFORMAT_TABLE)
+        table_layout_end(&writer->table, writer->columns, writer->row_count, buf);
+    rowformat_abandon(writer);
+}
+
+void rowformat_abandon(RowWriter *writer) {
+    for (int i = 0; writer->keys && i < writer->column_count; i++)
+        strbuf_deinit(&writer->keys[i]);
+    table_layout_deinit(&writer->table);
+    arena_deinit(&writer->arena);
+    free(writer);
+}

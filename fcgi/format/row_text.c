@@ -1,0 +1,343 @@
+#include "fcgi/format/row_text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ValueShape shape_of(SqlType type, const char *format) {
+    if (!strcmp(format, "+l") || !strcmp(format, "+L"))
+        return SHAPE_LIST;
+    if (!strcmp(format, "+s"))
+        return SHAPE_STRUCT;
+    switch ((SqlTypeId)type.id) {
+    case SQL_BOOL: return SHAPE_BOOL;
+    case SQL_INT2:
+    case SQL_INT4:
+    case SQL_INT8:
+    case SQL_OID: return SHAPE_NUMBER;
+    case SQL_NUMERIC:
+    case SQL_FLOAT4:
+    case SQL_FLOAT8: return SHAPE_FLOAT;
+    case SQL_JSON:
+    case SQL_JSONB: return SHAPE_JSON;
+    default: return SHAPE_TEXT;
+    }
+}
+
+Status column_format_init(ColumnFormat *column, const ArrowSchema *schema, Arena *arena, Error *err) {
+    static const char known[] = "b s i l I S C c L f g u U z Z d:tdttts tin+l +s n";
+    const char *type_name;
+    column->name = schema->name ? schema->name : "";
+    column->type = arrow_schema_sqltype(schema, &type_name);
+    column->format = schema->format;
+    column->layout = schema->format[0];
+    column->shape = shape_of(column->type, schema->format);
+    if (!strchr(known, column->layout))
+        return error_set(err, SQLSTATE_INTERNAL, "column %s has the Arrow format %s, which cannot be printed",
+                         column->name, schema->format);
+    if (column->layout == 'd')
+        sscanf(schema->format, "d:%*d,%d", &column->scale);
+    if (schema->dictionary) {
+        column->dictionary = ARENA_NEW(arena, ColumnFormat);
+        TRY(column_format_init(column->dictionary, schema->dictionary, arena, err));
+        column->shape = column->type.id == SQL_JSON ? SHAPE_JSON : column->dictionary->shape;
+    }
+    column->child_count = (int)schema->n_children;
+    column->children = ARENA_NEW_ARRAY(arena, ColumnFormat, column->child_count + 1);
+    for (int i = 0; i < column->child_count; i++)
+        TRY(column_format_init(&column->children[i], schema->children[i], arena, err));
+    return STATUS_OK;
+}
+
+bool array_is_null(const ArrowArray *array, int64_t row) {
+    if (array->null_count == 0 || array->n_buffers == 0 || !array->buffers[0])
+        return false;
+    int64_t at = row + array->offset;
+    return !(((const uint8_t *)array->buffers[0])[at >> 3] >> (at & 7) & 1);
+}
+
+/* ---- dates and times ------------------------------------------------------------------------------------------- */
+
+/* Days since 1970-01-01 → proleptic Gregorian date (era arithmetic over 400-year cycles). */
+static void civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
+    int64_t shifted = days + 719468;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t of_era = shifted - era * 146097;
+    int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted_month = (5 * of_year + 2) / 153;
+    *day = (int)(of_year - (153 * shifted_month + 2) / 5 + 1);
+    *month = (int)(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+static bool append_date(StrBuf *out, int64_t days) {
+    int64_t year;
+    int month, day;
+    civil_from_days(days, &year, &month, &day);
+    bool before_christ = year <= 0;
+    strbuf_printf(out, "%04" PRId64 "-%02d-%02d", before_christ ? 1 - year : year, month, day);
+    return before_christ;
+}
+
+static void append_clock(StrBuf *out, int64_t microseconds) {
+    int64_t seconds = microseconds / 1000000;
+    int fraction = (int)(microseconds % 1000000);
+    strbuf_printf(out, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
+    if (!fraction)
+        return;
+    char digits[8];
+    int length = snprintf(digits, sizeof digits, "%06d", fraction);
+    while (digits[length - 1] == '0')
+        length--;
+    strbuf_append_char(out, '.');
+    strbuf_append(out, digits, (size_t)length);
+}
+
+static void append_timestamp(StrBuf *out, int64_t microseconds, bool with_zone) {
+    if (microseconds == INT64_MAX || microseconds == INT64_MIN) {
+        strbuf_append_text(out, microseconds < 0 ? "-infinity" : "infinity");
+        return;
+    }
+    int64_t per_day = INT64_C(86400000000);
+    int64_t days = microseconds / per_day, rest = microseconds % per_day;
+    if (rest < 0) {
+        rest += per_day;
+        days--;
+    }
+    bool before_christ = append_date(out, days);
+    strbuf_append_char(out, ' ');
+    append_clock(out, rest);
+    if (with_zone)
+        strbuf_append_text(out, "+00");
+    if (before_christ)
+        strbuf_append_text(out, " BC");
+}
+
+static void append_unit(StrBuf *out, int64_t value, const char *unit, bool *first, bool *negative_before) {
+    if (!value)
+        return;
+    strbuf_printf(out, "%s%s%" PRId64 " %s%s", *first ? "" : " ", *negative_before && value > 0 ? "+" : "", value, unit,
+                  value == 1 ? "" : "s");
+    *negative_before = value < 0;
+    *first = false;
+}
+
+/* PostgreSQL's IntervalStyle "postgres". */
+static void append_interval(StrBuf *out, int32_t months, int32_t days, int64_t microseconds) {
+    bool first = true, negative = false;
+    append_unit(out, months / 12, "year", &first, &negative);
+    append_unit(out, months % 12, "mon", &first, &negative);
+    append_unit(out, days, "day", &first, &negative);
+    if (!microseconds && !first)
+        return;
+    if (!first)
+        strbuf_append_char(out, ' ');
+    if (microseconds < 0)
+        strbuf_append_char(out, '-');
+    else if (negative)
+        strbuf_append_char(out, '+');
+    append_clock(out, microseconds < 0 ? -microseconds : microseconds);
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+
+static void append_decimal(StrBuf *out, __int128 value, int scale) {
+    char digits[48];
+    int at = sizeof digits;
+    bool negative = value < 0;
+    unsigned __int128 rest = negative ? -(unsigned __int128)value : (unsigned __int128)value;
+    for (int written = 0; rest || written <= scale; written++) {
+        if (written == scale && scale)
+            digits[--at] = '.';
+        digits[--at] = (char)('0' + (int)(rest % 10));
+        rest /= 10;
+    }
+    if (negative)
+        digits[--at] = '-';
+    strbuf_append(out, digits + at, sizeof digits - (size_t)at);
+}
+
+/* The shortest text that reads back the same (extra_float_digits ≥ 1), in PostgreSQL's layout. */
+static void append_float(StrBuf *out, double value, bool single) {
+    if (isnan(value) || isinf(value)) {
+        strbuf_append_text(out, isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity");
+        return;
+    }
+    char text[40];
+    int precision = single ? 6 : 15, most = single ? 9 : 17;
+    for (; precision < most; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision - 1, value);
+        if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+            break;
+    }
+    snprintf(text, sizeof text, "%.*e", precision - 1, value);
+    int exponent = atoi(strchr(text, 'e') + 1);
+    int digits = precision;
+    for (char *last = strchr(text, 'e') - 1; digits > 1 && *last == '0'; last--)
+        digits--;
+    if (exponent < -4 || exponent >= (single ? 6 : 15)) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, value);
+        strbuf_append_text(out, text);
+        return;
+    }
+    int decimals = digits - 1 - exponent;
+    strbuf_printf(out, "%.*f", decimals > 0 ? decimals : 0, value);
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------- */
+
+static int64_t integer_value(char layout, const void *values, int64_t at) {
+    switch (layout) {
+    case 'c': return ((const int8_t *)values)[at];
+    case 'C': return ((const uint8_t *)values)[at];
+    case 's': return ((const int16_t *)values)[at];
+    case 'S': return ((const uint16_t *)values)[at];
+    case 'i': return ((const int32_t *)values)[at];
+    case 'I': return ((const uint32_t *)values)[at];
+    default: return ((const int64_t *)values)[at];
+    }
+}
+
+static void append_temporal(StrBuf *out, const ColumnFormat *column, const void *values, int64_t at) {
+    const char *format = column->format;
+    if (!strcmp(format, "tdD")) {
+        int32_t days = ((const int32_t *)values)[at];
+        if (days == INT32_MAX || days == INT32_MIN)
+            strbuf_append_text(out, days < 0 ? "-infinity" : "infinity");
+        else if (append_date(out, days))
+            strbuf_append_text(out, " BC");
+    } else if (!strcmp(format, "ttu")) {
+        append_clock(out, ((const int64_t *)values)[at]);
+    } else if (!strcmp(format, "tin")) {
+        const char *entry = (const char *)values + at * 16;
+        int32_t months, days;
+        int64_t nanoseconds;
+        memcpy(&months, entry, 4);
+        memcpy(&days, entry + 4, 4);
+        memcpy(&nanoseconds, entry + 8, 8);
+        append_interval(out, months, days, nanoseconds / 1000);
+    } else {
+        append_timestamp(out, ((const int64_t *)values)[at], strlen(format) > 4);
+    }
+}
+
+const char *string_value(const ColumnFormat *column, const ArrowArray *array, int64_t row, size_t *length) {
+    int64_t at = row + array->offset;
+    if (column->dictionary)
+        return string_value(column->dictionary, array->dictionary,
+                            integer_value(column->layout, array->buffers[1], at), length);
+    const char *bytes = array->n_buffers > 2 ? array->buffers[2] : NULL;
+    if (column->layout == 'u' || column->layout == 'z') {
+        const int32_t *offsets = array->buffers[1];
+        *length = (size_t)(offsets[at + 1] - offsets[at]);
+        return bytes + offsets[at];
+    }
+    if (column->layout == 'U' || column->layout == 'Z') {
+        const int64_t *offsets = array->buffers[1];
+        *length = (size_t)(offsets[at + 1] - offsets[at]);
+        return bytes + offsets[at];
+    }
+    return NULL;
+}
+
+static void append_hex(StrBuf *out, const char *bytes, size_t length) {
+    static const char hex[] = "0123456789abcdef";
+    strbuf_grow(out, length * 2 + 2);
+    strbuf_append_text(out, "\\x");
+    for (size_t i = 0; i < length; i++) {
+        strbuf_append_char(out, hex[(unsigned char)bytes[i] >> 4]);
+        strbuf_append_char(out, hex[bytes[i] & 15]);
+    }
+}
+
+void append_value_text(StrBuf *out, const ColumnFormat *column, const ArrowArray *array, int64_t row) {
+    size_t length;
+    const char *bytes = string_value(column, array, row, &length);
+    if (bytes) {
+        bool binary = (column->dictionary ? column->dictionary : column)->layout == 'z';
+        if (binary)
+            append_hex(out, bytes, length);
+        else
+            strbuf_append(out, bytes, length);
+        return;
+    }
+    const void *values = array->n_buffers > 1 ? array->buffers[1] : NULL;
+    int64_t at = row + array->offset;
+    switch (column->layout) {
+    case 'b': strbuf_append_char(out, ((const uint8_t *)values)[at >> 3] >> (at & 7) & 1 ? 't' : 'f'); break;
+    case 'f': append_float(out, ((const float *)values)[at], true); break;
+    case 'g': append_float(out, ((const double *)values)[at], false); break;
+    case 'L': strbuf_append_u64(out, ((const uint64_t *)values)[at]); break;
+    case 'd': {
+        __int128 value;
+        memcpy(&value, (const char *)values + at * 16, 16);
+        append_decimal(out, value, column->scale);
+        break;
+    }
+    case 't': append_temporal(out, column, values, at); break;
+    default: strbuf_append_i64(out, integer_value(column->layout, values, at));
+    }
+}
+
+/* ---- nested values in PostgreSQL's notation ----------------------------------------------------------------- */
+
+static bool needs_quotes(const char *text, size_t length, const char *special) {
+    if (length == 0 || (length == 4 && !strncasecmp(text, "null", 4)))
+        return true;
+    for (size_t i = 0; i < length; i++)
+        if (strchr(special, text[i]) || (unsigned char)text[i] <= ' ')
+            return true;
+    return false;
+}
+
+static void append_element(StrBuf *out, const ColumnFormat *column, const ArrowArray *array, int64_t row,
+                           const char *special) {
+    if (column->shape == SHAPE_LIST || column->shape == SHAPE_STRUCT) {
+        append_nested_text(out, column, array, row);
+        return;
+    }
+    StrBuf text;
+    strbuf_init(&text);
+    append_value_text(&text, column, array, row);
+    if (needs_quotes(strbuf_text(&text), text.length, special)) {
+        strbuf_append_char(out, '"');
+        for (size_t i = 0; i < text.length; i++) {
+            if (text.data[i] == '"' || text.data[i] == '\\')
+                strbuf_append_char(out, '\\');
+            strbuf_append_char(out, text.data[i]);
+        }
+        strbuf_append_char(out, '"');
+    } else {
+        strbuf_append(out, strbuf_text(&text), text.length);
+    }
+    strbuf_deinit(&text);
+}
+
+void append_nested_text(StrBuf *out, const ColumnFormat *column, const ArrowArray *array, int64_t row) {
+    int64_t at = row + array->offset;
+    if (column->shape == SHAPE_LIST) {
+        const int32_t *offsets = array->buffers[1];
+        strbuf_append_char(out, '{');
+        for (int32_t i = offsets[at]; i < offsets[at + 1]; i++) {
+            if (i > offsets[at])
+                strbuf_append_char(out, ',');
+            if (array_is_null(array->children[0], i))
+                strbuf_append_text(out, "NULL");
+            else
+                append_element(out, &column->children[0], array->children[0], i, "{},\"\\");
+        }
+        strbuf_append_char(out, '}');
+        return;
+    }
+    strbuf_append_char(out, '(');
+    for (int i = 0; i < column->child_count; i++) {
+        if (i)
+            strbuf_append_char(out, ',');
+        if (!array_is_null(array->children[i], at))
+            append_element(out, &column->children[i], array->children[i], at, "(),\"\\");
+    }
+    strbuf_append_char(out, ')');
+}
