@@ -71,3 +71,14 @@ Status parquet_column_skip(ParquetColumnReader *reader, int64_t rows, Error *err
 Status parquet_column_dictionary(ParquetColumnReader *reader, const Vector **out, uint32_t *length, Error *err);
 int64_t parquet_column_bytes_read(const ParquetColumnReader *reader);
 void parquet_column_close(ParquetColumnReader *reader);
+
+/* The process-wide cache of decoded pages, keyed by the immutable file (device, inode, size, time of modification) and
+ * the page's offset; a file opened before stays open with its footer. `bytes` 0 turns it off; 256 MiB until configured.
+ * Vectors may point straight into it: what a reader gives is read-only. */
+typedef struct ParquetCacheStats {
+    int64_t limit_bytes, used_bytes;
+    int64_t page_count;
+    int64_t hits, misses, evicted, rejected; /* since the process started */
+} ParquetCacheStats;
+void parquet_cache_configure(int64_t bytes);
+ParquetCacheStats parquet_cache_stats(void);
