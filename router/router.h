@@ -49,6 +49,8 @@ typedef struct Decision {
     bool result_rows_small; /* at most one row per key: the fast lane may serve it */
     bool changes_schema;    /* DDL: call router_refresh when it succeeded */
     int64_t max_rows_hint;
+    bool repeatable;      /* a read without volatile or unknown functions or locks: asking twice answers the same */
+    const char *warning;  /* NULL, or a sentence about the request (a hint that is not known) */
 } Decision;
 
 typedef struct RouteRequest {

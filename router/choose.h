@@ -1,0 +1,22 @@
+/* Candidates, rule, cost: which engine answers. */
+#pragma once
+
+#include "router/classify.h"
+#include "router/health.h"
+
+typedef struct ChoiceInput {
+    Engine *const *engines;
+    int engine_count;
+    HealthBoard *health;
+    const char *default_engine; /* for statements over no table; "" = the columnar one */
+    const Features *features;
+    const Resolution *resolution;
+    const Classification *classification;
+    const Statement *statement;
+    int forced; /* engine index, -1 = none */
+    Arena *arena;
+} ChoiceInput;
+
+/* Fills engine, plan, rule, reason and candidates of `out`, which must be zeroed. Errors: the statement's own (42xxx ...)
+ * when it is wrong anywhere, SB001, SB003, SB004. */
+Status choose_engine(const ChoiceInput *input, Decision *out, Error *err);

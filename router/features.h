@@ -1,0 +1,70 @@
+/* What a statement is, read from its tree alone: one generic walk over every message, so no node type can hide a table.
+ *
+ *   features_read(tree, arena) → Features, whose pointers live in the arena and the tree
+ */
+#pragma once
+
+#include <pg_query/pg_query.pb-c.h>
+
+#include "engines/engine.h"
+
+typedef enum TableRole {
+    TABLE_READ,
+    TABLE_TARGET,  /* of INSERT, UPDATE, DELETE, MERGE */
+    TABLE_ALTERED, /* existing table of a DDL or utility statement */
+    TABLE_CREATED  /* name of something new */
+} TableRole;
+
+typedef struct TableUse {
+    const char *catalog; /* NULL = not written */
+    const char *schema;
+    const char *name;
+    int location; /* byte offset of its first part, -1 = the tree does not say (DROP) */
+    TableRole role;
+    bool is_temporary;
+} TableUse;
+
+typedef struct Features {
+    StatementKind kind;
+    int statement_count;
+    bool is_explain;
+    bool changes_schema;
+    const char *command; /* "SELECT", "INSERT" ... of the first statement */
+
+    TableUse *tables;
+    int table_count;
+    /* a.b.c and longer, for taking an engine's name off them */
+    const PgQuery__ColumnRef **long_columns;
+    int long_column_count;
+
+    int param_count; /* highest $n */
+    bool has_aggregate, has_window, has_group, has_distinct, has_join, has_set_operation, has_subquery, has_cte;
+    bool has_locking;
+    bool has_function_source; /* a function in FROM */
+    const char *volatile_function;
+    const char *session_function;
+    const char *unknown_function;
+    int session_function_location, volatile_function_location, unknown_function_location; /* byte offsets */
+
+    /* The one SELECT of the statement when it has no WITH and is no set operation, else NULL. */
+    const PgQuery__SelectStmt *select;
+} Features;
+
+/* `tree` has at least one statement. */
+void features_read(const PgQuery__ParseResult *tree, Arena *arena, Features *out);
+
+/* ---- the condition of a single-table SELECT --------------------------------------------------------------- */
+
+typedef enum BoundKind { BOUND_EQUAL, BOUND_IN, BOUND_RANGE } BoundKind;
+
+/* A conjunct of WHERE that holds a column against constants or parameters. */
+typedef struct ColumnBound {
+    const char *column;
+    BoundKind kind;
+    int value_count; /* BOUND_IN */
+} ColumnBound;
+
+/* Fills at most `capacity` bounds of the top-level ANDs of `where` (may be NULL); returns how many. */
+int features_read_bounds(const PgQuery__Node *where, ColumnBound *out, int capacity);
+/* LIMIT n with a constant: n; else -1. */
+int64_t features_read_limit(const PgQuery__SelectStmt *select);

@@ -1,0 +1,253 @@
+#include "router/router.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "router/decide.h"
+#include "router/decision_cache.h"
+#include "router/health.h"
+
+enum {
+    DEMAND_INTERVAL_MS = 1000,    /* an unknown table reads the engines again at most this often */
+    INCOMPLETE_INTERVAL_MS = 2000 /* while an engine's tables could not be read */
+};
+
+struct Router {
+    Engine *engines[ROUTER_MAX_CANDIDATES];
+    int engine_count;
+    char *default_engine;
+    ParseLimits limits;
+    int64_t refresh_ns;
+    Registry *registry;
+    HealthBoard *health;
+    DecisionCache *cache;
+    pthread_mutex_t demand_mutex;
+    _Atomic uint64_t generation; /* of the registry, for cached decisions */
+    _Atomic uint64_t decisions, cache_hits, parses, errors;
+    _Atomic uint64_t chosen[ROUTER_MAX_CANDIDATES];
+    _Atomic int64_t parse_ns, route_ns;
+};
+
+static void count(_Atomic uint64_t *counter) { atomic_fetch_add_explicit(counter, 1, memory_order_relaxed); }
+
+/* What a cached decision was made under. Both only grow, so the sum never comes back. */
+static uint64_t epoch_of(Router *router) { return atomic_load(&router->generation) + health_changes(router->health); }
+
+Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out, Error *err) {
+    if (engine_count > ROUTER_MAX_CANDIDATES)
+        return error_set(err, SQLSTATE_CONFIG, "at most %d engines can be configured", ROUTER_MAX_CANDIDATES);
+    Router *router = calloc(1, sizeof *router);
+    char *default_engine = strdup(config->default_engine ? config->default_engine : "");
+    if (!router || !default_engine)
+        abort();
+    for (int i = 0; i < engine_count; i++)
+        router->engines[i] = engines[i];
+    router->engine_count = engine_count;
+    router->default_engine = default_engine;
+    router->limits = (ParseLimits){.max_bytes = config->max_sql_bytes, .max_tokens = config->max_sql_tokens};
+    router->refresh_ns = (int64_t)config->registry_refresh_seconds * 1000000000;
+    router->registry = registry_create(router->engines, engine_count);
+    router->health = health_create(router->engines, engine_count);
+    router->cache = decision_cache_create(config->decision_cache_bytes);
+    pthread_mutex_init(&router->demand_mutex, NULL);
+    *out = router;
+    /* Engines that are down now are read when they come up: that is no reason not to start. */
+    Error ignored = {0};
+    if (router_refresh(router, &ignored) != STATUS_OK)
+        log_warn("router.no_tables", "error=\"%s\"", ignored.message);
+    return STATUS_OK;
+}
+
+void router_destroy(Router *router) {
+    if (!router)
+        return;
+    decision_cache_destroy(router->cache);
+    registry_destroy(router->registry);
+    health_destroy(router->health);
+    pthread_mutex_destroy(&router->demand_mutex);
+    free(router->default_engine);
+    free(router);
+}
+
+/* ---- deciding ------------------------------------------------------------------------------------------------ */
+
+static int engine_index(const Router *router, const Engine *engine) {
+    for (int i = 0; i < router->engine_count; i++)
+        if (router->engines[i] == engine)
+            return i;
+    return 0;
+}
+
+static void note_decision(Router *router, const Decision *decision, int64_t route_ns) {
+    count(&router->decisions);
+    count(&router->chosen[engine_index(router, decision->engine)]);
+    atomic_fetch_add_explicit(&router->route_ns, route_ns, memory_order_relaxed);
+}
+
+static Decision *find_cached(Router *router, const DecisionKey *key, int64_t start_ns, RouteTiming *timing) {
+    Decision *decision = decision_cache_find(router->cache, key, epoch_of(router));
+    if (!decision)
+        return NULL;
+    int64_t route_ns = clock_now_ns() - start_ns;
+    count(&router->cache_hits);
+    note_decision(router, decision, route_ns);
+    if (timing)
+        *timing = (RouteTiming){.route_us = (double)route_ns / 1e3, .cached = true};
+    return decision;
+}
+
+Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming *timing) {
+    int64_t start_ns = clock_now_ns();
+    DecisionKey key;
+    decision_key_init(&key, request);
+    return find_cached(router, &key, start_ns, timing);
+}
+
+/* Another process of the pool, or someone beside us, may have made the table. True when the tables were read again. */
+static bool refresh_on_demand(Router *router, uint64_t generation_seen) {
+    bool newer = true;
+    pthread_mutex_lock(&router->demand_mutex);
+    if (atomic_load(&router->generation) == generation_seen) {
+        newer = false;
+        if (registry_age_ns(router->registry) > (int64_t)DEMAND_INTERVAL_MS * 1000000) {
+            Error ignored;
+            if (registry_refresh(router->registry, &newer, &ignored) == STATUS_OK && newer)
+                atomic_fetch_add(&router->generation, 1);
+        }
+    }
+    pthread_mutex_unlock(&router->demand_mutex);
+    return newer;
+}
+
+static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key, Decision **out,
+                          DecideTiming *timing, Error *err) {
+    uint64_t epoch = epoch_of(router); /* before the snapshot: a change between the two makes the entry stale, not wrong */
+    DecideInput input = {.engines = router->engines,
+                         .engine_count = router->engine_count,
+                         .default_engine = router->default_engine,
+                         .limits = router->limits,
+                         .health = router->health,
+                         .snapshot = registry_acquire(router->registry),
+                         .request = request};
+    int64_t bytes = 0;
+    Status status = decide(&input, out, &bytes, timing, err);
+    registry_release(input.snapshot);
+    if (status == STATUS_OK)
+        decision_cache_add(router->cache, key, epoch, *out, bytes);
+    return status;
+}
+
+/* A table nobody knows may be one of an engine whose tables were never read. */
+static void explain_unread_engine(Router *router, Error *err) {
+    RegistrySnapshot *snapshot = registry_acquire(router->registry);
+    for (int i = 0; i < snapshot->engine_count; i++) {
+        char failure[256], missing[512];
+        registry_failure(router->registry, i, failure, sizeof failure);
+        if (snapshot->sets[i] || !failure[0])
+            continue;
+        snprintf(missing, sizeof missing, "%.500s", err->message);
+        (void)error_set(err, SQLSTATE_ENGINE_DOWN, "engine %s is down, so its tables are not known: %s",
+                        router->engines[i]->name, failure);
+        (void)error_add_detail(err, "%s", missing);
+        break;
+    }
+    registry_release(snapshot);
+}
+
+Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing, Error *err) {
+    int64_t start_ns = clock_now_ns();
+    DecisionKey key;
+    decision_key_init(&key, request);
+    *out = find_cached(router, &key, start_ns, timing);
+    if (*out)
+        return STATUS_OK;
+    DecideTiming spent = {0};
+    Error failure = {0};
+    uint64_t generation = atomic_load(&router->generation);
+    Status status = decide_once(router, request, &key, out, &spent, &failure);
+    bool unknown_table = status != STATUS_OK && strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0;
+    if (unknown_table && refresh_on_demand(router, generation)) {
+        error_clear(&failure);
+        status = decide_once(router, request, &key, out, &spent, &failure);
+        unknown_table = status != STATUS_OK && strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0;
+    }
+    if (unknown_table)
+        explain_unread_engine(router, &failure);
+    int64_t total_ns = clock_now_ns() - start_ns;
+    atomic_fetch_add_explicit(&router->parses, (uint64_t)spent.parses, memory_order_relaxed);
+    atomic_fetch_add_explicit(&router->parse_ns, spent.parse_ns, memory_order_relaxed);
+    if (timing)
+        *timing = (RouteTiming){.parse_us = (double)spent.parse_ns / 1e3,
+                                .route_us = (double)(total_ns - spent.parse_ns) / 1e3};
+    if (status != STATUS_OK) {
+        count(&router->errors);
+        *out = NULL;
+        if (err)
+            *err = failure;
+        return STATUS_ERROR;
+    }
+    note_decision(router, *out, total_ns - spent.parse_ns);
+    return STATUS_OK;
+}
+
+/* ---- upkeep -------------------------------------------------------------------------------------------------- */
+
+Status router_refresh(Router *router, Error *err) {
+    bool changed = false;
+    Status status = registry_refresh(router->registry, &changed, err);
+    /* Whoever asks knows of a change, even one the descriptions do not show. */
+    atomic_fetch_add(&router->generation, 1);
+    health_check_all(router->health);
+    return status;
+}
+
+void router_tick(Router *router) {
+    bool flipped = health_check_all(router->health);
+    int64_t age_ns = registry_age_ns(router->registry);
+    bool incomplete = registry_is_incomplete(router->registry);
+    bool due = age_ns >= router->refresh_ns || (incomplete && (flipped || age_ns >= (int64_t)INCOMPLETE_INTERVAL_MS * 1000000));
+    if (!due)
+        return;
+    bool changed = false;
+    Error ignored; /* said in the log, by the registry */
+    if (registry_refresh(router->registry, &changed, &ignored) == STATUS_OK && changed) {
+        atomic_fetch_add(&router->generation, 1);
+        log_debug("router.tables_changed", "generation=%llu", (unsigned long long)atomic_load(&router->generation));
+    }
+}
+
+int router_engine_count(const Router *router) { return router->engine_count; }
+Engine *router_engine(const Router *router, int index) { return router->engines[index]; }
+
+Engine *router_engine_by_name(const Router *router, const char *name) {
+    for (int i = 0; name && i < router->engine_count; i++)
+        if (strcmp(router->engines[i]->name, name) == 0)
+            return router->engines[i];
+    return NULL;
+}
+
+void router_registry(Router *router, RegistryView *out) {
+    RegistrySnapshot *snapshot = registry_acquire(router->registry);
+    *out = (RegistryView){.tables = snapshot->tables, .count = snapshot->table_count, .snapshot = snapshot};
+}
+
+void registry_view_release(RegistryView *view) {
+    registry_release(view->snapshot);
+    *view = (RegistryView){0};
+}
+
+void router_counters(Router *router, RouterCounters *out) {
+    *out = (RouterCounters){.decisions = router->decisions,
+                            .cache_hits = router->cache_hits,
+                            .parses = router->parses,
+                            .errors = router->errors,
+                            .cache_bytes = decision_cache_bytes(router->cache),
+                            .parse_us_total = (double)router->parse_ns / 1e3,
+                            .route_us_total = (double)router->route_ns / 1e3};
+    for (int i = 0; i < router->engine_count; i++)
+        out->chosen[i] = router->chosen[i];
+}

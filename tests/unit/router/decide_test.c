@@ -1,0 +1,327 @@
+#include "tests/unit/router/fake_engine.h"
+
+#include "router/decision_json.h"
+
+static int open_fixture(void **state) {
+    Fixture *fixture = calloc(1, sizeof *fixture);
+    fixture_open(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int close_fixture(void **state) {
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+typedef struct Expected {
+    const char *sql;
+    const char *engine;
+    const char *rule;
+    const char *class;
+} Expected;
+
+static void expect_routes(Fixture *fixture, const Expected *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        Error err = {0};
+        Decision *decision = route_as(fixture, cases[i].sql, NULL, &err);
+        if (!decision)
+            fail_msg("%s: %s %s", cases[i].sql, err.sqlstate, err.message);
+        if (strcmp(decision->engine->name, cases[i].engine) || strcmp(decision->rule, cases[i].rule) ||
+            strcmp(statement_class_name(decision->class), cases[i].class))
+            fail_msg("%s: %s %s %s (%s)", cases[i].sql, decision->engine->name, decision->rule,
+                     statement_class_name(decision->class), decision->reason);
+        assert_non_null(decision->plan);
+        assert_true(strlen(decision->reason) > 10);
+        assert_ptr_equal(decision->plan->statement, decision->statement);
+        decision_release(decision);
+    }
+}
+
+static void test_routes_each_class(void **state) {
+    static const Expected cases[] = {
+        {"SELECT * FROM users WHERE id = 42", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users WHERE id = $1", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users u WHERE $1::bigint = u.id AND age > 3", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT name FROM public.users WHERE email = 'a@b.c' LIMIT 1", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM pair WHERE b = 1 AND a = 2", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM pair WHERE a = 2", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE id IN (1, 2, 3)", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE country = 'FR'", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE id > 10 LIMIT 5", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE id = 42 OR age = 3", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id = id", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id = NULL", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM pair WHERE b = 2", "postgres", "only-eligible", "scan"},
+        {"SELECT count(*) FROM users WHERE id = 42", "postgres", "only-eligible", "aggregate"},
+        {"SELECT DISTINCT country FROM users", "postgres", "only-eligible", "aggregate"},
+        {"SELECT origin, count(*), avg(delay) FROM flights GROUP BY origin ORDER BY 2 DESC LIMIT 10", "columnar",
+         "only-eligible", "aggregate"},
+        {"SELECT row_number() OVER (ORDER BY delay) FROM flights", "columnar", "only-eligible", "aggregate"},
+        {"SELECT * FROM zipcodes WHERE zip = '90210'", "mysql", "point-lookup", "point_lookup"},
+        {"SELECT * FROM flights f JOIN airports a ON f.origin = a.iata", "columnar", "federated", "federated"},
+        {"SELECT (SELECT max(iata) FROM airports) FROM flights", "columnar", "federated", "federated"},
+        {"SELECT * FROM airports, zipcodes", "columnar", "federated", "federated"},
+        {"SELECT * FROM users a JOIN users b ON a.id = b.id", "postgres", "only-eligible", "join"},
+        {"SELECT 1", "columnar", "default-engine", "constant"},
+        {"VALUES (1), (2)", "columnar", "default-engine", "constant"},
+        {"SELECT random()", "postgres", "session-home", "session"},
+        {"SELECT my_function(1)", "postgres", "only-eligible", "constant"},
+        {"SELECT *, random() FROM users", "postgres", "session-home", "session"},
+        {"SELECT * FROM users WHERE id = 1 FOR UPDATE", "postgres", "session-home", "session"},
+        {"BEGIN; SELECT 1; COMMIT", "postgres", "session-home", "session"},
+        {"SET search_path = x", "postgres", "session-home", "session"},
+        {"SELECT set_config('a.b', 'c', false)", "postgres", "session-home", "session"},
+        {"INSERT INTO users VALUES (1)", "postgres", "write-home", "write"},
+        {"WITH x AS (DELETE FROM users RETURNING *) SELECT * FROM x", "postgres", "write-home", "write"},
+        {"INSERT INTO flights SELECT iata, 1 FROM airports", "columnar", "write-home", "write"},
+        {"UPDATE zipcodes SET city = 'x' WHERE zip = '1'", "mysql", "write-home", "write"},
+        {"CREATE TABLE fresh (a int)", "postgres", "ddl-home", "ddl"},
+        {"CREATE TABLE columnar.fresh (a int)", "columnar", "ddl-home", "ddl"},
+        {"CREATE TABLE fresh AS SELECT * FROM flights", "columnar", "ddl-home", "ddl"},
+        {"DROP TABLE flights", "columnar", "ddl-home", "ddl"},
+        {"TRUNCATE zipcodes", "mysql", "ddl-home", "ddl"},
+        {"SELECT relname FROM pg_class", "postgres", "system-catalog", "scan"},
+        {"SELECT * FROM information_schema.tables", "postgres", "system-catalog", "scan"},
+        {"EXPLAIN SELECT * FROM flights", "columnar", "only-eligible", "scan"},
+        {"EXPLAIN ANALYZE SELECT * FROM users WHERE id = 1", "postgres", "point-lookup", "point_lookup"},
+        {"WITH users AS (SELECT * FROM flights) SELECT * FROM users", "columnar", "only-eligible", "scan"},
+        {"WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t", "columnar",
+         "default-engine", "constant"},
+    };
+    expect_routes(*state, cases, sizeof cases / sizeof *cases);
+}
+
+typedef struct ExpectedError {
+    const char *sql;
+    const char *engine;
+    const char *sqlstate;
+    int position;
+    const char *text; /* part of the message, detail or hint */
+} ExpectedError;
+
+static void expect_errors(Fixture *fixture, const ExpectedError *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        Error err = {0};
+        Decision *decision = route_as(fixture, cases[i].sql, cases[i].engine, &err);
+        if (decision)
+            fail_msg("%s went to %s", cases[i].sql, decision->engine->name);
+        bool said = strstr(err.message, cases[i].text) || strstr(err.detail, cases[i].text) || strstr(err.hint, cases[i].text);
+        if (strcmp(err.sqlstate, cases[i].sqlstate) || err.position != cases[i].position || !said)
+            fail_msg("%s: %s at %d: %s | %s | %s", cases[i].sql, err.sqlstate, err.position, err.message, err.detail, err.hint);
+    }
+}
+
+static void test_tells_what_is_wrong(void **state) {
+    static const ExpectedError cases[] = {
+        {"SELECT 'äöü' FORM x", NULL, "42601", 19, "syntax error"},
+        {"SELECT", "nowhere", "SB002", 0, "columnar"},
+        {"SELECT * FROM", NULL, "42601", 14, "syntax error at end of input"},
+        {"", NULL, "42601", 0, "empty"},
+        {" -- nothing", NULL, "42601", 0, "empty"},
+        {"SELECT 'ä', * FROM flihgts", NULL, "42P01", 20, "Did you mean columnar.public.flights?"},
+        {"SELECT * FROM orders", NULL, "42P01", 15, "sales.orders"},
+        {"SELECT * FROM nowhere.public.users", NULL, "42P01", 15, "is an engine"},
+        {"SELECT * FROM twin", NULL, "42P09", 15, "postgres.public.twin, columnar.public.twin"},
+        {"SELECT * FROM public.twin", NULL, "42P09", 15, "in several engines"},
+        {"SELECT * FROM flights", "postgres", "SB003", 0, "table flights is in columnar"},
+        {"SELECT * FROM users", "columnar", "SB003", 0, "table users is in postgres"},
+        {"/*+ engine(mysql) */ SELECT * FROM users", NULL, "SB003", 0, "table users is in postgres"},
+        {"SELECT 1", "oracle", "SB002", 0, "postgres, mysql, columnar"},
+        {"BEGIN; SELECT * FROM flights; COMMIT", NULL, "SB001", 0, "several statements in one request"},
+        {"SELECT * FROM pg_class, flights", NULL, "SB001", 0, "catalogs are PostgreSQL's"},
+        {"INSERT INTO users SELECT 1 FROM flights", NULL, "SB001", 0, "table flights is in columnar"},
+        {"SELECT \xff", NULL, "22021", 8, "UTF-8"},
+    };
+    expect_errors(*state, cases, sizeof cases / sizeof *cases);
+}
+
+static const char *engine_chosen(Fixture *fixture, const char *sql, const char *body, const char *header) {
+    RouteRequest request = {.sql = sql, .sql_length = strlen(sql), .engine = body, .header_engine = header};
+    Decision *decision = NULL;
+    RouteTiming timing;
+    Error err = {0};
+    if (router_decide(fixture->router, &request, &decision, &timing, &err) != STATUS_OK)
+        return "";
+    const char *name = decision->engine->name;
+    decision_release(decision);
+    return name;
+}
+
+static void test_body_beats_comment_beats_header(void **state) {
+    Fixture *fixture = *state;
+    const char *hinted = "/*+ engine(mysql) */ SELECT 1", *plain = "SELECT 1";
+    assert_string_equal(engine_chosen(fixture, hinted, NULL, NULL), "mysql");
+    assert_string_equal(engine_chosen(fixture, hinted, "postgres", "columnar"), "postgres");
+    assert_string_equal(engine_chosen(fixture, hinted, NULL, "columnar"), "mysql");
+    assert_string_equal(engine_chosen(fixture, hinted, "auto", "columnar"), "mysql");
+    assert_string_equal(engine_chosen(fixture, plain, NULL, "postgres"), "postgres");
+    assert_string_equal(engine_chosen(fixture, plain, "auto", NULL), "columnar");
+    assert_string_equal(engine_chosen(fixture, "SELECT count(*) FROM twin", "columnar", NULL), "columnar");
+    assert_string_equal(engine_chosen(fixture, "SELECT count(*) FROM twin", "postgres", NULL), "postgres");
+}
+
+static void test_warns_of_unknown_hints(void **state) {
+    Error err = {0};
+    Decision *decision = route_as(*state, "/*+ parallel(4) engine(mysql) */ SELECT 1", NULL, &err);
+    assert_non_null(decision);
+    assert_string_equal(decision->engine->name, "mysql");
+    assert_non_null(strstr(decision->warning, "parallel(4)"));
+    decision_release(decision);
+    decision = route_as(*state, "/*+ engine(mysql) */ SELECT 1", NULL, &err);
+    assert_null(decision->warning);
+    decision_release(decision);
+}
+
+static void test_takes_engine_names_off(void **state) {
+    Fixture *fixture = *state;
+    static const struct { const char *sql, *sent; } cases[] = {
+        {"SELECT postgres.public.users.id FROM postgres.public.users", "SELECT          public.users.id FROM          public.users"},
+        {"SELECT * FROM \"postgres\" . users u", "SELECT * FROM              users u"},
+        {"SELECT postgres.users.* FROM postgres.users", "SELECT          users.* FROM          users"},
+        {"DROP TABLE IF EXISTS postgres.users", "DROP TABLE IF EXISTS          users"},
+        {"UPDATE postgres.users SET name = 'postgres.users'", "UPDATE          users SET name = 'postgres.users'"},
+        {"SELECT * FROM postgres.twin", "SELECT * FROM          both"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error err = {0};
+        Decision *decision = route_as(fixture, cases[i].sql, NULL, &err);
+        if (!decision)
+            fail_msg("%s: %s", cases[i].sql, err.message);
+        assert_string_equal(decision->engine->name, "postgres");
+        assert_string_equal(decision->statement->sql, cases[i].sent);
+        assert_int_equal(decision->statement->binding_count, 1);
+        assert_null(decision->statement->bindings[0].written_catalog);
+        decision_release(decision);
+    }
+}
+
+static void test_keeps_names_across_engines(void **state) {
+    Fixture *fixture = *state;
+    Error err = {0};
+    const char *sql = "SELECT * FROM postgres.twin a JOIN columnar.twin b ON a.iata = b.origin";
+    Decision *decision = route_as(fixture, sql, NULL, &err);
+    assert_non_null(decision);
+    assert_string_equal(decision->engine->name, "columnar");
+    assert_string_equal(decision->statement->sql, sql);
+    assert_int_equal(decision->statement->binding_count, 2);
+    assert_string_equal(decision->statement->bindings[0].written_schema, "postgres");
+    assert_ptr_equal(decision->statement->bindings[0].engine, fixture->engines[0]);
+    assert_ptr_equal(decision->statement->bindings[1].engine, fixture->engines[2]);
+    decision_release(decision);
+}
+
+static void test_chooses_by_cost(void **state) {
+    Fixture *fixture = *state;
+    Error err = {0};
+    fixture->columnar.declines = "not today";
+    fixture->postgres.cost_ms = 5;
+    fixture->mysql.cost_ms = 2;
+    Decision *decision = route_as(fixture, "SELECT 2", NULL, &err);
+    assert_string_equal(decision->engine->name, "postgres"); /* no table: PostgreSQL stands in for the default */
+    assert_string_equal(decision->candidates[2].verdict.why, "not today");
+    assert_string_equal(decision->candidates[1].verdict.why, "postgres comes first by rule default-engine");
+    decision_release(decision);
+}
+
+static void test_says_who_is_down(void **state) {
+    Fixture *fixture = *state;
+    Error err = {0};
+    fixture->postgres.up = false;
+    router_tick(fixture->router);
+    assert_null(route_as(fixture, "SELECT * FROM users WHERE id = 1", NULL, &err));
+    assert_string_equal(err.sqlstate, SQLSTATE_ENGINE_DOWN);
+    assert_string_equal(err.message, "engine postgres is down: connection refused");
+    assert_null(route_as(fixture, "SELECT 1", "postgres", &err));
+    assert_string_equal(err.sqlstate, SQLSTATE_ENGINE_DOWN);
+    Decision *decision = route_as(fixture, "SELECT 1", NULL, &err);
+    assert_string_equal(decision->engine->name, "columnar");
+    assert_string_equal(decision->candidates[0].verdict.why, "engine is down: connection refused");
+    decision_release(decision);
+    fixture->postgres.up = true;
+    router_tick(fixture->router);
+    decision = route_as(fixture, "SELECT * FROM users WHERE id = 1", NULL, &err);
+    assert_string_equal(decision->engine->name, "postgres");
+    decision_release(decision);
+}
+
+static void test_cached_decision_follows_health(void **state) {
+    Fixture *fixture = *state;
+    assert_string_equal(engine_chosen(fixture, "SELECT 1", NULL, NULL), "columnar");
+    fixture->columnar.up = false;
+    router_tick(fixture->router);
+    assert_string_equal(engine_chosen(fixture, "SELECT 1", NULL, NULL), "postgres");
+}
+
+static void test_passes_on_an_engines_error(void **state) {
+    Fixture *fixture = *state;
+    Error err = {0};
+    fixture->columnar.fails_with = "column \"nope\" does not exist";
+    assert_null(route_as(fixture, "SELECT nope FROM flights", NULL, &err));
+    assert_string_equal(err.sqlstate, "42703");
+    assert_int_equal(err.position, 8);
+    fixture->columnar.fails_with = NULL;
+    fixture->columnar.declines = "function f() is not available in the columnar engine";
+    assert_null(route_as(fixture, "SELECT f(delay) FROM flights", NULL, &err));
+    assert_string_equal(err.sqlstate, SQLSTATE_NO_ENGINE);
+    assert_non_null(strstr(err.message, "f() is not available"));
+    assert_non_null(strstr(err.detail, "postgres: table flights is in columnar"));
+    fixture->columnar.declines_state = "42883";
+    assert_null(route_as(fixture, "SELECT f(delay) FROM flights", NULL, &err));
+    assert_string_equal(err.sqlstate, "42883");
+}
+
+static void test_traits(void **state) {
+    Error err = {0};
+    Decision *decision = route_as(*state, "SELECT * FROM users WHERE id = $3", NULL, &err);
+    assert_true(decision->result_rows_small && decision->repeatable && !decision->changes_schema);
+    assert_int_equal(decision->statement->param_count, 3);
+    assert_int_equal(decision->max_rows_hint, 1);
+    decision_release(decision);
+    decision = route_as(*state, "CREATE INDEX ON users (age)", NULL, &err);
+    assert_true(decision->changes_schema && !decision->repeatable);
+    assert_string_equal(decision->engine->name, "postgres");
+    decision_release(decision);
+    decision = route_as(*state, "SELECT now(), count(*) FROM flights LIMIT 7", NULL, &err);
+    assert_true(decision->repeatable && !decision->result_rows_small);
+    assert_int_equal(decision->max_rows_hint, 7);
+    decision_release(decision);
+}
+
+static void test_json(void **state) {
+    Error err = {0};
+    Decision *decision = route_as(*state, "SELECT * FROM users WHERE id = 42", NULL, &err);
+    StrBuf json;
+    strbuf_init(&json);
+    decision_to_json(decision, &json);
+    assert_string_equal(
+        strbuf_text(&json),
+        "{\"rule\":\"point-lookup\",\"reason\":\"users(id) is unique, so postgres finds at most one row out of about 100,000 by "
+        "index, in about 1.0 ms\",\"class\":\"point_lookup\",\"engine\":\"postgres\",\"forced\":false,\"candidates\":["
+        "{\"engine\":\"postgres\",\"cost_ms\":1.000,\"rows\":10,\"eligible\":true,\"chosen\":true,\"why\":\"chosen: point-lookup\"},"
+        "{\"engine\":\"mysql\",\"cost_ms\":null,\"rows\":null,\"eligible\":false,\"chosen\":false,\"why\":\"table users is in postgres\"},"
+        "{\"engine\":\"columnar\",\"cost_ms\":null,\"rows\":null,\"eligible\":false,\"chosen\":false,\"why\":\"table users is in postgres\"}]}");
+    strbuf_deinit(&json);
+    decision_release(decision);
+}
+
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(test_routes_each_class),
+        WITH_FIXTURE(test_tells_what_is_wrong),
+        WITH_FIXTURE(test_body_beats_comment_beats_header),
+        WITH_FIXTURE(test_warns_of_unknown_hints),
+        WITH_FIXTURE(test_takes_engine_names_off),
+        WITH_FIXTURE(test_keeps_names_across_engines),
+        WITH_FIXTURE(test_chooses_by_cost),
+        WITH_FIXTURE(test_says_who_is_down),
+        WITH_FIXTURE(test_cached_decision_follows_health),
+        WITH_FIXTURE(test_passes_on_an_engines_error),
+        WITH_FIXTURE(test_traits),
+        WITH_FIXTURE(test_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
