@@ -46,6 +46,14 @@ typedef struct AggregateFunction AggregateFunction; /* aggregate.h: states, upda
 /* Candidates by name, in PostgreSQL's catalog order; 0 when the name is unknown. */
 int function_candidates(const char *name, const ScalarFunction **out, int capacity);
 int aggregate_candidates(const char *name, const AggregateFunction **out, int capacity);
+/* The type a call gives: result_type when set, else result. */
+static inline SqlType function_result(const ScalarFunction *function, const SqlType *args, int arg_count) {
+    return function->result_type ? function->result_type(args, arg_count) : function->result;
+}
+/* numeric arguments are declared without precision and taken in every physical form; they are never cast just for
+ * that. A cast to numeric without precision may come out narrower than asked: function_result() of it is numeric(10,0)
+ * from integer, so that arithmetic stays in 64 bits, and the expression's type is that one. Casts from SQL_UNKNOWN read literals.
+ * varchar(n), character(n) and numeric(p,s) targets: the kernel reads the modifiers from `out->type`. */
 /* Casts, resolved apart from functions: implicit < assignment < explicit. NULL when there is none. */
 typedef enum CastContext { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT } CastContext;
 const ScalarFunction *cast_function(SqlType from, SqlType to, CastContext context);

@@ -1,0 +1,335 @@
+/* numeric: result types that keep declared scales (so that sums of products stay in 64 or 128 bits), fast loops for scaled
+ * integers, and one general path through Numeric for everything else. */
+#include "engines/columnar/kernels/numeric_math.h"
+
+/* ---- result types --------------------------------------------------------------------------------------- */
+
+static SqlType numeric_or_free(int whole, int scale) {
+    return whole + scale <= NUMERIC_MAX_PRECISION ? sqltype_numeric(whole + scale, scale) : sqltype_of(SQL_NUMERIC);
+}
+
+static SqlType sum_type(const SqlType *args, int arg_count) {
+    SqlType a = args[0], b = args[arg_count - 1];
+    if (!a.precision || !b.precision)
+        return sqltype_of(SQL_NUMERIC);
+    int whole_a = a.precision - a.scale, whole_b = b.precision - b.scale;
+    return numeric_or_free((whole_a > whole_b ? whole_a : whole_b) + 1, a.scale > b.scale ? a.scale : b.scale);
+}
+
+static SqlType product_type(const SqlType *args, int arg_count) {
+    SqlType a = args[0], b = args[arg_count - 1];
+    if (!a.precision || !b.precision || a.precision + b.precision > NUMERIC_MAX_PRECISION)
+        return sqltype_of(SQL_NUMERIC);
+    return sqltype_numeric(a.precision + b.precision, a.scale + b.scale);
+}
+
+static SqlType same_type(const SqlType *args, int arg_count) { return args[0]; }
+static SqlType whole_type(const SqlType *args, int arg_count) {
+    if (!args[0].precision)
+        return sqltype_of(SQL_NUMERIC);
+    return numeric_or_free(args[0].precision - args[0].scale + 1, 0);
+}
+static SqlType free_type(const SqlType *args, int arg_count) { return sqltype_of(SQL_NUMERIC); }
+
+/* ---- fast loops over scaled integers ---------------------------------------------------------------------- */
+
+typedef enum FastOperation { FAST_ADD, FAST_SUBTRACT, FAST_MULTIPLY } FastOperation;
+
+/* `operation`, `wide_*` and the steps are constants at every call: one tight loop each. The result type's
+ * precision has room for every result, so nothing is checked. */
+KERNEL_INLINE void fast_loop(FastOperation operation, const void *a, bool wide_a, size_t step_a, Int128 factor_a,
+                             const void *b, bool wide_b, size_t step_b, Int128 factor_b, void *out, bool wide_out,
+                             int rows) {
+    for (int i = 0; i < rows; i++) {
+        size_t ia = (size_t)i * step_a, ib = (size_t)i * step_b;
+        if (!wide_out) {
+            uint64_t left = (uint64_t)((const int64_t *)a)[ia], right = (uint64_t)((const int64_t *)b)[ib];
+            uint64_t x = left * (uint64_t)factor_a, y = right * (uint64_t)factor_b;
+            ((int64_t *)out)[i] = (int64_t)(operation == FAST_ADD        ? x + y
+                                            : operation == FAST_SUBTRACT ? x - y
+                                                                         : left * right);
+            continue;
+        }
+        Int128 left = wide_a ? ((const Int128 *)a)[ia] : ((const int64_t *)a)[ia];
+        Int128 right = wide_b ? ((const Int128 *)b)[ib] : ((const int64_t *)b)[ib];
+        UInt128 x = (UInt128)left * (UInt128)factor_a, y = (UInt128)right * (UInt128)factor_b;
+        ((Int128 *)out)[i] = (Int128)(operation == FAST_ADD        ? x + y
+                                      : operation == FAST_SUBTRACT ? x - y
+                                                                   : (UInt128)left * (UInt128)right);
+    }
+}
+
+KERNEL_INLINE void fast_steps(FastOperation operation, const Vector *a, bool wide_a, Int128 factor_a, const Vector *b,
+                              bool wide_b, Int128 factor_b, void *out, bool wide_out, int rows) {
+    bool constant_a = kernel_is_constant(a), constant_b = kernel_is_constant(b);
+    if (constant_b && !constant_a)
+        fast_loop(operation, a->values, wide_a, 1, factor_a, b->values, wide_b, 0, factor_b, out, wide_out, rows);
+    else if (constant_a && !constant_b)
+        fast_loop(operation, a->values, wide_a, 0, factor_a, b->values, wide_b, 1, factor_b, out, wide_out, rows);
+    else if (constant_a)
+        fast_loop(operation, a->values, wide_a, 0, factor_a, b->values, wide_b, 0, factor_b, out, wide_out, rows);
+    else if (factor_a == 1 && factor_b == 1)
+        fast_loop(operation, a->values, wide_a, 1, 1, b->values, wide_b, 1, 1, out, wide_out, rows);
+    else
+        fast_loop(operation, a->values, wide_a, 1, factor_a, b->values, wide_b, 1, factor_b, out, wide_out, rows);
+}
+
+/* True when both arguments are scaled integers and the result type is one too: then it is done. */
+KERNEL_INLINE bool fast_arithmetic(FastOperation operation, const KernelCall *call) {
+    const Vector *a = &call->args[0], *b = &call->args[1];
+    Vector *out = call->out;
+    if (a->physical == PHYS_NUMERIC || b->physical == PHYS_NUMERIC || out->physical == PHYS_NUMERIC)
+        return false;
+    int scale = out->type.scale;
+    Int128 factor_a = operation == FAST_MULTIPLY ? 1 : numeric_powers[scale - a->type.scale];
+    Int128 factor_b = operation == FAST_MULTIPLY ? 1 : numeric_powers[scale - b->type.scale];
+    bool wide_a = a->physical == PHYS_I128, wide_b = b->physical == PHYS_I128;
+    int rows = call->row_count;
+    if (out->physical == PHYS_I64)
+        fast_steps(operation, a, false, factor_a, b, false, factor_b, out->values, false, rows);
+    else if (!wide_a && !wide_b)
+        fast_steps(operation, a, false, factor_a, b, false, factor_b, out->values, true, rows);
+    else if (wide_a && !wide_b)
+        fast_steps(operation, a, true, factor_a, b, false, factor_b, out->values, true, rows);
+    else if (!wide_a)
+        fast_steps(operation, a, false, factor_a, b, true, factor_b, out->values, true, rows);
+    else
+        fast_steps(operation, a, true, factor_a, b, true, factor_b, out->values, true, rows);
+    return true;
+}
+
+/* ---- the general path --------------------------------------------------------------------------------------- */
+
+typedef bool (*NumericBinary)(Numeric a, Numeric b, Numeric *out);
+typedef bool (*NumericUnary)(Numeric value, Numeric *out);
+
+KERNEL_INLINE Status general_binary(const KernelCall *call, NumericBinary compute, bool divides, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call), *b = numeric_rows(&call->args[1], call);
+    size_t step_a = !kernel_is_constant(&call->args[0]), step_b = !kernel_is_constant(&call->args[1]);
+    KERNEL_ROWS(call, row) {
+        const Numeric *right = &b[(size_t)row * step_b];
+        if (divides && right->value == 0 && !right->special && !a[(size_t)row * step_a].special)
+            return error_set(err, SQLSTATE_DIVISION_BY_ZERO, "division by zero");
+        Numeric result;
+        if (!compute(a[(size_t)row * step_a], *right, &result))
+            return numeric_overflow(err);
+        TRY(numeric_store(call->out, row, result, err));
+    }
+    return STATUS_OK;
+}
+
+KERNEL_INLINE Status general_unary(const KernelCall *call, NumericUnary compute, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call);
+    size_t step = !kernel_is_constant(&call->args[0]);
+    KERNEL_ROWS(call, row) {
+        Numeric result;
+        if (!compute(a[(size_t)row * step], &result))
+            return numeric_overflow(err);
+        TRY(numeric_store(call->out, row, result, err));
+    }
+    return STATUS_OK;
+}
+
+static Status kernel_numeric_add(const KernelCall *call, Error *err) {
+    return fast_arithmetic(FAST_ADD, call) ? STATUS_OK : general_binary(call, numeric_add, false, err);
+}
+static Status kernel_numeric_subtract(const KernelCall *call, Error *err) {
+    return fast_arithmetic(FAST_SUBTRACT, call) ? STATUS_OK : general_binary(call, numeric_subtract, false, err);
+}
+static Status kernel_numeric_multiply(const KernelCall *call, Error *err) {
+    return fast_arithmetic(FAST_MULTIPLY, call) ? STATUS_OK : general_binary(call, numeric_multiply, false, err);
+}
+static Status kernel_numeric_divide(const KernelCall *call, Error *err) {
+    return general_binary(call, numeric_divide, true, err);
+}
+static Status kernel_numeric_div(const KernelCall *call, Error *err) {
+    return general_binary(call, numeric_divide_truncate, true, err);
+}
+static Status kernel_numeric_mod(const KernelCall *call, Error *err) {
+    return general_binary(call, numeric_modulo, true, err);
+}
+
+static bool negate(Numeric value, Numeric *out) {
+    *out = value;
+    return value.special || !__builtin_sub_overflow((Int128)0, value.value, &out->value);
+}
+static bool absolute(Numeric value, Numeric *out) {
+    *out = value;
+    return value.value >= 0 || negate(value, out);
+}
+static bool sign(Numeric value, Numeric *out) {
+    *out = value.special ? value : numeric_make(value.value > 0 ? 1 : value.value < 0 ? -1 : 0, 0);
+    return true;
+}
+static bool identity(Numeric value, Numeric *out) {
+    *out = value;
+    return true;
+}
+static bool round_whole(Numeric value, Numeric *out) { return numeric_rescale(value, 0, out); }
+static bool truncate_whole(Numeric value, Numeric *out) { return numeric_truncate(value, 0, out); }
+
+static Status kernel_numeric_negate(const KernelCall *call, Error *err) { return general_unary(call, negate, err); }
+static Status kernel_numeric_plus(const KernelCall *call, Error *err) { return general_unary(call, identity, err); }
+static Status kernel_numeric_abs(const KernelCall *call, Error *err) { return general_unary(call, absolute, err); }
+static Status kernel_numeric_sign(const KernelCall *call, Error *err) { return general_unary(call, sign, err); }
+static Status kernel_numeric_ceil(const KernelCall *call, Error *err) {
+    return general_unary(call, numeric_ceiling, err);
+}
+static Status kernel_numeric_floor(const KernelCall *call, Error *err) {
+    return general_unary(call, numeric_floor, err);
+}
+static Status kernel_numeric_round(const KernelCall *call, Error *err) { return general_unary(call, round_whole, err); }
+static Status kernel_numeric_trunc(const KernelCall *call, Error *err) {
+    return general_unary(call, truncate_whole, err);
+}
+
+/* A negative scale rounds left of the point and shows no fraction. */
+static bool at_scale(Numeric value, int scale, bool round, Numeric *out) {
+    if (value.special)
+        return identity(value, out);
+    int clamped = scale < -2000 ? -2000 : scale > 2000 ? 2000 : scale;
+    bool fits = round ? numeric_rescale(value, clamped, out) : numeric_truncate(value, clamped, out);
+    return fits && (clamped >= 0 || numeric_rescale(*out, 0, out)) && out->scale <= NUMERIC_MAX_SCALE;
+}
+
+KERNEL_INLINE Status with_scale(const KernelCall *call, bool round, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call);
+    KERNEL_ROWS(call, row) {
+        Numeric result;
+        if (!at_scale(a[kernel_index(&call->args[0], row)], KERNEL_ARG(call, 1, int32_t, row), round, &result))
+            return numeric_overflow(err);
+        TRY(numeric_store(call->out, row, result, err));
+    }
+    return STATUS_OK;
+}
+static Status kernel_numeric_round_to(const KernelCall *call, Error *err) { return with_scale(call, true, err); }
+static Status kernel_numeric_trunc_to(const KernelCall *call, Error *err) { return with_scale(call, false, err); }
+
+static Status kernel_numeric_sqrt(const KernelCall *call, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call);
+    KERNEL_ROWS(call, row) {
+        Numeric value = a[kernel_index(&call->args[0], row)], result;
+        if (value.value < 0)
+            return error_set(err, "2201F", "cannot take square root of a negative number");
+        if (!numeric_square_root(value, &result))
+            return numeric_overflow(err);
+        TRY(numeric_store(call->out, row, result, err));
+    }
+    return STATUS_OK;
+}
+
+static Status kernel_numeric_scale(const KernelCall *call, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call);
+    int32_t *out = call->out->values;
+    (void)err;
+    KERNEL_ROWS(call, row) {
+        Numeric value = a[kernel_index(&call->args[0], row)];
+        out[row] = value.scale;
+        if (value.special)
+            kernel_set_null(call, row);
+    }
+    return STATUS_OK;
+}
+
+static bool trim_scale(Numeric value, Numeric *out) {
+    while (!value.special && value.scale > 0 && value.value % 10 == 0)
+        value = numeric_make(value.value / 10, value.scale - 1);
+    return identity(value, out);
+}
+static Status kernel_numeric_trim_scale(const KernelCall *call, Error *err) {
+    return general_unary(call, trim_scale, err);
+}
+
+static Status kernel_numeric_gcd(const KernelCall *call, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call), *b = numeric_rows(&call->args[1], call);
+    KERNEL_ROWS(call, row) {
+        Numeric left = a[kernel_index(&call->args[0], row)], right = b[kernel_index(&call->args[1], row)], rest;
+        while (!left.special && !right.special && right.value != 0) {
+            if (!numeric_modulo(left, right, &rest))
+                return numeric_overflow(err);
+            left = right;
+            right = rest;
+        }
+        if (right.special)
+            left = right;
+        if (!absolute(left, &left) || (!left.special && right.scale > left.scale &&
+                                       !numeric_rescale(left, right.scale, &left)))
+            return numeric_overflow(err);
+        TRY(numeric_store(call->out, row, left, err));
+    }
+    return STATUS_OK;
+}
+
+static Status kernel_numeric_width_bucket(const KernelCall *call, Error *err) {
+    const Numeric *operand = numeric_rows(&call->args[0], call), *low = numeric_rows(&call->args[1], call);
+    const Numeric *high = numeric_rows(&call->args[2], call);
+    int32_t *out = call->out->values;
+    KERNEL_ROWS(call, row) {
+        Numeric x = operand[kernel_index(&call->args[0], row)], l = low[kernel_index(&call->args[1], row)];
+        Numeric h = high[kernel_index(&call->args[2], row)], span, offset, buckets;
+        int32_t count = KERNEL_ARG(call, 3, int32_t, row);
+        if (count <= 0)
+            return error_set(err, "2201G", "count must be greater than zero");
+        if (x.special || l.special || h.special)
+            return error_set(err, "2201G", "operand, lower bound, and upper bound cannot be NaN");
+        int order = numeric_compare(l, h);
+        if (order == 0)
+            return error_set(err, "2201G", "lower bound cannot equal upper bound");
+        bool below = order < 0 ? numeric_compare(x, l) < 0 : numeric_compare(x, l) > 0;
+        bool above = order < 0 ? numeric_compare(x, h) >= 0 : numeric_compare(x, h) <= 0;
+        if (above && count == INT32_MAX)
+            return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "integer out of range");
+        if (below || above) {
+            out[row] = below ? 0 : count + 1;
+            continue;
+        }
+        if (!numeric_subtract(h, l, &span) || !numeric_subtract(x, l, &offset) ||
+            !numeric_multiply(offset, numeric_make(count, 0), &offset) ||
+            !numeric_divide_truncate(offset, span, &buckets))
+            return numeric_overflow(err);
+        out[row] = (int32_t)buckets.value + 1;
+    }
+    return STATUS_OK;
+}
+
+/* What needs more digits than 128 bits hold to be right to the last one. */
+static Status decline_bind(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
+                           Error *err) {
+    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "exp, ln, log and power of numeric values");
+}
+
+#define DECLINED(text, ...)                                                                                            \
+    {.name = text, .arg_count = K_ARGC(__VA_ARGS__), .args = {__VA_ARGS__}, .result = K_NUMERIC, .strict = true,      \
+     .eval = kernel_numeric_plus, .bind = decline_bind}
+#define N K_NUMERIC
+
+static const ScalarFunction rows[] = {
+    KERNEL_FN_TYPED("+", kernel_numeric_add, sum_type, N, N),
+    KERNEL_FN_TYPED("-", kernel_numeric_subtract, sum_type, N, N),
+    KERNEL_FN_TYPED("*", kernel_numeric_multiply, product_type, N, N),
+    KERNEL_FN_TYPED("/", kernel_numeric_divide, free_type, N, N),
+    KERNEL_FN_TYPED("%", kernel_numeric_mod, free_type, N, N),
+    KERNEL_FN_TYPED("mod", kernel_numeric_mod, free_type, N, N),
+    KERNEL_FN_TYPED("div", kernel_numeric_div, free_type, N, N),
+    KERNEL_FN_TYPED("-", kernel_numeric_negate, same_type, N),
+    KERNEL_FN_TYPED("+", kernel_numeric_plus, same_type, N),
+    KERNEL_FN_TYPED("abs", kernel_numeric_abs, same_type, N),
+    KERNEL_FN_TYPED("@", kernel_numeric_abs, same_type, N),
+    KERNEL_FN_TYPED("sign", kernel_numeric_sign, whole_type, N),
+    KERNEL_FN_TYPED("ceil", kernel_numeric_ceil, whole_type, N),
+    KERNEL_FN_TYPED("ceiling", kernel_numeric_ceil, whole_type, N),
+    KERNEL_FN_TYPED("floor", kernel_numeric_floor, whole_type, N),
+    KERNEL_FN_TYPED("round", kernel_numeric_round, whole_type, N),
+    KERNEL_FN_TYPED("trunc", kernel_numeric_trunc, whole_type, N),
+    KERNEL_FN_TYPED("round", kernel_numeric_round_to, free_type, N, K_INT4),
+    KERNEL_FN_TYPED("trunc", kernel_numeric_trunc_to, free_type, N, K_INT4),
+    KERNEL_FN_TYPED("sqrt", kernel_numeric_sqrt, free_type, N),
+    KERNEL_FN_TYPED("gcd", kernel_numeric_gcd, free_type, N, N),
+    KERNEL_FN_TYPED("trim_scale", kernel_numeric_trim_scale, free_type, N),
+    KERNEL_FN_RAISES("scale", kernel_numeric_scale, K_INT4, N),
+    KERNEL_FN_RAISES("width_bucket", kernel_numeric_width_bucket, K_INT4, N, N, N, K_INT4),
+    DECLINED("exp", N), DECLINED("ln", N), DECLINED("log", N), DECLINED("log10", N), DECLINED("log", N, N),
+    DECLINED("power", N, N), DECLINED("pow", N, N), DECLINED("^", N, N), DECLINED("lcm", N, N),
+};
+
+FunctionTable numeric_functions(void) { return KERNEL_TABLE(rows); }
