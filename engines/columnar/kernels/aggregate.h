@@ -25,7 +25,8 @@ struct AggregateFunction {
     SqlType (*result_type)(const SqlType *args, int arg_count);
     size_t state_bytes; /* multiple of 16 */
     void (*init)(void *state); /* NULL: zero bytes */
-    /* For each selected row r: adds it to the state of group `groups[k]`, k its index in the selection. Skips NULLs itself. */
+    /* `states` is 16-byte aligned, `stride` a multiple of 16.
+     * For each selected row r: adds it to the state of group `groups[k]`, k its index in the selection. Skips NULLs itself. */
     Status (*update)(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input, Error *err);
     /* All selected rows into one state: no GROUP BY. */
     Status (*update_single)(void *state, const AggregateInput *input, Error *err);
