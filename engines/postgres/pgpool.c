@@ -1,0 +1,237 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/base/clock.h"
+#include "engines/postgres/pgengine.h"
+
+enum {
+    SLOW_FAILURE_MS = 50,
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_LARGEST_MS = 5000,
+    HEALTH_INTERVAL_MS = 1000,
+    PING_TIMEOUT_MS = 250,
+    WAIT_SLICE_MS = 50,
+};
+
+void pgengine_note_up(PgEngine *engine, PGconn *pg) {
+    const char *version = PQparameterStatus(pg, "server_version");
+    pthread_mutex_lock(&engine->lock);
+    engine->up = true;
+    engine->last_seen_ns = clock_now_ns();
+    engine->slow_failures = 0;
+    engine->next_attempt_ns = 0;
+    engine->down_message[0] = 0;
+    if (version)
+        snprintf(engine->version, sizeof engine->version, "PostgreSQL %.40s", version);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void pgengine_note_down(PgEngine *engine, const char *message) {
+    pthread_mutex_lock(&engine->lock);
+    engine->up = false;
+    engine->last_seen_ns = clock_now_ns();
+    snprintf(engine->down_message, sizeof engine->down_message, "%.255s", message);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void note_failure(PgEngine *engine, int64_t took_ns, const Error *error) {
+    pgengine_note_down(engine, error->message);
+    if (took_ns < (int64_t)SLOW_FAILURE_MS * 1000000)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    int shift = engine->slow_failures < 6 ? engine->slow_failures : 6;
+    int64_t wait_ms = (int64_t)BACKOFF_FIRST_MS << shift;
+    if (wait_ms > BACKOFF_LARGEST_MS)
+        wait_ms = BACKOFF_LARGEST_MS;
+    engine->slow_failures++;
+    engine->next_attempt_ns = clock_now_ns() + wait_ms * 1000000;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static Status connect_new(PgEngine *engine, int timeout_ms, CancelToken *cancel, PgConn **out, Error *err) {
+    Error local;
+    error_clear(&local);
+    int64_t start_ns = clock_now_ns();
+    if (pgconn_open(out, engine->conninfo, timeout_ms, cancel, &local) == STATUS_OK) {
+        pgengine_note_up(engine, (*out)->pg);
+        return STATUS_OK;
+    }
+    if (!strcmp(local.sqlstate, SQLSTATE_CANNOT_CONNECT))
+        note_failure(engine, clock_now_ns() - start_ns, &local);
+    if (err)
+        *err = local;
+    return STATUS_ERROR;
+}
+
+/* With the lock held: waits for a returned connection or a free place, one slice. */
+static void wait_for_return(PgEngine *engine) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += WAIT_SLICE_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&engine->returned, &engine->lock, &until);
+}
+
+static PgConn *pop_idle(PgEngine *engine) {
+    PgConn *conn = engine->idle;
+    engine->idle = conn->next_idle;
+    engine->idle_count--;
+    engine->busy_count++;
+    conn->next_idle = NULL;
+    conn->fresh = false;
+    return conn;
+}
+
+/* A place in the pool: an idle connection in `*out`, or NULL and the right to open one. */
+static Status take_place(PgEngine *engine, bool allow_idle, CancelToken *cancel, PgConn **out, Error *err) {
+    Status status = STATUS_OK;
+    *out = NULL;
+    pthread_mutex_lock(&engine->lock);
+    for (;;) {
+        if (engine->closing) {
+            status = error_set(err, "57P01", "the PostgreSQL engine is being closed");
+            break;
+        }
+        if (allow_idle && engine->idle) {
+            *out = pop_idle(engine);
+            break;
+        }
+        bool full = engine->busy_count + engine->idle_count >= engine->max_connections;
+        if (!full || engine->idle) {
+            if (clock_now_ns() < engine->next_attempt_ns) {
+                status = error_set(err, SQLSTATE_CANNOT_CONNECT, "%s", engine->down_message);
+                break;
+            }
+            if (full)
+                *out = pop_idle(engine); /* the caller closes it for a new one */
+            else
+                engine->busy_count++;
+            break;
+        }
+        if (cancel_is_requested(cancel)) {
+            status = cancel_check(cancel, err);
+            break;
+        }
+        wait_for_return(engine);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return status;
+}
+
+static void leave_place(PgEngine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    engine->busy_count--;
+    pthread_cond_signal(&engine->returned);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+Status pgengine_acquire(PgEngine *engine, bool allow_idle, CancelToken *cancel, PgConn **out, Error *err) {
+    PgConn *conn;
+    for (;;) {
+        TRY(take_place(engine, allow_idle, cancel, &conn, err));
+        if (!conn)
+            break;
+        if (allow_idle && !pgconn_is_stale(conn)) {
+            *out = conn;
+            return STATUS_OK;
+        }
+        pgconn_close(conn);
+        if (!allow_idle)
+            break; /* its place is ours */
+        leave_place(engine);
+    }
+    if (connect_new(engine, engine->connect_timeout_ms, cancel, out, err) == STATUS_OK)
+        return STATUS_OK;
+    leave_place(engine);
+    return STATUS_ERROR;
+}
+
+void pgengine_give_back(PgEngine *engine, PgConn *conn) {
+    if (!conn->broken && (conn->dirty || PQtransactionStatus(conn->pg) != PQTRANS_IDLE))
+        pgconn_reset_session(conn);
+    bool keep = !conn->broken && PQstatus(conn->pg) == CONNECTION_OK;
+    pthread_mutex_lock(&engine->lock);
+    keep = keep && !engine->closing;
+    engine->busy_count--;
+    if (keep) {
+        conn->next_idle = engine->idle;
+        engine->idle = conn;
+        engine->idle_count++;
+        engine->last_seen_ns = clock_now_ns();
+        engine->up = true;
+    }
+    pthread_cond_signal(&engine->returned);
+    pthread_mutex_unlock(&engine->lock);
+    if (!keep)
+        pgconn_close(conn);
+}
+
+void pgengine_drop_idle(PgEngine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    PgConn *conn = engine->idle;
+    engine->idle = NULL;
+    engine->idle_count = 0;
+    pthread_mutex_unlock(&engine->lock);
+    while (conn) {
+        PgConn *next = conn->next_idle;
+        pgconn_close(conn);
+        conn = next;
+    }
+}
+
+/* ---- health ------------------------------------------------------------------------------------------- */
+
+double pgengine_latency_ms(PgEngine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    double latency_ms = engine->latency_ms >= 0 ? engine->latency_ms : engine->assumed_latency_ms;
+    pthread_mutex_unlock(&engine->lock);
+    return latency_ms;
+}
+
+static void ping(PgEngine *engine) {
+    CancelToken limit;
+    Error ignored;
+    PgConn *conn;
+    cancel_init(&limit, clock_now_ns() + (int64_t)PING_TIMEOUT_MS * 1000000);
+    /* A pool with every connection busy is alive: nothing to ask. */
+    if (pgengine_acquire(engine, true, &limit, &conn, &ignored) != STATUS_OK)
+        return;
+    int64_t start_ns = clock_now_ns();
+    Status status = pgconn_exec(conn, "SELECT 1", NULL, 0, &limit, NULL, &ignored);
+    double took_ms = (double)(clock_now_ns() - start_ns) / 1e6;
+    pgengine_give_back(engine, conn);
+    if (status != STATUS_OK) {
+        pgengine_note_down(engine, ignored.message);
+        return;
+    }
+    pthread_mutex_lock(&engine->lock);
+    engine->latency_ms = engine->latency_ms < 0 ? took_ms : engine->latency_ms * 0.7 + took_ms * 0.3;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void pgengine_health(Engine *base, EngineHealth *out) {
+    PgEngine *engine = pgengine_of(base);
+    pthread_mutex_lock(&engine->lock);
+    bool stale = clock_now_ns() - engine->last_seen_ns > (int64_t)HEALTH_INTERVAL_MS * 1000000;
+    bool mine = (stale || engine->last_seen_ns == 0) && !engine->pinging && !engine->closing;
+    engine->pinging |= mine;
+    pthread_mutex_unlock(&engine->lock);
+    if (mine)
+        ping(engine);
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&engine->lock);
+    if (mine)
+        engine->pinging = false;
+    out->up = engine->up;
+    out->latency_ms = engine->latency_ms >= 0 ? engine->latency_ms : 0;
+    out->connections_open = engine->idle_count + engine->busy_count;
+    out->connections_busy = engine->busy_count;
+    memcpy(out->version, engine->version, sizeof out->version);
+    if (!engine->up)
+        memcpy(out->message, engine->down_message, sizeof out->message);
+    pthread_mutex_unlock(&engine->lock);
+}
