@@ -54,6 +54,8 @@ void log_close(void) {
     log_state.path[0] = 0;
 }
 
+void log_set_level(LogLevel level) { atomic_store(&log_state.level, level); }
+
 bool log_enabled(LogLevel level) { return (int)level >= atomic_load_explicit(&log_state.level, memory_order_relaxed); }
 
 static void append_time(StrBuf *line) {

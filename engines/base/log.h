@@ -16,6 +16,8 @@ Status log_open(const char *path, LogLevel level, bool json, Error *err);
 /* Opens the same path again (after rotation). */
 void log_reopen(void);
 void log_close(void);
+/* While other threads log (a configuration read again); log_open is for the start only. */
+void log_set_level(LogLevel level);
 bool log_enabled(LogLevel level);
 void log_line(LogLevel level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

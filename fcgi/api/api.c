@@ -1,0 +1,147 @@
+#include "fcgi/api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "fcgi/api/api_internal.h"
+#include "fcgi/api/problem.h"
+#include "fcgi/api/resources.h"
+
+/* ---- dispatch -------------------------------------------------------------------------------------------- */
+
+typedef struct Call {
+    Api *api;
+    ResourceHandler handle;
+    char *arguments[RESOURCE_MAX_ARGUMENTS];
+} Call;
+
+static void call_on_worker(Exchange *exchange) {
+    Call *call = exchange->state;
+    api_wait_ready(call->api);
+    call->handle(call->api, exchange, call->arguments);
+}
+
+static void handle(void *context, Exchange *exchange) {
+    Api *api = context;
+    Call call = {.api = api};
+    exchange->resource = resource_match(exchange, call.arguments);
+    const Resource *resource = resource_at(exchange->resource);
+    if (exchange->resource == RESOURCE_OTHER) {
+        problem_reply_text(exchange, 404, "there is nothing at this path; GET /api/v1/openapi.json lists what there is");
+    } else if (resource->methods & exchange->method) {
+        if (!resource->on_worker) {
+            resource->handle(api, exchange, call.arguments);
+            return;
+        }
+        call.handle = resource->handle;
+        exchange->state = arena_memdup(&exchange->arena, &call, sizeof call);
+        exchange_run_on_worker(exchange, call_on_worker);
+    } else {
+        problem_reply_method(exchange, resource->methods);
+    }
+}
+
+static void reject(void *context, Exchange *exchange, int status, const char *detail) {
+    exchange->resource = RESOURCE_OTHER;
+    problem_reply_text(exchange, status, detail);
+}
+
+static void finished(void *context, Exchange *exchange) {
+    Api *api = context;
+    int64_t duration_ns = clock_now_ns() - exchange->received_ns;
+    metrics_count_request(&api->metrics, exchange->resource, exchange->status, duration_ns);
+    metrics_add(&api->metrics.response_bytes, (uint64_t)exchange->response_bytes);
+    log_debug("request", "id=%s method=%s path=\"%s\" status=%d bytes=%lld us=%lld", exchange->request_id,
+              exchange->method_name, resource_path(exchange->resource), exchange->status,
+              (long long)exchange->response_bytes, (long long)(duration_ns / 1000));
+}
+
+void api_reply_json(Exchange *exchange, int status, StrBuf *json) {
+    exchange_reply(exchange, status, "application/json", json->data, json->length);
+    strbuf_deinit(json);
+}
+
+/* ---- lanes ----------------------------------------------------------------------------------------------- */
+
+static void *loop_open(void *context, int loop_index, EventLoop *loop) {
+    Api *api = context;
+    LoopLanes *lanes = calloc(1, sizeof *lanes);
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        Engine *engine = router_engine(api->router, i);
+        Error err;
+        if (engine->ops->lane_open && engine->ops->lane_open(engine, loop, &lanes->lanes[i], &err) != STATUS_OK) {
+            log_warn("lane", "engine=%s error=\"%s\"", engine->name, err.message);
+            lanes->lanes[i] = NULL;
+        }
+    }
+    return lanes;
+}
+
+static void loop_close(void *context, void *loop_state) {
+    Api *api = context;
+    LoopLanes *lanes = loop_state;
+    for (int i = 0; i < ROUTER_MAX_CANDIDATES; i++)
+        if (lanes->lanes[i])
+            router_engine(api->router, i)->ops->lane_close(lanes->lanes[i]);
+    free(lanes);
+}
+
+int api_engine_index(const Api *api, const Engine *engine) {
+    for (int i = 0; i < router_engine_count(api->router); i++)
+        if (router_engine(api->router, i) == engine)
+            return i;
+    return -1;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+static void reload(void *context) {
+    Api *api = context;
+    if (api->reload)
+        api->reload(api->reload_context);
+}
+
+ServerApp api_server_app(Api *api) {
+    return (ServerApp){.context = api,
+                       .handle = handle,
+                       .reject = reject,
+                       .finished = finished,
+                       .loop_open = loop_open,
+                       .loop_close = loop_close,
+                       .reload = reload};
+}
+
+void api_attach_server(Api *api, Server *server, void (*reload_function)(void *), void *reload_context) {
+    api->server = server;
+    api->reload = reload_function;
+    api->reload_context = reload_context;
+}
+
+void api_set_limits(Api *api, const Config *config) {
+    atomic_store(&api->max_rows, config->max_rows);
+    atomic_store(&api->max_runtime_seconds, config->max_runtime_seconds);
+}
+
+Status api_create(const Config *config, Router *router, Api **out, Error *err) {
+    Api *api = calloc(1, sizeof *api);
+    api->router = router;
+    api->started_ns = clock_now_ns();
+    api->started_wall_us = clock_wall_us();
+    pthread_mutex_init(&api->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&api->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    api_set_limits(api, config);
+    *out = api;
+    return STATUS_OK;
+}
+
+void api_destroy(Api *api) {
+    pthread_cond_destroy(&api->changed);
+    pthread_mutex_destroy(&api->lock);
+    free(api);
+}

@@ -1,0 +1,26 @@
+/* The HTTP resources over a router: what fcgi/server serves.
+ *
+ *   api_create → api_server_app (to server_create) → api_attach_server → api_start_upkeep → server_run
+ *   → api_stop_upkeep → server_destroy → api_destroy
+ *
+ * The upkeep thread reads the registry right at the start (statements wait for that once), then calls router_tick and
+ * asks the engines' health every second.
+ */
+#pragma once
+
+#include "fcgi/server/server.h"
+#include "router/router.h"
+
+typedef struct Api Api;
+
+Status api_create(const Config *config, Router *router, Api **out, Error *err);
+void api_destroy(Api *api);
+
+ServerApp api_server_app(Api *api);
+/* For limits and counters. `reload` (may be NULL) is called for SIGHUP with `reload_context`. */
+void api_attach_server(Api *api, Server *server, void (*reload)(void *), void *reload_context);
+/* Takes max_rows, max_runtime_seconds from a configuration read again. */
+void api_set_limits(Api *api, const Config *config);
+
+Status api_start_upkeep(Api *api, Error *err);
+void api_stop_upkeep(Api *api);

@@ -1,0 +1,60 @@
+/* What the resources share. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fcgi/api/api.h"
+#include "fcgi/api/metrics.h"
+
+struct Api {
+    Router *router;
+    Server *server;
+    void (*reload)(void *);
+    void *reload_context;
+    _Atomic int64_t max_rows;
+    _Atomic int max_runtime_seconds;
+    int64_t started_wall_us, started_ns;
+    Metrics metrics;
+
+    /* Upkeep. `lock` guards what follows; `changed` tells of ready and stop. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool ready; /* the registry was read once, well or not */
+    bool stopping;
+    bool upkeep_running;
+    unsigned long upkeep_thread;
+    EngineHealth health[ROUTER_MAX_CANDIDATES];
+    bool health_known;
+    int64_t health_ns;
+};
+
+/* The lanes of one event loop, by engine index; NULL where an engine has none. */
+typedef struct LoopLanes {
+    EngineLane *lanes[ROUTER_MAX_CANDIDATES];
+} LoopLanes;
+
+/* `arguments` are the path's {} segments, decoded. */
+typedef void (*ResourceHandler)(Api *api, Exchange *exchange, char *const *arguments);
+
+/* Blocks (workers only) until the registry was read once. */
+void api_wait_ready(Api *api);
+/* Copies the last known health of every engine; false when none is known yet. */
+bool api_health(Api *api, EngineHealth out[ROUTER_MAX_CANDIDATES]);
+/* Asks the engines now (blocking). */
+void api_poll_health(Api *api);
+int api_engine_index(const Api *api, const Engine *engine);
+
+void api_reply_json(Exchange *exchange, int status, StrBuf *json); /* frees `json` */
+
+void query_handle(Api *api, Exchange *exchange, char *const *arguments);
+void route_handle(Api *api, Exchange *exchange, char *const *arguments);
+void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments);
+void schema_tables_handle(Api *api, Exchange *exchange, char *const *arguments);
+void tables_list_handle(Api *api, Exchange *exchange, char *const *arguments);
+void table_handle(Api *api, Exchange *exchange, char *const *arguments);
+void engines_handle(Api *api, Exchange *exchange, char *const *arguments);
+void health_handle(Api *api, Exchange *exchange, char *const *arguments);
+void status_handle(Api *api, Exchange *exchange, char *const *arguments);
+void metrics_handle(Api *api, Exchange *exchange, char *const *arguments);
+void openapi_handle(Api *api, Exchange *exchange, char *const *arguments);

@@ -1,0 +1,91 @@
+#include "fcgi/api/decision_json.h"
+
+#include <math.h>
+#include <string.h>
+
+static void append_text(StrBuf *out, const char *text) { strbuf_append_json(out, text ? text : "", text ? strlen(text) : 0); }
+
+void json_append_estimate(StrBuf *out, double value) {
+    if (!isfinite(value) || value < 0)
+        strbuf_append_text(out, "null");
+    else if (value >= 1000)
+        strbuf_printf(out, "%.0f", value);
+    else
+        strbuf_printf(out, "%.4g", value);
+}
+
+static void append_candidate(StrBuf *out, const Candidate *candidate) {
+    const EngineVerdict *verdict = &candidate->verdict;
+    strbuf_append_text(out, "{\"engine\":");
+    append_text(out, candidate->engine->name);
+    strbuf_append_text(out, ",\"cost_ms\":");
+    json_append_estimate(out, verdict->eligible ? verdict->estimate.cost_ms : -1);
+    strbuf_append_text(out, ",\"rows\":");
+    json_append_estimate(out, verdict->eligible ? verdict->estimate.rows : -1);
+    strbuf_append_text(out, ",\"bytes_scanned\":");
+    json_append_estimate(out, verdict->eligible ? verdict->estimate.bytes_scanned : -1);
+    strbuf_printf(out, ",\"eligible\":%s,\"chosen\":%s,\"why\":", verdict->eligible ? "true" : "false",
+                  candidate->chosen ? "true" : "false");
+    if (verdict->why[0])
+        append_text(out, verdict->why);
+    else
+        strbuf_append_text(out, "null");
+    strbuf_append_char(out, '}');
+}
+
+static void append_route_members(StrBuf *out, const Decision *decision) {
+    strbuf_append_text(out, "\"rule\":");
+    append_text(out, decision->rule);
+    strbuf_append_text(out, ",\"reason\":");
+    append_text(out, decision->reason);
+    strbuf_append_text(out, ",\"class\":");
+    append_text(out, statement_class_name(decision->class));
+    strbuf_append_text(out, ",\"candidates\":[");
+    for (int i = 0; i < decision->candidate_count; i++) {
+        if (i)
+            strbuf_append_char(out, ',');
+        append_candidate(out, &decision->candidates[i]);
+    }
+    strbuf_append_char(out, ']');
+}
+
+void decision_append_route(StrBuf *out, const Decision *decision) {
+    strbuf_append_char(out, '{');
+    append_route_members(out, decision);
+    strbuf_append_char(out, '}');
+}
+
+static void append_tables(StrBuf *out, const Statement *statement) {
+    strbuf_append_text(out, ",\"tables\":[");
+    for (int i = 0; i < statement->binding_count; i++) {
+        const TableBinding *binding = &statement->bindings[i];
+        strbuf_append_text(out, i ? ",{\"schema\":" : "{\"schema\":");
+        append_text(out, binding->table ? binding->table->schema : binding->written_schema);
+        strbuf_append_text(out, ",\"name\":");
+        append_text(out, binding->table ? binding->table->name : binding->written_name);
+        strbuf_append_text(out, ",\"engine\":");
+        append_text(out, binding->engine ? binding->engine->name : NULL);
+        strbuf_append_char(out, '}');
+    }
+    strbuf_append_char(out, ']');
+}
+
+void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTiming *timing) {
+    strbuf_append_text(out, "{\"engine\":");
+    append_text(out, decision->engine->name);
+    strbuf_append_char(out, ',');
+    append_route_members(out, decision);
+    strbuf_printf(out, ",\"forced\":%s,\"lane\":\"%s\"", decision->forced ? "true" : "false",
+                  decision->plan->fast_lane ? "fast" : "slow");
+    append_tables(out, decision->statement);
+    strbuf_printf(out, ",\"cached\":%s,\"timing\":{\"parse_us\":%.1f,\"route_us\":%.1f}}",
+                  timing->cached ? "true" : "false", timing->parse_us, timing->route_us);
+}
+
+const EngineEstimate *decision_estimate(const Decision *decision) {
+    for (int i = 0; i < decision->candidate_count; i++)
+        if (decision->candidates[i].chosen)
+            return &decision->candidates[i].verdict.estimate;
+    static const EngineEstimate unknown = {.cost_ms = -1, .rows = -1, .bytes_scanned = -1};
+    return &unknown;
+}

@@ -1,0 +1,50 @@
+/* GET /api/v1/engines: each engine, its state, connections and how many tables it holds. */
+#include <string.h>
+
+#include "fcgi/api/api_internal.h"
+
+static int count_tables(const RegistryView *view, const Engine *engine) {
+    int count = 0;
+    for (int i = 0; i < view->count; i++)
+        count += view->tables[i].engine == engine;
+    return count;
+}
+
+static void append_engine(StrBuf *out, const Engine *engine, const EngineHealth *health, int tables) {
+    strbuf_append_text(out, "{\"name\":");
+    strbuf_append_json(out, engine->name, strlen(engine->name));
+    strbuf_append_text(out, ",\"kind\":");
+    strbuf_append_json(out, engine->ops->kind, strlen(engine->ops->kind));
+    strbuf_printf(out, ",\"up\":%s,\"latency_ms\":%.3f,\"version\":", health->up ? "true" : "false",
+                  health->latency_ms);
+    strbuf_append_json(out, health->version, strlen(health->version));
+    strbuf_append_text(out, ",\"message\":");
+    if (health->message[0])
+        strbuf_append_json(out, health->message, strlen(health->message));
+    else
+        strbuf_append_text(out, "null");
+    strbuf_printf(out, ",\"connections\":{\"open\":%d,\"busy\":%d},\"tables\":%d}", health->connections_open,
+                  health->connections_busy, tables);
+}
+
+void engines_handle(Api *api, Exchange *exchange, char *const *arguments) {
+    EngineHealth health[ROUTER_MAX_CANDIDATES];
+    if (!api_health(api, health)) {
+        api_poll_health(api);
+        api_health(api, health);
+    }
+    RegistryView view;
+    router_registry(api->router, &view);
+    StrBuf out;
+    strbuf_init(&out);
+    strbuf_append_text(&out, "{\"engines\":[");
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        const Engine *engine = router_engine(api->router, i);
+        if (i)
+            strbuf_append_char(&out, ',');
+        append_engine(&out, engine, &health[i], count_tables(&view, engine));
+    }
+    strbuf_append_text(&out, "]}\n");
+    registry_view_release(&view);
+    api_reply_json(exchange, 200, &out);
+}

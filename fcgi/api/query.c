@@ -1,0 +1,342 @@
+/* POST /query. A decision from the cache that is fit for it runs on the loop through the engine's lane; everything else
+ * moves to a worker, which decides, executes, formats and streams. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "fcgi/api/api_internal.h"
+#include "fcgi/api/negotiation.h"
+#include "fcgi/api/problem.h"
+#include "fcgi/api/query_answer.h"
+#include "fcgi/api/query_request.h"
+
+/* A response is committed to 200 only beyond this much: a failure before it is still a clean problem document. */
+enum { COMMIT_BYTES = 64 << 10 };
+
+static QueryRun *run_of(Exchange *exchange) { return exchange->state; }
+
+/* ---- endings --------------------------------------------------------------------------------------------- */
+
+static void let_go(QueryRun *run) {
+    if (run->decision)
+        decision_release(run->decision);
+    run->decision = NULL;
+}
+
+static int engine_index(const QueryRun *run) {
+    return run->decision ? api_engine_index(run->api, run->decision->engine) : -1;
+}
+
+static void end_with_problem(QueryRun *run, const Error *err) {
+    Exchange *exchange = run->exchange;
+    int reason = atomic_load(&exchange->cancel.reason);
+    int index = engine_index(run);
+    if (index >= 0)
+        metrics_add(&run->api->metrics.query_errors[index], 1);
+    bool overdue = exchange->cancel.deadline_ns && clock_now_ns() >= exchange->cancel.deadline_ns;
+    bool cancelled = !strcmp(err->sqlstate, SQLSTATE_QUERY_CANCELED);
+    let_go(run);
+    if (cancelled)
+        metrics_add(&run->api->metrics.cancelled, 1);
+    if (reason == CANCEL_BY_CLIENT_GONE)
+        exchange_stream_cut(exchange);
+    else if (cancelled && reason == CANCEL_BY_SHUTDOWN)
+        problem_reply(exchange, 503, err);
+    else if (cancelled && overdue)
+        problem_reply_text(exchange, 408, "the statement ran longer than max_runtime_seconds allows and was cancelled");
+    else
+        problem_reply(exchange, 0, err);
+}
+
+static void end_with_reply(QueryRun *run, const char *content_type, StrBuf *body) {
+    let_go(run);
+    exchange_reply(run->exchange, 200, content_type, body->data, body->length);
+    strbuf_deinit(body);
+}
+
+static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
+    int index = engine_index(run);
+    if (index < 0)
+        return;
+    metrics_add(&run->api->metrics.queries[index][lane], 1);
+    metrics_add(&run->api->metrics.rows[index], rows > 0 ? (uint64_t)rows : 0);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------ */
+
+/* Commits what is buffered to the client. */
+static Status flush(QueryRun *run, StrBuf *buf, Error *err) {
+    if (!run->streaming) {
+        run->streaming = true;
+        TRY(exchange_stream_begin(run->exchange, 200, rowformat_content_type(run->format), err));
+    }
+    Status status = exchange_stream_write(run->exchange, buf->data, buf->length, err);
+    strbuf_reset(buf);
+    return status;
+}
+
+/* All batches into `buf`; on a worker what exceeds COMMIT_BYTES goes out. */
+static Status write_batches(QueryRun *run, ArrowArrayStream *stream, RowWriter *writer, StrBuf *buf, Error *err) {
+    while (!rowformat_truncated(writer)) {
+        ArrowArray batch = {0};
+        TRY(arrow_stream_next(stream, &batch, err));
+        if (!batch.release)
+            return STATUS_OK;
+        Status status = rowformat_batch(writer, &batch, buf, err);
+        arrow_array_release(&batch);
+        TRY(status);
+        if (run->may_stream && buf->length >= COMMIT_BYTES)
+            TRY(flush(run, buf, err));
+    }
+    return STATUS_OK;
+}
+
+static Status drain(ArrowArrayStream *stream, Error *err) {
+    for (;;) {
+        ArrowArray batch = {0};
+        TRY(arrow_stream_next(stream, &batch, err));
+        if (!batch.release)
+            return STATUS_OK;
+        arrow_array_release(&batch);
+    }
+}
+
+/* Rows of `stream` with head and tail into `buf`, or out as they come. */
+static Status write_rows(QueryRun *run, ArrowArrayStream *stream, const ArrowSchema *schema, StrBuf *buf,
+                         int64_t *rows, Error *err) {
+    RowFormatOptions options = {.format = run->format,
+                                .big_numbers_as_strings = run->body.big_numbers_as_strings,
+                                .max_rows = run->max_rows};
+    RowWriter *writer;
+    TRY(rowformat_begin(schema, &options, &writer, buf, err));
+    if (write_batches(run, stream, writer, buf, err) != STATUS_OK) {
+        rowformat_abandon(writer);
+        return STATUS_ERROR;
+    }
+    *rows = rowformat_row_count(writer);
+    StrBuf tail;
+    strbuf_init(&tail);
+    if (run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT)
+        query_answer_append_tail(&tail, run);
+    rowformat_end(writer, strbuf_text(&tail), buf);
+    strbuf_deinit(&tail);
+    return STATUS_OK;
+}
+
+/* Consumes the stream: a stream without columns is a write's or DDL's. */
+static Status answer(QueryRun *run, ArrowArrayStream *stream, StrBuf *buf, int64_t *rows, Error *err) {
+    ArrowSchema schema = {0};
+    Status status = arrow_stream_schema(stream, &schema, err);
+    if (status == STATUS_OK && schema.n_children == 0 && run->decision->statement->kind != STATEMENT_READ) {
+        status = drain(stream, err);
+        run->is_write = true;
+        *rows = run->stats.rows_affected > 0 ? run->stats.rows_affected : 0;
+        if (status == STATUS_OK)
+            query_answer_append_write(buf, run);
+    } else if (status == STATUS_OK) {
+        status = write_rows(run, stream, &schema, buf, rows, err);
+    }
+    arrow_schema_release(&schema);
+    arrow_stream_release(stream);
+    return status;
+}
+
+static const char *content_type_of(const QueryRun *run) {
+    return rowformat_content_type(run->is_write ? ROWFORMAT_JSON : run->format);
+}
+
+/* ---- slow lane ------------------------------------------------------------------------------------------- */
+
+static void refresh_after_ddl(QueryRun *run) {
+    Error err;
+    if (run->decision->changes_schema && router_refresh(run->api->router, &err) != STATUS_OK)
+        log_warn("registry", "error=\"%s\"", err.message);
+}
+
+static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
+    Decision *decision = run->decision;
+    run->execution = (Execution){.params = run->body.params,
+                                 .param_count = run->body.param_count,
+                                 .cancel = &run->exchange->cancel,
+                                 .row_limit = run->max_rows + 1, /* one more tells whether any was left out */
+                                 .stats = &run->stats};
+    exchange_add_header(run->exchange, "X-Engine", decision->engine->name);
+    run->execute_started_ns = clock_now_ns();
+    ArrowArrayStream stream = {0};
+    TRY(decision->engine->ops->execute(decision->engine, decision->plan, &run->execution, &stream, err));
+    TRY(answer(run, &stream, buf, rows, err));
+    refresh_after_ddl(run);
+    return STATUS_OK;
+}
+
+static void execute_and_answer(QueryRun *run) {
+    StrBuf buf;
+    strbuf_init(&buf);
+    Error err = {0};
+    int64_t rows = 0;
+    run->may_stream = true;
+    Status status = execute(run, &buf, &rows, &err);
+    if (status == STATUS_OK)
+        count_success(run, LANE_SLOW, rows);
+    if (status == STATUS_OK && run->streaming)
+        status = flush(run, &buf, &err);
+    if (status == STATUS_OK && !run->streaming) {
+        end_with_reply(run, content_type_of(run), &buf);
+        return;
+    }
+    strbuf_deinit(&buf);
+    if (!run->streaming) {
+        end_with_problem(run, &err);
+        return;
+    }
+    let_go(run);
+    if (status == STATUS_OK) {
+        exchange_stream_end(run->exchange);
+        return;
+    }
+    metrics_add(&run->api->metrics.cut_responses, 1);
+    log_warn("response.cut", "id=%s sqlstate=%s error=\"%s\"", run->exchange->request_id, err.sqlstate, err.message);
+    exchange_stream_cut(run->exchange);
+}
+
+static void run_on_worker(Exchange *exchange) {
+    QueryRun *run = run_of(exchange);
+    run->queue_us = (double)(clock_now_ns() - run->queued_ns) / 1e3;
+    Error err = {0};
+    if (!run->decision) {
+        api_wait_ready(run->api);
+        RouteRequest request = query_request_route(exchange, &run->body);
+        if (router_decide(run->api->router, &request, &run->decision, &run->timing, &err) != STATUS_OK) {
+            run->decision = NULL;
+            end_with_problem(run, &err);
+            return;
+        }
+    }
+    if (cancel_check(&exchange->cancel, &err) != STATUS_OK) {
+        end_with_problem(run, &err);
+    } else if (run->body.dry_run) {
+        StrBuf buf;
+        strbuf_init(&buf);
+        query_answer_append_dry_run(&buf, run);
+        end_with_reply(run, "application/json", &buf);
+    } else {
+        execute_and_answer(run);
+    }
+}
+
+static void hand_to_worker(QueryRun *run) {
+    run->queued_ns = clock_now_ns();
+    exchange_run_on_worker(run->exchange, run_on_worker);
+}
+
+/* ---- fast lane ------------------------------------------------------------------------------------------- */
+
+static EngineLane *lane_of(const QueryRun *run) {
+    const LoopLanes *lanes = run->exchange->loop_state;
+    int index = lanes ? engine_index(run) : -1;
+    return index >= 0 ? lanes->lanes[index] : NULL;
+}
+
+static void abandon_lane(Exchange *exchange, CancelReason reason) {
+    QueryRun *run = run_of(exchange);
+    run->decision->engine->ops->lane_cancel(lane_of(run), &run->lane_request);
+    if (reason == CANCEL_BY_CLIENT_GONE) {
+        metrics_add(&run->api->metrics.cancelled, 1);
+        let_go(run);
+        exchange_stream_cut(exchange);
+        return;
+    }
+    Error err = {0};
+    (void)!cancel_check(&exchange->cancel, &err);
+    end_with_problem(run, &err);
+}
+
+/* The statement did not run, or it only reads: another connection may try. */
+static bool is_worth_another_try(const QueryRun *run, const Error *error) {
+    bool connection_lost = !strncmp(error->sqlstate, "08", 2) || !strncmp(error->sqlstate, "57P", 3);
+    return connection_lost && run->decision->statement->kind == STATEMENT_READ;
+}
+
+static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
+    QueryRun *run = request->user;
+    exchange_await(run->exchange, NULL);
+    if (error && is_worth_another_try(run, error)) {
+        metrics_add(&run->api->metrics.lane_fallbacks, 1);
+        run->stats = (ExecutionStats){.rows_affected = -1};
+        hand_to_worker(run);
+        return;
+    }
+    if (error) {
+        end_with_problem(run, error);
+        return;
+    }
+    StrBuf buf;
+    strbuf_init(&buf);
+    Error err = {0};
+    int64_t rows = 0;
+    if (answer(run, stream, &buf, &rows, &err) == STATUS_OK) {
+        count_success(run, LANE_FAST, rows);
+        exchange_add_header(run->exchange, "X-Engine", run->decision->engine->name);
+        end_with_reply(run, content_type_of(run), &buf);
+    } else {
+        strbuf_deinit(&buf);
+        end_with_problem(run, &err);
+    }
+}
+
+static bool try_fast_lane(QueryRun *run) {
+    if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema)
+        return false;
+    EngineLane *lane = lane_of(run);
+    if (!lane)
+        return false;
+    run->lane_request = (LaneRequest){.plan = run->decision->plan,
+                                      .params = run->body.params,
+                                      .param_count = run->body.param_count,
+                                      .deadline_ns = run->exchange->cancel.deadline_ns,
+                                      .stats = &run->stats,
+                                      .done = on_lane_done,
+                                      .user = run};
+    run->execute_started_ns = clock_now_ns();
+    if (run->decision->engine->ops->lane_submit(lane, &run->lane_request, NULL) != STATUS_OK)
+        return false;
+    exchange_await(run->exchange, abandon_lane);
+    return true;
+}
+
+/* ---- beginning ------------------------------------------------------------------------------------------- */
+
+static bool negotiate(Exchange *exchange, RowFormat *format) {
+    Error err = {0};
+    int status = 0;
+    if (negotiate_format(exchange_query_value(exchange, "format"), exchange_parameter(exchange, "HTTP_ACCEPT"), format,
+                         &status, &err) == STATUS_OK)
+        return true;
+    problem_reply(exchange, status, &err);
+    return false;
+}
+
+static void set_limits(QueryRun *run) {
+    double limit_seconds = atomic_load_explicit(&run->api->max_runtime_seconds, memory_order_relaxed);
+    double wanted = run->body.max_runtime_seconds;
+    double seconds = wanted > 0 && wanted < limit_seconds ? wanted : limit_seconds;
+    run->exchange->cancel.deadline_ns = run->exchange->received_ns + (int64_t)(seconds * 1e9);
+    run->max_rows = run->body.max_rows ? run->body.max_rows
+                                       : atomic_load_explicit(&run->api->max_rows, memory_order_relaxed);
+    if (run->max_rows > INT64_MAX - 1)
+        run->max_rows = INT64_MAX - 1;
+}
+
+void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
+    QueryRun *run = ARENA_NEW(&exchange->arena, QueryRun);
+    *run = (QueryRun){.api = api, .exchange = exchange, .stats = {.rows_affected = -1}};
+    if (!negotiate(exchange, &run->format) || !query_request_read(exchange, &run->body))
+        return;
+    exchange->state = run;
+    set_limits(run);
+    RouteRequest request = query_request_route(exchange, &run->body);
+    run->decision = router_lookup(api->router, &request, &run->timing);
+    if (!run->decision || !try_fast_lane(run))
+        hand_to_worker(run);
+}

@@ -1,0 +1,31 @@
+/* One statement on its way through /query, and the JSON around its rows. */
+#pragma once
+
+#include "engines/base/strbuf.h"
+#include "fcgi/api/api_internal.h"
+#include "fcgi/api/query_body.h"
+#include "fcgi/format/format.h"
+
+typedef struct QueryRun {
+    Api *api;
+    Exchange *exchange;
+    QueryBody body;
+    RowFormat format;
+    int64_t max_rows;
+    Decision *decision; /* NULL until decided; released before the exchange ends */
+    RouteTiming timing;
+    ExecutionStats stats;
+    Execution execution;
+    LaneRequest lane_request;
+    int64_t queued_ns, execute_started_ns;
+    double queue_us;
+    bool may_stream; /* on a worker */
+    bool streaming;  /* the response has begun */
+    bool is_write;   /* answered without rows */
+} QueryRun;
+
+/* The members after the rows, without braces. */
+void query_answer_append_tail(StrBuf *out, QueryRun *run);
+/* Whole documents. */
+void query_answer_append_write(StrBuf *out, QueryRun *run);
+void query_answer_append_dry_run(StrBuf *out, QueryRun *run);

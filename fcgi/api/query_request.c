@@ -1,0 +1,44 @@
+#include "fcgi/api/query_request.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "fcgi/api/problem.h"
+
+static bool is_json(const char *content_type) {
+    if (!content_type || !content_type[0])
+        return true;
+    static const char json[] = "application/json";
+    size_t length = sizeof json - 1;
+    if (strncasecmp(content_type, json, length))
+        return false;
+    return content_type[length] == 0 || content_type[length] == ';' || content_type[length] == ' ';
+}
+
+bool query_request_read(Exchange *exchange, QueryBody *body) {
+    if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
+        problem_reply_text(exchange, 415, "the request body must be application/json");
+        return false;
+    }
+    Error err = {0};
+    if (query_body_read(&exchange->arena, exchange->body, exchange->body_bytes, body, &err) != STATUS_OK) {
+        problem_reply(exchange, 400, &err);
+        return false;
+    }
+    if (body->as_of) {
+        (void)!error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"as_of\" is not supported by any engine of this server");
+        problem_reply(exchange, 422, &err);
+        return false;
+    }
+    return true;
+}
+
+RouteRequest query_request_route(Exchange *exchange, const QueryBody *body) {
+    const char *header = exchange_parameter(exchange, "HTTP_X_ENGINE");
+    return (RouteRequest){.sql = body->sql,
+                          .sql_length = body->sql_bytes,
+                          .engine = body->engine,
+                          .header_engine = header && header[0] && strcmp(header, "auto") != 0 ? header : NULL,
+                          .params = body->params,
+                          .param_count = body->param_count};
+}

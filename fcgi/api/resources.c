@@ -1,0 +1,50 @@
+#include "fcgi/api/resources.h"
+
+#include <string.h>
+
+enum { READ = HTTP_GET | HTTP_HEAD };
+
+static const Resource resources[RESOURCE_COUNT] = {
+    [RESOURCE_HEALTH] = {"/health", READ, health_handle, false},
+    [RESOURCE_QUERY] = {"/query", HTTP_POST, query_handle, false},
+    [RESOURCE_ROUTE] = {"/api/v1/route", HTTP_POST, route_handle, true},
+    [RESOURCE_SCHEMAS] = {"/api/v1/schemas", READ, schemas_list_handle, true},
+    [RESOURCE_SCHEMA_TABLES] = {"/api/v1/schemas/{}/tables", READ, schema_tables_handle, true},
+    [RESOURCE_TABLES] = {"/api/v1/tables", READ, tables_list_handle, true},
+    [RESOURCE_TABLE] = {"/api/v1/tables/{}", READ, table_handle, true},
+    [RESOURCE_ENGINES] = {"/api/v1/engines", READ, engines_handle, true},
+    [RESOURCE_STATUS] = {"/api/v1/status", READ, status_handle, false},
+    [RESOURCE_METRICS] = {"/metrics", READ, metrics_handle, false},
+    [RESOURCE_OPENAPI] = {"/api/v1/openapi.json", READ, openapi_handle, false},
+    [RESOURCE_OTHER] = {"other", 0, NULL, false},
+};
+
+const Resource *resource_at(int id) { return &resources[id]; }
+const char *resource_path(int id) { return resources[id].path; }
+
+/* Compares segment by segment; an undecodable argument matches nothing. */
+static bool matches(Exchange *exchange, const char *pattern, char *arguments[RESOURCE_MAX_ARGUMENTS]) {
+    const char *path = exchange->path;
+    int count = 0;
+    while (*pattern) {
+        if (pattern[0] == '{' && pattern[1] == '}') {
+            size_t length = strcspn(path, "/");
+            char *argument = length ? exchange_percent_decode(exchange, path, length, false) : NULL;
+            if (!argument || count == RESOURCE_MAX_ARGUMENTS)
+                return false;
+            arguments[count++] = argument;
+            path += length;
+            pattern += 2;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *path == 0;
+}
+
+ResourceId resource_match(Exchange *exchange, char *arguments[RESOURCE_MAX_ARGUMENTS]) {
+    for (int id = 0; id < RESOURCE_OTHER; id++)
+        if (matches(exchange, resources[id].path, arguments))
+            return (ResourceId)id;
+    return RESOURCE_OTHER;
+}

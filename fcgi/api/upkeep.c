@@ -1,0 +1,92 @@
+/* The background thread: the registry at the start, then router_tick and the engines' health every second. */
+#include <pthread.h>
+#include <string.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "fcgi/api/api_internal.h"
+
+enum { UPKEEP_INTERVAL_MS = 1000 };
+
+void api_wait_ready(Api *api) {
+    pthread_mutex_lock(&api->lock);
+    while (!api->ready && !api->stopping)
+        pthread_cond_wait(&api->changed, &api->lock);
+    pthread_mutex_unlock(&api->lock);
+}
+
+bool api_health(Api *api, EngineHealth out[ROUTER_MAX_CANDIDATES]) {
+    pthread_mutex_lock(&api->lock);
+    bool known = api->health_known;
+    memcpy(out, api->health, sizeof api->health);
+    pthread_mutex_unlock(&api->lock);
+    return known;
+}
+
+void api_poll_health(Api *api) {
+    EngineHealth health[ROUTER_MAX_CANDIDATES] = {0};
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        Engine *engine = router_engine(api->router, i);
+        engine->ops->health(engine, &health[i]);
+    }
+    pthread_mutex_lock(&api->lock);
+    for (int i = 0; api->health_known && i < router_engine_count(api->router); i++)
+        if (health[i].up != api->health[i].up)
+            log_warn("engine", "engine=%s state=%s message=\"%s\"", router_engine(api->router, i)->name,
+                     health[i].up ? "up" : "down", health[i].message);
+    memcpy(api->health, health, sizeof health);
+    api->health_known = true;
+    api->health_ns = clock_now_ns();
+    pthread_mutex_unlock(&api->lock);
+}
+
+static void become_ready(Api *api) {
+    pthread_mutex_lock(&api->lock);
+    api->ready = true;
+    pthread_cond_broadcast(&api->changed);
+    pthread_mutex_unlock(&api->lock);
+}
+
+/* Sleeps one interval; false when the thread should end. */
+static bool wait_interval(Api *api) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += UPKEEP_INTERVAL_MS / 1000;
+    pthread_mutex_lock(&api->lock);
+    int waited = 0;
+    while (!api->stopping && waited == 0)
+        waited = pthread_cond_timedwait(&api->changed, &api->lock, &until);
+    bool go_on = !api->stopping;
+    pthread_mutex_unlock(&api->lock);
+    return go_on;
+}
+
+static void *upkeep_main(void *argument) {
+    Api *api = argument;
+    pthread_setname_np(pthread_self(), "upkeep");
+    Error err;
+    if (router_refresh(api->router, &err) != STATUS_OK)
+        log_warn("registry", "error=\"%s\"", err.message);
+    become_ready(api);
+    do {
+        api_poll_health(api);
+        router_tick(api->router);
+    } while (wait_interval(api));
+    return NULL;
+}
+
+Status api_start_upkeep(Api *api, Error *err) {
+    TRY(thread_start(&api->upkeep_thread, upkeep_main, api, err));
+    api->upkeep_running = true;
+    return STATUS_OK;
+}
+
+void api_stop_upkeep(Api *api) {
+    pthread_mutex_lock(&api->lock);
+    api->stopping = true;
+    pthread_cond_broadcast(&api->changed);
+    pthread_mutex_unlock(&api->lock);
+    if (api->upkeep_running)
+        pthread_join(api->upkeep_thread, NULL);
+    api->upkeep_running = false;
+}

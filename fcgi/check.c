@@ -1,0 +1,48 @@
+/* signalbox check: configuration, each engine, the catalog of tables; one line each. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fcgi/command.h"
+
+static int print_line(bool good, const char *what, const char *message) {
+    printf("%-6s %-14s %s\n", good ? "ok" : "failed", what, message);
+    return good ? 0 : 1;
+}
+
+static int check_engine(Engine *engine) {
+    EngineHealth health = {0};
+    engine->ops->health(engine, &health);
+    char message[512];
+    if (health.up)
+        snprintf(message, sizeof message, "%s %s, %.2f ms", engine->ops->kind, health.version, health.latency_ms);
+    else
+        snprintf(message, sizeof message, "%s", health.message[0] ? health.message : "does not answer");
+    return print_line(health.up, engine->name, message);
+}
+
+static int check_catalog(Router *router) {
+    Error err = {0};
+    if (router_refresh(router, &err) != STATUS_OK)
+        return print_line(false, "catalog", err.message);
+    RegistryView view;
+    router_registry(router, &view);
+    char message[64];
+    snprintf(message, sizeof message, "%d tables", view.count);
+    registry_view_release(&view);
+    return print_line(true, "catalog", message);
+}
+
+static int run_check(Runtime *runtime, void *argument) {
+    const char *path = runtime->config.path;
+    int failures = print_line(true, "configuration", path && path[0] ? path : "defaults, no file");
+    for (int i = 0; i < runtime->engine_count; i++)
+        failures += check_engine(runtime->engines[i]);
+    failures += check_catalog(runtime->router);
+    return failures ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_check(CommandLine *line) {
+    if (line->argc)
+        return command_usage_error("check", "\"%s\" was not expected", line->argv[0]);
+    return command_with_runtime(line, run_check, NULL);
+}

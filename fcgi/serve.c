@@ -1,0 +1,87 @@
+/* signalbox serve */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "fcgi/api/api.h"
+#include "fcgi/command.h"
+
+typedef struct Service {
+    Runtime runtime;
+    const char *config_path;
+    Api *api;
+    Server *server;
+} Service;
+
+static LogLevel level_of(const char *name) {
+    return !strcmp(name, "debug") ? LOG_DEBUG : !strcmp(name, "warn") ? LOG_WARN : !strcmp(name, "error") ? LOG_ERROR : LOG_INFO;
+}
+
+/* SIGHUP: limits and log level are taken over, the log file is opened again. Engines and addresses need a restart. */
+static void reload(void *context) {
+    Service *service = context;
+    Config config;
+    Error err = {0};
+    log_reopen();
+    if (runtime_load_config(&config, service->config_path, &err) != STATUS_OK) {
+        log_error("reload", "error=\"%s\" kept=\"the configuration as it was\"", err.message);
+        return;
+    }
+    log_set_level(level_of(config.log_level));
+    server_set_limits(service->server, config.max_body_bytes, config.max_header_bytes, config.drain_timeout_ms);
+    api_set_limits(service->api, &config);
+    config_deinit(&config);
+    log_info("reload", "config=\"%s\"", service->config_path ? service->config_path : "signalbox.toml");
+}
+
+static Status start(Service *service, const char *listen, Error *err) {
+    const Config *config = &service->runtime.config;
+    TRY(log_open(config->log_file, level_of(config->log_level), !strcmp(config->log_format, "json"), err));
+    TRY(api_create(config, service->runtime.router, &service->api, err));
+    ServerOptions options = {.listen = listen ? listen : config->listen,
+                             .io_threads = config->io_threads,
+                             .worker_threads = config->worker_threads,
+                             .max_body_bytes = config->max_body_bytes,
+                             .max_header_bytes = config->max_header_bytes,
+                             .drain_timeout_ms = config->drain_timeout_ms};
+    ServerApp app = api_server_app(service->api);
+    TRY(server_create(&options, &app, &service->server, err));
+    api_attach_server(service->api, service->server, reload, service);
+    TRY(api_start_upkeep(service->api, err));
+    log_info("serve", "version=%s listen=\"%s\" engines=%d io_threads=%d", SIGNALBOX_VERSION, options.listen,
+             service->runtime.engine_count, options.io_threads);
+    return STATUS_OK;
+}
+
+int command_serve(CommandLine *line) {
+    const char *listen;
+    if (!command_take_option(line, "--listen", &listen))
+        return command_usage_error("serve", "--listen needs an address");
+    if (line->argc)
+        return command_usage_error("serve", "\"%s\" was not expected", line->argv[0]);
+    server_block_signals();
+    Service *service = calloc(1, sizeof *service);
+    service->config_path = line->config_path;
+    Error err = {0};
+    if (runtime_open(&service->runtime, line->config_path, &err) != STATUS_OK) {
+        free(service);
+        return command_failed(&err, NULL);
+    }
+    Status status = start(service, listen, &err);
+    if (status == STATUS_OK)
+        status = server_run(service->server, &err);
+    int code = status == STATUS_OK ? EXIT_DONE : command_failed(&err, NULL);
+    if (service->api)
+        api_stop_upkeep(service->api);
+    if (service->server)
+        server_destroy(service->server);
+    if (service->api)
+        api_destroy(service->api);
+    runtime_close(&service->runtime);
+    log_info("serve", "state=ended");
+    log_close();
+    free(service);
+    return code;
+}

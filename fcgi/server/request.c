@@ -1,0 +1,125 @@
+/* Reading one request through libfcgi. */
+#include <string.h>
+
+#include "engines/base/clock.h"
+#include "fcgi/server/connection.h"
+
+/* Beyond the limit a body is read and thrown away, so that nginx gets to read the 413; beyond this, we hang up. */
+enum { DISCARD_FACTOR = 8, READ_BYTES = 16 << 10 };
+
+static HttpMethod method_of(const char *name) {
+    static const struct {
+        const char *name;
+        HttpMethod method;
+    } methods[] = {{"GET", HTTP_GET},       {"POST", HTTP_POST},     {"HEAD", HTTP_HEAD},      {"PUT", HTTP_PUT},
+                   {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE}, {"OPTIONS", HTTP_OPTIONS}};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (!strcmp(name, methods[i].name))
+            return methods[i].method;
+    return HTTP_OTHER;
+}
+
+static bool is_sane_request_id(const char *id) {
+    size_t length = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:");
+    return length > 0 && length <= 64 && id[length] == 0;
+}
+
+static void refuse(Connection *connection, int status, const char *detail) {
+    if (connection->reject_status)
+        return;
+    connection->reject_status = status;
+    connection->reject_detail = detail;
+}
+
+static void take_target(Connection *connection, const char *uri) {
+    Exchange *exchange = &connection->exchange;
+    const char *question = strchr(uri, '?');
+    if (!question) {
+        exchange->path = uri;
+        return;
+    }
+    exchange->path = arena_strndup(&exchange->arena, uri, (size_t)(question - uri));
+    exchange->query = question + 1;
+}
+
+/* One walk over the parameters instead of a search for each. */
+static void take_parameters(Connection *connection) {
+    Exchange *exchange = &connection->exchange;
+    int64_t limit = atomic_load_explicit(&connection->thread->server->max_header_bytes, memory_order_relaxed);
+    int64_t total = 0;
+    const char *uri = NULL, *script = NULL, *request_id = NULL;
+    exchange->method_name = "";
+    exchange->path = "";
+    exchange->query = "";
+    for (char **at = connection->request.envp; *at; at++) {
+        const char *text = *at;
+        total += (int64_t)strlen(text);
+        if (!strncmp(text, "REQUEST_METHOD=", 15))
+            exchange->method_name = text + 15;
+        else if (!strncmp(text, "REQUEST_URI=", 12))
+            uri = text + 12;
+        else if (!strncmp(text, "SCRIPT_NAME=", 12))
+            script = text + 12;
+        else if (!strncmp(text, "QUERY_STRING=", 13))
+            exchange->query = text + 13;
+        else if (!strncmp(text, "HTTP_X_REQUEST_ID=", 18))
+            request_id = text + 18;
+    }
+    exchange->method = method_of(exchange->method_name);
+    take_target(connection, uri ? uri : script ? script : "");
+    exchange->request_id =
+        request_id && is_sane_request_id(request_id)
+            ? request_id
+            : arena_printf(&exchange->arena, "%016llx",
+                           (unsigned long long)atomic_fetch_add(&connection->thread->server->next_request_id,
+                                                                0x9E3779B97F4A7C15u));
+    if (total > limit)
+        refuse(connection, 431, "the request's headers are larger than this server accepts");
+    else if (exchange->path[0] != '/')
+        refuse(connection, 400, "the request names no path");
+}
+
+/* To the end of STDIN, always: what is left unread would be taken for the next request's first record. */
+static bool read_body(Connection *connection) {
+    StrBuf *body = &connection->body;
+    FCGX_Stream *in = connection->request.in;
+    int64_t limit = atomic_load_explicit(&connection->thread->server->max_body_bytes, memory_order_relaxed);
+    int64_t total = 0;
+    for (;;) {
+        strbuf_grow(body, READ_BYTES);
+        int count = FCGX_GetStr(body->data + body->length, READ_BYTES, in);
+        if (count <= 0)
+            break;
+        total += count;
+        if (total <= limit)
+            body->length += (size_t)count;
+        else
+            refuse(connection, 413, "the request's body is larger than this server accepts");
+        if (total / DISCARD_FACTOR > limit)
+            return false;
+        if (count < READ_BYTES)
+            break;
+    }
+    body->data[body->length] = 0;
+    connection->exchange.body = body->data;
+    connection->exchange.body_bytes = body->length;
+    return FCGX_GetError(in) == 0;
+}
+
+bool request_read(Connection *connection) {
+    FCGX_Request *request = &connection->request;
+    /* libfcgi first finishes the request before (there is none: `in` is NULL) and closes unless told to keep; a failing
+     * read makes it close the descriptor (`detached`: without its select loop, which breaks beyond descriptor 1023)
+     * and accept from listen_sock, which is -1 and fails. */
+    request->keepConnection = 1;
+    request->detached = 1;
+    request->listen_sock = -1;
+    if (FCGX_Accept_r(request) < 0)
+        return false;
+    request->detached = 0;
+    connection->keep = request->keepConnection != 0;
+    connection->exchange.received_ns = clock_now_ns();
+    cancel_init(&connection->exchange.cancel, 0);
+    take_parameters(connection);
+    return read_body(connection);
+}
