@@ -58,6 +58,7 @@ void table_version_release(TableVersion *version);
 /* 42P07 when it exists. Field ids are assigned 1.. in order. */
 Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, const char *name,
                             const TableColumn *columns, int column_count, Error *err);
+/* Removes the table, then the files its snapshots refer to (only those). */
 Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, const char *name, Error *err);
 
 /* Rows in, one snapshot out: append (or replace everything). Files are written below the table's data directory as
@@ -66,7 +67,13 @@ Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, con
 typedef struct TableAppend TableAppend;
 Status table_append_begin(TableCatalog *catalog, const char *namespace_name, const char *name, bool replace,
                           TableAppend **out, Error *err);
+/* The same for a table made by its first commit: nothing exists before, not even its name. 42P07 when there is one,
+ * unless `or_replace`, which gives an existing table these columns and only the rows appended here, as one snapshot. */
+Status table_append_begin_create(TableCatalog *catalog, const char *namespace_name, const char *name,
+                                 const TableColumn *columns, int column_count, bool or_replace, TableAppend **out,
+                                 Error *err);
 const TableVersion *table_append_target(const TableAppend *append);
 Status table_append_batch(TableAppend *append, const Batch *batch, Error *err);
+/* The append is gone after either. `snapshot_id` is -1 when there is none (no rows into an empty table). */
 Status table_append_commit(TableAppend *append, int64_t *row_count, int64_t *snapshot_id, Error *err);
 void table_append_abort(TableAppend *append);

@@ -1,0 +1,347 @@
+#include "engines/columnar/iceberg/table_catalog.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engines/base/hash.h"
+#include "engines/columnar/iceberg/table_catalog_internal.h"
+#include "engines/columnar/store/local_store.h"
+
+enum { LOAD_ATTEMPTS = 5, MAX_DIRECTORY_NAME = 100 };
+
+Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out, Error *err) {
+    Arena arena;
+    arena_init(&arena);
+    char *warehouse = NULL, *database = NULL;
+    CatalogDb *db = NULL;
+    Status status = store_absolute_path(warehouse_directory, &arena, &warehouse, err);
+    if (status == STATUS_OK)
+        status = store_absolute_path(catalog_path, &arena, &database, err);
+    if (status == STATUS_OK)
+        status = store_make_directories(warehouse, err);
+    if (status == STATUS_OK) {
+        char *slash = strrchr(database, '/');
+        char *parent = slash == database ? arena_strdup(&arena, "/")
+                                         : arena_strndup(&arena, database, (size_t)(slash - database));
+        status = store_make_directories(parent, err);
+    }
+    if (status == STATUS_OK)
+        status = catalog_db_open(database, &db, err);
+    if (status == STATUS_OK) {
+        TableCatalog *catalog = calloc(1, sizeof *catalog);
+        if (!catalog)
+            abort();
+        catalog->db = db;
+        catalog->warehouse = strdup(warehouse);
+        pthread_mutex_init(&catalog->lock, NULL);
+        for (int i = 0; i < COMMIT_LOCKS; i++)
+            pthread_mutex_init(&catalog->commit_locks[i], NULL);
+        *out = catalog;
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+void table_catalog_close(TableCatalog *catalog) {
+    if (!catalog)
+        return;
+    for (int set = 0; set < CACHE_SETS; set++)
+        for (int way = 0; way < CACHE_WAYS; way++)
+            table_version_release(catalog->cache[set][way].version);
+    for (int i = 0; i < COMMIT_LOCKS; i++)
+        pthread_mutex_destroy(&catalog->commit_locks[i]);
+    pthread_mutex_destroy(&catalog->lock);
+    catalog_db_close(catalog->db);
+    free(catalog->warehouse);
+    free(catalog);
+}
+
+Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, int *count, Error *err) {
+    return catalog_db_list(catalog->db, arena, out, count, err);
+}
+
+uint64_t table_catalog_hash(const char *namespace_name, const char *name) {
+    return hash64_combine(hash64_bytes(namespace_name, strlen(namespace_name), 0), hash64_bytes(name, strlen(name), 0));
+}
+
+TableVersion *table_version_create(const char *namespace_name, const char *name, const char *metadata_location,
+                                   const TableColumn *columns, int column_count) {
+    TableVersion *version = calloc(1, sizeof *version);
+    if (!version)
+        abort();
+    version->references = 1;
+    arena_init(&version->arena);
+    version->namespace_name = arena_strdup(&version->arena, namespace_name);
+    version->name = arena_strdup(&version->arena, name);
+    version->metadata_location = arena_strdup(&version->arena, metadata_location);
+    version->snapshot_id = -1;
+    TableColumn *copy = ARENA_NEW_ARRAY(&version->arena, TableColumn, column_count + 1);
+    for (int i = 0; i < column_count; i++) {
+        copy[i] = columns[i];
+        copy[i].name = arena_strdup(&version->arena, columns[i].name);
+    }
+    version->columns = copy;
+    version->column_count = column_count;
+    return version;
+}
+
+TableVersion *table_version_retain(TableVersion *version) {
+    version->references++;
+    return version;
+}
+
+void table_version_release(TableVersion *version) {
+    if (!version || --version->references > 0)
+        return;
+    arena_deinit(&version->arena);
+    free(version);
+}
+
+Status table_catalog_read_metadata(const char *location, Arena *arena, TableMetadata *out, Error *err) {
+    const char *path;
+    char *text;
+    size_t bytes;
+    *out = (TableMetadata){0};
+    TRY(store_path_from_uri(location, arena, &path, err));
+    TRY(store_read_file(path, METADATA_MAX_BYTES, arena, &text, &bytes, err));
+    if (table_metadata_parse(text, bytes, path, arena, out, err) != STATUS_OK) {
+        table_metadata_deinit(out);
+        return STATUS_ERROR;
+    }
+    return STATUS_OK;
+}
+
+static Status read_files(const TableMetadata *metadata, TableVersion *version, Error *err) {
+    ManifestFile *manifests;
+    int count;
+    DataFileList list = {0};
+    TRY(manifest_list_read(metadata->manifest_list, &version->arena, &manifests, &count, err));
+    for (int i = 0; i < count; i++) {
+        if (manifests[i].added_files == 0 && manifests[i].existing_files == 0)
+            continue;
+        if (manifests[i].deletes)
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                             "table \"%s\" has delete files, which cannot be read yet", version->name);
+        TRY(manifest_read(&manifests[i], version->columns, version->column_count, &version->arena, &list, err));
+    }
+    version->files = list.files;
+    version->file_count = list.count;
+    for (int i = 0; i < list.count; i++) {
+        version->row_count += list.files[i].row_count;
+        version->bytes += list.files[i].bytes;
+    }
+    return STATUS_OK;
+}
+
+static Status read_version(const char *namespace_name, const char *name, const char *location, TableVersion **out,
+                           Error *err) {
+    Arena arena;
+    arena_init(&arena);
+    TableMetadata metadata;
+    Status status = table_catalog_read_metadata(location, &arena, &metadata, err);
+    if (status == STATUS_OK) {
+        TableVersion *version =
+            table_version_create(namespace_name, name, location, metadata.columns, metadata.column_count);
+        version->snapshot_id = metadata.snapshot_id;
+        if (metadata.manifest_list)
+            status = read_files(&metadata, version, err);
+        if (status == STATUS_OK)
+            *out = version;
+        else
+            table_version_release(version);
+        table_metadata_deinit(&metadata);
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+static bool version_is_of(const TableVersion *version, const char *namespace_name, const char *name) {
+    return version && strcmp(version->name, name) == 0 && strcmp(version->namespace_name, namespace_name) == 0;
+}
+
+static TableVersion *cache_find(TableCatalog *catalog, const char *namespace_name, const char *name,
+                                const char *location) {
+    CacheSlot *set = catalog->cache[table_catalog_hash(namespace_name, name) % CACHE_SETS];
+    TableVersion *found = NULL;
+    pthread_mutex_lock(&catalog->lock);
+    for (int way = 0; way < CACHE_WAYS && !found; way++) {
+        if (version_is_of(set[way].version, namespace_name, name) &&
+            strcmp(set[way].version->metadata_location, location) == 0) {
+            set[way].last_use = ++catalog->clock;
+            found = table_version_retain(set[way].version);
+        }
+    }
+    pthread_mutex_unlock(&catalog->lock);
+    return found;
+}
+
+/* Takes the place of the table's older version, else of the set's least recently used one. */
+static void cache_put(TableCatalog *catalog, TableVersion *version) {
+    CacheSlot *set = catalog->cache[table_catalog_hash(version->namespace_name, version->name) % CACHE_SETS];
+    pthread_mutex_lock(&catalog->lock);
+    CacheSlot *victim = &set[0];
+    for (int way = 0; way < CACHE_WAYS; way++) {
+        if (version_is_of(set[way].version, version->namespace_name, version->name)) {
+            victim = &set[way];
+            break;
+        }
+        if (set[way].last_use < victim->last_use)
+            victim = &set[way];
+    }
+    TableVersion *old = victim->version;
+    victim->version = table_version_retain(version);
+    victim->last_use = ++catalog->clock;
+    pthread_mutex_unlock(&catalog->lock);
+    table_version_release(old);
+}
+
+Status table_catalog_undefined(const char *namespace_name, const char *name, Error *err) {
+    bool is_default = strcmp(namespace_name, DEFAULT_NAMESPACE) == 0;
+    return error_set(err, SQLSTATE_UNDEFINED_TABLE, "columnar table \"%s%s%s\" does not exist",
+                     is_default ? "" : namespace_name, is_default ? "" : ".", name);
+}
+
+static Status load_with(TableCatalog *catalog, const char *namespace_name, const char *name, StrBuf *location,
+                        StrBuf *previous, TableVersion **out, Error *err) {
+    for (int attempt = 0;; attempt++) {
+        bool found;
+        strbuf_reset(location);
+        TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
+        if (!found)
+            return table_catalog_undefined(namespace_name, name, err);
+        *out = cache_find(catalog, namespace_name, name, strbuf_text(location));
+        if (*out)
+            return STATUS_OK;
+        if (read_version(namespace_name, name, strbuf_text(location), out, err) == STATUS_OK)
+            break;
+        /* Dropped or replaced while it was read, its files may be gone: look again, once per location. */
+        if (attempt == LOAD_ATTEMPTS || strcmp(strbuf_text(previous), strbuf_text(location)) == 0)
+            return STATUS_ERROR;
+        strbuf_reset(previous);
+        strbuf_append(previous, strbuf_text(location), location->length);
+    }
+    cache_put(catalog, *out);
+    return STATUS_OK;
+}
+
+Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name, TableVersion **out,
+                          Error *err) {
+    StrBuf location, previous;
+    strbuf_init(&location);
+    strbuf_init(&previous);
+    Status status = load_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &location, &previous,
+                              out, err);
+    strbuf_deinit(&location);
+    strbuf_deinit(&previous);
+    return status;
+}
+
+/* A name as one path component: other characters than these become '_' and a hash keeps the results apart. */
+static char *directory_component(const char *name, Arena *arena) {
+    char *safe = arena_strdup(arena, name);
+    bool changed = strlen(safe) > MAX_DIRECTORY_NAME || safe[0] == '.' || safe[0] == 0;
+    if (strlen(safe) > MAX_DIRECTORY_NAME)
+        safe[MAX_DIRECTORY_NAME] = 0;
+    for (char *c = safe; *c; c++) {
+        bool plain = isalnum((unsigned char)*c) || *c == '_' || *c == '-' || (*c == '.' && c > safe);
+        if (!plain || (unsigned char)*c >= 0x80) {
+            *c = '_';
+            changed = true;
+        }
+    }
+    if (!changed)
+        return safe;
+    return arena_printf(arena, "%s-%016llx", safe, (unsigned long long)hash64_bytes(name, strlen(name), 0));
+}
+
+char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name, Arena *arena) {
+    return arena_printf(arena, "%s/%s/%s", catalog->warehouse, directory_component(namespace_name, arena),
+                        directory_component(name, arena));
+}
+
+Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, const char *name,
+                            const TableColumn *columns, int column_count, Error *err) {
+    TableAppend *append;
+    TRY(table_append_begin_create(catalog, namespace_name, name, columns, column_count, false, &append, err));
+    return table_append_commit(append, NULL, NULL, err);
+}
+
+static void remove_uri(const char *uri, Arena *arena) {
+    const char *path;
+    Error ignored;
+    if (uri && store_path_from_uri(uri, arena, &path, &ignored) == STATUS_OK)
+        unlink(path);
+}
+
+/* Removes the data files, manifests and manifest list of one snapshot. Best effort: what cannot be read stays. */
+static void purge_snapshot(const char *manifest_list, Arena *arena) {
+    ManifestFile *manifests;
+    int count;
+    Error ignored;
+    if (manifest_list_read(manifest_list, arena, &manifests, &count, &ignored) != STATUS_OK)
+        return;
+    for (int i = 0; i < count; i++) {
+        DataFileList list = {0};
+        if (manifest_read(&manifests[i], NULL, 0, arena, &list, &ignored) == STATUS_OK)
+            for (int j = 0; j < list.count; j++)
+                unlink(list.files[j].path);
+        remove_uri(manifests[i].path, arena);
+    }
+    remove_uri(manifest_list, arena);
+}
+
+static void purge_table(const TableMetadata *metadata, const char *location, Arena *arena) {
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(metadata->root, "snapshots"), index, item) {
+        const char *list = json_string_value(json_object_get(item, "manifest-list"));
+        if (list)
+            purge_snapshot(list, arena);
+    }
+    json_array_foreach(json_object_get(metadata->root, "metadata-log"), index, item)
+        remove_uri(json_string_value(json_object_get(item, "metadata-file")), arena);
+    remove_uri(location, arena);
+    const char *directory;
+    Error ignored;
+    if (store_path_from_uri(metadata->location, arena, &directory, &ignored) == STATUS_OK) {
+        rmdir(arena_printf(arena, "%s/data", directory));
+        rmdir(arena_printf(arena, "%s/metadata", directory));
+        rmdir(directory);
+    }
+}
+
+static Status drop_with(TableCatalog *catalog, const char *namespace_name, const char *name, Arena *arena,
+                        StrBuf *location, Error *err) {
+    bool deleted = false;
+    while (!deleted) { /* each round that fails means that somebody else committed */
+        bool found;
+        strbuf_reset(location);
+        TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
+        if (!found)
+            return table_catalog_undefined(namespace_name, name, err);
+        TRY(catalog_db_delete(catalog->db, namespace_name, name, strbuf_text(location), &deleted, err));
+    }
+    TableMetadata metadata;
+    Error ignored;
+    if (table_catalog_read_metadata(strbuf_text(location), arena, &metadata, &ignored) == STATUS_OK) {
+        purge_table(&metadata, strbuf_text(location), arena);
+        table_metadata_deinit(&metadata);
+    }
+    return STATUS_OK;
+}
+
+Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, const char *name, Error *err) {
+    Arena arena;
+    StrBuf location;
+    arena_init(&arena);
+    strbuf_init(&location);
+    Status status = drop_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &arena, &location,
+                              err);
+    strbuf_deinit(&location);
+    arena_deinit(&arena);
+    return status;
+}

@@ -1,0 +1,254 @@
+#include "engines/columnar/ingest/batch_builder.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engines/base/utf8.h"
+#include "engines/columnar/ingest/value_parse.h"
+
+enum { BATCH_TEXT_BYTES = 64 << 20, SHOWN_BYTES = 60 };
+
+void batch_builder_init(BatchBuilder *builder, const SqlType *types, int column_count) {
+    memset(builder, 0, sizeof *builder);
+    arena_init(&builder->arena);
+    arena_init(&builder->batch_arena);
+    strbuf_init(&builder->scratch);
+    builder->batch.column_count = column_count;
+    builder->batch.columns = ARENA_NEW_ARRAY(&builder->arena, Vector, column_count + 1);
+    builder->validity = ARENA_NEW_ARRAY(&builder->arena, uint64_t *, column_count + 1);
+    builder->value_counts = ARENA_NEW_ARRAY(&builder->arena, int, column_count + 1);
+    for (int i = 0; i < column_count; i++) {
+        vector_init_flat(&builder->batch.columns[i], types[i], BATCH_ROWS, &builder->arena);
+        builder->validity[i] = arena_alloc(&builder->arena, bitmap_bytes(BATCH_ROWS));
+    }
+    batch_builder_reset(builder);
+}
+
+void batch_builder_deinit(BatchBuilder *builder) {
+    arena_deinit(&builder->arena);
+    arena_deinit(&builder->batch_arena);
+    strbuf_deinit(&builder->scratch);
+}
+
+void batch_builder_reset(BatchBuilder *builder) {
+    builder->row = 0;
+    arena_reset(&builder->batch_arena);
+    for (int i = 0; i < builder->batch.column_count; i++) {
+        Vector *vector = &builder->batch.columns[i];
+        vector->validity = NULL;
+        memset(builder->validity[i], 0, bitmap_bytes(BATCH_ROWS));
+        /* Rows that stay NULL must not show strings of an earlier batch. */
+        memset(vector->values, 0, physical_width(vector->physical) * BATCH_ROWS);
+        builder->value_counts[i] = 0;
+    }
+}
+
+bool batch_builder_is_full(const BatchBuilder *builder) {
+    return builder->row == BATCH_ROWS || builder->batch_arena.used_bytes > BATCH_TEXT_BYTES;
+}
+
+const Batch *batch_builder_batch(BatchBuilder *builder) {
+    builder->batch.row_count = builder->batch.selected = builder->row;
+    for (int i = 0; i < builder->batch.column_count; i++)
+        builder->batch.columns[i].validity =
+            builder->value_counts[i] == builder->row ? NULL : builder->validity[i];
+    return &builder->batch;
+}
+
+static Status invalid(SqlType type, const Cell *cell, Error *err) {
+    char name[SQLTYPE_NAME_BYTES];
+    size_t shown = cell->length < SHOWN_BYTES ? cell->length : SHOWN_BYTES;
+    while (shown > 0 && shown < cell->length && (cell->data[shown] & 0xC0) == 0x80)
+        shown--;
+    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input for type %s: \"%.*s%s\"", sqltype_name(type, true, name),
+                     (int)shown, cell->data, shown < cell->length ? "..." : "");
+}
+
+static Status out_of_range(SqlType type, const Cell *cell, Error *err) {
+    (void)invalid(type, cell, err);
+    char name[SQLTYPE_NAME_BYTES];
+    int shown = (int)(cell->length < SHOWN_BYTES ? cell->length : SHOWN_BYTES);
+    return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value \"%.*s\" is out of range for type %s", shown,
+                     cell->data, sqltype_name(type, true, name));
+}
+
+static Status put_integer(Vector *vector, int row, const Cell *cell, Error *err) {
+    int64_t value;
+    if (!value_parse_i64(cell->data, cell->length, &value)) {
+        NumberShape shape = value_number_shape(cell->data, cell->length);
+        bool is_number = shape.shape == SHAPE_INT || shape.shape == SHAPE_NUMERIC;
+        __int128 whole, scaled;
+        /* "12.0" is an integer all the same. */
+        if (is_number && shape.scale > 0 && shape.scale < 20 &&
+            value_parse_decimal(cell->data, cell->length, 18, 0, &whole) &&
+            value_parse_decimal(cell->data, cell->length, 38, shape.scale, &scaled)) {
+            for (int i = 0; i < shape.scale; i++)
+                scaled = scaled % 10 == 0 ? scaled / 10 : whole + 1;
+            if (scaled != whole)
+                return invalid(vector->type, cell, err);
+            value = (int64_t)whole;
+        } else {
+            return is_number && shape.scale == 0 ? out_of_range(vector->type, cell, err)
+                                                 : invalid(vector->type, cell, err);
+        }
+    }
+    switch (vector->physical) {
+    case PHYS_I16:
+        if (value < INT16_MIN || value > INT16_MAX)
+            return out_of_range(vector->type, cell, err);
+        ((int16_t *)vector->values)[row] = (int16_t)value;
+        return STATUS_OK;
+    case PHYS_I32:
+        if (value < INT32_MIN || value > INT32_MAX)
+            return out_of_range(vector->type, cell, err);
+        ((int32_t *)vector->values)[row] = (int32_t)value;
+        return STATUS_OK;
+    default:
+        ((int64_t *)vector->values)[row] = value;
+        return STATUS_OK;
+    }
+}
+
+static Status put_numeric(Vector *vector, int row, const Cell *cell, Error *err) {
+    __int128 value;
+    if (!value_parse_decimal(cell->data, cell->length, vector->type.precision, vector->type.scale, &value)) {
+        ValueShape shape = value_number_shape(cell->data, cell->length).shape;
+        bool is_number = shape == SHAPE_INT || shape == SHAPE_NUMERIC || shape == SHAPE_FLOAT;
+        return is_number ? out_of_range(vector->type, cell, err) : invalid(vector->type, cell, err);
+    }
+    if (vector->physical == PHYS_I64)
+        ((int64_t *)vector->values)[row] = (int64_t)value;
+    else
+        ((__int128 *)vector->values)[row] = value;
+    return STATUS_OK;
+}
+
+static Status put_float(Vector *vector, int row, const Cell *cell, Error *err) {
+    double value;
+    if (!value_parse_f64(cell->data, cell->length, &value))
+        return invalid(vector->type, cell, err);
+    if (vector->physical == PHYS_F64) {
+        ((double *)vector->values)[row] = value;
+        return STATUS_OK;
+    }
+    if (isfinite(value) && !isfinite((float)value))
+        return out_of_range(vector->type, cell, err);
+    ((float *)vector->values)[row] = (float)value;
+    return STATUS_OK;
+}
+
+static Status put_timestamp(Vector *vector, int row, const Cell *cell, Error *err) {
+    bool has_offset;
+    if (!value_parse_timestamp(cell->data, cell->length, &((int64_t *)vector->values)[row], &has_offset))
+        return invalid(vector->type, cell, err);
+    /* Dropping an offset would change the value in silence. */
+    if (has_offset && vector->type.id == SQL_TIMESTAMP)
+        return invalid(vector->type, cell, err);
+    return STATUS_OK;
+}
+
+static void put_string(BatchBuilder *builder, Vector *vector, int row, const char *data, size_t length) {
+    const char *kept = length > 12 ? arena_memdup(&builder->batch_arena, data, length) : data;
+    ((StringView *)vector->values)[row] = stringview_make(kept, (uint32_t)length);
+}
+
+static Status put_text(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+    SqlType type = vector->type;
+    if ((type.id == SQL_VARCHAR || type.id == SQL_BPCHAR) && type.precision > 0 &&
+        utf8_count(cell->data, cell->length) > (size_t)type.precision) {
+        char name[SQLTYPE_NAME_BYTES];
+        return error_set(err, "22001", "value too long for type %s", sqltype_name(type, true, name));
+    }
+    put_string(builder, vector, row, cell->data, cell->length);
+    return STATUS_OK;
+}
+
+/* JSON as JSON; a JSON string gets its quotes back. CSV text must be JSON already, which json_reader checks elsewhere. */
+static Status put_json(BatchBuilder *builder, Vector *vector, int row, const Cell *cell) {
+    if (cell->kind != CELL_STRING) {
+        put_string(builder, vector, row, cell->data, cell->length);
+        return STATUS_OK;
+    }
+    strbuf_reset(&builder->scratch);
+    strbuf_append_json(&builder->scratch, cell->data, cell->length);
+    put_string(builder, vector, row, strbuf_text(&builder->scratch), builder->scratch.length);
+    return STATUS_OK;
+}
+
+static Status put_bytea(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+    if (cell->length < 2 || memcmp(cell->data, "\\x", 2) != 0) {
+        put_string(builder, vector, row, cell->data, cell->length);
+        return STATUS_OK;
+    }
+    if (cell->length % 2)
+        return invalid(vector->type, cell, err);
+    strbuf_reset(&builder->scratch);
+    for (size_t i = 2; i < cell->length; i += 2) {
+        int value = 0;
+        for (size_t j = i; j < i + 2; j++) {
+            char c = cell->data[j], lower = (char)(c | 0x20);
+            if (!((c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'f')))
+                return invalid(vector->type, cell, err);
+            value = value * 16 + (c <= '9' ? c - '0' : lower - 'a' + 10);
+        }
+        strbuf_append_char(&builder->scratch, (char)value);
+    }
+    put_string(builder, vector, row, strbuf_text(&builder->scratch), builder->scratch.length);
+    return STATUS_OK;
+}
+
+static Status put_uuid(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+    unsigned char uuid[16];
+    if (!value_parse_uuid(cell->data, cell->length, uuid))
+        return invalid(vector->type, cell, err);
+    put_string(builder, vector, row, (const char *)uuid, sizeof uuid);
+    return STATUS_OK;
+}
+
+static Status put_value(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+    bool flag;
+    switch (vector->type.id) {
+    case SQL_BOOL:
+        if (!value_parse_bool(cell->data, cell->length, &flag))
+            return invalid(vector->type, cell, err);
+        ((uint8_t *)vector->values)[row] = flag;
+        return STATUS_OK;
+    case SQL_INT2:
+    case SQL_INT4:
+    case SQL_INT8:
+    case SQL_OID: return put_integer(vector, row, cell, err);
+    case SQL_NUMERIC: return put_numeric(vector, row, cell, err);
+    case SQL_FLOAT4:
+    case SQL_FLOAT8: return put_float(vector, row, cell, err);
+    case SQL_DATE:
+        if (!value_parse_date(cell->data, cell->length, &((int32_t *)vector->values)[row]))
+            return invalid(vector->type, cell, err);
+        return STATUS_OK;
+    case SQL_TIME:
+        if (!value_parse_time(cell->data, cell->length, &((int64_t *)vector->values)[row]))
+            return invalid(vector->type, cell, err);
+        return STATUS_OK;
+    case SQL_TIMESTAMP:
+    case SQL_TIMESTAMPTZ: return put_timestamp(vector, row, cell, err);
+    case SQL_UUID: return put_uuid(builder, vector, row, cell, err);
+    case SQL_BYTEA: return put_bytea(builder, vector, row, cell, err);
+    case SQL_JSON:
+    case SQL_JSONB: return put_json(builder, vector, row, cell);
+    default: return put_text(builder, vector, row, cell, err);
+    }
+}
+
+Status batch_builder_put(BatchBuilder *builder, int column, const Cell *cell, Error *err) {
+    Vector *vector = &builder->batch.columns[column];
+    bool empty_is_null = cell->kind == CELL_TEXT || (cell->kind == CELL_QUOTED && !sqltype_is_text(vector->type));
+    bool was_valid = bitmap_get(builder->validity[column], (size_t)builder->row); /* a JSON key given twice */
+    if (cell->kind == CELL_NULL || (cell->length == 0 && empty_is_null)) {
+        bitmap_clear(builder->validity[column], (size_t)builder->row);
+        builder->value_counts[column] -= was_valid;
+        return STATUS_OK;
+    }
+    TRY(put_value(builder, vector, builder->row, cell, err));
+    bitmap_set(builder->validity[column], (size_t)builder->row);
+    builder->value_counts[column] += !was_valid;
+    return STATUS_OK;
+}

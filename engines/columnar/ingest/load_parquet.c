@@ -1,0 +1,138 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/columnar/ingest/loader.h"
+
+/* Where each column of the table comes from in one file; -1 = nowhere, NULL. */
+typedef struct ParquetSource {
+    ParquetFile *file;
+    int *columns;
+} ParquetSource;
+
+static Status check_readable(const ParquetFile *file, const ParquetColumn *column, Error *err) {
+    if (column->type.id != SQL_OTHER && !column->unsupported)
+        return STATUS_OK;
+    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\": column \"%s\" cannot be loaded: %s",
+                     parquet_file_path(file), column->name,
+                     column->unsupported ? column->unsupported : "its type is not supported");
+}
+
+/* The table of the first file's columns; further files must have the same ones. */
+static Status begin_from_file(Loader *loader, const ParquetFile *file, Arena *arena, Error *err) {
+    int count = parquet_file_column_count(file);
+    TableColumn *columns = ARENA_NEW_ARRAY(arena, TableColumn, count + 1);
+    for (int i = 0; i < count; i++) {
+        const ParquetColumn *column = parquet_file_column(file, i);
+        TRY(check_readable(file, column, err));
+        /* Whether a file happens to declare a column required says little about the next one. */
+        columns[i] = (TableColumn){.name = column->name, .type = column->type, .nullable = true};
+    }
+    const IngestOptions *options = loader->options;
+    return table_append_begin_create(loader->catalog, options->namespace_name, options->table, columns, count,
+                                     options->mode == INGEST_REPLACE, &loader->append, err);
+}
+
+static Status map_file(Loader *loader, ParquetSource *source, Arena *arena, Error *err) {
+    const TableVersion *target = table_append_target(loader->append);
+    source->columns = ARENA_NEW_ARRAY(arena, int, target->column_count + 1);
+    for (int i = 0; i < target->column_count; i++)
+        source->columns[i] = -1;
+    for (int i = 0; i < parquet_file_column_count(source->file); i++) {
+        const ParquetColumn *column = parquet_file_column(source->file, i);
+        int found = -1;
+        for (int j = 0; j < target->column_count && found < 0; j++)
+            if (strcmp(target->columns[j].name, column->name) == 0)
+                found = j;
+        if (found < 0)
+            return error_set(err, SQLSTATE_UNDEFINED_COLUMN, "\"%s\": table \"%s\" has no column \"%s\"",
+                             parquet_file_path(source->file), target->name, column->name);
+        TRY(check_readable(source->file, column, err));
+        SqlType wanted = target->columns[found].type;
+        bool both_text = sqltype_is_text(wanted) && sqltype_is_text(column->type) && wanted.precision == 0;
+        bool is_json = wanted.id == SQL_JSON && sqltype_is_text(column->type);
+        if (!sqltype_equals(wanted, column->type) && !both_text && !is_json) {
+            char have[SQLTYPE_NAME_BYTES], want[SQLTYPE_NAME_BYTES];
+            return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "\"%s\": column \"%s\" is %s, in the table it is %s",
+                             parquet_file_path(source->file), column->name, sqltype_name(column->type, true, have),
+                             sqltype_name(wanted, true, want));
+        }
+        source->columns[found] = i;
+    }
+    return STATUS_OK;
+}
+
+static Status copy_batches(Loader *loader, const ParquetSource *source, ParquetColumnReader **readers, int row_group,
+                           Arena *batch_arena, Error *err) {
+    const TableVersion *target = table_append_target(loader->append);
+    int64_t left = parquet_row_group_row_count(source->file, row_group);
+    while (left > 0) {
+        int rows = left < BATCH_ROWS ? (int)left : BATCH_ROWS;
+        arena_reset(batch_arena);
+        Batch batch = {.row_count = rows, .selected = rows, .column_count = target->column_count};
+        batch.columns = ARENA_NEW_ARRAY(batch_arena, Vector, target->column_count);
+        for (int i = 0; i < target->column_count; i++) {
+            if (!readers[i]) {
+                vector_init_constant(&batch.columns[i], target->columns[i].type, NULL, batch_arena);
+                continue;
+            }
+            TRY(parquet_column_read(readers[i], rows, &batch.columns[i], err));
+            batch.columns[i].type = target->columns[i].type;
+        }
+        TRY(table_append_batch(loader->append, &batch, err));
+        left -= rows;
+        loader->rows += rows;
+        TRY(loader_report(loader, 0, err));
+    }
+    return STATUS_OK;
+}
+
+static Status load_row_group(Loader *loader, const ParquetSource *source, int row_group, Arena *batch_arena,
+                             Error *err) {
+    int count = table_append_target(loader->append)->column_count;
+    ParquetColumnReader **readers = calloc((size_t)count, sizeof *readers);
+    if (!readers)
+        abort();
+    Status status = STATUS_OK;
+    int64_t bytes = 0;
+    for (int i = 0; i < count && status == STATUS_OK; i++) {
+        if (source->columns[i] < 0)
+            continue;
+        status = parquet_column_open(source->file, row_group, source->columns[i], 0, &readers[i], err);
+        bytes += parquet_chunk_bytes(source->file, row_group, source->columns[i]);
+    }
+    if (status == STATUS_OK)
+        status = copy_batches(loader, source, readers, row_group, batch_arena, err);
+    for (int i = 0; i < count; i++)
+        if (readers[i])
+            parquet_column_close(readers[i]);
+    free(readers);
+    loader->finished_bytes += bytes;
+    return status;
+}
+
+static Status load_file(Loader *loader, ParquetSource *source, Arena *arena, Arena *batch_arena, Error *err) {
+    if (!loader->append)
+        TRY(begin_from_file(loader, source->file, arena, err));
+    TRY(map_file(loader, source, arena, err));
+    for (int i = 0; i < parquet_file_row_group_count(source->file); i++)
+        TRY(load_row_group(loader, source, i, batch_arena, err));
+    return STATUS_OK;
+}
+
+Status load_parquet_files(Loader *loader, Error *err) {
+    Arena arena, batch_arena;
+    arena_init(&arena);
+    arena_init(&batch_arena);
+    Status status = STATUS_OK;
+    for (int i = 0; i < loader->options->file_count && status == STATUS_OK; i++) {
+        ParquetSource source = {0};
+        status = parquet_file_open(loader->options->files[i], &source.file, err);
+        if (status != STATUS_OK)
+            break;
+        status = load_file(loader, &source, &arena, &batch_arena, err);
+        parquet_file_release(source.file);
+    }
+    arena_deinit(&arena);
+    arena_deinit(&batch_arena);
+    return status;
+}
