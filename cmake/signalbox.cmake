@@ -14,6 +14,7 @@ target_compile_options(signalbox_options INTERFACE -fno-omit-frame-pointer -fno-
 add_library(signalbox_warnings INTERFACE)
 target_compile_options(signalbox_warnings INTERFACE
   -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter
+  $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-maybe-uninitialized;-Wno-format-truncation> # the first guesses wrongly at -O3; cutting texts to size is meant
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition>
   $<$<BOOL:${SIGNALBOX_WERROR}>:-Werror>)
 
