@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engines/base/error.h"
 
@@ -33,6 +34,8 @@ typedef struct SqlScan {
     const char *text;
     size_t length;
     size_t next;
+    size_t run_end;   /* of the run of operator characters last seen */
+    uint64_t rescans; /* bytes PostgreSQL's lexer would read again, see sqlscan.c */
 } SqlScan;
 
 static inline void sqlscan_init(SqlScan *scan, const char *text, size_t length) {
@@ -53,5 +56,5 @@ typedef struct SqlMeasure {
     size_t depth_offset;  /* byte at which the limit was passed */
 } SqlMeasure;
 
-/* Fails with 54000 (too many tokens) or 54001 (nested too deeply), each with the position. */
+/* Fails with 54000 (too many tokens), or 54001 (nested too deeply, or quadratic to lex), each with the position. */
 Status sqlscan_measure(const char *text, size_t length, int max_tokens, int max_depth, SqlMeasure *out, Error *err);

@@ -182,7 +182,7 @@ static void test_takes_engine_names_off(void **state) {
         {"SELECT postgres.users.* FROM postgres.users", "SELECT          users.* FROM          users"},
         {"DROP TABLE IF EXISTS postgres.users", "DROP TABLE IF EXISTS          users"},
         {"UPDATE postgres.users SET name = 'postgres.users'", "UPDATE          users SET name = 'postgres.users'"},
-        {"SELECT * FROM postgres.twin", "SELECT * FROM          both"},
+        {"SELECT * FROM postgres.twin", "SELECT * FROM          twin"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error err = {0};
