@@ -1,0 +1,93 @@
+/* One column of the row group being written: rows collected, then encoded as a chunk. Inside this folder only. */
+#pragma once
+
+#include <zstd.h>
+
+#include "engines/base/arena.h"
+#include "engines/columnar/parquet/parquet_bounds.h"
+#include "engines/columnar/parquet/parquet_metadata.h"
+#include "engines/columnar/parquet/parquet_writer.h"
+
+/* How a SqlType is stored. */
+typedef struct ParquetStorage {
+    ParquetPhysical physical;
+    int bytes; /* of one stored value, 0 for BYTE_ARRAY and BOOLEAN */
+    PhysicalType vector_physical;
+    SqlType type;
+    int decimal_precision, decimal_scale;
+} ParquetStorage;
+
+typedef struct ColumnBuffer {
+    const ParquetWriterColumn *column;
+    ParquetStorage storage;
+    char *values; /* row-aligned physical values; NULL rows are zero */
+    size_t value_capacity; /* rows */
+    uint64_t *validity;    /* NULL until the first NULL of the row group */
+    size_t validity_words;
+    int64_t row_count;
+    Arena strings; /* bytes of long strings of the row group */
+} ColumnBuffer;
+
+typedef struct WrittenPage {
+    int64_t offset;
+    int32_t bytes;
+    int64_t first_row;
+    ParquetBounds bounds;
+} WrittenPage;
+
+typedef struct WrittenChunk {
+    int64_t first_offset, dictionary_offset; /* 0 = no dictionary */
+    int64_t data_offset;
+    int64_t compressed_bytes, uncompressed_bytes;
+    int64_t value_count;
+    int64_t distinct_count; /* -1 unknown */
+    int encoding;
+    int codec;
+    int page_count;
+    WrittenPage *pages; /* malloc'd; bounds' strings copied to the writer's arena */
+    ParquetBounds bounds;
+    int64_t column_index_offset, offset_index_offset;
+    int32_t column_index_bytes, offset_index_bytes;
+} WrittenChunk;
+
+/* Scratch shared by all chunks of a writer. */
+typedef struct ChunkEncoder {
+    ZSTD_CCtx *zstd;
+    int zstd_level;
+    bool level_is_default;
+    int page_rows;
+    StrBuf out;       /* the chunk's bytes */
+    StrBuf body;      /* a page's values */
+    StrBuf packed;    /* the same, compressed */
+    StrBuf dense;     /* stored values without NULLs */
+    uint32_t *codes;  /* of the dense values */
+    size_t code_capacity;
+    uint32_t *slots;  /* hash table of dictionary codes */
+    size_t slot_count;
+} ChunkEncoder;
+
+Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out, Error *err);
+
+Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const uint16_t *selection, int count,
+                            Error *err);
+void column_buffer_reset(ColumnBuffer *buffer);
+void column_buffer_deinit(ColumnBuffer *buffer);
+
+/* Encodes the buffer into encoder->out, as if the file went on at `offset`. */
+Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t offset, Arena *arena,
+                    WrittenChunk *out, Error *err);
+void chunk_encoder_deinit(ChunkEncoder *encoder);
+
+/* parquet_footer.c */
+void parquet_write_column_index(const ParquetStorage *storage, const WrittenChunk *chunk, StrBuf *out);
+void parquet_write_offset_index(const WrittenChunk *chunk, StrBuf *out);
+typedef struct FooterInput {
+    const ParquetWriterColumn *columns;
+    const ParquetStorage *storages;
+    int column_count;
+    const WrittenChunk *chunks; /* row group × column */
+    const int64_t *group_rows;
+    int group_count;
+    const char *const *metadata;
+} FooterInput;
+void parquet_write_footer(const FooterInput *input, StrBuf *out);
