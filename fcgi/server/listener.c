@@ -100,7 +100,9 @@ static Status open_tcp(Listener *listener, const char *host, const char *port, c
 
 static Status open_host_port(Listener *listener, const char *address, Error *err) {
     const char *colon = strrchr(address, ':');
-    if (!colon || !colon[1])
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : -1; /* getaddrinfo would wrap 99999 around */
+    if (port < 0 || port > 65535 || end == colon + 1 || *end)
         return error_set(err, SQLSTATE_CONFIG,
                          "cannot understand the listen address \"%s\": use unix:PATH, HOST:PORT or fd:N", address);
     char host[256];
