@@ -44,5 +44,7 @@ char *command_read_text(const char *argument);
 int command_serve(CommandLine *line);
 int command_query(CommandLine *line);
 int command_route(CommandLine *line);
+int command_load(CommandLine *line);
+int command_generate(CommandLine *line);
 int command_check(CommandLine *line);
 int command_version(CommandLine *line);

@@ -12,6 +12,22 @@ const Command commands[] = {
      command_query},
     {"route", "[--engine NAME] [--format text|json] SQL", "show which engine would run a statement, and why",
      "SQL may be '-': the statement is read from standard input.", command_route},
+    {"load", "TABLE FILE... [--create|--append|--replace] [--format F]", "load CSV, JSON or Parquet files into a columnar table",
+     "  --create     make the table, its types found over the whole input (default)\n"
+     "  --append     add to a table that exists; --replace gives a table the files' columns and rows\n"
+     "  --format     csv, tsv, json, ndjson, parquet; otherwise found by content, then by the file's name\n"
+     "  --delimiter, --quote, --header, --no-header   CSV: otherwise detected\n"
+     "  --null TEXT  CSV: this unquoted text is NULL, as the empty field is\n"
+     "Every row is loaded, as one snapshot, or none: an error names file, row and column.",
+     command_load},
+    {"generate", "users|transactions|events|products|sensors --count N [--table T | --output FILE]",
+     "make realistic example data",
+     "  --output     .csv, .ndjson, .jsonl or .parquet; \"-\" (default) is CSV to standard output\n"
+     "  --table T    into a new columnar table; with --replace, in place of an old one\n"
+     "  --seed S     other data (default 42); the same seed, kind and count give the same rows\n"
+     "  --users N    user ids of transactions and events are 1..N (default 100000)\n"
+     "Counts may end in k, m or g.",
+     command_generate},
     {"check", "", "check configuration, engines and catalog: one line each", "Exits 1 if any of them fails.",
      command_check},
     {"version", "", "print the version", NULL, command_version},
