@@ -134,7 +134,7 @@ static void leading_group(Numeric value, int *weight, int *digit) {
                              : (int)(absolute * (UInt128)numeric_powers[width - digits]);
 }
 
-int numeric_divide_scale(Numeric a, Numeric b) {
+static int divide_scale(Numeric a, Numeric b) {
     int weight_a, digit_a, weight_b, digit_b;
     leading_group(a, &weight_a, &digit_a);
     leading_group(b, &weight_b, &digit_b);
@@ -143,6 +143,20 @@ int numeric_divide_scale(Numeric a, Numeric b) {
     scale = scale < a.scale ? a.scale : scale;
     scale = scale < b.scale ? b.scale : scale;
     return scale < 0 ? 0 : scale > NUMERIC_MAX_SCALE ? NUMERIC_MAX_SCALE : scale;
+}
+
+int numeric_divide_scale(Numeric a, Numeric b) { return divide_scale(a, b); }
+
+int uint256_divide_scale(UInt256 dividend, int scale, UInt128 divisor) {
+    int shifted = scale;
+    for (; dividend.high || dividend.low >> 127; shifted -= 4) { /* whole groups of four: the leading one stays */
+        UInt128 upper = dividend.high % 10000 << 64 | dividend.low >> 64;
+        UInt128 lower = upper % 10000 << 64 | (uint64_t)dividend.low;
+        dividend.high /= 10000;
+        dividend.low = (upper / 10000) << 64 | (uint64_t)(lower / 10000);
+    }
+    int found = divide_scale(numeric_make((Int128)dividend.low, shifted), numeric_make((Int128)divisor, 0));
+    return found < scale ? scale : found;
 }
 
 UInt256 uint256_multiply(UInt128 a, UInt128 b) {
@@ -283,25 +297,27 @@ static UInt128 square_root(UInt256 value, bool *inexact_up) {
     return root;
 }
 
+bool uint256_square_root(UInt256 value, int shift, UInt128 *root) {
+    bool up;
+    if (!uint256_scale(&value, shift))
+        return false;
+    *root = square_root(value, &up) + up;
+    return true;
+}
+
 bool numeric_square_root(Numeric value, Numeric *out) {
     *out = value;
     if (value.special)
         return true;
     int weight, digit;
     leading_group(value, &weight, &digit);
-    /* PostgreSQL 15's numeric_sqrt: the root's weight in base 10,000 from the argument's. */
-    int root_weight = weight >= 0 ? (weight + 1) * 4 / 2 - 1 : 1 - (1 - weight * 4) / 2;
-    if (weight < 0)
-        root_weight = 1 - (1 - (weight + 1) * 4) / 2;
+    int root_weight = (weight + 1) * 4 / 2 - 1; /* numeric_sqrt() of PostgreSQL 15 */
     int scale = 16 - root_weight;
     scale = scale < value.scale ? value.scale : scale;
     scale = scale < 0 ? 0 : scale > NUMERIC_MAX_SCALE ? NUMERIC_MAX_SCALE : scale;
-    UInt256 wide = {.low = (UInt128)value.value};
-    bool up;
-    if (2 * scale < value.scale || !uint256_scale(&wide, 2 * scale - value.scale))
+    UInt128 root;
+    if (2 * scale < value.scale || !uint256_square_root((UInt256){.low = (UInt128)value.value}, 2 * scale - value.scale, &root))
         return false;
-    UInt128 root = square_root(wide, &up);
-    root += up;
     *out = numeric_make((Int128)root, scale);
     return root >> 127 == 0;
 }

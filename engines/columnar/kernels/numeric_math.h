@@ -42,6 +42,10 @@ int numeric_compare(Numeric a, Numeric b);
 /* 256-bit quotients, for variances: (high:low × 10^shift) / divisor, rounded half away. */
 typedef struct UInt256 { UInt128 high, low; } UInt256;
 UInt256 uint256_multiply(UInt128 a, UInt128 b);
+/* Rounded square root of value × 10^shift. */
+bool uint256_square_root(UInt256 value, int shift, UInt128 *root);
+/* PostgreSQL's scale of (dividend / 10^scale) / divisor. */
+int uint256_divide_scale(UInt256 dividend, int scale, UInt128 divisor);
 bool uint256_divide(UInt256 dividend, UInt128 divisor, int shift, UInt128 *quotient);
 
 /* Writes the canonical text (no NUL), returns its length; `text` has NUMERIC_TEXT_BYTES. */

@@ -28,9 +28,13 @@ static FunctionTable (*const function_tables[])(void) = {
     float_functions,
     numeric_functions,
     compare_functions,
+    text_functions,
+    pattern_functions,
+    datetime_functions,
 };
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
-static AggregateTable (*const aggregate_tables[])(void) = {number_aggregates, extreme_aggregates};
+static AggregateTable (*const aggregate_tables[])(void) = {number_aggregates, extreme_aggregates, other_aggregates,
+                                                           statistics_aggregates};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static NameSlot *find_slot(const char *name) {

@@ -1,0 +1,23 @@
+/* extract, date_part, date_trunc and date_bin. */
+#pragma once
+
+#include "engines/columnar/kernels/kernel.h"
+
+typedef Status (*FieldBinder)(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
+                              Error *err);
+
+#define DECLARE_FIELD(type)                                                                                            \
+    Status extract_##type(const KernelCall *call, Error *err);                                                         \
+    Status date_part_##type(const KernelCall *call, Error *err);                                                       \
+    Status field_bind_##type(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err);
+DECLARE_FIELD(date)
+DECLARE_FIELD(timestamp)
+DECLARE_FIELD(timestamptz)
+DECLARE_FIELD(time)
+DECLARE_FIELD(interval)
+#undef DECLARE_FIELD
+
+Status trunc_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err);
+Status date_trunc_timestamp(const KernelCall *call, Error *err);
+Status date_trunc_interval(const KernelCall *call, Error *err);
+Status date_bin(const KernelCall *call, Error *err);
