@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engines/base/arena.h"
+#include "engines/base/strbuf.h"
 #include "engines/columnar/iceberg/table_catalog.h"
 #include "engines/columnar/kernels/function.h"
 #include "engines/engine.h"
@@ -137,10 +138,31 @@ typedef struct Plan {
     bool explain, analyze, explain_json;
     SqlType *param_types; /* inferred, one per parameter */
     int param_count;
+    TableVersion **versions; /* every table version read, each retained once */
+    int version_count;
+    double bytes_scanned;    /* estimate: stored bytes of the columns read */
+    double rows_scanned;
+    bool reads_foreign;
+    bool uses_statement_time; /* now() and its kin */
 } Plan;
 
 /* Binds and optimises `statement`. Tables whose binding.engine == self are columnar, others foreign. A construct
  * this engine does not have is 0A000 naming it (the engine then declines); anything else wrong is the user's error,
  * with PostgreSQL's SQLSTATE and position. The caller frees with plan_destroy. */
+typedef struct PlanTableSource {
+    Status (*load)(void *context, const char *schema, const char *name, TableVersion **out, Error *err);
+    void *context;
+} PlanTableSource;
+/* As plan_statement, over any source of tables. */
+Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement, Plan **out, Error *err);
 Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out, Error *err);
 void plan_destroy(Plan *plan);
+
+/* The tree as text (one line per row of EXPLAIN's result) or as one JSON document. `annotate` may add figures of a run to
+ * a node's line (text) or object (JSON: appends `,"key":value` pairs); NULL for plain EXPLAIN. */
+typedef void (*PlanAnnotate)(void *context, const PlanNode *node, bool json, StrBuf *out);
+void plan_explain(const Plan *plan, bool json, PlanAnnotate annotate, void *context, StrBuf *out);
+/* An expression as SQL-like text; `columns` name what EXPR_COLUMN refers to (NULL: $column numbers). */
+void plan_describe_expr(const Expr *expr, const PlanColumn *columns, int column_count, StrBuf *out);
+/* What the router compares, from the plan's estimates; `threads` workers. */
+void plan_estimate(const Plan *plan, int threads, EngineEstimate *out);

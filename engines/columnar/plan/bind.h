@@ -1,0 +1,144 @@
+/* The binder's view of one SELECT while it is being bound. Private to bind_*.c. */
+#pragma once
+
+#include "engines/columnar/plan/logical.h"
+
+typedef struct VisibleColumn {
+    const char *name;
+    Expr *expr;
+} VisibleColumn;
+
+/* What an alias in FROM names. */
+typedef struct FromTable {
+    const char *alias;
+    const char *schema; /* NULL: only the bare alias names it */
+    VisibleColumn *columns;
+    int column_count;
+    const TableBinding *binding;
+} FromTable;
+
+/* One item of FROM, joins included: its columns in the order of `*`, and the aliases inside. */
+typedef struct FromItem {
+    Rel *rel;
+    VisibleColumn *columns;
+    int column_count;
+    FromTable **tables;
+    int table_count;
+} FromItem;
+
+typedef struct Cte {
+    const char *name;
+    PgQuery__CommonTableExpr *node;
+    Query *home;        /* the query it was written in front of */
+    struct Cte *scope;  /* what its own text may refer to */
+    struct Cte *next;
+} Cte;
+
+typedef enum Clause {
+    CLAUSE_SELECT,
+    CLAUSE_FROM,
+    CLAUSE_WHERE,
+    CLAUSE_GROUP,
+    CLAUSE_HAVING,
+    CLAUSE_ORDER,
+    CLAUSE_LIMIT,
+    CLAUSE_VALUES,
+    CLAUSE_JOIN,
+    CLAUSE_FILTER
+} Clause;
+
+/* A join that a subquery in an expression becomes, to be put in place once its surroundings stand. */
+typedef struct PendingJoin {
+    JoinType type;
+    Rel *right;
+    ExprList conditions;
+    bool before_groups; /* it feeds WHERE, GROUP BY or an aggregate's argument */
+    bool where;
+    int mark; /* id of a MARK join's column */
+    struct PendingJoin *next;
+} PendingJoin;
+
+typedef struct AggregateSlot {
+    AggregateCall call;
+    int id;
+    struct AggregateSlot *next;
+} AggregateSlot;
+
+typedef struct TargetColumn {
+    const char *name;
+    Expr *expr;
+    Node *node; /* as written, NULL for what `*` made */
+    int id;
+} TargetColumn;
+
+struct Query {
+    Binder *binder;
+    Query *parent;
+    Cte *ctes;
+    FromItem from;
+    Clause clause;
+    bool in_aggregate;
+    AggregateSlot *slots, **slots_end;
+    PendingJoin *pending, **pending_end;
+    TargetColumn *targets;
+    int target_count;
+    int target_capacity;
+    int visible_count; /* targets beyond are only for ORDER BY */
+    Expr **groups;
+    int group_count, group_capacity;
+    int *group_ids;
+    IdList outer_ids; /* columns of enclosing queries read in here */
+};
+
+typedef struct BoundColumn {
+    const char *name;
+    int id;
+    Expr *literal; /* an unknown literal whose type a set operation may still decide */
+} BoundColumn;
+
+typedef struct BoundQuery {
+    Rel *rel;
+    BoundColumn *columns;
+    int column_count;
+    IdList outer_ids;
+} BoundQuery;
+
+/* bind_select.c */
+Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown,
+                  BoundQuery *out, Error *err);
+/* bind_group.c: GROUP BY, and what may stand above it. */
+Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err);
+Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err);
+Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups);
+/* bind_order.c */
+Status query_find_target(Query *query, Node *node, bool group_by, int *target, Error *err);
+Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count, Error *err);
+Status bind_limit(Query *query, PgQuery__SelectStmt *select, Rel **rel, Error *err);
+int query_add_target(Query *query, const char *name, Expr *expr, Node *node);
+/* bind_name.c */
+Status bind_column_ref(Query *query, PgQuery__ColumnRef *ref, Expr **out, Error *err);
+Status bind_star(Query *query, PgQuery__ColumnRef *ref, Error *err);
+const char *target_name(Node *node);
+const char *target_name_strength(Node *node, int *strength);
+const char *node_string(const Node *node);
+/* bind_from.c */
+Status bind_from(Query *query, Node *const *items, size_t count, Error *err);
+/* bind_expr.c */
+Status bind_expr(Query *query, Node *node, Expr **out, Error *err);
+Status bind_exprs(Query *query, Node *const *nodes, size_t count, Expr ***out, Error *err);
+Status bind_condition(Query *query, Node *node, const char *what, Expr **out, Error *err);
+Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count, int position,
+                            Expr **out, Error *err);
+/* bind_function.c */
+Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Error *err);
+/* bind_case.c: expressions with branches */
+Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err);
+Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Error *err);
+Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *err);
+/* bind_subquery.c */
+Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);
+/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join. *handled tells. */
+Status bind_where_sublink(Query *query, Node *node, bool *handled, Error *err);
+/* Makes a subquery independent of outer columns: moves the conjuncts that read them to `conditions`. */
+Status decorrelate(Binder *binder, Rel **rel, const IdList *outer, ExprList *conditions, bool existence, Error *err);
+bool rel_reads_any_of(const Rel *rel, const IdList *ids);

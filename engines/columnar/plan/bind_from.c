@@ -1,0 +1,402 @@
+/* FROM: tables, derived tables, CTEs, joins. */
+#include "engines/columnar/plan/bind.h"
+
+static FromItem *single_table_item(Query *query, const char *alias, Rel *rel) {
+    FromItem *item = ARENA_NEW(query->binder->arena, FromItem);
+    item->rel = rel;
+    item->tables = ARENA_NEW_ARRAY(query->binder->arena, FromTable *, 1);
+    item->tables[0] = ARENA_NEW(query->binder->arena, FromTable);
+    item->tables[0]->alias = alias;
+    item->table_count = 1;
+    return item;
+}
+
+/* Names the columns: AS t(a, b) over the given ones. */
+static Status name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, int location, Error *err) {
+    FromTable *table = item->tables[0];
+    size_t renamed = alias ? alias->n_colnames : 0;
+    if (renamed > (size_t)table->column_count)
+        return error_set_at(err, "42P10", binder_position(query->binder, location),
+                            "table \"%s\" has %d columns available but %zu columns specified", table->alias, table->column_count, renamed);
+    for (size_t i = 0; i < renamed; i++)
+        table->columns[i].name = node_string(alias->colnames[i]) ? node_string(alias->colnames[i]) : table->columns[i].name;
+    item->columns = arena_memdup(query->binder->arena, table->columns, sizeof *table->columns * (size_t)(table->column_count + 1));
+    item->column_count = table->column_count;
+    return STATUS_OK;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------- */
+
+static bool same_name(const char *a, const char *b) { return (!a || !*a) && (!b || !*b) ? true : a && b && strcmp(a, b) == 0; }
+
+static const TableBinding *find_binding(const Binder *binder, const PgQuery__RangeVar *var) {
+    const Statement *statement = binder->statement;
+    for (int i = 0; i < statement->binding_count; i++) {
+        const TableBinding *binding = &statement->bindings[i];
+        if (same_name(binding->written_name, var->relname) && same_name(binding->written_schema, var->schemaname) &&
+            same_name(binding->written_catalog, var->catalogname))
+            return binding;
+    }
+    return NULL;
+}
+
+static Status load_version(Binder *binder, const char *schema, const char *name, TableVersion **out, Error *err) {
+    for (struct LoadedTable *at = binder->loaded; at; at = at->next)
+        if (same_name(at->schema, schema) && strcmp(at->name, name) == 0) {
+            *out = at->version;
+            return STATUS_OK;
+        }
+    TRY(binder->source->load(binder->source->context, schema, name, out, err));
+    struct LoadedTable *entry = ARENA_NEW(binder->arena, struct LoadedTable);
+    *entry = (struct LoadedTable){.schema = schema, .name = name, .version = *out, .next = binder->loaded};
+    binder->loaded = entry;
+    return STATUS_OK;
+}
+
+static int add_scan_column(Query *query, Rel *rel, FromTable *table, const char *name, SqlType type, bool nullable) {
+    Binder *binder = query->binder;
+    int id = binder_add_column(binder, name, type, nullable);
+    id_list_add(binder->arena, &rel->ids, id);
+    id_list_add(binder->arena, &rel->table_ids, id);
+    table->columns[table->column_count++] = (VisibleColumn){.name = name, .expr = expr_column(binder, id)};
+    binder->columns[id].has_modifiers = type.precision != 0;
+    binder->columns[id].table_column = table->column_count - 1;
+    return id;
+}
+
+static void fill_columnar(Query *query, Rel *rel, FromTable *table, TableVersion *version) {
+    Binder *binder = query->binder;
+    rel->kind = PLAN_SCAN;
+    rel->version = version;
+    rel->rows = (double)version->row_count;
+    table->columns = ARENA_NEW_ARRAY(binder->arena, VisibleColumn, version->column_count + 1);
+    double row_bytes = version->row_count > 0 ? (double)version->bytes / (double)version->row_count : 8;
+    for (int i = 0; i < version->column_count; i++) {
+        const TableColumn *column = &version->columns[i];
+        int id = add_scan_column(query, rel, table, column->name, column->type, column->nullable);
+        binder->columns[id].version = version;
+        binder->columns[id].bytes_per_row = row_bytes / version->column_count;
+        estimate_column(version, i, &binder->columns[id]);
+    }
+}
+
+static void fill_foreign(Query *query, Rel *rel, FromTable *table, const TableBinding *binding) {
+    const TableDesc *desc = binding->table;
+    rel->kind = PLAN_FOREIGN_SCAN;
+    rel->binding = binding;
+    rel->rows = desc->row_estimate >= 0 ? desc->row_estimate : 1000;
+    table->columns = ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, desc->column_count + 1);
+    for (int i = 0; i < desc->column_count; i++) {
+        const ColumnDesc *column = &desc->columns[i];
+        int id = add_scan_column(query, rel, table, column->name, column->type, column->nullable);
+        query->binder->columns[id].type_name = column->type_name;
+        query->binder->columns[id].distinct = column->distinct;
+        query->binder->columns[id].bytes_per_row = 16;
+    }
+}
+
+static Status undefined_table(Query *query, const PgQuery__RangeVar *var, Error *err) {
+    bool qualified = var->schemaname && *var->schemaname;
+    return error_set_at(err, SQLSTATE_UNDEFINED_TABLE, binder_position(query->binder, var->location), "relation \"%s%s%s\" does not exist",
+                        qualified ? var->schemaname : "", qualified ? "." : "", var->relname);
+}
+
+static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
+    Binder *binder = query->binder;
+    const TableBinding *binding = find_binding(binder, var);
+    Rel *rel = rel_new(binder, PLAN_SCAN, 0);
+    const char *alias = var->alias && var->alias->aliasname && *var->alias->aliasname ? var->alias->aliasname : var->relname;
+    FromItem *item = single_table_item(query, alias, rel);
+    FromTable *table = item->tables[0];
+    table->binding = binding;
+    rel->alias = alias;
+    if (!var->alias)
+        table->schema = var->schemaname && *var->schemaname ? var->schemaname
+                        : binding && binding->table         ? binding->table->schema
+                                                            : NULL;
+    if (binding && binding->engine != binder->self) {
+        if (!binding->table)
+            return undefined_table(query, var, err);
+        fill_foreign(query, rel, table, binding);
+    } else {
+        const char *schema = binding && binding->table ? binding->table->schema
+                             : var->schemaname && *var->schemaname ? var->schemaname
+                                                                   : NULL;
+        TableVersion *version = NULL;
+        Status status = load_version(binder, schema, binding && binding->table ? binding->table->name : var->relname, &version, err);
+        if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0)
+            return undefined_table(query, var, err);
+        TRY(status);
+        fill_columnar(query, rel, table, version);
+    }
+    TRY(name_columns(query, item, var->alias, var->location, err));
+    *out = item;
+    return STATUS_OK;
+}
+
+/* ---- derived tables and CTEs ----------------------------------------------------------------------------------- */
+
+static Status item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names, int location,
+                            FromItem **out, Error *err) {
+    Binder *binder = query->binder;
+    FromItem *item = single_table_item(query, alias, bound->rel);
+    FromTable *table = item->tables[0];
+    table->columns = ARENA_NEW_ARRAY(binder->arena, VisibleColumn, bound->column_count + 1);
+    table->column_count = bound->column_count;
+    for (int i = 0; i < bound->column_count; i++)
+        table->columns[i] = (VisibleColumn){.name = bound->columns[i].name, .expr = expr_column(binder, bound->columns[i].id)};
+    TRY(name_columns(query, item, names, location, err));
+    *out = item;
+    return STATUS_OK;
+}
+
+static Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem **out, Error *err) {
+    Binder *binder = query->binder;
+    enum { DEEPEST = 64 };
+    if (cte->node->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+        return binder_unsupported(binder, cte->node->location, err, "a data-modifying WITH");
+    if (binder->view_depth >= DEEPEST)
+        return error_set(err, SQLSTATE_TOO_COMPLEX, "WITH queries are nested too deeply");
+    BoundQuery bound = {0};
+    binder->view_depth++;
+    TRY(bind_query(binder, cte->home ? cte->home->parent : NULL, cte->scope, cte->node->ctequery->select_stmt, true, &bound, err));
+    binder->view_depth--;
+    if (bound.outer_ids.count > 0)
+        return binder_unsupported(binder, cte->node->location, err, "a WITH query that reads an outer query's columns");
+    if (cte->node->n_aliascolnames > (size_t)bound.column_count)
+        return error_set_at(err, "42P10", binder_position(binder, cte->node->location),
+                            "WITH query \"%s\" has %d columns available but %zu columns specified", cte->name, bound.column_count,
+                            cte->node->n_aliascolnames);
+    for (size_t i = 0; i < cte->node->n_aliascolnames; i++)
+        bound.columns[i].name = node_string(cte->node->aliascolnames[i]);
+    const char *alias = var->alias ? var->alias->aliasname : var->relname;
+    return item_of_query(query, &bound, alias, var->alias, var->location, out, err);
+}
+
+static Status bind_range_var(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
+    if (!var->schemaname || !*var->schemaname)
+        for (Cte *cte = query->ctes; cte; cte = cte->next)
+            if (strcmp(cte->name, var->relname) == 0)
+                return bind_cte(query, cte, var, out, err);
+    return bind_table(query, var, out, err);
+}
+
+static Status bind_derived(Query *query, PgQuery__RangeSubselect *node, FromItem **out, Error *err) {
+    Binder *binder = query->binder;
+    if (node->lateral)
+        return binder_unsupported(binder, -1, err, "LATERAL");
+    if (node->subquery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+        return binder_unsupported(binder, -1, err, "this derived table");
+    if (!node->alias)
+        return error_set(err, SQLSTATE_SYNTAX_ERROR, "subquery in FROM must have an alias");
+    BoundQuery bound = {0};
+    /* Columns of FROM's other items are out of sight; those of enclosing queries are not. */
+    FromItem hidden = query->from;
+    query->from = (FromItem){0};
+    Status status = bind_query(binder, query, query->ctes, node->subquery->select_stmt, true, &bound, err);
+    query->from = hidden;
+    TRY(status);
+    return item_of_query(query, &bound, node->alias->aliasname, node->alias, -1, out, err);
+}
+
+/* ---- joins ------------------------------------------------------------------------------------------------------- */
+
+static Status merge_tables(Query *query, FromItem *into, const FromItem *left, const FromItem *right, Error *err) {
+    for (int l = 0; l < left->table_count; l++)
+        for (int r = 0; r < right->table_count; r++)
+            if (strcmp(left->tables[l]->alias, right->tables[r]->alias) == 0 &&
+                same_name(left->tables[l]->schema, right->tables[r]->schema))
+                return error_set(err, "42712", "table name \"%s\" specified more than once", right->tables[r]->alias);
+    into->tables = ARENA_NEW_ARRAY(query->binder->arena, FromTable *, left->table_count + right->table_count + 1);
+    into->table_count = 0;
+    for (int l = 0; l < left->table_count; l++)
+        into->tables[into->table_count++] = left->tables[l];
+    for (int r = 0; r < right->table_count; r++)
+        into->tables[into->table_count++] = right->tables[r];
+    return STATUS_OK;
+}
+
+static void concatenate_columns(Query *query, FromItem *into, const FromItem *left, const FromItem *right) {
+    into->columns = ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, left->column_count + right->column_count + 1);
+    into->column_count = 0;
+    for (int c = 0; c < left->column_count; c++)
+        into->columns[into->column_count++] = left->columns[c];
+    for (int c = 0; c < right->column_count; c++)
+        into->columns[into->column_count++] = right->columns[c];
+}
+
+static Status using_column(Query *query, const FromItem *side, const char *name, const char *which, int *index, Error *err) {
+    *index = -1;
+    for (int c = 0; c < side->column_count; c++) {
+        if (strcmp(side->columns[c].name, name) != 0)
+            continue;
+        if (*index >= 0)
+            return error_set(err, SQLSTATE_AMBIGUOUS_COLUMN, "common column name \"%s\" appears more than once in %s table", name, which);
+        *index = c;
+    }
+    if (*index < 0)
+        return error_set(err, SQLSTATE_UNDEFINED_COLUMN, "column \"%s\" specified in USING clause does not exist in %s table", name, which);
+    return STATUS_OK;
+}
+
+/* USING and NATURAL: equal columns, shown once and first. */
+static Status join_using(Query *query, const char **names, int count, const FromItem *left, const FromItem *right, JoinType type,
+                         bool swapped, FromItem *out, ExprList *conditions, Error *err) {
+    Binder *binder = query->binder;
+    Arena *arena = binder->arena;
+    out->columns = ARENA_NEW_ARRAY(arena, VisibleColumn, left->column_count + right->column_count + 1);
+    out->column_count = 0;
+    bool *used_left = ARENA_NEW_ARRAY(arena, bool, left->column_count + 1);
+    bool *used_right = ARENA_NEW_ARRAY(arena, bool, right->column_count + 1);
+    for (int i = 0; i < count; i++) {
+        int l = 0, r = 0;
+        Expr *equal = NULL;
+        TRY(using_column(query, left, names[i], "left", &l, err));
+        TRY(using_column(query, right, names[i], "right", &r, err));
+        Expr *sides[2] = {left->columns[l].expr, right->columns[r].expr};
+        TRY(resolve_operator(binder, "=", expr_copy(arena, sides[0]), expr_copy(arena, sides[1]), 0, &equal, err));
+        expr_list_add(arena, conditions, equal);
+        SqlType merged;
+        TRY(common_type(binder, sides, 2, "JOIN/USING", &merged, err));
+        Expr *left_expr = NULL, *right_expr = NULL, *shown = NULL;
+        TRY(coerce_expr(binder, sides[0], merged, CAST_IMPLICIT, &left_expr, err));
+        TRY(coerce_expr(binder, sides[1], merged, CAST_IMPLICIT, &right_expr, err));
+        shown = type == JOIN_LEFT && swapped ? right_expr : left_expr;
+        if (type == JOIN_FULL) {
+            shown = expr_new(arena, EXPR_COALESCE, merged, 2);
+            shown->args[0] = left_expr;
+            shown->args[1] = right_expr;
+        }
+        out->columns[out->column_count++] = (VisibleColumn){.name = names[i], .expr = shown};
+        used_left[l] = used_right[r] = true;
+    }
+    for (int c = 0; c < left->column_count; c++)
+        if (!used_left[c])
+            out->columns[out->column_count++] = left->columns[c];
+    for (int c = 0; c < right->column_count; c++)
+        if (!used_right[c])
+            out->columns[out->column_count++] = right->columns[c];
+    return STATUS_OK;
+}
+
+static const char **using_names(Query *query, PgQuery__JoinExpr *join, const FromItem *left, const FromItem *right, int *count) {
+    const char **names = ARENA_NEW_ARRAY(query->binder->arena, const char *, (int)join->n_using_clause + left->column_count + 1);
+    *count = 0;
+    for (size_t i = 0; i < join->n_using_clause; i++)
+        names[(*count)++] = node_string(join->using_clause[i]);
+    for (int l = 0; join->is_natural && l < left->column_count; l++)
+        for (int r = 0; r < right->column_count; r++)
+            if (strcmp(left->columns[l].name, right->columns[r].name) == 0) {
+                names[(*count)++] = left->columns[l].name;
+                break;
+            }
+    return names;
+}
+
+static void mark_nullable(Binder *binder, const Rel *rel) {
+    for (int i = 0; i < rel->ids.count; i++)
+        binder->columns[rel->ids.items[i]].nullable = true;
+}
+
+static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err);
+
+static Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *conditions, Error *err) {
+    FromItem outside = query->from;
+    Clause clause = query->clause;
+    Expr *condition = NULL;
+    query->from = *item;
+    query->clause = CLAUSE_JOIN;
+    Status status = bind_condition(query, quals, "JOIN/ON", &condition, err);
+    query->from = outside;
+    query->clause = clause;
+    TRY(status);
+    expr_split_conjuncts(query->binder->arena, condition, conditions);
+    return STATUS_OK;
+}
+
+static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, Error *err) {
+    Binder *binder = query->binder;
+    FromItem *left = NULL, *right = NULL, *item = ARENA_NEW(binder->arena, FromItem);
+    TRY(bind_from_item(query, join->larg, &left, err));
+    TRY(bind_from_item(query, join->rarg, &right, err));
+    TRY(merge_tables(query, item, left, right, err));
+    bool swapped = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT;
+    JoinType type = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_FULL   ? JOIN_FULL
+                    : join->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT ? JOIN_LEFT
+                    : swapped                                          ? JOIN_LEFT
+                                                                       : JOIN_INNER;
+    ExprList conditions = {0};
+    if (join->n_using_clause > 0 || join->is_natural) {
+        int count = 0;
+        const char **names = using_names(query, join, left, right, &count);
+        TRY(join_using(query, names, count, left, right, type, swapped, item, &conditions, err));
+    } else {
+        concatenate_columns(query, item, left, right);
+    }
+    if (join->quals)
+        TRY(bind_on(query, join->quals, item, &conditions, err));
+    item->rel = rel_join(binder, type, swapped ? right->rel : left->rel, swapped ? left->rel : right->rel);
+    item->rel->predicates = conditions;
+    if (type == JOIN_FULL)
+        mark_nullable(binder, item->rel->inputs[0]);
+    if (type == JOIN_FULL || type == JOIN_LEFT)
+        mark_nullable(binder, item->rel->inputs[1]);
+    if (join->alias) {
+        FromItem *named = single_table_item(query, join->alias->aliasname, item->rel);
+        named->tables[0]->columns = item->columns;
+        named->tables[0]->column_count = item->column_count;
+        TRY(name_columns(query, named, join->alias, -1, err));
+        item = named;
+    }
+    if (join->join_using_alias)
+        return binder_unsupported(binder, -1, err, "an alias of USING");
+    *out = item;
+    return STATUS_OK;
+}
+
+static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err) {
+    Binder *binder = query->binder;
+    enum { DEEPEST = 500 };
+    if (binder->depth >= DEEPEST)
+        return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement's joins are nested too deeply");
+    binder->depth++;
+    Status status;
+    switch (node->node_case) {
+    case PG_QUERY__NODE__NODE_RANGE_VAR: status = bind_range_var(query, node->range_var, out, err); break;
+    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT: status = bind_derived(query, node->range_subselect, out, err); break;
+    case PG_QUERY__NODE__NODE_JOIN_EXPR: status = bind_join(query, node->join_expr, out, err); break;
+    case PG_QUERY__NODE__NODE_RANGE_FUNCTION: status = binder_unsupported(binder, -1, err, "a function in FROM"); break;
+    case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE: status = binder_unsupported(binder, -1, err, "TABLESAMPLE"); break;
+    default: status = binder_unsupported(binder, -1, err, "this item of FROM"); break;
+    }
+    binder->depth--;
+    return status;
+}
+
+Status bind_from(Query *query, Node *const *items, size_t count, Error *err) {
+    Binder *binder = query->binder;
+    if (count == 0) {
+        Rel *one = rel_new(binder, PLAN_VALUES, 0);
+        one->value_row_count = 1;
+        one->value_rows = ARENA_NEW_ARRAY(binder->arena, Expr **, 1);
+        one->rows = 1;
+        query->from = (FromItem){.rel = one};
+        return STATUS_OK;
+    }
+    FromItem *all = NULL;
+    for (size_t i = 0; i < count; i++) {
+        FromItem *next = NULL;
+        TRY(bind_from_item(query, items[i], &next, err));
+        if (!all) {
+            all = next;
+            continue;
+        }
+        FromItem *joined = ARENA_NEW(binder->arena, FromItem);
+        TRY(merge_tables(query, joined, all, next, err));
+        concatenate_columns(query, joined, all, next);
+        joined->rel = rel_join(binder, JOIN_INNER, all->rel, next->rel);
+        all = joined;
+    }
+    query->from = *all;
+    return STATUS_OK;
+}

@@ -1,0 +1,139 @@
+/* GROUP BY, and what may stand in SELECT, HAVING and ORDER BY above it. */
+#include "engines/columnar/plan/bind.h"
+
+static int add_group(Query *query, Expr *expr, const char *name) {
+    Binder *binder = query->binder;
+    for (int g = 0; g < query->group_count; g++)
+        if (expr_equal(query->groups[g], expr))
+            return g;
+    if (query->group_count == query->group_capacity) {
+        int capacity = query->group_capacity ? query->group_capacity * 2 : 8;
+        Expr **groups = ARENA_NEW_ARRAY(binder->arena, Expr *, capacity);
+        int *ids = ARENA_NEW_ARRAY(binder->arena, int, capacity);
+        if (query->group_count) {
+            memcpy(groups, query->groups, sizeof *groups * (size_t)query->group_count);
+            memcpy(ids, query->group_ids, sizeof *ids * (size_t)query->group_count);
+        }
+        query->groups = groups;
+        query->group_ids = ids;
+        query->group_capacity = capacity;
+    }
+    int id = binder_add_column(binder, name, expr->type, true);
+    if (expr->kind == EXPR_COLUMN) {
+        int table_column = binder->columns[id].table_column;
+        ColumnInfo source = binder->columns[expr->column];
+        source.table_column = table_column;
+        source.version = NULL;
+        binder->columns[id] = source;
+    }
+    query->groups[query->group_count] = expr;
+    query->group_ids[query->group_count] = id;
+    return query->group_count++;
+}
+
+Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) {
+    Binder *binder = query->binder;
+    for (size_t i = 0; i < select->n_group_clause; i++) {
+        Node *node = select->group_clause[i];
+        if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET) {
+            if (node->grouping_set->kind == PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_EMPTY && select->n_group_clause == 1)
+                continue;
+            return binder_unsupported(binder, node->grouping_set->location, err, "GROUPING SETS");
+        }
+        int target = -1;
+        Clause before = query->clause;
+        query->clause = CLAUSE_GROUP;
+        Status status = query_find_target(query, node, true, &target, err);
+        query->clause = before;
+        TRY(status);
+        Expr *expr = query->targets[target].expr;
+        if (expr_is_unknown(expr))
+            TRY(coerce_expr(binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
+        IdList ids = {0};
+        expr_collect_ids(binder->arena, expr, &ids);
+        for (AggregateSlot *slot = query->slots; slot; slot = slot->next)
+            if (id_list_has(&ids, slot->id))
+                return error_set_at(err, "42803", expr->position, "aggregate functions are not allowed in GROUP BY");
+        query->targets[target].expr = expr;
+        add_group(query, expr, query->targets[target].name);
+    }
+    return STATUS_OK;
+}
+
+/* A table's primary key among the groups determines its other columns: then those group along, changing nothing. */
+static bool determined_by_key(Query *query, const FromTable *table) {
+    if (!table->binding || !table->binding->table || table->binding->engine == query->binder->self)
+        return false;
+    const TableDesc *desc = table->binding->table;
+    for (int k = 0; k < desc->key_count; k++) {
+        const KeyDesc *key = &desc->keys[k];
+        bool covered = key->primary && key->column_count > 0;
+        for (int c = 0; covered && c < key->column_count; c++) {
+            bool grouped = false;
+            int column = key->columns[c];
+            for (int g = 0; column >= 0 && column < table->column_count && g < query->group_count; g++)
+                grouped = grouped || expr_equal(query->groups[g], table->columns[column].expr);
+            covered = grouped;
+        }
+        if (covered)
+            return true;
+    }
+    return false;
+}
+
+static Status ungrouped(Query *query, Expr *expr, Expr **out, Error *err) {
+    for (int t = 0; t < query->from.table_count; t++) {
+        const FromTable *table = query->from.tables[t];
+        for (int c = 0; c < table->column_count; c++) {
+            if (table->columns[c].expr->kind != EXPR_COLUMN || table->columns[c].expr->column != expr->column)
+                continue;
+            if (determined_by_key(query, table)) {
+                *out = expr_column(query->binder, query->group_ids[add_group(query, expr, table->columns[c].name)]);
+                return STATUS_OK;
+            }
+            return error_set_at(err, "42803", expr->position,
+                                "column \"%s.%s\" must appear in the GROUP BY clause or be used in an aggregate function", table->alias,
+                                table->columns[c].name);
+        }
+    }
+    return error_set_at(err, "42803", expr->position,
+                        "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function",
+                        query->binder->columns[expr->column].name);
+}
+
+/* Rewrites an expression over FROM's columns into one over groups and aggregates. */
+Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err) {
+    for (int g = 0; g < query->group_count; g++)
+        if (expr_equal(query->groups[g], expr)) {
+            *out = expr_column(query->binder, query->group_ids[g]);
+            (*out)->position = expr->position;
+            return STATUS_OK;
+        }
+    *out = expr;
+    if (expr->kind == EXPR_COLUMN)
+        return rel_produces(query->from.rel, expr->column) ? ungrouped(query, expr, out, err) : STATUS_OK;
+    if (expr->arg_count > 0) {
+        *out = arena_memdup(query->binder->arena, expr, sizeof *expr);
+        (*out)->args = arena_memdup(query->binder->arena, expr->args, sizeof *expr->args * (size_t)expr->arg_count);
+    }
+    for (int i = 0; i < expr->arg_count; i++)
+        TRY(query_replace_grouped(query, expr->args[i], &(*out)->args[i], err));
+    return STATUS_OK;
+}
+
+Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups) {
+    for (PendingJoin *pending = query->pending; pending; pending = pending->next) {
+        if (pending->where != where || pending->before_groups != before_groups)
+            continue;
+        Rel *join = rel_new(query->binder, PLAN_JOIN, 2);
+        join->join_type = pending->type;
+        join->inputs[0] = rel;
+        join->inputs[1] = pending->right;
+        join->predicates = pending->conditions;
+        if (pending->type == JOIN_MARK)
+            id_list_add(query->binder->arena, &join->ids, pending->mark);
+        rel_refresh_ids(query->binder, join);
+        rel = join;
+    }
+    return rel;
+}

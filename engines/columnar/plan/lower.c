@@ -1,0 +1,399 @@
+/* From columns with identities to columns by position: the tree of plan.h. */
+#include "engines/columnar/plan/logical.h"
+
+typedef struct Lowering {
+    Binder *binder;
+    Arena *arena;
+} Lowering;
+
+/* A lowered node and which column stands at which of its positions. */
+typedef struct Lowered {
+    PlanNode *node;
+    IdList ids;
+} Lowered;
+
+/* ---- expressions --------------------------------------------------------------------------------------------- */
+
+static Status bind_kernel(Lowering *lowering, Expr *expr, Error *err) {
+    if ((expr->kind != EXPR_CALL && expr->kind != EXPR_CAST) || !expr->function || !expr->function->bind)
+        return STATUS_OK;
+    const Vector **constants = ARENA_NEW_ARRAY(lowering->arena, const Vector *, expr->arg_count + 1);
+    for (int i = 0; i < expr->arg_count; i++)
+        constants[i] = expr->args[i]->kind == EXPR_CONSTANT ? expr->args[i]->constant : NULL;
+    Status status = expr->function->bind(constants, expr->arg_count, lowering->arena, &expr->bind_data, err);
+    if (status != STATUS_OK && err && err->position == 0)
+        err->position = expr->position;
+    return status;
+}
+
+static Status lower_expr(Lowering *lowering, const Expr *expr, const IdList *ids, Expr **out, Error *err) {
+    Expr *copy = arena_memdup(lowering->arena, expr, sizeof *expr);
+    if (expr->kind == EXPR_COLUMN) {
+        int at = 0;
+        while (at < ids->count && ids->items[at] != expr->column)
+            at++;
+        if (at == ids->count)
+            return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position,
+                                "a correlated subquery of this shape is not available in the columnar engine");
+        copy->column = at;
+    }
+    if (expr->arg_count > 0)
+        copy->args = ARENA_NEW_ARRAY(lowering->arena, Expr *, expr->arg_count);
+    for (int i = 0; i < expr->arg_count; i++)
+        TRY(lower_expr(lowering, expr->args[i], ids, &copy->args[i], err));
+    TRY(bind_kernel(lowering, copy, err));
+    *out = copy;
+    return STATUS_OK;
+}
+
+static Status lower_all(Lowering *lowering, const ExprList *list, const IdList *ids, ExprList *out, Error *err) {
+    for (int i = 0; i < list->count; i++) {
+        Expr *expr = NULL;
+        TRY(lower_expr(lowering, list->items[i], ids, &expr, err));
+        expr_list_add(lowering->arena, out, expr);
+    }
+    return STATUS_OK;
+}
+
+static Status lower_conjunction(Lowering *lowering, const ExprList *list, const IdList *ids, Expr **out, Error *err) {
+    ExprList lowered = {0};
+    TRY(lower_all(lowering, list, ids, &lowered, err));
+    *out = expr_and_all(lowering->arena, &lowered);
+    return STATUS_OK;
+}
+
+/* ---- nodes --------------------------------------------------------------------------------------------------- */
+
+static void describe_columns(Lowering *lowering, PlanNode *node, const IdList *ids) {
+    node->columns = ARENA_NEW_ARRAY(lowering->arena, PlanColumn, ids->count + 1);
+    node->column_count = ids->count;
+    for (int i = 0; i < ids->count; i++) {
+        const ColumnInfo *info = &lowering->binder->columns[ids->items[i]];
+        node->columns[i] = (PlanColumn){.name = info->name, .type = info->type, .type_name = info->type_name, .nullable = info->nullable};
+    }
+}
+
+static PlanNode *node_new(Lowering *lowering, const Rel *rel, int inputs) {
+    PlanNode *node = ARENA_NEW(lowering->arena, PlanNode);
+    node->kind = rel->kind;
+    node->row_estimate = rel->rows;
+    node->note = rel->note;
+    node->inputs = ARENA_NEW_ARRAY(lowering->arena, PlanNode *, inputs + 1);
+    node->input_count = inputs;
+    return node;
+}
+
+static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error *err);
+
+static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdList *ids, const Rel *like, Lowered *input, Lowered *out,
+                            Error *err);
+
+/* The input with exactly these columns in this order. */
+static Status lower_exact(Lowering *lowering, const Rel *rel, const IdList *wanted, Lowered *out, Error *err) {
+    TRY(lower_rel(lowering, rel, out, err));
+    bool same = wanted->count == out->ids.count;
+    for (int i = 0; same && i < wanted->count; i++)
+        same = wanted->items[i] == out->ids.items[i];
+    if (same)
+        return STATUS_OK;
+    ExprList exprs = {0};
+    for (int i = 0; i < wanted->count; i++)
+        expr_list_add(lowering->arena, &exprs, expr_column(lowering->binder, wanted->items[i]));
+    Lowered input = *out;
+    Rel like = {.kind = PLAN_PROJECT, .rows = rel->rows};
+    return lower_project(lowering, &exprs, wanted, &like, &input, out, err);
+}
+
+static int table_column_of(const Rel *rel, int id) {
+    for (int c = 0; c < rel->table_ids.count; c++)
+        if (rel->table_ids.items[c] == id)
+            return c;
+    return -1;
+}
+
+static Status lower_scan(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Arena *arena = lowering->arena;
+    PlanNode *node = node_new(lowering, rel, 0);
+    node->version = rel->version;
+    node->binding = rel->binding;
+    node->scan_row_limit = rel->row_limit;
+    node->scan_columns = ARENA_NEW_ARRAY(arena, int, rel->ids.count + 1);
+    for (int i = 0; i < rel->ids.count; i++)
+        node->scan_columns[i] = table_column_of(rel, rel->ids.items[i]);
+    describe_columns(lowering, node, &rel->ids);
+    IdList filter_ids = {0};
+    ExprList filters = {0};
+    for (int i = 0; i < rel->predicates.count; i++)
+        expr_collect_ids(arena, rel->predicates.items[i], &filter_ids);
+    TRY(lower_all(lowering, &rel->predicates, &filter_ids, &filters, err));
+    node->filters = filters.items;
+    node->filter_count = filters.count;
+    node->filter_columns = ARENA_NEW_ARRAY(arena, int, filter_ids.count + 1);
+    node->filter_column_count = filter_ids.count;
+    for (int i = 0; i < filter_ids.count; i++)
+        node->filter_columns[i] = table_column_of(rel, filter_ids.items[i]);
+    Plan *plan = lowering->binder->plan;
+    double rows = rel->version ? (double)rel->version->row_count : rel->rows;
+    plan->rows_scanned += rows;
+    plan->reads_foreign = plan->reads_foreign || rel->kind == PLAN_FOREIGN_SCAN;
+    for (int c = 0; c < rel->table_ids.count; c++)
+        if (id_list_has(&filter_ids, rel->table_ids.items[c]) || rel_produces(rel, rel->table_ids.items[c]))
+            plan->bytes_scanned += rows * lowering->binder->columns[rel->table_ids.items[c]].bytes_per_row;
+    *out = (Lowered){.node = node, .ids = rel->ids};
+    return STATUS_OK;
+}
+
+static Status lower_values(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    PlanNode *node = node_new(lowering, rel, 0);
+    node->row_count = rel->value_row_count;
+    node->rows = ARENA_NEW_ARRAY(lowering->arena, Expr **, rel->value_row_count + 1);
+    IdList none = {0};
+    for (int r = 0; r < rel->value_row_count; r++) {
+        node->rows[r] = ARENA_NEW_ARRAY(lowering->arena, Expr *, rel->ids.count + 1);
+        for (int c = 0; c < rel->ids.count; c++)
+            TRY(lower_expr(lowering, rel->value_rows[r][c], &none, &node->rows[r][c], err));
+    }
+    describe_columns(lowering, node, &rel->ids);
+    *out = (Lowered){.node = node, .ids = rel->ids};
+    return STATUS_OK;
+}
+
+static Status lower_filter(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered input;
+    TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+    PlanNode *node = node_new(lowering, rel, 1);
+    node->inputs[0] = input.node;
+    TRY(lower_conjunction(lowering, &rel->predicates, &input.ids, &node->predicate, err));
+    describe_columns(lowering, node, &input.ids);
+    *out = (Lowered){.node = node, .ids = input.ids};
+    return STATUS_OK;
+}
+
+static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdList *ids, const Rel *like, Lowered *input, Lowered *out,
+                            Error *err) {
+    bool identity = exprs->count == input->ids.count;
+    for (int i = 0; identity && i < exprs->count; i++)
+        identity = exprs->items[i]->kind == EXPR_COLUMN && exprs->items[i]->column == input->ids.items[i];
+    if (identity) {
+        *out = (Lowered){.node = input->node, .ids = *ids};
+        return STATUS_OK;
+    }
+    PlanNode *node = node_new(lowering, like, 1);
+    ExprList lowered = {0};
+    node->kind = PLAN_PROJECT;
+    node->inputs[0] = input->node;
+    TRY(lower_all(lowering, exprs, &input->ids, &lowered, err));
+    node->exprs = lowered.items;
+    describe_columns(lowering, node, ids);
+    *out = (Lowered){.node = node, .ids = *ids};
+    return STATUS_OK;
+}
+
+static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered input;
+    TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+    PlanNode *node = node_new(lowering, rel, 1);
+    ExprList groups = {0};
+    node->inputs[0] = input.node;
+    TRY(lower_all(lowering, &rel->exprs, &input.ids, &groups, err));
+    node->groups = groups.items;
+    node->group_count = groups.count;
+    node->call_count = rel->call_count;
+    node->calls = arena_memdup(lowering->arena, rel->calls, sizeof *rel->calls * (size_t)(rel->call_count + (rel->call_count == 0)));
+    for (int c = 0; c < rel->call_count; c++) {
+        AggregateCall *call = &node->calls[c];
+        Expr **args = ARENA_NEW_ARRAY(lowering->arena, Expr *, call->arg_count + 1);
+        for (int a = 0; a < call->arg_count; a++)
+            TRY(lower_expr(lowering, call->args[a], &input.ids, &args[a], err));
+        call->args = args;
+        if (call->filter)
+            TRY(lower_expr(lowering, call->filter, &input.ids, &call->filter, err));
+    }
+    describe_columns(lowering, node, &rel->ids);
+    *out = (Lowered){.node = node, .ids = rel->ids};
+    return STATUS_OK;
+}
+
+/* ---- joins --------------------------------------------------------------------------------------------------- */
+
+/* Keys are hashed: both sides must be held alike. False when the types cannot be brought together. */
+static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
+    SqlType a = (*left)->type, b = (*right)->type, type = a;
+    Error ignored = {0};
+    if (a.id == SQL_NUMERIC && b.id == SQL_NUMERIC)
+        type = numeric_cover(a, b);
+    else if (a.id == b.id || (sqltype_is_text(a) && sqltype_is_text(b) && a.id != SQL_BPCHAR && b.id != SQL_BPCHAR))
+        return true;
+    else if (sqltype_is_integer(a) && sqltype_is_integer(b))
+        type = sqltype_of(a.id > b.id ? a.id : b.id);
+    else
+        return false;
+    return coerce_expr(binder, *left, type, CAST_EXPLICIT, left, &ignored) == STATUS_OK &&
+           coerce_expr(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
+}
+
+static Status split_join_condition(Lowering *lowering, const Rel *rel, const Lowered *left, const Lowered *right, PlanNode *node,
+                                   ExprList *residual, Error *err) {
+    ExprList left_keys = {0}, right_keys = {0};
+    for (int i = 0; i < rel->predicates.count; i++) {
+        Expr *condition = rel->predicates.items[i];
+        bool is_key = false;
+        if (expr_is_equality(condition)) {
+            Expr *sides[2] = {condition->args[0], condition->args[1]};
+            bool straight = expr_reads_only(sides[0], rel->inputs[0]) && expr_reads_only(sides[1], rel->inputs[1]);
+            bool crossed = expr_reads_only(sides[1], rel->inputs[0]) && expr_reads_only(sides[0], rel->inputs[1]);
+            if (straight || crossed) {
+                Expr *l = sides[straight ? 0 : 1], *r = sides[straight ? 1 : 0];
+                is_key = unify_keys(lowering->binder, &l, &r);
+                if (is_key) {
+                    Expr *lowered = NULL;
+                    TRY(lower_expr(lowering, l, &left->ids, &lowered, err));
+                    expr_list_add(lowering->arena, &left_keys, lowered);
+                    TRY(lower_expr(lowering, r, &right->ids, &lowered, err));
+                    expr_list_add(lowering->arena, &right_keys, lowered);
+                }
+            }
+        }
+        if (!is_key)
+            expr_list_add(lowering->arena, residual, condition);
+    }
+    node->left_keys = left_keys.items;
+    node->right_keys = right_keys.items;
+    node->key_count = left_keys.count;
+    return STATUS_OK;
+}
+
+static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered left, right;
+    TRY(lower_rel(lowering, rel->inputs[0], &left, err));
+    TRY(lower_rel(lowering, rel->inputs[1], &right, err));
+    PlanNode *node = node_new(lowering, rel, 2);
+    ExprList residual = {0};
+    node->inputs[0] = left.node;
+    node->inputs[1] = right.node;
+    node->join_type = rel->join_type;
+    node->nulls_equal = rel->nulls_equal;
+    TRY(split_join_condition(lowering, rel, &left, &right, node, &residual, err));
+    IdList both = {0}, ids = {0};
+    for (int i = 0; i < left.ids.count; i++)
+        id_list_add(lowering->arena, &both, left.ids.items[i]);
+    for (int i = 0; i < right.ids.count; i++)
+        id_list_add(lowering->arena, &both, right.ids.items[i]);
+    bool left_only = rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI || rel->join_type == JOIN_MARK;
+    for (int i = 0; i < (left_only ? left.ids.count : both.count); i++)
+        id_list_add(lowering->arena, &ids, both.items[i]);
+    if (rel->join_type == JOIN_MARK)
+        id_list_add(lowering->arena, &ids, rel->ids.items[rel->ids.count - 1]);
+    bool cross = node->key_count == 0 && (rel->join_type == JOIN_INNER || rel->join_type == JOIN_CROSS);
+    if (node->key_count == 0 && !cross && rel->join_type == JOIN_FULL)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
+    if (cross)
+        node->join_type = JOIN_CROSS;
+    else
+        TRY(lower_conjunction(lowering, &residual, &both, &node->residual, err));
+    describe_columns(lowering, node, &ids);
+    *out = (Lowered){.node = node, .ids = ids};
+    if (cross && residual.count > 0) {
+        Rel like = {.kind = PLAN_FILTER, .rows = rel->rows};
+        PlanNode *filter = node_new(lowering, &like, 1);
+        filter->inputs[0] = node;
+        TRY(lower_conjunction(lowering, &residual, &ids, &filter->predicate, err));
+        describe_columns(lowering, filter, &ids);
+        out->node = filter;
+    }
+    return STATUS_OK;
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------------- */
+
+static Status lower_sort(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered input;
+    TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+    PlanNode *node = node_new(lowering, rel, 1);
+    node->inputs[0] = input.node;
+    node->sort_limit = rel->sort_limit;
+    node->sort_key_count = rel->sort_key_count;
+    node->sort_keys = ARENA_NEW_ARRAY(lowering->arena, SortKey, rel->sort_key_count + 1);
+    for (int k = 0; k < rel->sort_key_count; k++) {
+        node->sort_keys[k] = rel->sort_keys[k];
+        TRY(lower_expr(lowering, rel->sort_keys[k].expr, &input.ids, &node->sort_keys[k].expr, err));
+    }
+    describe_columns(lowering, node, &input.ids);
+    *out = (Lowered){.node = node, .ids = input.ids};
+    return STATUS_OK;
+}
+
+static Status lower_limit(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered input;
+    IdList none = {0};
+    TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+    PlanNode *node = node_new(lowering, rel, 1);
+    node->inputs[0] = input.node;
+    if (rel->limit)
+        TRY(lower_expr(lowering, rel->limit, &none, &node->limit, err));
+    if (rel->offset)
+        TRY(lower_expr(lowering, rel->offset, &none, &node->offset, err));
+    describe_columns(lowering, node, &input.ids);
+    *out = (Lowered){.node = node, .ids = input.ids};
+    return STATUS_OK;
+}
+
+static Status lower_set(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    PlanNode *node = node_new(lowering, rel, rel->input_count);
+    node->set_except = rel->set_except;
+    node->set_all = rel->set_all;
+    for (int i = 0; i < rel->input_count; i++) {
+        Lowered input;
+        TRY(lower_exact(lowering, rel->inputs[i], &rel->inputs[i]->ids, &input, err));
+        node->inputs[i] = input.node;
+    }
+    describe_columns(lowering, node, &rel->ids);
+    *out = (Lowered){.node = node, .ids = rel->ids};
+    return STATUS_OK;
+}
+
+static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    switch (rel->kind) {
+    case PLAN_SCAN:
+    case PLAN_FOREIGN_SCAN: return lower_scan(lowering, rel, out, err);
+    case PLAN_VALUES: return lower_values(lowering, rel, out, err);
+    case PLAN_FILTER: return lower_filter(lowering, rel, out, err);
+    case PLAN_PROJECT: {
+        Lowered input;
+        TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+        return lower_project(lowering, &rel->exprs, &rel->ids, rel, &input, out, err);
+    }
+    case PLAN_AGGREGATE: return lower_aggregate(lowering, rel, out, err);
+    case PLAN_JOIN: return lower_join(lowering, rel, out, err);
+    case PLAN_SORT: return lower_sort(lowering, rel, out, err);
+    case PLAN_LIMIT: return lower_limit(lowering, rel, out, err);
+    default: return lower_set(lowering, rel, out, err);
+    }
+}
+
+/* The name PostgreSQL gives a result column's type: modifiers only where they were declared. */
+static const char *result_type_name(Lowering *lowering, const ColumnInfo *info) {
+    if (info->type_name)
+        return info->type_name;
+    char scratch[SQLTYPE_NAME_BYTES];
+    const char *name = arena_strdup(lowering->arena, sqltype_short_name(info->type, scratch));
+    if (!info->has_modifiers || info->type.precision == 0 || info->type.is_array || strchr(name, '('))
+        return name;
+    return info->type.id == SQL_NUMERIC ? arena_printf(lowering->arena, "%s(%d,%d)", name, info->type.precision, info->type.scale)
+                                        : arena_printf(lowering->arena, "%s(%d)", name, info->type.precision);
+}
+
+Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *const *names, PlanNode **out, Error *err) {
+    Lowering lowering = {.binder = binder, .arena = binder->arena};
+    Lowered lowered;
+    TRY(lower_exact(&lowering, root, output, &lowered, err));
+    PlanColumn *columns = ARENA_NEW_ARRAY(binder->arena, PlanColumn, output->count + 1);
+    for (int i = 0; i < output->count; i++) {
+        const ColumnInfo *info = &binder->columns[output->items[i]];
+        columns[i] = (PlanColumn){.name = names[i], .type = info->type, .type_name = result_type_name(&lowering, info), .nullable = info->nullable};
+    }
+    lowered.node->columns = columns;
+    *out = lowered.node;
+    return STATUS_OK;
+}

@@ -1,0 +1,144 @@
+#include <stdlib.h>
+
+#include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/plan.h"
+
+/* ---- EXPLAIN -------------------------------------------------------------------------------------------------- */
+
+static bool option_is_on(const PgQuery__DefElem *option) {
+    if (!option->arg)
+        return true;
+    const char *text = option->arg->node_case == PG_QUERY__NODE__NODE_STRING ? option->arg->string->sval : NULL;
+    if (text)
+        return strcasecmp(text, "false") != 0 && strcasecmp(text, "off") != 0 && strcmp(text, "0") != 0;
+    if (option->arg->node_case == PG_QUERY__NODE__NODE_BOOLEAN)
+        return option->arg->boolean->boolval;
+    return option->arg->node_case != PG_QUERY__NODE__NODE_INTEGER || option->arg->integer->ival != 0;
+}
+
+static Status read_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error *err) {
+    static const char *const KNOWN[] = {"verbose", "costs", "buffers", "settings", "timing", "summary", "wal"};
+    Plan *plan = binder->plan;
+    plan->explain = true;
+    for (size_t i = 0; i < explain->n_options; i++) {
+        PgQuery__DefElem *option = explain->options[i]->def_elem;
+        if (strcmp(option->defname, "analyze") == 0) {
+            plan->analyze = option_is_on(option);
+        } else if (strcmp(option->defname, "format") == 0) {
+            const char *format = option->arg && option->arg->node_case == PG_QUERY__NODE__NODE_STRING ? option->arg->string->sval : "";
+            if (strcasecmp(format, "json") != 0 && strcasecmp(format, "text") != 0)
+                return binder_unsupported(binder, option->location, err, "EXPLAIN (FORMAT %s)", format);
+            plan->explain_json = strcasecmp(format, "json") == 0;
+        } else {
+            bool known = false;
+            for (size_t k = 0; k < sizeof KNOWN / sizeof KNOWN[0]; k++)
+                known = known || strcmp(KNOWN[k], option->defname) == 0;
+            if (!known)
+                return error_set_at(err, SQLSTATE_SYNTAX_ERROR, binder_position(binder, option->location),
+                                    "unrecognized EXPLAIN option \"%s\"", option->defname);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------------ */
+
+static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err) {
+    const PgQuery__ParseResult *tree = binder->statement->tree;
+    if (!tree || tree->n_stmts != 1 || !tree->stmts[0]->stmt)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "several statements at once are not available in the columnar engine");
+    Node *node = tree->stmts[0]->stmt;
+    if (node->node_case == PG_QUERY__NODE__NODE_EXPLAIN_STMT) {
+        TRY(read_explain(binder, node->explain_stmt, err));
+        node = node->explain_stmt->query;
+    }
+    switch (node->node_case) {
+    case PG_QUERY__NODE__NODE_SELECT_STMT: *out = node->select_stmt; return STATUS_OK;
+    case PG_QUERY__NODE__NODE_INSERT_STMT: return binder_unsupported(binder, -1, err, "INSERT");
+    case PG_QUERY__NODE__NODE_UPDATE_STMT: return binder_unsupported(binder, -1, err, "UPDATE");
+    case PG_QUERY__NODE__NODE_DELETE_STMT: return binder_unsupported(binder, -1, err, "DELETE");
+    case PG_QUERY__NODE__NODE_MERGE_STMT: return binder_unsupported(binder, -1, err, "MERGE");
+    case PG_QUERY__NODE__NODE_CREATE_STMT:
+    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT: return binder_unsupported(binder, -1, err, "CREATE TABLE");
+    case PG_QUERY__NODE__NODE_DROP_STMT: return binder_unsupported(binder, -1, err, "DROP");
+    default: return binder_unsupported(binder, -1, err, "this kind of statement");
+    }
+}
+
+static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *err) {
+    TRY(rule_fold(binder, *root, err));
+    *root = rule_pushdown(binder, *root);
+    estimate_rows(binder, *root);
+    *root = rule_join_order(binder, *root);
+    *root = rule_count(binder, *root);
+    rule_prune(binder, *root, output);
+    *root = rule_limit(binder, *root);
+    estimate_rows(binder, *root);
+    return STATUS_OK;
+}
+
+static Status build(Binder *binder, Error *err) {
+    PgQuery__SelectStmt *select = NULL;
+    TRY(find_select(binder, &select, err));
+    BoundQuery bound = {0};
+    TRY(bind_query(binder, NULL, NULL, select, true, &bound, err));
+    IdList output = {0};
+    const char **names = ARENA_NEW_ARRAY(binder->arena, const char *, bound.column_count + 1);
+    for (int c = 0; c < bound.column_count; c++) {
+        id_list_add(binder->arena, &output, bound.columns[c].id);
+        names[c] = arena_strdup(binder->arena, bound.columns[c].name);
+    }
+    Plan *plan = binder->plan;
+    for (int p = 0; p < plan->param_count; p++)
+        if (plan->param_types[p].id == SQL_INVALID || plan->param_types[p].id == SQL_UNKNOWN)
+            plan->param_types[p] = sqltype_of(SQL_TEXT);
+    Rel *root = bound.rel;
+    TRY(optimise(binder, &root, &output, err));
+    return lower_plan(binder, root, &output, names, &plan->root, err);
+}
+
+static void keep_versions(Binder *binder) {
+    Plan *plan = binder->plan;
+    for (struct LoadedTable *at = binder->loaded; at; at = at->next)
+        plan->version_count++;
+    plan->versions = ARENA_NEW_ARRAY(binder->arena, TableVersion *, plan->version_count + 1);
+    int count = 0;
+    for (struct LoadedTable *at = binder->loaded; at; at = at->next)
+        plan->versions[count++] = at->version;
+}
+
+Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement, Plan **out, Error *err) {
+    Plan *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while planning");
+    arena_init(&plan->arena);
+    plan->param_count = statement->param_count > 0 ? statement->param_count : 0;
+    plan->param_types = ARENA_NEW_ARRAY(&plan->arena, SqlType, plan->param_count + 1);
+    Binder binder = {.arena = &plan->arena, .plan = plan, .self = self, .source = source, .statement = statement};
+    Status status = build(&binder, err);
+    keep_versions(&binder);
+    if (status != STATUS_OK) {
+        plan_destroy(plan);
+        return status;
+    }
+    *out = plan;
+    return STATUS_OK;
+}
+
+static Status load_from_catalog(void *context, const char *schema, const char *name, TableVersion **out, Error *err) {
+    return table_catalog_load(context, schema, name, out, err);
+}
+
+Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out, Error *err) {
+    PlanTableSource source = {.load = load_from_catalog, .context = catalog};
+    return plan_statement_from(self, &source, statement, out, err);
+}
+
+void plan_destroy(Plan *plan) {
+    if (!plan)
+        return;
+    for (int i = 0; i < plan->version_count; i++)
+        table_version_release(plan->versions[i]);
+    arena_deinit(&plan->arena);
+    free(plan);
+}

@@ -1,0 +1,246 @@
+/* Rule: conditions go down as far as their columns are, through projections, joins, groups and set operations, into
+ * the scans. Comma joins get their conditions here. An outer join whose NULL rows no condition lets through becomes inner. */
+#include "engines/columnar/plan/logical.h"
+
+static Rel *push(Binder *binder, Rel *rel, ExprList *predicates);
+
+static void add_all(Binder *binder, ExprList *to, const ExprList *from) {
+    for (int i = 0; i < from->count; i++)
+        expr_list_add(binder->arena, to, from->items[i]);
+}
+
+/* ---- what is equal to what ------------------------------------------------------------------------------------ */
+
+static bool is_comparison(const Expr *expr) {
+    static const char *const NAMES[] = {"=", "<", "<=", ">", ">=", "<>"};
+    if (expr->kind == EXPR_IN_LIST)
+        return true;
+    for (size_t i = 0; expr->kind == EXPR_CALL && i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(expr->function->name, NAMES[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The one column a comparison with constants or parameters is about, or -1. */
+static int compared_column(Binder *binder, const Expr *expr) {
+    IdList ids = {0};
+    if (!is_comparison(expr))
+        return -1;
+    expr_collect_ids(binder->arena, expr, &ids);
+    bool direct = expr->args[0]->kind == EXPR_COLUMN || (expr->arg_count == 2 && expr->args[1]->kind == EXPR_COLUMN);
+    return ids.count == 1 && direct ? ids.items[0] : -1;
+}
+
+static bool has_equal(const ExprList *list, const Expr *expr) {
+    for (int i = 0; i < list->count; i++)
+        if (expr_equal(list->items[i], expr))
+            return true;
+    return false;
+}
+
+/* a = b and a < 5 imply b < 5. */
+void rule_transitive(Binder *binder, ExprList *conjuncts) {
+    enum { MOST = 64 };
+    for (int round = 0; round < 2; round++) {
+        int count = conjuncts->count;
+        for (int e = 0; e < count && conjuncts->count < MOST; e++) {
+            Expr *equal = conjuncts->items[e];
+            if (!expr_is_equality(equal) || equal->args[0]->kind != EXPR_COLUMN || equal->args[1]->kind != EXPR_COLUMN ||
+                !sqltype_equals(equal->args[0]->type, equal->args[1]->type))
+                continue;
+            for (int c = 0; c < count; c++) {
+                int column = compared_column(binder, conjuncts->items[c]);
+                for (int side = 0; column >= 0 && side < 2; side++) {
+                    if (equal->args[side]->column != column)
+                        continue;
+                    Expr *implied = expr_copy(binder->arena, conjuncts->items[c]);
+                    Expr *to = equal->args[1 - side];
+                    implied = expr_substitute(binder->arena, implied, &(ColumnMap){.from = &column, .to = &to, .count = 1});
+                    if (!has_equal(conjuncts, implied))
+                        expr_list_add(binder->arena, conjuncts, implied);
+                }
+            }
+        }
+    }
+}
+
+/* ---- joins ------------------------------------------------------------------------------------------------------ */
+
+static bool passes_null(const Expr *expr) { /* could a NULL in a column leave this not NULL? */
+    switch (expr->kind) {
+    case EXPR_COLUMN:
+    case EXPR_CONSTANT:
+    case EXPR_PARAM: return false;
+    case EXPR_CALL:
+    case EXPR_CAST:
+        if (!expr->function->strict)
+            return true;
+        for (int i = 0; i < expr->arg_count; i++)
+            if (passes_null(expr->args[i]))
+                return true;
+        return false;
+    default: return true;
+    }
+}
+
+/* True when the condition cannot hold for rows where all of rel's columns are NULL. */
+static bool rejects_nulls(const Expr *expr, const Rel *rel) {
+    if (expr->kind == EXPR_IS_NOT_NULL || expr->kind == EXPR_IS_TRUE || expr->kind == EXPR_IN_LIST)
+        return expr_reads_any(expr->args[0], rel) && !passes_null(expr->args[0]);
+    if (expr->kind == EXPR_COLUMN)
+        return rel_produces(rel, expr->column);
+    return expr->kind == EXPR_CALL && !passes_null(expr) && expr_reads_any(expr, rel);
+}
+
+static Rel *push_inner_join(Binder *binder, Rel *rel, ExprList *predicates) {
+    ExprList pool = {0}, sides[2] = {{0}, {0}}, own = {0};
+    add_all(binder, &pool, &rel->predicates);
+    add_all(binder, &pool, predicates);
+    rule_transitive(binder, &pool);
+    for (int i = 0; i < pool.count; i++) {
+        Expr *predicate = pool.items[i];
+        int side = expr_reads_only(predicate, rel->inputs[0]) ? 0 : expr_reads_only(predicate, rel->inputs[1]) ? 1 : -1;
+        expr_list_add(binder->arena, side < 0 ? &own : &sides[side], predicate);
+    }
+    rel->predicates = own;
+    for (int side = 0; side < 2; side++)
+        rel->inputs[side] = push(binder, rel->inputs[side], &sides[side]);
+    rel_refresh_ids(binder, rel);
+    return rel;
+}
+
+/* LEFT, SEMI, ANTI, MARK, SINGLE: conditions from above on the left side sink; the join's own on the right side sink. */
+static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) {
+    if (rel->join_type == JOIN_LEFT)
+        for (int i = 0; i < predicates->count; i++)
+            if (rejects_nulls(predicates->items[i], rel->inputs[1])) {
+                rel->join_type = JOIN_INNER;
+                rel_note(binder, rel, "outer join to inner");
+                return push_inner_join(binder, rel, predicates);
+            }
+    ExprList left = {0}, right = {0}, above = {0}, own = {0};
+    for (int i = 0; i < predicates->count; i++) {
+        Expr *predicate = predicates->items[i];
+        expr_list_add(binder->arena, expr_reads_only(predicate, rel->inputs[0]) ? &left : &above, predicate);
+    }
+    ExprList known = {0};
+    add_all(binder, &known, &rel->predicates);
+    if (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_LEFT)
+        add_all(binder, &known, &left);
+    rule_transitive(binder, &known);
+    for (int i = 0; i < known.count; i++) {
+        Expr *predicate = known.items[i];
+        bool from_left = has_equal(&left, predicate);
+        if (expr_reads_only(predicate, rel->inputs[1]) && !expr_reads_nothing(predicate))
+            expr_list_add(binder->arena, &right, predicate);
+        else if (rel->join_type == JOIN_SEMI && expr_reads_only(predicate, rel->inputs[0])) {
+            if (!from_left)
+                expr_list_add(binder->arena, &left, predicate);
+        } else if (!from_left && (i < rel->predicates.count || !expr_reads_only(predicate, rel->inputs[0])))
+            expr_list_add(binder->arena, &own, predicate);
+    }
+    rel->predicates = own;
+    rel->inputs[0] = push(binder, rel->inputs[0], &left);
+    rel->inputs[1] = push(binder, rel->inputs[1], &right);
+    rel_refresh_ids(binder, rel);
+    return rel_filter(binder, rel, &above);
+}
+
+static Rel *push_join(Binder *binder, Rel *rel, ExprList *predicates) {
+    ExprList none = {0};
+    switch (rel->join_type) {
+    case JOIN_INNER:
+    case JOIN_CROSS: return push_inner_join(binder, rel, predicates);
+    case JOIN_FULL:
+    case JOIN_RIGHT:
+        rel->inputs[0] = push(binder, rel->inputs[0], &none);
+        none = (ExprList){0};
+        rel->inputs[1] = push(binder, rel->inputs[1], &none);
+        rel_refresh_ids(binder, rel);
+        return rel_filter(binder, rel, predicates);
+    default: return push_one_sided_join(binder, rel, predicates);
+    }
+}
+
+/* ---- other nodes ---------------------------------------------------------------------------------------------- */
+
+static Rel *push_project(Binder *binder, Rel *rel, ExprList *predicates) {
+    ColumnMap map = {.from = rel->ids.items, .to = rel->exprs.items, .count = rel->ids.count};
+    ExprList below = {0};
+    for (int i = 0; i < predicates->count; i++)
+        expr_list_add(binder->arena, &below, expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
+    rel->inputs[0] = push(binder, rel->inputs[0], &below);
+    return rel;
+}
+
+static Rel *push_aggregate(Binder *binder, Rel *rel, ExprList *predicates) {
+    ColumnMap map = {.from = rel->ids.items, .to = rel->exprs.items, .count = rel->exprs.count};
+    Rel groups = {.ids = {.items = rel->ids.items, .count = rel->exprs.count}};
+    ExprList below = {0}, above = {0};
+    for (int i = 0; i < predicates->count; i++) {
+        Expr *predicate = predicates->items[i];
+        if (rel->exprs.count > 0 && expr_reads_only(predicate, &groups) && !expr_reads_nothing(predicate))
+            expr_list_add(binder->arena, &below, expr_substitute(binder->arena, expr_copy(binder->arena, predicate), &map));
+        else
+            expr_list_add(binder->arena, &above, predicate);
+    }
+    if (below.count)
+        rel_note(binder, rel, "filter below groups");
+    rel->inputs[0] = push(binder, rel->inputs[0], &below);
+    return rel_filter(binder, rel, &above);
+}
+
+static Rel *push_set(Binder *binder, Rel *rel, ExprList *predicates) {
+    for (int input = 0; input < rel->input_count; input++) {
+        Rel *side = rel->inputs[input];
+        ExprList below = {0};
+        Expr **columns = ARENA_NEW_ARRAY(binder->arena, Expr *, side->ids.count + 1);
+        for (int c = 0; c < side->ids.count; c++)
+            columns[c] = expr_column(binder, side->ids.items[c]);
+        ColumnMap map = {.from = rel->ids.items, .to = columns, .count = rel->ids.count};
+        for (int i = 0; i < predicates->count; i++)
+            expr_list_add(binder->arena, &below, expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
+        rel->inputs[input] = push(binder, side, &below);
+    }
+    return rel;
+}
+
+static Rel *push(Binder *binder, Rel *rel, ExprList *predicates) {
+    ExprList none = {0};
+    switch (rel->kind) {
+    case PLAN_FILTER: {
+        ExprList all = {0};
+        add_all(binder, &all, &rel->predicates);
+        add_all(binder, &all, predicates);
+        return push(binder, rel->inputs[0], &all);
+    }
+    case PLAN_PROJECT: return push_project(binder, rel, predicates);
+    case PLAN_JOIN: return push_join(binder, rel, predicates);
+    case PLAN_AGGREGATE: return push_aggregate(binder, rel, predicates);
+    case PLAN_UNION_ALL:
+    case PLAN_SET_OPERATION: return push_set(binder, rel, predicates);
+    case PLAN_SORT:
+        rel->inputs[0] = push(binder, rel->inputs[0], predicates);
+        rel_refresh_ids(binder, rel);
+        return rel;
+    case PLAN_LIMIT:
+        rel->inputs[0] = push(binder, rel->inputs[0], &none);
+        rel_refresh_ids(binder, rel);
+        return rel_filter(binder, rel, predicates);
+    case PLAN_SCAN:
+    case PLAN_FOREIGN_SCAN: {
+        ExprList above = {0};
+        for (int i = 0; i < predicates->count; i++) /* a scan filters by its own columns only */
+            expr_list_add(binder->arena, expr_reads_nothing(predicates->items[i]) ? &above : &rel->predicates, predicates->items[i]);
+        if (rel->predicates.count)
+            rel_note(binder, rel, "filter pushdown");
+        return rel_filter(binder, rel, &above);
+    }
+    default: return rel_filter(binder, rel, predicates);
+    }
+}
+
+Rel *rule_pushdown(Binder *binder, Rel *root) {
+    ExprList none = {0};
+    return push(binder, root, &none);
+}
