@@ -20,7 +20,9 @@ static Status name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, 
                             "table \"%s\" has %d columns available but %zu columns specified", table->alias, table->column_count, renamed);
     for (size_t i = 0; i < renamed; i++)
         table->columns[i].name = node_string(alias->colnames[i]) ? node_string(alias->colnames[i]) : table->columns[i].name;
-    item->columns = arena_memdup(query->binder->arena, table->columns, sizeof *table->columns * (size_t)(table->column_count + 1));
+    item->columns = ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, table->column_count + 1);
+    for (int c = 0; c < table->column_count; c++)
+        item->columns[c] = table->columns[c];
     item->column_count = table->column_count;
     return STATUS_OK;
 }
@@ -109,7 +111,7 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
     FromItem *item = single_table_item(query, alias, rel);
     FromTable *table = item->tables[0];
     table->binding = binding;
-    rel->alias = alias;
+    rel->alias = arena_strdup(binder->arena, alias);
     if (!var->alias)
         table->schema = var->schemaname && *var->schemaname ? var->schemaname
                         : binding && binding->table         ? binding->table->schema

@@ -42,7 +42,7 @@ static Rel *project_targets(Query *query, Rel *rel) {
         target->id = binder_add_column(binder, target->name, target->expr->type, true);
         ColumnInfo *info = &binder->columns[target->id];
         if (target->expr->kind == EXPR_COLUMN) {
-            const char *name = info->name;
+            const char *name = info->name; /* as it is shown, not as the source column was */
             *info = binder->columns[target->expr->column];
             info->name = name;
             info->version = NULL;

@@ -13,7 +13,7 @@ int binder_add_column(Binder *binder, const char *name, SqlType type, bool nulla
         binder->column_capacity = capacity;
     }
     binder->columns[binder->column_count] =
-        (ColumnInfo){.name = name, .type = type, .nullable = nullable, .distinct = -1, .table_column = -1};
+        (ColumnInfo){.name = name ? arena_strdup(binder->arena, name) : "", .type = type, .nullable = nullable, .distinct = -1, .table_column = -1};
     return binder->column_count++;
 }
 

@@ -199,9 +199,10 @@ static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, 
     node->groups = groups.items;
     node->group_count = groups.count;
     node->call_count = rel->call_count;
-    node->calls = arena_memdup(lowering->arena, rel->calls, sizeof *rel->calls * (size_t)(rel->call_count + (rel->call_count == 0)));
+    node->calls = ARENA_NEW_ARRAY(lowering->arena, AggregateCall, rel->call_count + 1);
     for (int c = 0; c < rel->call_count; c++) {
         AggregateCall *call = &node->calls[c];
+        *call = rel->calls[c];
         Expr **args = ARENA_NEW_ARRAY(lowering->arena, Expr *, call->arg_count + 1);
         for (int a = 0; a < call->arg_count; a++)
             TRY(lower_expr(lowering, call->args[a], &input.ids, &args[a], err));
