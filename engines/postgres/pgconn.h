@@ -22,7 +22,10 @@ typedef struct PgPrepared {
     uint64_t hash;
     char *sql;
     char name[32];
-    PgShape *shape; /* column_count 0: gives no rows */
+    PgShape *shape;
+    bool ready; /* lanes: described, may be executed */
+    int users;  /* lanes: operations that still need it */
+    bool detached; /* out of the cache; freed with its last user */
     struct PgPrepared *bucket_next;
     struct PgPrepared *newer, *older; /* by use */
 } PgPrepared;
@@ -37,6 +40,9 @@ typedef struct PgPreparedCache {
 PgPrepared *pgprepared_find(PgPreparedCache *cache, uint64_t hash, const char *sql); /* marks it newest */
 PgPrepared *pgprepared_add(PgPreparedCache *cache, uint64_t hash, const char *sql);
 void pgprepared_remove(PgPreparedCache *cache, PgPrepared *prepared);
+/* Takes it out of the cache without freeing it; then pgprepared_free. */
+void pgprepared_detach(PgPreparedCache *cache, PgPrepared *prepared);
+void pgprepared_free(PgPrepared *prepared);
 void pgprepared_clear(PgPreparedCache *cache);
 
 typedef struct PgConn {

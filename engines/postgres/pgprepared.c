@@ -42,16 +42,25 @@ PgPrepared *pgprepared_add(PgPreparedCache *cache, uint64_t hash, const char *sq
     return entry;
 }
 
-void pgprepared_remove(PgPreparedCache *cache, PgPrepared *prepared) {
+void pgprepared_detach(PgPreparedCache *cache, PgPrepared *prepared) {
     PgPrepared **link = &cache->buckets[prepared->hash % PGCONN_BUCKETS];
     while (*link != prepared)
         link = &(*link)->bucket_next;
     *link = prepared->bucket_next;
     unlink_use(cache, prepared);
     cache->count--;
+    prepared->detached = true;
+}
+
+void pgprepared_free(PgPrepared *prepared) {
     pgshape_release(prepared->shape);
     free(prepared->sql);
     free(prepared);
+}
+
+void pgprepared_remove(PgPreparedCache *cache, PgPrepared *prepared) {
+    pgprepared_detach(cache, prepared);
+    pgprepared_free(prepared);
 }
 
 void pgprepared_clear(PgPreparedCache *cache) {

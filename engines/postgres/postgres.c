@@ -63,4 +63,8 @@ const EngineOps postgres_engine_ops = {
     .execute = pgexecute_execute,
     .scan = pgscan_scan,
     .health = pgengine_health,
+    .lane_open = pglane_open,
+    .lane_close = pglane_close,
+    .lane_submit = pglane_submit,
+    .lane_cancel = pglane_cancel,
 };
