@@ -146,9 +146,10 @@ Status pgconn_next_result(PgConn *conn, CancelToken *cancel, PGresult **out, Err
             pgconn_cancel(conn);
         return STATUS_ERROR;
     }
-    if (*out && PQresultStatus(*out) == PGRES_FATAL_ERROR && PQstatus(conn->pg) != CONNECTION_OK) {
-        conn->broken = true;
-        if (!PQresultErrorField(*out, PG_DIAG_SQLSTATE)) {
+    if (*out && PQresultStatus(*out) == PGRES_FATAL_ERROR) {
+        const char *sqlstate = PQresultErrorField(*out, PG_DIAG_SQLSTATE);
+        conn->broken |= !sqlstate || pgconn_sqlstate_is_fatal(sqlstate) || PQstatus(conn->pg) != CONNECTION_OK;
+        if (!sqlstate) {
             PQclear(*out);
             *out = NULL;
             return fail_lost(conn, err);

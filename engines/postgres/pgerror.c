@@ -37,5 +37,5 @@ bool pgerror_is_stale_plan(const PGresult *result) {
 }
 
 bool pgconn_sqlstate_is_fatal(const char *sqlstate) {
-    return !strncmp(sqlstate, "08", 2) || !strncmp(sqlstate, "57P0", 4);
+    return (!strncmp(sqlstate, "08", 2) && strcmp(sqlstate, "08P01")) || !strncmp(sqlstate, "57P0", 4);
 }

@@ -235,10 +235,11 @@ static Status start_anywhere(PgEngine *engine, const PgRun *run, CancelToken *ca
             return STATUS_OK;
         bool lost = attempt->conn->broken && !cancel_is_requested(cancel);
         bool harmless = !attempt->sent || run->read_only;
+        bool told = attempt->first != NULL; /* the server said goodbye before the statement was done: it was undone */
         drop_attempt(engine, attempt);
-        if (lost && !harmless)
+        if (lost && !harmless && !told)
             return pgstream_fail_unknown(err);
-        if (!lost || tries > 0)
+        if (!lost || !harmless || tries > 0)
             return STATUS_ERROR;
     }
 }
