@@ -1,0 +1,1 @@
+SELECT * FROM flights f JOIN users a ON f.id = a.id

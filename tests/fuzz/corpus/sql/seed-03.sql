@@ -1,0 +1,1 @@
+/*+ engine(columnar) */ SELECT 1

@@ -1,0 +1,1 @@
+SELECT postgres.public.users.id FROM postgres.public.users

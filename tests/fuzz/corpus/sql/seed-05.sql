@@ -1,0 +1,1 @@
+SELECT * FROM postgres.t a JOIN columnar.t b USING (id)

@@ -1,0 +1,1 @@
+CREATE TABLE columnar.x AS SELECT * FROM flights

@@ -1,0 +1,1 @@
+MERGE INTO users u USING zip z ON u.id = z.id WHEN MATCHED THEN DELETE

@@ -1,0 +1,1 @@
+SELECT random(), my.f(1), set_config('a','b',true)

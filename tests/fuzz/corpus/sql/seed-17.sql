@@ -1,0 +1,1 @@
+/* a /* b */ c */ SELECT "postgres" . "public".users.name FROM "postgres"."public".users

@@ -1,0 +1,1 @@
+SELECT ((((1))))+-+-+1::int::text || 'a' AT TIME ZONE 'UTC' COLLATE "C"
