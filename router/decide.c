@@ -96,6 +96,7 @@ static Status read_statement(const DecideInput *input, DecisionBody *body, Readi
     features_read(reading->tree, &body->arena, &reading->features);
     TRY(resolve_tables(input->snapshot, &reading->features, reading->sql, reading->sql_length, forced, &body->arena,
                        &reading->resolution, err));
+    timing->unresolved = reading->resolution.unresolved;
     if (reading->resolution.engine_written && reading->resolution.home >= 0)
         TRY(take_engine_names_off(input, body, reading, timing, err));
     return STATUS_OK;

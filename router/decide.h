@@ -18,6 +18,7 @@ typedef struct DecideInput {
 typedef struct DecideTiming {
     int64_t parse_ns;
     int parses;
+    bool unresolved; /* a name that was let through unresolved: its engine may know it */
 } DecideTiming;
 
 /* The decision comes with one reference. `out_bytes` is about what it keeps in memory. */

@@ -97,6 +97,13 @@ static const char *session_reason(const ChoiceInput *input, const char *engine) 
     return arena_printf(input->arena, "transactions and settings belong to a session of %s", engine);
 }
 
+static const char *target_name(const ChoiceInput *input) {
+    for (int i = 0; i < input->features->table_count; i++)
+        if (input->features->tables[i].role == TABLE_TARGET)
+            return input->features->tables[i].name;
+    return "the table";
+}
+
 static const char *key_reason(const ChoiceInput *input, const char *engine, const char *cost) {
     const Classification *found = input->classification;
     const TableDesc *table = found->table->table;
@@ -128,9 +135,7 @@ static const char *reason_of(const ChoiceInput *input, const Decision *decision,
     if (class == CLASS_SESSION)
         return session_reason(input, engine);
     if (class == CLASS_WRITE)
-        return arena_printf(arena, "%s is written where it lives: %s",
-                            input->statement->binding_count > 0 ? input->statement->bindings[0].table->name : "the table",
-                            engine);
+        return arena_printf(arena, "%s is written where it lives: %s", target_name(input), engine);
     if (class == CLASS_DDL)
         return arena_printf(arena, "definitions are changed where they belong: %s", engine);
     if (strcmp(rule, "system-catalog") == 0)

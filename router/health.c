@@ -14,6 +14,7 @@ typedef struct HealthEntry {
     pthread_mutex_t mutex;
     EngineHealth health;
     int64_t seen_ns; /* 0 = never */
+    bool asking;     /* a thread is inside health(), which may wait for a server; nobody waits for that thread */
 } HealthEntry;
 
 struct HealthBoard {
@@ -42,38 +43,47 @@ void health_destroy(HealthBoard *board) {
     free(board);
 }
 
-/* With the entry's mutex held. */
+static bool begin_asking(HealthEntry *entry, bool only_when_stale) {
+    pthread_mutex_lock(&entry->mutex);
+    bool stale = entry->seen_ns == 0 || clock_now_ns() - entry->seen_ns > FRESH_NS;
+    bool mine = !entry->asking && (stale || !only_when_stale);
+    entry->asking |= mine;
+    pthread_mutex_unlock(&entry->mutex);
+    return mine;
+}
+
 static bool ask(HealthBoard *board, int index) {
     HealthEntry *entry = &board->entries[index];
     EngineHealth now = {0};
     board->engines[index]->ops->health(board->engines[index], &now);
-    bool flipped = entry->seen_ns != 0 && now.up != entry->health.up;
-    if (flipped || (entry->seen_ns == 0 && !now.up))
-        log_line(now.up ? LOG_INFO : LOG_WARN, now.up ? "engine.up" : "engine.down", "engine=%s message=\"%s\"",
-                 board->engines[index]->name, now.message);
+    pthread_mutex_lock(&entry->mutex);
+    bool first = entry->seen_ns == 0, flipped = !first && now.up != entry->health.up;
     entry->health = now;
     entry->seen_ns = clock_now_ns();
+    entry->asking = false;
     if (flipped)
         atomic_fetch_add(&board->changes, 1);
+    pthread_mutex_unlock(&entry->mutex);
+    if (flipped || (first && !now.up))
+        log_line(now.up ? LOG_INFO : LOG_WARN, now.up ? "engine.up" : "engine.down", "engine=%s message=\"%s\"",
+                 board->engines[index]->name, now.message);
     return flipped;
 }
 
 bool health_check_all(HealthBoard *board) {
     bool flipped = false;
-    for (int i = 0; i < board->engine_count; i++) {
-        pthread_mutex_lock(&board->entries[i].mutex);
-        flipped |= ask(board, i);
-        pthread_mutex_unlock(&board->entries[i].mutex);
-    }
+    for (int i = 0; i < board->engine_count; i++)
+        if (begin_asking(&board->entries[i], false))
+            flipped |= ask(board, i);
     return flipped;
 }
 
 bool health_is_up(HealthBoard *board, int index, char *message, size_t message_bytes) {
     HealthEntry *entry = &board->entries[index];
-    pthread_mutex_lock(&entry->mutex);
-    if (entry->seen_ns == 0 || clock_now_ns() - entry->seen_ns > FRESH_NS)
+    if (begin_asking(entry, true))
         ask(board, index);
-    bool up = entry->health.up;
+    pthread_mutex_lock(&entry->mutex);
+    bool up = entry->seen_ns == 0 || entry->health.up; /* not known yet: the engine will tell */
     if (message)
         snprintf(message, message_bytes, "%s", entry->health.message);
     pthread_mutex_unlock(&entry->mutex);

@@ -182,7 +182,7 @@ void registry_destroy(Registry *registry) {
 static void note_failure(Registry *registry, int index, const char *message) {
     pthread_mutex_lock(&registry->mutex);
     bool news = strcmp(registry->failures[index], message) != 0;
-    snprintf(registry->failures[index], sizeof registry->failures[index], "%s", message);
+    snprintf(registry->failures[index], sizeof registry->failures[index], "%.250s", message);
     pthread_mutex_unlock(&registry->mutex);
     if (news && message[0])
         log_warn("registry.describe_failed", "engine=%s error=\"%s\"", registry->engines[index]->name, message);
@@ -250,6 +250,13 @@ void registry_failure(Registry *registry, int index, char *text, size_t text_byt
     pthread_mutex_lock(&registry->mutex);
     snprintf(text, text_bytes, "%s", registry->failures[index]);
     pthread_mutex_unlock(&registry->mutex);
+}
+
+uint64_t registry_version(Registry *registry) {
+    pthread_mutex_lock(&registry->mutex);
+    uint64_t version = registry->current->version;
+    pthread_mutex_unlock(&registry->mutex);
+    return version;
 }
 
 int64_t registry_age_ns(Registry *registry) {

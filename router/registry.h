@@ -36,6 +36,8 @@ Status registry_refresh(Registry *registry, bool *changed, Error *err);
 bool registry_is_incomplete(Registry *registry);
 /* The sentence of engine `index`'s last failure to describe, "" when it worked. */
 void registry_failure(Registry *registry, int index, char *text, size_t text_bytes);
+uint64_t registry_version(Registry *registry);
+/* Since the last refresh; INT64_MAX before the first. */
 int64_t registry_age_ns(Registry *registry);
 
 RegistrySnapshot *registry_acquire(Registry *registry);

@@ -155,6 +155,7 @@ Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features
         TRY(resolve_use(&resolver, written, use, err));
         out->uses_catalog |= use->is_catalog;
         out->engine_written |= use->engine_written;
+        out->unresolved |= !use->entry && !use->is_catalog && written->role != TABLE_CREATED;
         note_home(out, use->engine);
         if (written->role != TABLE_READ && use->engine >= 0 && out->target < 0)
             out->target = use->engine;

@@ -28,6 +28,7 @@ typedef struct Resolution {
     int home;          /* index of the one engine that has every table; -1 = none named, -2 = several */
     int target;        /* engine of the write or DDL target, -1 = none known */
     bool uses_catalog;
+    bool unresolved;   /* some existing table is not known, and was let through */
     bool engine_written;
 } Resolution;
 

@@ -55,10 +55,6 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
     router->cache = decision_cache_create(config->decision_cache_bytes);
     pthread_mutex_init(&router->demand_mutex, NULL);
     *out = router;
-    /* Engines that are down now are read when they come up: that is no reason not to start. */
-    Error ignored = {0};
-    if (router_refresh(router, &ignored) != STATUS_OK)
-        log_warn("router.no_tables", "error=\"%s\"", ignored.message);
     return STATUS_OK;
 }
 
@@ -107,24 +103,24 @@ Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming
     return find_cached(router, &key, start_ns, timing);
 }
 
-/* Another process of the pool, or someone beside us, may have made the table. True when the tables were read again. */
-static bool refresh_on_demand(Router *router, uint64_t generation_seen) {
-    bool newer = true;
+/* Another process of the pool, or someone beside us, may have made the table; or nobody has read the engines yet. True when
+ * the tables are newer than `version_seen`. */
+static bool refresh_on_demand(Router *router, uint64_t version_seen) {
     pthread_mutex_lock(&router->demand_mutex);
-    if (atomic_load(&router->generation) == generation_seen) {
-        newer = false;
-        if (registry_age_ns(router->registry) > (int64_t)DEMAND_INTERVAL_MS * 1000000) {
-            Error ignored;
-            if (registry_refresh(router->registry, &newer, &ignored) == STATUS_OK && newer)
-                atomic_fetch_add(&router->generation, 1);
-        }
+    bool old = registry_version(router->registry) == version_seen;
+    if (old && registry_age_ns(router->registry) > (int64_t)DEMAND_INTERVAL_MS * 1000000) {
+        bool changed = false;
+        Error ignored; /* said in the log, by the registry */
+        if (registry_refresh(router->registry, &changed, &ignored) == STATUS_OK && changed)
+            atomic_fetch_add(&router->generation, 1);
     }
     pthread_mutex_unlock(&router->demand_mutex);
-    return newer;
+    return registry_version(router->registry) != version_seen;
 }
 
+/* `unknown_tables`: a name was not found, which newer tables could change. */
 static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key, Decision **out,
-                          DecideTiming *timing, Error *err) {
+                          DecideTiming *timing, uint64_t *version, bool *unknown_tables, Error *err) {
     uint64_t epoch = epoch_of(router); /* before the snapshot: a change between the two makes the entry stale, not wrong */
     DecideInput input = {.engines = router->engines,
                          .engine_count = router->engine_count,
@@ -133,9 +129,12 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
                          .health = router->health,
                          .snapshot = registry_acquire(router->registry),
                          .request = request};
+    *version = input.snapshot->version;
     int64_t bytes = 0;
+    timing->unresolved = false;
     Status status = decide(&input, out, &bytes, timing, err);
     registry_release(input.snapshot);
+    *unknown_tables = timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
     if (status == STATUS_OK)
         decision_cache_add(router->cache, key, epoch, *out, bytes);
     return status;
@@ -167,15 +166,15 @@ Status router_decide(Router *router, const RouteRequest *request, Decision **out
         return STATUS_OK;
     DecideTiming spent = {0};
     Error failure = {0};
-    uint64_t generation = atomic_load(&router->generation);
-    Status status = decide_once(router, request, &key, out, &spent, &failure);
-    bool unknown_table = status != STATUS_OK && strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0;
-    if (unknown_table && refresh_on_demand(router, generation)) {
+    uint64_t version;
+    bool unknown_tables;
+    Status status = decide_once(router, request, &key, out, &spent, &version, &unknown_tables, &failure);
+    if (unknown_tables && refresh_on_demand(router, version)) {
+        decision_release(*out);
         error_clear(&failure);
-        status = decide_once(router, request, &key, out, &spent, &failure);
-        unknown_table = status != STATUS_OK && strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0;
+        status = decide_once(router, request, &key, out, &spent, &version, &unknown_tables, &failure);
     }
-    if (unknown_table)
+    if (status != STATUS_OK && unknown_tables)
         explain_unread_engine(router, &failure);
     int64_t total_ns = clock_now_ns() - start_ns;
     atomic_fetch_add_explicit(&router->parses, (uint64_t)spent.parses, memory_order_relaxed);

@@ -76,6 +76,7 @@ typedef struct RouteTiming {
 #define SQLSTATE_FORCED_ENGINE "SB003"  /* forced engine lacks a table or cannot give the right answer → 422 */
 #define SQLSTATE_ENGINE_DOWN "SB004"    /* every engine that could is down → 503 */
 
+/* Asks no engine anything: call router_refresh from where waiting is fine; else the first decision that misses a table does. */
 Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out, Error *err);
 void router_destroy(Router *router);
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/base/strbuf.h"
-#include "router/decision_json.h"
 #include "router/router.h"
 
 static const ColumnDesc columns[] = {{.name = "id", .type = {.id = SQL_INT8}, .type_name = "int8", .distinct = -1},
@@ -51,7 +49,7 @@ static Router *make_router(void) {
     static Config config;
     config_init_defaults(&config);
     Router *router = NULL;
-    if (router_create(&config, list, 3, &router, NULL) != STATUS_OK)
+    if (router_create(&config, list, 3, &router, NULL) != STATUS_OK || router_refresh(router, NULL) != STATUS_OK)
         abort();
     return router;
 }
@@ -75,10 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     RouteTiming timing;
     Error err = {0};
     if (router_decide(router, &request, &decision, &timing, &err) == STATUS_OK) {
-        StrBuf json;
-        strbuf_init(&json);
-        decision_to_json(decision, &json);
-        strbuf_deinit(&json);
+        if (!decision->engine || !decision->plan || !decision->rule || !decision->reason[0])
+            abort();
         decision_release(decision);
     } else if (strlen(err.sqlstate) != 5 || !err.message[0] || err.position < 0 || (size_t)err.position > size + 1) {
         abort();

@@ -167,6 +167,7 @@ static inline void fixture_open(Fixture *fixture) {
     config_init_defaults(&fixture->config);
     Error err = {0};
     assert_int_equal(router_create(&fixture->config, fixture->engines, 3, &fixture->router, &err), STATUS_OK);
+    assert_int_equal(router_refresh(fixture->router, &err), STATUS_OK);
 }
 
 static inline void fixture_close(Fixture *fixture) {

@@ -104,6 +104,24 @@ static void test_unknown_table_reads_engines_again(void **state) {
     assert_true(fixture->columnar.describes < 10); /* asking did not become a way to keep engines busy */
 }
 
+/* Nobody asked for the tables yet: the first decisions do, whether they need a table or only name one. */
+static void test_first_decision_reads_the_engines(void **state) {
+    (void)state;
+    static const char *const statements[] = {"SELECT * FROM flights", "DROP TABLE flights", "TRUNCATE TABLE flights"};
+    for (int i = 0; i < 3; i++) {
+        Fixture fixture;
+        fixture_open(&fixture);
+        router_destroy(fixture.router);
+        Error err = {0};
+        assert_int_equal(router_create(&fixture.config, fixture.engines, 3, &fixture.router, &err), STATUS_OK);
+        Decision *decision = route_as(&fixture, statements[i], NULL, &err);
+        assert_non_null(decision);
+        assert_string_equal(decision->engine->name, "columnar");
+        decision_release(decision);
+        fixture_close(&fixture);
+    }
+}
+
 static void test_engine_never_read_is_told_apart(void **state) {
     (void)state;
     Fixture fixture;
@@ -114,6 +132,7 @@ static void test_engine_never_read_is_told_apart(void **state) {
     config_init_defaults(&fixture.config);
     Error err = {0};
     assert_int_equal(router_create(&fixture.config, fixture.engines, 1, &fixture.router, &err), STATUS_OK);
+    router_tick(fixture.router);
     assert_null(route_as(&fixture, "SELECT * FROM users", NULL, &err));
     assert_string_equal(err.sqlstate, SQLSTATE_ENGINE_DOWN);
     assert_string_equal(err.message, "engine postgres is down, so its tables are not known: nobody listens");
@@ -236,6 +255,7 @@ int main(void) {
         WITH_FIXTURE(test_refresh_drops_decisions_and_keeps_held_ones),
         WITH_FIXTURE(test_tick_keeps_decisions_when_nothing_changed),
         WITH_FIXTURE(test_unknown_table_reads_engines_again),
+        cmocka_unit_test(test_first_decision_reads_the_engines),
         cmocka_unit_test(test_engine_never_read_is_told_apart),
         cmocka_unit_test(test_cache_stays_in_bounds),
         WITH_FIXTURE(test_registry_view),
