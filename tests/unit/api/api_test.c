@@ -1,0 +1,412 @@
+/* The API over the real router and a made-up engine, spoken to in real FastCGI. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <pthread.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "fcgi/api/api.h"
+#include "fcgi/api/resources.h"
+#include "tests/unit/api/fake_engine.h"
+#include "tests/unit/server/fastcgi_client.h"
+
+static char directory[] = "/tmp/signalbox-api-XXXXXX";
+static char socket_path[64];
+static FakeEngine engine;
+static Config config;
+static Router *router;
+static Api *api;
+static Server *server;
+static pthread_t thread;
+static int client;
+
+#define AWAIT(condition) do { \
+    int64_t until_ns = clock_now_ns() + 20000000000; \
+    while (!(condition) && clock_now_ns() < until_ns) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); \
+    assert_true(condition); } while (0)
+
+static void *run_server(void *argument) {
+    Error err;
+    assert_int_equal(server_run(server, &err), STATUS_OK);
+    return NULL;
+}
+
+static int set_up(void **state) {
+    server_block_signals();
+    if (!mkdtemp(directory) || log_open("/dev/null", LOG_ERROR, false, NULL) != STATUS_OK)
+        return -1;
+    snprintf(socket_path, sizeof socket_path, "%s/s", directory);
+    char address[80];
+    snprintf(address, sizeof address, "unix:%s", socket_path);
+    config_init_defaults(&config);
+    engine = (FakeEngine){.base = {.ops = &fake_ops, .name = "fake"}, .up = true};
+    Engine *engines[] = {&engine.base};
+    Error err = {0};
+    assert_int_equal(router_create(&config, engines, 1, &router, &err), STATUS_OK);
+    assert_int_equal(api_create(&config, router, &api, &err), STATUS_OK);
+    ServerOptions options = {.listen = address, .io_threads = 1, .worker_threads = 4, .max_body_bytes = 1 << 20,
+                             .max_header_bytes = 64 << 10, .drain_timeout_ms = 5000};
+    ServerApp app = api_server_app(api);
+    assert_int_equal(server_create(&options, &app, &server, &err), STATUS_OK);
+    api_attach_server(api, server, NULL, NULL);
+    assert_int_equal(api_start_upkeep(api, &err), STATUS_OK);
+    assert_int_equal(pthread_create(&thread, NULL, run_server, NULL), 0);
+    client = fcgi_connect(socket_path);
+    return client < 0;
+}
+
+static int tear_down(void **state) {
+    close(client);
+    server_stop(server);
+    pthread_join(thread, NULL);
+    api_stop_upkeep(api);
+    server_destroy(server);
+    api_destroy(api);
+    router_destroy(router);
+    config_deinit(&config);
+    log_close();
+    return rmdir(directory);
+}
+
+static FcgiReply call(const char *method, const char *uri, const char *const *extra, const char *body) {
+    FcgiReply reply;
+    fcgi_exchange(client, method, uri, extra, body, body ? strlen(body) : 0, &reply);
+    assert_true(reply.ended);
+    return reply;
+}
+
+static json_t *json_of(FcgiReply *reply, int status) {
+    if (reply->status != status)
+        fail_msg("status %d: %s", reply->status, reply->text.data);
+    json_error_t error;
+    json_t *json = json_loadb(reply->body, reply->body_bytes, 0, &error);
+    if (!json)
+        fail_msg("%s: %s", error.text, reply->body);
+    fcgi_reply_free(reply);
+    return json;
+}
+
+static json_t *query(int status, const char *body) {
+    FcgiReply reply = call("POST", "/query", NULL, body);
+    return json_of(&reply, status);
+}
+
+static const char *text_of(json_t *json, const char *name) {
+    const char *text = json_string_value(json_object_get(json, name));
+    return text ? text : "(none)";
+}
+
+static void rows_come_with_the_decision(void **state) {
+    FcgiReply reply = call("POST", "/query", (const char *[]){"HTTP_X_REQUEST_ID=abc-123", NULL},
+                           "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:2'\"}");
+    assert_non_null(strstr(reply.text.data, "X-Request-Id: abc-123\r\n"));
+    assert_non_null(strstr(reply.text.data, "X-Engine: fake\r\n"));
+    json_t *json = json_of(&reply, 200);
+    assert_string_equal(text_of(json_array_get(json_object_get(json, "columns"), 0), "type"), "int4");
+    assert_int_equal(json_array_size(json_object_get(json, "data")), 2);
+    assert_int_equal(json_integer_value(json_object_get(json, "row_count")), 2);
+    assert_true(json_is_false(json_object_get(json, "truncated")));
+    assert_string_equal(text_of(json, "engine"), "fake");
+    json_t *route = json_object_get(json, "route");
+    assert_string_not_equal(text_of(route, "rule"), "(none)");
+    json_t *candidate = json_array_get(json_object_get(route, "candidates"), 0);
+    assert_string_equal(text_of(candidate, "engine"), "fake");
+    assert_true(json_is_true(json_object_get(candidate, "eligible")));
+    assert_true(json_is_number(json_object_get(candidate, "cost_ms")));
+    assert_true(json_is_real(json_object_get(json, "duration")));
+    assert_non_null(json_object_get(json_object_get(json, "timing"), "queue_us"));
+    assert_non_null(json_object_get(json_object_get(json, "stats"), "rows_scanned"));
+    assert_true(json_is_false(json_object_get(json, "cached")));
+    json_decref(json);
+}
+
+static void insane_request_ids_are_replaced(void **state) {
+    FcgiReply reply = call("GET", "/health", (const char *[]){"HTTP_X_REQUEST_ID=a b\"<", NULL}, NULL);
+    assert_null(strstr(reply.text.data, "a b"));
+    assert_non_null(strstr(reply.text.data, "X-Request-Id: "));
+    fcgi_reply_free(&reply);
+}
+
+static void cached_decisions_take_the_lane(void **state) {
+    const char *body = "{\"sql\":\"SELECT v FROM t WHERE id = 1 AND v = 'fast'\"}";
+    json_decref(query(200, body));
+    int submits = atomic_load(&engine.submits), executes = atomic_load(&engine.executes);
+    json_t *json = query(200, body);
+    assert_int_equal(atomic_load(&engine.submits), submits + 1);
+    assert_int_equal(atomic_load(&engine.executes), executes);
+    assert_int_equal(json_integer_value(json_object_get(json, "row_count")), 1);
+    json_decref(json);
+}
+
+static void a_lost_lane_is_no_lost_read(void **state) {
+    const char *body = "{\"sql\":\"SELECT v FROM t WHERE id = 1 AND v = 'fast lost'\"}";
+    json_decref(query(200, body));
+    int submits = atomic_load(&engine.submits), executes = atomic_load(&engine.executes);
+    json_decref(query(200, body));
+    assert_int_equal(atomic_load(&engine.submits), submits + 1);
+    assert_int_equal(atomic_load(&engine.executes), executes + 1);
+    /* A write is not run twice. */
+    body = "{\"sql\":\"UPDATE t SET v = 'fast lost' WHERE id = 1\"}";
+    json_decref(query(200, body));
+    executes = atomic_load(&engine.executes);
+    json_t *json = query(503, body);
+    assert_string_equal(text_of(json, "sqlstate"), "08006");
+    assert_int_equal(atomic_load(&engine.executes), executes);
+    json_decref(json);
+}
+
+static void overdue_statements_end(void **state) {
+    const char *body = "{\"sql\":\"SELECT v FROM t WHERE id = 1 AND v = 'fast never'\",\"max_runtime_seconds\":0.05}";
+    json_decref(query(200, body));
+    int cancels = atomic_load(&engine.cancels);
+    json_decref(query(408, body));
+    assert_int_equal(atomic_load(&engine.cancels), cancels + 1);
+    json_decref(query(408, "{\"sql\":\"SELECT v FROM t WHERE v = 'sleep'\",\"max_runtime_seconds\":0.05}"));
+}
+
+static void send_and_leave(const char *body, _Atomic int *counter) {
+    int fd = fcgi_connect(socket_path), before = atomic_load(counter);
+    StrBuf out;
+    strbuf_init(&out);
+    fcgi_request(&out, true, "POST", "/query", NULL, body, strlen(body));
+    assert_true(fcgi_write(fd, out.data, out.length));
+    strbuf_deinit(&out);
+    AWAIT(atomic_load(counter) == before + 1);
+    close(fd);
+}
+
+static void clients_that_leave_cancel(void **state) {
+    const char *body = "{\"sql\":\"SELECT v FROM t WHERE id = 1 AND v = 'fast never again'\"}";
+    json_decref(query(200, body));
+    int cancels = atomic_load(&engine.cancels);
+    send_and_leave(body, &engine.submits);
+    AWAIT(atomic_load(&engine.cancels) == cancels + 1);
+    send_and_leave("{\"sql\":\"SELECT v FROM t WHERE v = 'sleep'\"}", &engine.sleeping);
+    AWAIT(atomic_load(&engine.sleeping) == 0);
+}
+
+static void early_failure_is_a_problem_late_one_a_cut(void **state) {
+    json_t *json = query(400, "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000 fail:100'\"}");
+    assert_string_equal(text_of(json, "sqlstate"), "22012");
+    assert_int_equal(json_integer_value(json_object_get(json, "position")), 3);
+    assert_int_equal(json_integer_value(json_object_get(json, "status")), 400);
+    json_decref(json);
+    const char *body = "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000 fail:50000'\",\"max_rows\":1000000}";
+    int fd = fcgi_connect(socket_path);
+    FcgiReply reply;
+    fcgi_exchange(fd, "POST", "/query", NULL, body, strlen(body), &reply);
+    assert_int_equal(reply.status, 200);
+    assert_true(reply.body_bytes > 64 << 10);
+    assert_false(reply.ended);
+    assert_true(reply.closed);
+    fcgi_reply_free(&reply);
+    close(fd);
+}
+
+static void many_rows_stream_and_truncate(void **state) {
+    json_t *json = query(200, "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000'\",\"max_rows\":100000}");
+    assert_int_equal(json_array_size(json_object_get(json, "data")), 100000);
+    assert_true(json_is_false(json_object_get(json, "truncated")));
+    json_decref(json);
+    json = query(200, "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000'\"}");
+    assert_int_equal(json_array_size(json_object_get(json, "data")), 10000);
+    assert_true(json_is_true(json_object_get(json, "truncated")));
+    json_decref(json);
+}
+
+static void other_formats(void **state) {
+    const char *body = "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:2'\"}";
+    FcgiReply reply = call("POST", "/query?format=csv", (const char *[]){"HTTP_ACCEPT=application/json", NULL}, body);
+    assert_non_null(strstr(reply.text.data, "Content-Type: text/csv"));
+    assert_memory_equal(reply.body, "id,v", 4);
+    fcgi_reply_free(&reply);
+    reply = call("POST", "/query", (const char *[]){"HTTP_ACCEPT=application/x-ndjson", NULL}, body);
+    assert_string_equal(reply.body, "{\"id\":0,\"v\":\"some text of a row\"}\n{\"id\":1,\"v\":\"some text of a row\"}\n");
+    fcgi_reply_free(&reply);
+    reply = call("POST", "/query?format=compact", NULL, body);
+    json_t *json = json_of(&reply, 200);
+    assert_true(json_is_array(json_array_get(json_object_get(json, "data"), 0)));
+    json_decref(json);
+    reply = call("POST", "/query?format=xml", NULL, body);
+    json_decref(json_of(&reply, 400));
+    reply = call("POST", "/query", (const char *[]){"HTTP_ACCEPT=image/png", NULL}, body);
+    json_decref(json_of(&reply, 406));
+}
+
+static void writes_and_ddl(void **state) {
+    json_t *json = query(200, "{\"sql\":\"UPDATE t SET v = $1 WHERE id = 3\",\"params\":[\"x\"]}");
+    assert_int_equal(json_integer_value(json_object_get(json, "row_count")), 3);
+    assert_string_equal(text_of(json, "command"), "UPDATE");
+    assert_string_equal(text_of(json, "engine"), "fake");
+    assert_non_null(json_object_get(json, "duration"));
+    assert_non_null(json_object_get(json, "token"));
+    json_decref(json);
+    int describes = atomic_load(&engine.describes);
+    json_decref(query(200, "{\"sql\":\"CREATE TABLE u (a int)\",\"engine\":\"fake\"}"));
+    assert_true(atomic_load(&engine.describes) > describes);
+}
+
+static void dry_run_runs_nothing(void **state) {
+    int executes = atomic_load(&engine.executes);
+    json_t *json = query(200, "{\"sql\":\"SELECT * FROM t\",\"dry_run\":true}");
+    assert_int_equal(json_number_value(json_object_get(json_object_get(json, "stats"), "bytes_scanned")), 8192);
+    assert_string_equal(text_of(json, "engine"), "fake");
+    assert_int_equal(atomic_load(&engine.executes), executes);
+    json_decref(json);
+}
+
+static void check_problem(const char *method, const char *uri, const char *const *extra, const char *body, int status,
+                          const char *part) {
+    FcgiReply reply = call(method, uri, extra, body);
+    assert_non_null(strstr(reply.text.data, "Content-Type: application/problem+json\r\n"));
+    json_t *json = json_of(&reply, status);
+    assert_int_equal(json_integer_value(json_object_get(json, "status")), status);
+    assert_string_not_equal(text_of(json, "type"), "(none)");
+    assert_string_not_equal(text_of(json, "title"), "(none)");
+    assert_string_not_equal(text_of(json, "request_id"), "(none)");
+    if (!strstr(text_of(json, "detail"), part))
+        fail_msg("\"%s\" does not say \"%s\"", text_of(json, "detail"), part);
+    json_decref(json);
+}
+
+static void problems(void **state) {
+    check_problem("GET", "/nothing", NULL, NULL, 404, "nothing at this path");
+    check_problem("GET", "/health/", NULL, NULL, 404, "");
+    check_problem("GET", "/query", NULL, NULL, 405, "POST");
+    check_problem("DELETE", "/health", NULL, NULL, 405, "GET, HEAD");
+    check_problem("BREW", "/health", NULL, NULL, 405, "BREW");
+    check_problem("POST", "/query", NULL, "{", 400, "not valid JSON");
+    check_problem("POST", "/query", NULL, "", 400, "not valid JSON");
+    check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT 1\",\"sq\":1}", 400, "\"sq\"");
+    check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=text/plain", NULL}, "{}", 415, "application/json");
+    check_problem("POST", "/query", NULL, "{\"sql\":\"SELEC * FROM t\"}", 400, "syntax error");
+    check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT 1\",\"as_of\":\"2026-01-01\"}", 422, "as_of");
+    check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT * FROM t\",\"engine\":\"other\"}", 422, "other");
+    check_problem("POST", "/query", (const char *[]){"HTTP_X_ENGINE=other", NULL}, "{\"sql\":\"SELECT * FROM t\"}", 422, "other");
+    check_problem("GET", "/api/v1/tables/nope", NULL, NULL, 404, "nope");
+    check_problem("GET", "/api/v1/tables/%zz", NULL, NULL, 404, "");
+    check_problem("GET", "/api/v1/tables/a%00b", NULL, NULL, 404, "");
+    check_problem("GET", "/api/v1/schemas/nope/tables", NULL, NULL, 404, "schema");
+}
+
+static void reads_of_the_catalog(void **state) {
+    FcgiReply reply = call("GET", "/api/v1/schemas", NULL, NULL);
+    json_t *json = json_of(&reply, 200);
+    assert_string_equal(text_of(json_array_get(json_object_get(json, "schemas"), 0), "name"), "public");
+    json_decref(json);
+    const char *lists[] = {"/api/v1/tables", "/api/v1/schemas/public/tables"};
+    for (int i = 0; i < 2; i++) {
+        reply = call("GET", lists[i], NULL, NULL);
+        json = json_of(&reply, 200);
+        assert_int_equal(json_array_size(json_object_get(json, "tables")), 1);
+        json_decref(json);
+    }
+    const char *names[] = {"/api/v1/tables/t", "/api/v1/tables/public.t", "/api/v1/tables/fake.public%2Et"};
+    for (int i = 0; i < 3; i++) {
+        reply = call("GET", names[i], NULL, NULL);
+        json = json_of(&reply, 200);
+        assert_string_equal(text_of(json, "name"), "t");
+        assert_int_equal(json_array_size(json_object_get(json, "columns")), 2);
+        assert_int_equal(json_array_size(json_object_get(json, "placements")), 1);
+        assert_true(json_is_null(json_object_get(json, "bytes")));
+        json_decref(json);
+    }
+}
+
+static void the_rest_of_the_resources(void **state) {
+    FcgiReply reply = call("POST", "/api/v1/route", NULL, "{\"sql\":\"SELECT * FROM t WHERE id = $1\",\"params\":[1]}");
+    json_t *json = json_of(&reply, 200);
+    assert_string_equal(text_of(json, "engine"), "fake");
+    assert_string_equal(text_of(json, "class"), "point_lookup");
+    json_decref(json);
+    reply = call("GET", "/api/v1/engines", NULL, NULL);
+    json = json_of(&reply, 200);
+    assert_true(json_is_true(json_object_get(json_array_get(json_object_get(json, "engines"), 0), "up")));
+    json_decref(json);
+    reply = call("GET", "/api/v1/status", NULL, NULL);
+    json = json_of(&reply, 200);
+    assert_true(json_integer_value(json_object_get(json, "resident_bytes")) > 1000000);
+    json_decref(json);
+    reply = call("GET", "/metrics", NULL, NULL);
+    assert_non_null(strstr(reply.body, "signalbox_requests_total{path=\"/query\",status=\"200\"} "));
+    assert_non_null(strstr(reply.body, "signalbox_request_duration_seconds_bucket{path=\"/query\",le=\"+Inf\"} "));
+    assert_non_null(strstr(reply.body, "signalbox_queries_total{engine=\"fake\",lane=\"fast\"} "));
+    fcgi_reply_free(&reply);
+    reply = call("HEAD", "/health", NULL, NULL);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(reply.body_bytes, 0);
+    fcgi_reply_free(&reply);
+}
+
+static void health_follows_the_engines(void **state) {
+    FcgiReply reply = call("GET", "/health", NULL, NULL);
+    json_t *json = json_of(&reply, 200);
+    assert_string_equal(text_of(json, "status"), "alive");
+    assert_string_equal(text_of(json_object_get(json, "engines"), "fake"), "up");
+    json_decref(json);
+    atomic_store(&engine.up, false);
+    int status = 200;
+    for (int64_t until_ns = clock_now_ns() + 20000000000; status == 200 && clock_now_ns() < until_ns;) {
+        reply = call("GET", "/health", NULL, NULL);
+        status = reply.status;
+        fcgi_reply_free(&reply);
+    }
+    assert_int_equal(status, 503);
+    atomic_store(&engine.up, true);
+}
+
+/* Every path of the program is in the document, with its methods, and none beside them. */
+static void openapi_lists_the_resources(void **state) {
+    FcgiReply reply = call("GET", "/api/v1/openapi.json", NULL, NULL);
+    json_t *json = json_of(&reply, 200);
+    assert_string_equal(text_of(json, "openapi"), "3.1.0");
+    json_t *paths = json_object_get(json, "paths");
+    assert_int_equal(json_object_size(paths), RESOURCE_OTHER);
+    const char *path;
+    json_t *item;
+    json_object_foreach(paths, path, item) {
+        char plain[128];
+        size_t length = 0;
+        for (const char *at = path; *at; at++) {
+            plain[length++] = *at;
+            if (*at == '{')
+                at = strchr(at, '}') - 1;
+        }
+        plain[length] = 0;
+        int found = 0;
+        while (found < RESOURCE_OTHER && strcmp(resource_path(found), plain) != 0)
+            found++;
+        if (found == RESOURCE_OTHER)
+            fail_msg("%s is not served", path);
+        assert_true(!!json_object_get(item, "get") == !!(resource_at(found)->methods & HTTP_GET));
+        assert_true(!!json_object_get(item, "post") == !!(resource_at(found)->methods & HTTP_POST));
+        assert_true(!!json_object_get(item, "delete") == !!(resource_at(found)->methods & HTTP_DELETE));
+    }
+    json_decref(json);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_come_with_the_decision),
+        cmocka_unit_test(insane_request_ids_are_replaced),
+        cmocka_unit_test(cached_decisions_take_the_lane),
+        cmocka_unit_test(a_lost_lane_is_no_lost_read),
+        cmocka_unit_test(overdue_statements_end),
+        cmocka_unit_test(clients_that_leave_cancel),
+        cmocka_unit_test(early_failure_is_a_problem_late_one_a_cut),
+        cmocka_unit_test(many_rows_stream_and_truncate),
+        cmocka_unit_test(other_formats),
+        cmocka_unit_test(writes_and_ddl),
+        cmocka_unit_test(dry_run_runs_nothing),
+        cmocka_unit_test(problems),
+        cmocka_unit_test(reads_of_the_catalog),
+        cmocka_unit_test(the_rest_of_the_resources),
+        cmocka_unit_test(health_follows_the_engines),
+        cmocka_unit_test(openapi_lists_the_resources),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
