@@ -47,6 +47,10 @@ static void append_route_members(StrBuf *out, const Decision *decision) {
         append_candidate(out, &decision->candidates[i]);
     }
     strbuf_append_char(out, ']');
+    if (decision->warning) {
+        strbuf_append_text(out, ",\"warning\":");
+        append_text(out, decision->warning);
+    }
 }
 
 void decision_append_route(StrBuf *out, const Decision *decision) {
