@@ -38,7 +38,7 @@ static Status detect_format(const char *path, IngestFormat *out, Error *err) {
         *out = INGEST_PARQUET;
         return STATUS_OK;
     }
-    if (got >= 4 && ((head[0] == 0x1F && head[1] == 0x8B) || memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0))
+    if (got >= 2 && ((head[0] == 0x1F && head[1] == 0x8B) || (got >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0)))
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\" is compressed; decompress it first", path);
     const char *dot = strrchr(path, '.');
     *out = dot ? ingest_format_from_name(dot + 1) : INGEST_AUTO;
