@@ -8,10 +8,10 @@
 #include "router/explain.h"
 
 typedef enum Standing {
-    STANDING_REFUSED,    /* by the router, before the engine was asked */
-    STANDING_DECLINED,   /* by the engine */
-    STANDING_FAILED,     /* plan() gave an error: `errors[i]` */
-    STANDING_DOWN,       /* could, but is down */
+    STANDING_REFUSED,  /* by the router, before the engine was asked */
+    STANDING_DECLINED, /* by the engine */
+    STANDING_FAILED,   /* plan() gave an error: `errors[i]` */
+    STANDING_DOWN,     /* could, but is down */
     STANDING_ELIGIBLE
 } Standing;
 
@@ -24,29 +24,32 @@ typedef struct Choice {
     int home; /* where a write or DDL belongs, -1 = anywhere */
 } Choice;
 
-static bool is_kind(const Engine *engine, const char *kind) { return strcmp(engine->ops->kind, kind) == 0; }
+static bool is_kind(const Engine *engine, const char *kind) {
+    return strcmp(engine->ops->kind, kind) == 0;
+}
 /* Reads tables of other engines through Engine.ops->scan. */
-static bool federates(const Engine *engine) { return is_kind(engine, "columnar"); }
-static bool is_row_store(const Engine *engine) { return !is_kind(engine, "columnar"); }
+static bool federates(const Engine *engine) {
+    return is_kind(engine, "columnar");
+}
+static bool is_row_store(const Engine *engine) {
+    return !is_kind(engine, "columnar");
+}
 
 static int first_of_kind(const ChoiceInput *input, const char *kind) {
     for (int i = 0; i < input->engine_count; i++)
-        if (is_kind(input->engines[i], kind))
-            return i;
+        if (is_kind(input->engines[i], kind)) return i;
     return -1;
 }
 
-/* ---- refusals: what the router knows before it asks an engine ------------------------------------------------ */
+/* ---- refusals: what the router knows before it asks an engine
+ * ------------------------------------------------ */
 
 static int home_of(const ChoiceInput *input) {
     StatementKind kind = input->features->kind;
-    if (kind != STATEMENT_WRITE && kind != STATEMENT_DDL)
-        return -1;
+    if (kind != STATEMENT_WRITE && kind != STATEMENT_DDL) return -1;
     const Resolution *resolution = input->resolution;
-    if (resolution->target >= 0)
-        return resolution->target;
-    if (resolution->home >= 0)
-        return resolution->home;
+    if (resolution->target >= 0) return resolution->target;
+    if (resolution->home >= 0) return resolution->home;
     return first_of_kind(input, resolution->home == RESOLUTION_SEVERAL ? "columnar" : "postgres");
 }
 
@@ -65,9 +68,11 @@ static bool refuse_unless_postgres(const ChoiceInput *input, EngineVerdict *verd
         return refuse(verdict, "%s run in PostgreSQL%s", "transactions, settings and session functions", "");
     if (input->resolution->uses_catalog)
         return refuse(verdict, "%s are PostgreSQL's%s", "the system catalogs", "");
-    bool anywhere = features->table_count == 0 && features->kind == STATEMENT_READ && first_of_kind(input, "postgres") >= 0;
+    bool anywhere = features->table_count == 0 && features->kind == STATEMENT_READ &&
+                    first_of_kind(input, "postgres") >= 0;
     if (anywhere && features->volatile_function)
-        return refuse(verdict, "%s() is volatile and belongs to PostgreSQL%s", features->volatile_function, "");
+        return refuse(verdict, "%s() is volatile and belongs to PostgreSQL%s", features->volatile_function,
+                      "");
     if (anywhere && features->unknown_function)
         return refuse(verdict, "function %s() is not built in, so only PostgreSQL can know it%s",
                       features->unknown_function, "");
@@ -79,7 +84,8 @@ static bool refuse_elsewhere(const Choice *choice, int engine, EngineVerdict *ve
     const Resolution *resolution = input->resolution;
     if (choice->home >= 0 && choice->home != engine)
         return refuse(verdict, "%s belongs to %s",
-                      input->features->kind == STATEMENT_DDL ? "this definition" : "the table that is written",
+                      input->features->kind == STATEMENT_DDL ? "this definition"
+                                                             : "the table that is written",
                       input->engines[choice->home]->name);
     bool may_pull = federates(input->engines[engine]) &&
                     (resolution->home == RESOLUTION_SEVERAL || choice->home == engine);
@@ -90,13 +96,15 @@ static bool refuse_elsewhere(const Choice *choice, int engine, EngineVerdict *ve
     return false;
 }
 
-/* ---- candidates ---------------------------------------------------------------------------------------------- */
+/* ---- candidates
+ * ---------------------------------------------------------------------------------------------- */
 
 static void ask_engine(Choice *choice, int index) {
     const ChoiceInput *input = choice->input;
     Engine *engine = input->engines[index];
     EngineVerdict *verdict = &choice->decision->candidates[index].verdict;
-    if (engine->ops->plan(engine, input->statement, verdict, &choice->plans[index], &choice->errors[index]) != STATUS_OK) {
+    if (engine->ops->plan(engine, input->statement, verdict, &choice->plans[index], &choice->errors[index]) !=
+        STATUS_OK) {
         const Error *error = &choice->errors[index];
         *verdict = (EngineVerdict){.position = error->position};
         snprintf(verdict->why, sizeof verdict->why, "%.250s", error->message);
@@ -104,7 +112,8 @@ static void ask_engine(Choice *choice, int index) {
         choice->standings[index] = STANDING_FAILED;
         return;
     }
-    choice->standings[index] = verdict->eligible && choice->plans[index] ? STANDING_ELIGIBLE : STANDING_DECLINED;
+    choice->standings[index] =
+        verdict->eligible && choice->plans[index] ? STANDING_ELIGIBLE : STANDING_DECLINED;
     char message[200];
     if (choice->standings[index] != STANDING_ELIGIBLE) {
         verdict->eligible = false;
@@ -134,11 +143,11 @@ static void gather_candidates(Choice *choice) {
 
 static void release_plans(Choice *choice, int keep) {
     for (int i = 0; i < choice->input->engine_count; i++)
-        if (i != keep)
-            engine_plan_release(choice->plans[i]);
+        if (i != keep) engine_plan_release(choice->plans[i]);
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------ */
+/* ---- choosing
+ * ------------------------------------------------------------------------------------------------ */
 
 static double cost_of(const Choice *choice, int index) {
     double cost = choice->decision->candidates[index].verdict.estimate.cost_ms;
@@ -148,10 +157,10 @@ static double cost_of(const Choice *choice, int index) {
 static int cheapest(const Choice *choice, bool row_stores_only) {
     int best = -1;
     for (int i = 0; i < choice->input->engine_count; i++) {
-        if (choice->standings[i] != STANDING_ELIGIBLE || (row_stores_only && !is_row_store(choice->input->engines[i])))
+        if (choice->standings[i] != STANDING_ELIGIBLE ||
+            (row_stores_only && !is_row_store(choice->input->engines[i])))
             continue;
-        if (best < 0 || cost_of(choice, i) < cost_of(choice, best))
-            best = i;
+        if (best < 0 || cost_of(choice, i) < cost_of(choice, best)) best = i;
     }
     return best;
 }
@@ -160,12 +169,9 @@ static int default_engine(const Choice *choice) {
     const ChoiceInput *input = choice->input;
     int wanted = -1;
     for (int i = 0; i < input->engine_count && input->default_engine && input->default_engine[0]; i++)
-        if (strcmp(input->engines[i]->name, input->default_engine) == 0)
-            wanted = i;
-    if (wanted < 0)
-        wanted = first_of_kind(input, "columnar");
-    if (wanted >= 0 && choice->standings[wanted] == STANDING_ELIGIBLE)
-        return wanted;
+        if (strcmp(input->engines[i]->name, input->default_engine) == 0) wanted = i;
+    if (wanted < 0) wanted = first_of_kind(input, "columnar");
+    if (wanted >= 0 && choice->standings[wanted] == STANDING_ELIGIBLE) return wanted;
     int postgres = first_of_kind(input, "postgres");
     return postgres >= 0 && choice->standings[postgres] == STANDING_ELIGIBLE ? postgres : -1;
 }
@@ -178,15 +184,13 @@ static int choose_by_rule(const Choice *choice, const char **rule) {
             eligible++;
             any = i;
         }
-    if (eligible == 0)
-        return -1;
+    if (eligible == 0) return -1;
     StatementClass class = input->classification->class;
     if (class == CLASS_SESSION || class == CLASS_WRITE || class == CLASS_DDL) {
         *rule = class == CLASS_SESSION ? "session-home" : class == CLASS_WRITE ? "write-home" : "ddl-home";
         int postgres = first_of_kind(input, "postgres");
         bool home = choice->home >= 0 && choice->standings[choice->home] == STANDING_ELIGIBLE;
-        if (home)
-            return choice->home;
+        if (home) return choice->home;
         return postgres >= 0 && choice->standings[postgres] == STANDING_ELIGIBLE ? postgres : any;
     }
     if (input->resolution->uses_catalog) {
@@ -196,8 +200,7 @@ static int choose_by_rule(const Choice *choice, const char **rule) {
     if (class == CLASS_POINT_LOOKUP || class == CLASS_INDEXED_RANGE) {
         int row_store = cheapest(choice, true);
         *rule = class == CLASS_POINT_LOOKUP ? "point-lookup" : "indexed-range";
-        if (row_store >= 0)
-            return row_store;
+        if (row_store >= 0) return row_store;
     }
     if (class == CLASS_CONSTANT && eligible > 1) {
         *rule = "default-engine";
@@ -208,15 +211,17 @@ static int choose_by_rule(const Choice *choice, const char **rule) {
     return cheapest(choice, false);
 }
 
-/* ---- when nobody can ------------------------------------------------------------------------------------------ */
+/* ---- when nobody can
+ * ------------------------------------------------------------------------------------------ */
 
 static void add_reasons(const Choice *choice, Error *err) {
     char text[sizeof err->detail];
     size_t length = 0;
     text[0] = 0;
     for (int i = 0; i < choice->input->engine_count && length < sizeof text; i++)
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s: %s", i > 0 ? "; " : "",
-                                   choice->input->engines[i]->name, choice->decision->candidates[i].verdict.why);
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, "%s%s: %s", i > 0 ? "; " : "",
+                             choice->input->engines[i]->name, choice->decision->candidates[i].verdict.why);
     (void)error_add_detail(err, "%s", text);
 }
 
@@ -230,14 +235,13 @@ static Status fail_forced(const Choice *choice, Error *err) {
     int forced = choice->input->forced;
     const EngineVerdict *verdict = &choice->decision->candidates[forced].verdict;
     if (choice->standings[forced] == STANDING_FAILED) {
-        if (err)
-            *err = choice->errors[forced];
+        if (err) *err = choice->errors[forced];
         return STATUS_ERROR;
     }
-    if (choice->standings[forced] == STANDING_DOWN)
-        return fail_down(choice, forced, err);
-    return error_set_at(err, SQLSTATE_FORCED_ENGINE, verdict->position, "engine %s cannot run this statement: %s",
-                        choice->input->engines[forced]->name, verdict->why);
+    if (choice->standings[forced] == STANDING_DOWN) return fail_down(choice, forced, err);
+    return error_set_at(err, SQLSTATE_FORCED_ENGINE, verdict->position,
+                        "engine %s cannot run this statement: %s", choice->input->engines[forced]->name,
+                        verdict->why);
 }
 
 /* A user's mistake (an unknown column, a wrong type) rather than something an engine lacks. */
@@ -249,13 +253,11 @@ static Status fail_nobody(const Choice *choice, Error *err) {
     int engine_count = choice->input->engine_count, asked = -1, asked_count = 0, mistakes = 0;
     for (int i = 0; i < engine_count; i++)
         if (choice->standings[i] == STANDING_FAILED) {
-            if (err)
-                *err = choice->errors[i];
+            if (err) *err = choice->errors[i];
             return STATUS_ERROR;
         }
     for (int i = 0; i < engine_count; i++)
-        if (choice->standings[i] == STANDING_DOWN)
-            return fail_down(choice, i, err);
+        if (choice->standings[i] == STANDING_DOWN) return fail_down(choice, i, err);
     for (int i = 0; i < engine_count; i++)
         if (choice->standings[i] == STANDING_DECLINED) {
             asked = i;
@@ -269,11 +271,13 @@ static Status fail_nobody(const Choice *choice, Error *err) {
     }
     const Features *features = choice->input->features;
     if (asked_count == 1)
-        (void)error_set_at(err, SQLSTATE_NO_ENGINE, verdict->position, "engine %s cannot run this statement: %s",
-                           choice->input->engines[asked]->name, verdict->why);
+        (void)error_set_at(err, SQLSTATE_NO_ENGINE, verdict->position,
+                           "engine %s cannot run this statement: %s", choice->input->engines[asked]->name,
+                           verdict->why);
     else if (features->kind == STATEMENT_SESSION)
-        (void)error_set(err, SQLSTATE_NO_ENGINE, "%s run whole in PostgreSQL, but a table of this request is elsewhere",
-                        features->statement_count > 1 ? "several statements in one request" : "session statements");
+        (void)error_set(
+            err, SQLSTATE_NO_ENGINE, "%s run whole in PostgreSQL, but a table of this request is elsewhere",
+            features->statement_count > 1 ? "several statements in one request" : "session statements");
     else
         (void)error_set(err, SQLSTATE_NO_ENGINE, "no available engine can run this statement");
     add_reasons(choice, err);
@@ -292,8 +296,7 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
         chosen = choose_by_rule(&choice, &out->rule);
     }
     release_plans(&choice, chosen);
-    if (chosen < 0)
-        return input->forced >= 0 ? fail_forced(&choice, err) : fail_nobody(&choice, err);
+    if (chosen < 0) return input->forced >= 0 ? fail_forced(&choice, err) : fail_nobody(&choice, err);
     out->engine = input->engines[chosen];
     out->plan = choice.plans[chosen];
     out->candidates[chosen].chosen = true;

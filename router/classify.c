@@ -7,21 +7,17 @@ enum { SHORT_RANGE_ROWS = 10000, MOST_BOUNDS = 32, MOST_IN_VALUES = 1000 };
 
 static const ColumnBound *bound_of(const TableDesc *table, int column, const ColumnBound *bounds, int count) {
     const ColumnBound *best = NULL;
-    if (column < 0 || column >= table->column_count)
-        return NULL;
+    if (column < 0 || column >= table->column_count) return NULL;
     for (int i = 0; i < count; i++) {
-        if (strcmp(bounds[i].column, table->columns[column].name) != 0)
-            continue;
-        if (!best || bounds[i].kind < best->kind)
-            best = &bounds[i];
+        if (strcmp(bounds[i].column, table->columns[column].name) != 0) continue;
+        if (!best || bounds[i].kind < best->kind) best = &bounds[i];
     }
     return best;
 }
 
 /* How many rows one value of the key's leading columns stands for. */
 static double rows_per_value(const TableDesc *table, const KeyDesc *key, int equal_columns) {
-    if (key->unique && equal_columns == key->column_count)
-        return 1;
+    if (key->unique && equal_columns == key->column_count) return 1;
     double rows = table->row_estimate;
     for (int i = 0; i < equal_columns; i++) {
         double distinct = table->columns[key->columns[i]].distinct;
@@ -34,9 +30,9 @@ static double rows_per_value(const TableDesc *table, const KeyDesc *key, int equ
 }
 
 typedef struct KeyMatch {
-    bool unique;    /* every column held equal to one value: at most one row */
+    bool unique; /* every column held equal to one value: at most one row */
     bool usable;
-    double rows;    /* expected, < 0 = unknown */
+    double rows; /* expected, < 0 = unknown */
 } KeyMatch;
 
 static KeyMatch match_key(const TableDesc *table, const KeyDesc *key, const ColumnBound *bounds, int count) {
@@ -45,8 +41,7 @@ static KeyMatch match_key(const TableDesc *table, const KeyDesc *key, const Colu
     bool one_each = true, range = false;
     for (; equal < key->column_count; equal++) {
         const ColumnBound *bound = bound_of(table, key->columns[equal], bounds, count);
-        if (!bound)
-            break;
+        if (!bound) break;
         if (bound->kind == BOUND_RANGE) {
             range = true;
             break;
@@ -56,12 +51,10 @@ static KeyMatch match_key(const TableDesc *table, const KeyDesc *key, const Colu
             values *= bound->value_count;
         }
     }
-    if (equal == 0)
-        return (KeyMatch){.usable = range, .rows = -1};
+    if (equal == 0) return (KeyMatch){.usable = range, .rows = -1};
     KeyMatch match = {.usable = values <= MOST_IN_VALUES, .rows = rows_per_value(table, key, equal)};
     match.unique = key->unique && equal == key->column_count && one_each;
-    if (match.rows >= 0)
-        match.rows *= values;
+    if (match.rows >= 0) match.rows *= values;
     return match;
 }
 
@@ -73,10 +66,10 @@ static void classify_by_key(const Features *features, const TableDesc *table, Cl
     for (int i = 0; i < table->key_count; i++) {
         const KeyDesc *key = &table->keys[i];
         KeyMatch match = match_key(table, key, bounds, count);
-        if (!match.usable)
-            continue;
+        if (!match.usable) continue;
         if (match.unique) {
-            *out = (Classification){.class = CLASS_POINT_LOOKUP, .key = key, .table = out->table, .expected_rows = 1};
+            *out = (Classification){
+                .class = CLASS_POINT_LOOKUP, .key = key, .table = out->table, .expected_rows = 1};
             return;
         }
         bool limited = limit >= 0 && limit <= SHORT_RANGE_ROWS;
@@ -84,7 +77,8 @@ static void classify_by_key(const Features *features, const TableDesc *table, Cl
         double rows = limited && (match.rows < 0 || match.rows > (double)limit) ? (double)limit : match.rows;
         bool better = out->class != CLASS_INDEXED_RANGE || (rows >= 0 && rows < out->expected_rows);
         if ((few || (limited && features->select->n_sort_clause == 0)) && better)
-            *out = (Classification){.class = CLASS_INDEXED_RANGE, .key = key, .table = out->table, .expected_rows = rows};
+            *out = (Classification){
+                .class = CLASS_INDEXED_RANGE, .key = key, .table = out->table, .expected_rows = rows};
     }
 }
 
@@ -97,8 +91,7 @@ static bool is_session(const Features *features) {
 void classify(const Features *features, const Resolution *resolution, Classification *out) {
     *out = (Classification){.class = CLASS_SCAN, .expected_rows = -1};
     bool one_table = features->table_count == 1 && resolution->uses[0].entry;
-    if (one_table)
-        out->table = resolution->uses[0].entry;
+    if (one_table) out->table = resolution->uses[0].entry;
     if (is_session(features))
         out->class = CLASS_SESSION;
     else if (features->kind == STATEMENT_WRITE)
@@ -111,8 +104,8 @@ void classify(const Features *features, const Resolution *resolution, Classifica
         out->class = CLASS_FEDERATED;
     else if (features->has_join || features->table_count > 1)
         out->class = CLASS_JOIN;
-    else if (features->has_aggregate || features->has_group || features->has_distinct || features->has_window ||
-             features->has_set_operation)
+    else if (features->has_aggregate || features->has_group || features->has_distinct ||
+             features->has_window || features->has_set_operation)
         out->class = CLASS_AGGREGATE;
     else if (one_table && features->select && !features->has_subquery && !features->has_function_source)
         classify_by_key(features, out->table->table, out);

@@ -17,7 +17,9 @@ typedef struct DecisionBody {
     Statement statement;
 } DecisionBody;
 
-void decision_retain(Decision *decision) { atomic_fetch_add(&decision->references, 1); }
+void decision_retain(Decision *decision) {
+    atomic_fetch_add(&decision->references, 1);
+}
 
 static void body_destroy(DecisionBody *body) {
     engine_plan_release(body->decision.plan);
@@ -27,34 +29,36 @@ static void body_destroy(DecisionBody *body) {
 }
 
 void decision_release(Decision *decision) {
-    if (decision && atomic_fetch_sub(&decision->references, 1) == 1)
-        body_destroy((DecisionBody *)decision);
+    if (decision && atomic_fetch_sub(&decision->references, 1) == 1) body_destroy((DecisionBody *)decision);
 }
 
-/* ---- who is forced ------------------------------------------------------------------------------------------- */
+/* ---- who is forced
+ * ------------------------------------------------------------------------------------------- */
 
-static bool is_forcing(const char *name) { return name && name[0] && strcmp(name, "auto") != 0; }
+static bool is_forcing(const char *name) {
+    return name && name[0] && strcmp(name, "auto") != 0;
+}
 
 static Status find_forced(const DecideInput *input, const char *hint, int *out, Error *err) {
     const RouteRequest *request = input->request;
-    const char *name = is_forcing(request->engine) ? request->engine : is_forcing(hint) ? hint : request->header_engine;
+    const char *name = is_forcing(request->engine) ? request->engine
+                       : is_forcing(hint)          ? hint
+                                                   : request->header_engine;
     *out = -1;
-    if (!is_forcing(name))
-        return STATUS_OK;
+    if (!is_forcing(name)) return STATUS_OK;
     char known[400] = "";
     for (int i = 0; i < input->engine_count; i++) {
-        if (strcmp(input->engines[i]->name, name) == 0)
-            *out = i;
+        if (strcmp(input->engines[i]->name, name) == 0) *out = i;
         size_t length = strlen(known);
         snprintf(known + length, sizeof known - length, "%s%s", i > 0 ? ", " : "", input->engines[i]->name);
     }
-    if (*out >= 0)
-        return STATUS_OK;
+    if (*out >= 0) return STATUS_OK;
     (void)error_set(err, SQLSTATE_UNKNOWN_ENGINE, "there is no engine called \"%.100s\"", name);
     return error_add_hint(err, "The engines are %s; \"auto\" lets the router choose.", known);
 }
 
-/* ---- text, tree, tables --------------------------------------------------------------------------------------- */
+/* ---- text, tree, tables
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct Reading {
     const char *sql;
@@ -64,38 +68,40 @@ typedef struct Reading {
     Resolution resolution;
 } Reading;
 
-static Status parse_timed(const DecideInput *input, DecisionBody *body, Reading *reading, DecideTiming *timing, Error *err) {
+static Status parse_timed(const DecideInput *input, DecisionBody *body, Reading *reading,
+                          DecideTiming *timing, Error *err) {
     int64_t start = clock_now_ns();
-    Status status = parse_sql(reading->sql, reading->sql_length, &input->limits, &body->arena, &reading->tree, err);
+    Status status =
+        parse_sql(reading->sql, reading->sql_length, &input->limits, &body->arena, &reading->tree, err);
     timing->parse_ns += clock_now_ns() - start;
     timing->parses++;
     return status;
 }
 
-/* Engines do not know their own names, so when one engine has it all, the names are blanked and the text read again.
- * Tables come in the same order both times, which is what lets the first resolution stand. */
-static Status take_engine_names_off(const DecideInput *input, DecisionBody *body, Reading *reading, DecideTiming *timing,
-                                    Error *err) {
+/* Engines do not know their own names, so when one engine has it all, the names are blanked and the text read
+ * again. Tables come in the same order both times, which is what lets the first resolution stand. */
+static Status take_engine_names_off(const DecideInput *input, DecisionBody *body, Reading *reading,
+                                    DecideTiming *timing, Error *err) {
     size_t length;
     const char *blanked = resolve_blank_engines(&reading->features, &reading->resolution, reading->sql,
                                                 reading->sql_length, &body->arena, &length);
-    if (blanked == reading->sql)
-        return STATUS_OK;
+    if (blanked == reading->sql) return STATUS_OK;
     reading->sql = blanked;
     reading->sql_length = length;
     TRY(parse_timed(input, body, reading, timing, err));
     int table_count = reading->features.table_count;
     features_read(reading->tree, &body->arena, &reading->features);
     if (reading->features.table_count != table_count)
-        return error_set(err, SQLSTATE_UNDEFINED_TABLE, "a table written with its engine's name has the name of a WITH query");
+        return error_set(err, SQLSTATE_UNDEFINED_TABLE,
+                         "a table written with its engine's name has the name of a WITH query");
     return STATUS_OK;
 }
 
 static Status read_statement(const DecideInput *input, DecisionBody *body, Reading *reading, int forced,
                              DecideTiming *timing, Error *err) {
     features_read(reading->tree, &body->arena, &reading->features);
-    TRY(resolve_tables(input->snapshot, &reading->features, reading->sql, reading->sql_length, forced, &body->arena,
-                       &reading->resolution, err));
+    TRY(resolve_tables(input->snapshot, &reading->features, reading->sql, reading->sql_length, forced,
+                       &body->arena, &reading->resolution, err));
     timing->unresolved = reading->resolution.unresolved;
     if (reading->resolution.engine_written && reading->resolution.home >= 0)
         TRY(take_engine_names_off(input, body, reading, timing, err));
@@ -124,8 +130,9 @@ static void fill_traits(Decision *decision, const Features *features, const Clas
     decision->max_rows_hint = one_row ? 1 : -1;
     if (features->select && features_read_limit(features->select) >= 0)
         decision->max_rows_hint = features_read_limit(features->select);
-    decision->repeatable = features->kind == STATEMENT_READ && !features->is_explain && !features->has_locking &&
-                           !features->volatile_function && !features->session_function && !features->unknown_function;
+    decision->repeatable = features->kind == STATEMENT_READ && !features->is_explain &&
+                           !features->has_locking && !features->volatile_function &&
+                           !features->session_function && !features->unknown_function;
 }
 
 static Status decide_in_body(const DecideInput *input, DecisionBody *body, DecideTiming *timing, Error *err) {
@@ -156,10 +163,10 @@ static Status decide_in_body(const DecideInput *input, DecisionBody *body, Decid
     return choose_engine(&choice, &body->decision, err);
 }
 
-Status decide(const DecideInput *input, Decision **out, int64_t *out_bytes, DecideTiming *timing, Error *err) {
+Status decide(const DecideInput *input, Decision **out, int64_t *out_bytes, DecideTiming *timing,
+              Error *err) {
     DecisionBody *body = calloc(1, sizeof *body);
-    if (!body)
-        abort();
+    if (!body) abort();
     atomic_init(&body->decision.references, 1);
     arena_init(&body->arena);
     registry_retain(input->snapshot);

@@ -39,21 +39,27 @@ void decision_key_init(DecisionKey *key, const RouteRequest *request) {
                          .engine = forced_or_null(request->engine),
                          .header_engine = forced_or_null(request->header_engine)};
     key->hash = hash64_bytes(key->sql, key->sql_length, 0);
-    if (key->engine)
-        key->hash = hash64_bytes(key->engine, strlen(key->engine), key->hash);
+    if (key->engine) key->hash = hash64_bytes(key->engine, strlen(key->engine), key->hash);
     if (key->header_engine)
         key->hash = hash64_bytes(key->header_engine, strlen(key->header_engine), key->hash + 1);
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
-static bool same_key(const DecisionKey *a, const DecisionKey *b) {
-    return a->hash == b->hash && a->sql_length == b->sql_length && memcmp(a->sql, b->sql, a->sql_length) == 0 &&
-           same_text(a->engine, b->engine) && same_text(a->header_engine, b->header_engine);
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static CacheShard *shard_of(DecisionCache *cache, uint64_t hash) { return &cache->shards[hash >> 61]; }
-static CacheEntry **bucket_of(CacheShard *shard, uint64_t hash) { return &shard->buckets[hash % BUCKET_COUNT]; }
+static bool same_key(const DecisionKey *a, const DecisionKey *b) {
+    return a->hash == b->hash && a->sql_length == b->sql_length &&
+           memcmp(a->sql, b->sql, a->sql_length) == 0 && same_text(a->engine, b->engine) &&
+           same_text(a->header_engine, b->header_engine);
+}
+
+static CacheShard *shard_of(DecisionCache *cache, uint64_t hash) {
+    return &cache->shards[hash >> 61];
+}
+static CacheEntry **bucket_of(CacheShard *shard, uint64_t hash) {
+    return &shard->buckets[hash % BUCKET_COUNT];
+}
 
 static void entry_free(CacheEntry *entry) {
     decision_release(entry->decision);
@@ -93,8 +99,7 @@ static CacheEntry *find_entry(CacheShard *shard, const DecisionKey *key) {
 
 DecisionCache *decision_cache_create(int64_t capacity_bytes) {
     DecisionCache *cache = aligned_alloc(64, sizeof *cache);
-    if (!cache)
-        abort();
+    if (!cache) abort();
     memset(cache, 0, sizeof *cache);
     cache->shard_capacity = capacity_bytes / SHARD_COUNT;
     for (int i = 0; i < SHARD_COUNT; i++)
@@ -103,8 +108,7 @@ DecisionCache *decision_cache_create(int64_t capacity_bytes) {
 }
 
 void decision_cache_destroy(DecisionCache *cache) {
-    if (!cache)
-        return;
+    if (!cache) return;
     decision_cache_clear(cache);
     for (int i = 0; i < SHARD_COUNT; i++)
         pthread_mutex_destroy(&cache->shards[i].mutex);
@@ -135,27 +139,25 @@ Decision *decision_cache_find(DecisionCache *cache, const DecisionKey *key, uint
 }
 
 static char *copy_text(const char *text, size_t length) {
-    if (!text)
-        return NULL;
+    if (!text) return NULL;
     char *copy = malloc(length + 1);
-    if (!copy)
-        abort();
+    if (!copy) abort();
     memcpy(copy, text, length);
     copy[length] = 0;
     return copy;
 }
 
-void decision_cache_add(DecisionCache *cache, const DecisionKey *key, uint64_t epoch, Decision *decision, int64_t bytes) {
+void decision_cache_add(DecisionCache *cache, const DecisionKey *key, uint64_t epoch, Decision *decision,
+                        int64_t bytes) {
     bytes += (int64_t)(sizeof(CacheEntry) + key->sql_length);
-    if (bytes > cache->shard_capacity)
-        return;
+    if (bytes > cache->shard_capacity) return;
     CacheEntry *entry = calloc(1, sizeof *entry);
-    if (!entry)
-        abort();
+    if (!entry) abort();
     *entry = (CacheEntry){.epoch = epoch, .decision = decision, .bytes = bytes, .key = *key};
     entry->key.sql = copy_text(key->sql, key->sql_length);
     entry->key.engine = copy_text(key->engine, key->engine ? strlen(key->engine) : 0);
-    entry->key.header_engine = copy_text(key->header_engine, key->header_engine ? strlen(key->header_engine) : 0);
+    entry->key.header_engine =
+        copy_text(key->header_engine, key->header_engine ? strlen(key->header_engine) : 0);
     decision_retain(decision);
 
     CacheShard *shard = shard_of(cache, key->hash);

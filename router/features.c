@@ -21,24 +21,25 @@ typedef struct Walker {
 
 static void walk(Walker *walker, const ProtobufCMessage *message);
 
-static const char *text_or_null(const char *text) { return text && text[0] ? text : NULL; }
+static const char *text_or_null(const char *text) {
+    return text && text[0] ? text : NULL;
+}
 
-/* ---- collecting ------------------------------------------------------------------------------------------ */
+/* ---- collecting ------------------------------------------------------------------------------------------
+ */
 
 static void *grow(Arena *arena, void *items, int count, int *capacity, size_t item_bytes) {
-    if (count < *capacity)
-        return items;
+    if (count < *capacity) return items;
     *capacity = *capacity ? *capacity * 2 : 8;
     void *grown = arena_alloc(arena, (size_t)*capacity * item_bytes);
-    if (count > 0)
-        memcpy(grown, items, (size_t)count * item_bytes);
+    if (count > 0) memcpy(grown, items, (size_t)count * item_bytes);
     return grown;
 }
 
 static void add_table(Walker *walker, TableUse use) {
     Features *features = walker->features;
-    features->tables =
-        grow(walker->arena, features->tables, features->table_count, &walker->table_capacity, sizeof(TableUse));
+    features->tables = grow(walker->arena, features->tables, features->table_count, &walker->table_capacity,
+                            sizeof(TableUse));
     features->tables[features->table_count++] = use;
 }
 
@@ -54,11 +55,9 @@ static bool is_cte(const Walker *walker, const char *name) {
 }
 
 static void add_range(Walker *walker, const PgQuery__RangeVar *range, TableRole role) {
-    if (!range || !range->relname)
-        return;
+    if (!range || !range->relname) return;
     const char *schema = text_or_null(range->schemaname);
-    if (role == TABLE_READ && !schema && is_cte(walker, range->relname))
-        return;
+    if (role == TABLE_READ && !schema && is_cte(walker, range->relname)) return;
     add_table(walker, (TableUse){.catalog = text_or_null(range->catalogname),
                                  .schema = schema,
                                  .name = range->relname,
@@ -73,12 +72,10 @@ static const char *string_of(const PgQuery__Node *node) {
 
 /* DROP TABLE names its tables as lists of strings, without a position. */
 static void add_dropped(Walker *walker, const PgQuery__Node *object) {
-    if (!object || object->node_case != PG_QUERY__NODE__NODE_LIST)
-        return;
+    if (!object || object->node_case != PG_QUERY__NODE__NODE_LIST) return;
     const PgQuery__List *list = object->list;
     size_t parts = list->n_items;
-    if (parts < 1 || parts > 3 || !string_of(list->items[parts - 1]))
-        return;
+    if (parts < 1 || parts > 3 || !string_of(list->items[parts - 1])) return;
     add_table(walker, (TableUse){.catalog = parts == 3 ? string_of(list->items[0]) : NULL,
                                  .schema = parts >= 2 ? string_of(list->items[parts - 2]) : NULL,
                                  .name = string_of(list->items[parts - 1]),
@@ -89,8 +86,7 @@ static void add_dropped(Walker *walker, const PgQuery__Node *object) {
 static void add_function(Walker *walker, const PgQuery__FuncCall *call) {
     Features *features = walker->features;
     const char *name = call->n_funcname > 0 ? string_of(call->funcname[call->n_funcname - 1]) : NULL;
-    if (!name)
-        return;
+    if (!name) return;
     const char *schema = call->n_funcname > 1 ? string_of(call->funcname[call->n_funcname - 2]) : NULL;
     FunctionNature nature = function_nature(name);
     if (schema && strcmp(schema, "pg_catalog") != 0)
@@ -119,15 +115,16 @@ static void add_long_column(Walker *walker, const PgQuery__ColumnRef *column) {
     features->long_columns[features->long_column_count++] = column;
 }
 
-/* ---- walking --------------------------------------------------------------------------------------------- */
+/* ---- walking ---------------------------------------------------------------------------------------------
+ */
 
-static void walk_children(Walker *walker, const ProtobufCMessage *message, const void *skip_a, const void *skip_b) {
+static void walk_children(Walker *walker, const ProtobufCMessage *message, const void *skip_a,
+                          const void *skip_b) {
     const ProtobufCMessageDescriptor *descriptor = message->descriptor;
     const char *base = (const char *)message;
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-        if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-            continue;
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             size_t count = *(const size_t *)(base + field->quantifier_offset);
             ProtobufCMessage *const *items = *(ProtobufCMessage *const *const *)(base + field->offset);
@@ -137,18 +134,15 @@ static void walk_children(Walker *walker, const ProtobufCMessage *message, const
         }
         const ProtobufCMessage *child = *(const ProtobufCMessage *const *)(base + field->offset);
         bool in_union = (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
-        if (in_union && *(const uint32_t *)(base + field->quantifier_offset) != field->id)
-            continue;
-        if (child && child != skip_a && child != skip_b)
-            walk(walker, child);
+        if (in_union && *(const uint32_t *)(base + field->quantifier_offset) != field->id) continue;
+        if (child && child != skip_a && child != skip_b) walk(walker, child);
     }
 }
 
 /* A message with a WITH clause: its names are in sight of everything in the message but the target table. */
 static void walk_with(Walker *walker, const ProtobufCMessage *message, const PgQuery__WithClause *with,
                       const PgQuery__RangeVar *target) {
-    if (target)
-        add_range(walker, target, TABLE_TARGET);
+    if (target) add_range(walker, target, TABLE_TARGET);
     TableRole role = walker->role;
     walker->role = TABLE_READ;
     if (!with) {
@@ -224,14 +218,14 @@ static bool walk_statement(Walker *walker, const ProtobufCMessage *message) {
 }
 
 static void walk(Walker *walker, const ProtobufCMessage *message) {
-    if (!message)
-        return;
+    if (!message) return;
     const ProtobufCMessageDescriptor *type = message->descriptor;
     Features *features = walker->features;
     if (type == &pg_query__node__descriptor) {
         const PgQuery__Node *node = (const PgQuery__Node *)message;
         if (node->node_case != PG_QUERY__NODE__NODE__NOT_SET)
-            walk(walker, (const ProtobufCMessage *)node->select_stmt); /* every member of the union is a message */
+            walk(walker,
+                 (const ProtobufCMessage *)node->select_stmt); /* every member of the union is a message */
         return;
     }
     if (type == &pg_query__string__descriptor || type == &pg_query__a__const__descriptor ||
@@ -251,8 +245,7 @@ static void walk(Walker *walker, const ProtobufCMessage *message) {
         features->param_count = number > features->param_count ? number : features->param_count;
         return;
     }
-    if (walk_statement(walker, message))
-        return;
+    if (walk_statement(walker, message)) return;
     if (type == &pg_query__func_call__descriptor)
         add_function(walker, (const PgQuery__FuncCall *)message);
     else if (type == &pg_query__join_expr__descriptor)
@@ -264,7 +257,8 @@ static void walk(Walker *walker, const ProtobufCMessage *message) {
     walk_children(walker, message, NULL, NULL);
 }
 
-/* ---- the statement as a whole -------------------------------------------------------------------------------- */
+/* ---- the statement as a whole
+ * -------------------------------------------------------------------------------- */
 
 static const PgQuery__Node *explained(const PgQuery__Node *node) {
     return node && node->node_case == PG_QUERY__NODE__NODE_EXPLAIN_STMT ? node->explain_stmt->query : node;
@@ -273,7 +267,8 @@ static const PgQuery__Node *explained(const PgQuery__Node *node) {
 static StatementKind kind_of(const PgQuery__Node *node, const char **command) {
     *command = "SELECT";
     switch (node ? node->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
-    case PG_QUERY__NODE__NODE_SELECT_STMT: return node->select_stmt->into_clause ? STATEMENT_DDL : STATEMENT_READ;
+    case PG_QUERY__NODE__NODE_SELECT_STMT:
+        return node->select_stmt->into_clause ? STATEMENT_DDL : STATEMENT_READ;
     case PG_QUERY__NODE__NODE_INSERT_STMT: *command = "INSERT"; return STATEMENT_WRITE;
     case PG_QUERY__NODE__NODE_UPDATE_STMT: *command = "UPDATE"; return STATEMENT_WRITE;
     case PG_QUERY__NODE__NODE_DELETE_STMT: *command = "DELETE"; return STATEMENT_WRITE;
@@ -322,7 +317,8 @@ static void read_statement(Walker *walker, const PgQuery__Node *node, bool only)
         features->is_explain = explain;
         bool plain = inner && inner->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
         const PgQuery__SelectStmt *select = plain ? inner->select_stmt : NULL;
-        if (select && !select->larg && !select->with_clause && !select->into_clause && select->n_values_lists == 0)
+        if (select && !select->larg && !select->with_clause && !select->into_clause &&
+            select->n_values_lists == 0)
             features->select = select;
     }
     walker->role = kind == STATEMENT_DDL || kind == STATEMENT_SESSION ? TABLE_ALTERED : TABLE_READ;
@@ -343,13 +339,12 @@ void features_read(const PgQuery__ParseResult *tree, Arena *arena, Features *out
     }
     /* WITH x AS (INSERT ...) SELECT writes, whatever it is called. */
     for (int i = 0; i < out->table_count && out->kind == STATEMENT_READ; i++)
-        if (out->tables[i].role == TABLE_TARGET)
-            out->kind = STATEMENT_WRITE;
-    if (out->session_function && !out->is_explain)
-        out->kind = STATEMENT_SESSION;
+        if (out->tables[i].role == TABLE_TARGET) out->kind = STATEMENT_WRITE;
+    if (out->session_function && !out->is_explain) out->kind = STATEMENT_SESSION;
 }
 
-/* ---- conditions ------------------------------------------------------------------------------------------ */
+/* ---- conditions ------------------------------------------------------------------------------------------
+ */
 
 static const char *column_of(const PgQuery__Node *node) {
     if (!node || node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields == 0)
@@ -365,12 +360,10 @@ static bool is_value(const PgQuery__Node *node) {
 }
 
 static bool is_value_list(const PgQuery__Node *node, int *count) {
-    if (!node || node->node_case != PG_QUERY__NODE__NODE_LIST)
-        return false;
+    if (!node || node->node_case != PG_QUERY__NODE__NODE_LIST) return false;
     *count = (int)node->list->n_items;
     for (size_t i = 0; i < node->list->n_items; i++)
-        if (!is_value(node->list->items[i]))
-            return false;
+        if (!is_value(node->list->items[i])) return false;
     return true;
 }
 
@@ -378,12 +371,10 @@ static bool read_bound(const PgQuery__AExpr *expr, ColumnBound *out) {
     const char *symbol = expr->n_name == 1 ? string_of(expr->name[0]) : NULL;
     const char *left = column_of(expr->lexpr), *right = column_of(expr->rexpr);
     *out = (ColumnBound){.column = left ? left : right, .value_count = 1};
-    if (!symbol || (!left) == (!right))
-        return false;
+    if (!symbol || (!left) == (!right)) return false;
     switch (expr->kind) {
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
-        if (!is_value(left ? expr->rexpr : expr->lexpr))
-            return false;
+        if (!is_value(left ? expr->rexpr : expr->lexpr)) return false;
         out->kind = strcmp(symbol, "=") == 0 ? BOUND_EQUAL : BOUND_RANGE;
         return out->kind == BOUND_EQUAL || strcmp(symbol, "<") == 0 || strcmp(symbol, ">") == 0 ||
                strcmp(symbol, "<=") == 0 || strcmp(symbol, ">=") == 0;
@@ -400,10 +391,8 @@ static bool read_bound(const PgQuery__AExpr *expr, ColumnBound *out) {
 }
 
 int features_read_bounds(const PgQuery__Node *where, ColumnBound *out, int capacity) {
-    if (!where || capacity == 0)
-        return 0;
-    if (where->node_case == PG_QUERY__NODE__NODE_A_EXPR)
-        return read_bound(where->a_expr, out) ? 1 : 0;
+    if (!where || capacity == 0) return 0;
+    if (where->node_case == PG_QUERY__NODE__NODE_A_EXPR) return read_bound(where->a_expr, out) ? 1 : 0;
     if (where->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
         where->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
         return 0;

@@ -14,7 +14,7 @@ typedef struct HealthEntry {
     pthread_mutex_t mutex;
     EngineHealth health;
     int64_t seen_ns; /* 0 = never */
-    bool asking;     /* a thread is inside health(), which may wait for a server; nobody waits for that thread */
+    bool asking; /* a thread is inside health(), which may wait for a server; nobody waits for that thread */
 } HealthEntry;
 
 struct HealthBoard {
@@ -26,8 +26,7 @@ struct HealthBoard {
 
 HealthBoard *health_create(Engine *const *engines, int engine_count) {
     HealthBoard *board = calloc(1, sizeof *board);
-    if (!board)
-        abort();
+    if (!board) abort();
     board->engines = engines;
     board->engine_count = engine_count;
     for (int i = 0; i < engine_count; i++)
@@ -36,8 +35,7 @@ HealthBoard *health_create(Engine *const *engines, int engine_count) {
 }
 
 void health_destroy(HealthBoard *board) {
-    if (!board)
-        return;
+    if (!board) return;
     for (int i = 0; i < board->engine_count; i++)
         pthread_mutex_destroy(&board->entries[i].mutex);
     free(board);
@@ -61,33 +59,31 @@ static bool ask(HealthBoard *board, int index) {
     entry->health = now;
     entry->seen_ns = clock_now_ns();
     entry->asking = false;
-    if (flipped)
-        atomic_fetch_add(&board->changes, 1);
+    if (flipped) atomic_fetch_add(&board->changes, 1);
     pthread_mutex_unlock(&entry->mutex);
     if (flipped || (first && !now.up))
-        log_line(now.up ? LOG_INFO : LOG_WARN, now.up ? "engine.up" : "engine.down", "engine=%s message=\"%s\"",
-                 board->engines[index]->name, now.message);
+        log_line(now.up ? LOG_INFO : LOG_WARN, now.up ? "engine.up" : "engine.down",
+                 "engine=%s message=\"%s\"", board->engines[index]->name, now.message);
     return flipped;
 }
 
 bool health_check_all(HealthBoard *board) {
     bool flipped = false;
     for (int i = 0; i < board->engine_count; i++)
-        if (begin_asking(&board->entries[i], false))
-            flipped |= ask(board, i);
+        if (begin_asking(&board->entries[i], false)) flipped |= ask(board, i);
     return flipped;
 }
 
 bool health_is_up(HealthBoard *board, int index, char *message, size_t message_bytes) {
     HealthEntry *entry = &board->entries[index];
-    if (begin_asking(entry, true))
-        ask(board, index);
+    if (begin_asking(entry, true)) ask(board, index);
     pthread_mutex_lock(&entry->mutex);
     bool up = entry->seen_ns == 0 || entry->health.up; /* not known yet: the engine will tell */
-    if (message)
-        snprintf(message, message_bytes, "%s", entry->health.message);
+    if (message) snprintf(message, message_bytes, "%s", entry->health.message);
     pthread_mutex_unlock(&entry->mutex);
     return up;
 }
 
-uint64_t health_changes(const HealthBoard *board) { return atomic_load(&board->changes); }
+uint64_t health_changes(const HealthBoard *board) {
+    return atomic_load(&board->changes);
+}

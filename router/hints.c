@@ -4,16 +4,19 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == ','; }
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == ',';
+}
 static bool is_name(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || (unsigned char)c >= 0x80;
 }
 
 static void warn(Hints *hints, Arena *arena, const char *what, size_t length) {
     if (!hints->warning)
-        hints->warning = arena_printf(arena, "the hint \"%.*s\" is not known and was ignored; the one hint is engine(NAME)",
-                                      (int)(length > 60 ? 60 : length), what);
+        hints->warning = arena_printf(
+            arena, "the hint \"%.*s\" is not known and was ignored; the one hint is engine(NAME)",
+            (int)(length > 60 ? 60 : length), what);
 }
 
 /* One `name(argument)`; returns what follows it. */
@@ -51,8 +54,7 @@ static void read_comment(const char *at, const char *end, Arena *arena, Hints *o
     for (;;) {
         while (at < end && is_blank(*at))
             at++;
-        if (at == end)
-            return;
+        if (at == end) return;
         at = read_hint(at, end, arena, out);
     }
 }
@@ -68,10 +70,8 @@ void hints_read(const char *sql, size_t sql_length, Arena *arena, Hints *out) {
                 at++;
         } else if (end - at >= 2 && at[0] == '/' && at[1] == '*') {
             const char *close = memmem(at + 2, (size_t)(end - at - 2), "*/", 2);
-            if (!close)
-                return;
-            if (at[2] == '+')
-                read_comment(at + 3, close, arena, out);
+            if (!close) return;
+            if (at[2] == '+') read_comment(at + 3, close, arena, out);
             at = close + 2;
         } else {
             return;

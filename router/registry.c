@@ -33,7 +33,8 @@ static void tables_release(EngineTables *set) {
     }
 }
 
-/* ---- describing ------------------------------------------------------------------------------------------ */
+/* ---- describing ------------------------------------------------------------------------------------------
+ */
 
 static uint64_t hash_text(const char *text, uint64_t seed) {
     return text ? hash64_bytes(text, strlen(text), seed) : hash64_u64(seed);
@@ -54,13 +55,14 @@ static uint64_t fingerprint_table(const TableDesc *table, uint64_t seed) {
         const ColumnDesc *column = &table->columns[i];
         hash = hash_text(column->type_name, hash_text(column->name, hash));
         uint64_t type = (uint64_t)column->type.id | (uint64_t)column->type.is_array << 8 |
-                        (uint64_t)(uint16_t)column->type.precision << 16 | (uint64_t)(uint16_t)column->type.scale << 32 |
-                        (uint64_t)column->nullable << 48;
+                        (uint64_t)(uint16_t)column->type.precision << 16 |
+                        (uint64_t)(uint16_t)column->type.scale << 32 | (uint64_t)column->nullable << 48;
         hash = hash64_combine(hash, type);
     }
     for (int i = 0; i < table->key_count; i++) {
         const KeyDesc *key = &table->keys[i];
-        hash = hash_text(key->name, hash64_combine(hash, (uint64_t)key->unique | (uint64_t)key->primary << 1));
+        hash =
+            hash_text(key->name, hash64_combine(hash, (uint64_t)key->unique | (uint64_t)key->primary << 1));
         for (int column = 0; column < key->column_count; column++)
             hash = hash64_combine(hash, (uint64_t)(int64_t)key->columns[column]);
     }
@@ -76,8 +78,7 @@ static uint64_t fingerprint(const TableList *list) {
 
 static EngineTables *describe(Engine *engine, Error *err) {
     EngineTables *set = calloc(1, sizeof *set);
-    if (!set)
-        abort();
+    if (!set) abort();
     set->references = 1;
     arena_init(&set->arena);
     if (engine->ops->describe(engine, &set->arena, &set->list, err) != STATUS_OK) {
@@ -88,7 +89,8 @@ static EngineTables *describe(Engine *engine, Error *err) {
     return set;
 }
 
-/* ---- snapshots ------------------------------------------------------------------------------------------- */
+/* ---- snapshots -------------------------------------------------------------------------------------------
+ */
 
 static uint32_t slot_of(const RegistrySnapshot *snapshot, const char *name) {
     return (uint32_t)hash_text(name, 0) & snapshot->slot_mask;
@@ -100,8 +102,7 @@ static void index_tables(RegistrySnapshot *snapshot) {
         size *= 2;
     snapshot->slot_mask = size - 1;
     snapshot->slots = calloc(size, sizeof *snapshot->slots);
-    if (!snapshot->slots)
-        abort();
+    if (!snapshot->slots) abort();
     for (int i = 0; i < snapshot->table_count; i++) {
         uint32_t slot = slot_of(snapshot, snapshot->tables[i].table->name);
         while (snapshot->slots[slot] != 0)
@@ -113,8 +114,7 @@ static void index_tables(RegistrySnapshot *snapshot) {
 /* Takes over the references in `sets`. */
 static RegistrySnapshot *snapshot_create(Registry *registry, EngineTables **sets, uint64_t version) {
     RegistrySnapshot *snapshot = calloc(1, sizeof *snapshot);
-    if (!snapshot)
-        abort();
+    if (!snapshot) abort();
     snapshot->references = 1;
     snapshot->version = version;
     snapshot->engines = registry->engines;
@@ -126,8 +126,7 @@ static RegistrySnapshot *snapshot_create(Registry *registry, EngineTables **sets
         count += sets[i] ? sets[i]->list.count : 0;
     }
     snapshot->tables = calloc((size_t)count + 1, sizeof *snapshot->tables);
-    if (!snapshot->tables)
-        abort();
+    if (!snapshot->tables) abort();
     for (int i = 0; i < registry->engine_count; i++)
         for (int table = 0; sets[i] && table < sets[i]->list.count; table++)
             snapshot->tables[snapshot->table_count++] =
@@ -136,11 +135,12 @@ static RegistrySnapshot *snapshot_create(Registry *registry, EngineTables **sets
     return snapshot;
 }
 
-void registry_retain(RegistrySnapshot *snapshot) { atomic_fetch_add(&snapshot->references, 1); }
+void registry_retain(RegistrySnapshot *snapshot) {
+    atomic_fetch_add(&snapshot->references, 1);
+}
 
 void registry_release(RegistrySnapshot *snapshot) {
-    if (!snapshot || atomic_fetch_sub(&snapshot->references, 1) != 1)
-        return;
+    if (!snapshot || atomic_fetch_sub(&snapshot->references, 1) != 1) return;
     for (int i = 0; i < snapshot->engine_count; i++)
         tables_release(snapshot->sets[i]);
     free(snapshot->tables);
@@ -158,8 +158,7 @@ RegistrySnapshot *registry_acquire(Registry *registry) {
 
 Registry *registry_create(Engine *const *engines, int engine_count) {
     Registry *registry = calloc(1, sizeof *registry);
-    if (!registry)
-        abort();
+    if (!registry) abort();
     registry->engine_count = engine_count < ROUTER_MAX_CANDIDATES ? engine_count : ROUTER_MAX_CANDIDATES;
     for (int i = 0; i < registry->engine_count; i++)
         registry->engines[i] = engines[i];
@@ -171,8 +170,7 @@ Registry *registry_create(Engine *const *engines, int engine_count) {
 }
 
 void registry_destroy(Registry *registry) {
-    if (!registry)
-        return;
+    if (!registry) return;
     registry_release(registry->current);
     pthread_mutex_destroy(&registry->mutex);
     pthread_mutex_destroy(&registry->refresh_mutex);
@@ -185,7 +183,8 @@ static void note_failure(Registry *registry, int index, const char *message) {
     snprintf(registry->failures[index], sizeof registry->failures[index], "%.250s", message);
     pthread_mutex_unlock(&registry->mutex);
     if (news && message[0])
-        log_warn("registry.describe_failed", "engine=%s error=\"%s\"", registry->engines[index]->name, message);
+        log_warn("registry.describe_failed", "engine=%s error=\"%s\"", registry->engines[index]->name,
+                 message);
 }
 
 Status registry_refresh(Registry *registry, bool *changed, Error *err) {
@@ -207,8 +206,7 @@ Status registry_refresh(Registry *registry, bool *changed, Error *err) {
         if (!fresh || same) { /* keep what there is: decisions point into it */
             tables_release(fresh);
             fresh = old->sets[i];
-            if (fresh)
-                atomic_fetch_add(&fresh->references, 1);
+            if (fresh) atomic_fetch_add(&fresh->references, 1);
         } else {
             differs = true;
         }
@@ -230,8 +228,7 @@ Status registry_refresh(Registry *registry, bool *changed, Error *err) {
     pthread_mutex_unlock(&registry->refresh_mutex);
     *changed = differs;
     if (read == 0 && registry->engine_count > 0) {
-        if (err)
-            *err = first;
+        if (err) *err = first;
         return STATUS_ERROR;
     }
     return STATUS_OK;
@@ -266,34 +263,33 @@ int64_t registry_age_ns(Registry *registry) {
     return refreshed_ns == 0 ? INT64_MAX : clock_now_ns() - refreshed_ns;
 }
 
-/* ---- finding --------------------------------------------------------------------------------------------- */
+/* ---- finding ---------------------------------------------------------------------------------------------
+ */
 
 int registry_engine_index(const RegistrySnapshot *snapshot, const char *engine_name) {
     for (int i = 0; i < snapshot->engine_count; i++)
-        if (strcmp(snapshot->engines[i]->name, engine_name) == 0)
-            return i;
+        if (strcmp(snapshot->engines[i]->name, engine_name) == 0) return i;
     return -1;
 }
 
 static const char *default_schema_of(const RegistrySnapshot *snapshot, const Engine *engine) {
     for (int i = 0; i < snapshot->engine_count; i++)
-        if (snapshot->engines[i] == engine)
-            return snapshot->default_schemas[i];
+        if (snapshot->engines[i] == engine) return snapshot->default_schemas[i];
     return NULL;
 }
 
 int registry_find(const RegistrySnapshot *snapshot, int engine, const char *schema, const char *name,
                   const RegistryTable **out, int capacity) {
     int found = 0;
-    for (uint32_t slot = slot_of(snapshot, name); snapshot->slots[slot] != 0; slot = (slot + 1) & snapshot->slot_mask) {
+    for (uint32_t slot = slot_of(snapshot, name); snapshot->slots[slot] != 0;
+         slot = (slot + 1) & snapshot->slot_mask) {
         const RegistryTable *entry = &snapshot->tables[snapshot->slots[slot] - 1];
-        if (strcmp(entry->table->name, name) != 0 || (engine >= 0 && snapshot->engines[engine] != entry->engine))
+        if (strcmp(entry->table->name, name) != 0 ||
+            (engine >= 0 && snapshot->engines[engine] != entry->engine))
             continue;
         const char *wanted = schema ? schema : default_schema_of(snapshot, entry->engine);
-        if (wanted && entry->table->schema && strcmp(entry->table->schema, wanted) != 0)
-            continue;
-        if (found < capacity)
-            out[found] = entry;
+        if (wanted && entry->table->schema && strcmp(entry->table->schema, wanted) != 0) continue;
+        if (found < capacity) out[found] = entry;
         found++;
     }
     return found;
@@ -303,8 +299,7 @@ int registry_find(const RegistrySnapshot *snapshot, int engine, const char *sche
 static int edit_distance(const char *a, const char *b, int limit) {
     enum { LONGEST = 64 };
     int length_a = (int)strlen(a), length_b = (int)strlen(b);
-    if (length_a >= LONGEST || length_b >= LONGEST || abs(length_a - length_b) > limit)
-        return limit + 1;
+    if (length_a >= LONGEST || length_b >= LONGEST || abs(length_a - length_b) > limit) return limit + 1;
     int row[LONGEST + 1];
     for (int j = 0; j <= length_b; j++)
         row[j] = j;
@@ -318,8 +313,7 @@ static int edit_distance(const char *a, const char *b, int limit) {
             row[j] = replaced < shifted ? replaced : shifted;
             best = row[j] < best ? row[j] : best;
         }
-        if (best > limit)
-            return limit + 1;
+        if (best > limit) return limit + 1;
     }
     return row[length_b];
 }

@@ -17,14 +17,12 @@ typedef struct Resolver {
 
 static int index_of_engine(const RegistrySnapshot *snapshot, const Engine *engine) {
     for (int i = 0; i < snapshot->engine_count; i++)
-        if (snapshot->engines[i] == engine)
-            return i;
+        if (snapshot->engines[i] == engine) return i;
     return -1;
 }
 
 static int position_of(const Resolver *resolver, int location) {
-    if (location < 0 || (size_t)location > resolver->sql_length)
-        return 0;
+    if (location < 0 || (size_t)location > resolver->sql_length) return 0;
     return (int)utf8_count(resolver->sql, (size_t)location) + 1;
 }
 
@@ -34,7 +32,8 @@ static const char *written_name(const TableUse *use, char *text, size_t text_byt
     return text;
 }
 
-/* ---- one name ---------------------------------------------------------------------------------------------- */
+/* ---- one name
+ * ---------------------------------------------------------------------------------------------- */
 
 static Status fail_unknown(const Resolver *resolver, const TableUse *use, Error *err) {
     char name[256];
@@ -42,26 +41,28 @@ static Status fail_unknown(const Resolver *resolver, const TableUse *use, Error 
                        "relation \"%s\" does not exist", written_name(use, name, sizeof name));
     const RegistryTable *elsewhere;
     if (use->catalog && registry_engine_index(resolver->snapshot, use->catalog) < 0)
-        return error_add_hint(err, "The first of three names is an engine, and there is none called \"%s\".", use->catalog);
+        return error_add_hint(err, "The first of three names is an engine, and there is none called \"%s\".",
+                              use->catalog);
     if (registry_find(resolver->snapshot, -1, NULL, use->name, &elsewhere, 1) == 0)
         elsewhere = registry_nearest(resolver->snapshot, use->name);
     if (elsewhere)
-        return error_add_hint(err, "Did you mean %s.%s.%s?", elsewhere->engine->name, elsewhere->table->schema,
-                              elsewhere->table->name);
+        return error_add_hint(err, "Did you mean %s.%s.%s?", elsewhere->engine->name,
+                              elsewhere->table->schema, elsewhere->table->name);
     return STATUS_ERROR;
 }
 
-static Status fail_ambiguous(const Resolver *resolver, const TableUse *use, const RegistryTable *const *found, int count,
-                             Error *err) {
+static Status fail_ambiguous(const Resolver *resolver, const TableUse *use, const RegistryTable *const *found,
+                             int count, Error *err) {
     char names[400] = "";
     size_t length = 0;
     for (int i = 0; i < count && length < sizeof names; i++)
         length += (size_t)snprintf(names + length, sizeof names - length, "%s%s.%s.%s", i > 0 ? ", " : "",
                                    found[i]->engine->name, found[i]->table->schema, found[i]->table->name);
     char name[256];
-    (void)error_set_at(err, "42P09", position_of(resolver, use->location), "table \"%s\" is in several engines: %s",
-                       written_name(use, name, sizeof name), names);
-    return error_add_hint(err, "Write one of these names in full, or choose the engine with /*+ engine(NAME) */.");
+    (void)error_set_at(err, "42P09", position_of(resolver, use->location),
+                       "table \"%s\" is in several engines: %s", written_name(use, name, sizeof name), names);
+    return error_add_hint(err,
+                          "Write one of these names in full, or choose the engine with /*+ engine(NAME) */.");
 }
 
 static bool is_catalog_name(const TableUse *use) {
@@ -80,8 +81,7 @@ static Status settle(const Resolver *resolver, const TableUse *use, const Regist
         for (int i = 0; i < shown && !forced; i++)
             if (resolver->forced >= 0 && found[i]->engine == resolver->snapshot->engines[resolver->forced])
                 forced = found[i];
-        if (!forced)
-            return fail_ambiguous(resolver, use, found, shown, err);
+        if (!forced) return fail_ambiguous(resolver, use, found, shown, err);
         chosen = forced;
     }
     out->entry = chosen;
@@ -111,8 +111,7 @@ static Status resolve_use(const Resolver *resolver, const TableUse *use, Resolve
     *out = (ResolvedUse){.engine = -1};
     if (use->catalog) {
         int engine = registry_engine_index(snapshot, use->catalog);
-        if (engine < 0)
-            return fail_unknown(resolver, use, err);
+        if (engine < 0) return fail_unknown(resolver, use, err);
         return resolve_in_engine(resolver, use, engine, use->schema, out, err);
     }
     const RegistryTable *found[ROUTER_MAX_CANDIDATES];
@@ -123,11 +122,9 @@ static Status resolve_use(const Resolver *resolver, const TableUse *use, Resolve
         if (known || (engine >= 0 && in_schema == 0))
             return resolve_in_engine(resolver, use, engine, NULL, out, err);
     }
-    if (use->role == TABLE_CREATED)
-        return STATUS_OK;
+    if (use->role == TABLE_CREATED) return STATUS_OK;
     int count = registry_find(snapshot, -1, use->schema, use->name, found, ROUTER_MAX_CANDIDATES);
-    if (count > 0)
-        return settle(resolver, use, found, count, out, err);
+    if (count > 0) return settle(resolver, use, found, count, out, err);
     if (is_catalog_name(use)) {
         out->is_catalog = true;
         return STATUS_OK;
@@ -135,16 +132,16 @@ static Status resolve_use(const Resolver *resolver, const TableUse *use, Resolve
     return resolver->lenient || use->role == TABLE_ALTERED ? STATUS_OK : fail_unknown(resolver, use, err);
 }
 
-/* ---- all names --------------------------------------------------------------------------------------------- */
+/* ---- all names
+ * --------------------------------------------------------------------------------------------- */
 
 static void note_home(Resolution *resolution, int engine) {
-    if (engine < 0 || resolution->home == engine)
-        return;
+    if (engine < 0 || resolution->home == engine) return;
     resolution->home = resolution->home == RESOLUTION_NO_ENGINE ? engine : RESOLUTION_SEVERAL;
 }
 
-Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features, const char *sql, size_t sql_length,
-                      int forced, Arena *arena, Resolution *out, Error *err) {
+Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features, const char *sql,
+                      size_t sql_length, int forced, Arena *arena, Resolution *out, Error *err) {
     Resolver resolver = {.snapshot = snapshot, .sql = sql, .sql_length = sql_length, .forced = forced};
     resolver.lenient = features->kind == STATEMENT_SESSION;
     *out = (Resolution){.home = RESOLUTION_NO_ENGINE, .target = -1, .count = features->table_count};
@@ -157,16 +154,17 @@ Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features
         out->engine_written |= use->engine_written;
         out->unresolved |= !use->entry && !use->is_catalog && written->role != TABLE_CREATED;
         note_home(out, use->engine);
-        if (written->role != TABLE_READ && use->engine >= 0 && out->target < 0)
-            out->target = use->engine;
+        if (written->role != TABLE_READ && use->engine >= 0 && out->target < 0) out->target = use->engine;
     }
     return STATUS_OK;
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
 
-void resolve_bindings(const Features *features, const Resolution *resolution, Arena *arena, const TableBinding **out,
-                      int *out_count) {
+void resolve_bindings(const Features *features, const Resolution *resolution, Arena *arena,
+                      const TableBinding **out, int *out_count) {
     TableBinding *bindings = ARENA_NEW_ARRAY(arena, TableBinding, features->table_count + 1);
     int count = 0;
     for (int i = 0; i < features->table_count; i++) {
@@ -175,7 +173,8 @@ void resolve_bindings(const Features *features, const Resolution *resolution, Ar
         bool seen = false;
         for (int j = 0; j < count && !seen; j++)
             seen = same_text(bindings[j].written_catalog, use->catalog) &&
-                   same_text(bindings[j].written_schema, use->schema) && same_text(bindings[j].written_name, use->name);
+                   same_text(bindings[j].written_schema, use->schema) &&
+                   same_text(bindings[j].written_name, use->name);
         if (entry && !seen)
             bindings[count++] = (TableBinding){.written_catalog = use->catalog,
                                                .written_schema = use->schema,
@@ -187,7 +186,8 @@ void resolve_bindings(const Features *features, const Resolution *resolution, Ar
     *out_count = count;
 }
 
-/* ---- taking engine names off ------------------------------------------------------------------------------ */
+/* ---- taking engine names off ------------------------------------------------------------------------------
+ */
 
 typedef struct Blanks {
     size_t (*ranges)[2]; /* start, end */
@@ -199,8 +199,7 @@ static void add_blank(Blanks *blanks, const SqlToken *token) {
     if (blanks->count == blanks->capacity) {
         blanks->capacity = blanks->capacity ? blanks->capacity * 2 : 16;
         blanks->ranges = realloc(blanks->ranges, (size_t)blanks->capacity * sizeof *blanks->ranges);
-        if (!blanks->ranges)
-            abort();
+        if (!blanks->ranges) abort();
     }
     blanks->ranges[blanks->count][0] = token->start;
     blanks->ranges[blanks->count++][1] = token->start + token->length;
@@ -214,14 +213,14 @@ static void blank_at(Blanks *blanks, const char *sql, size_t sql_length, int loc
     scan.next = (size_t)location;
     sqlscan_next(&scan, &name);
     sqlscan_next(&scan, &dot);
-    if (!sqltoken_is_char(&scan, &dot, '.'))
-        return;
+    if (!sqltoken_is_char(&scan, &dot, '.')) return;
     add_blank(blanks, &name);
     add_blank(blanks, &dot);
 }
 
 /* For names without a position: everywhere `first . second` is written. */
-static void blank_everywhere(Blanks *blanks, const char *sql, size_t sql_length, const char *first, const char *second) {
+static void blank_everywhere(Blanks *blanks, const char *sql, size_t sql_length, const char *first,
+                             const char *second) {
     SqlScan scan;
     SqlToken tokens[3] = {{0}};
     sqlscan_init(&scan, sql, sql_length);
@@ -242,19 +241,18 @@ static const char *field_text(const PgQuery__ColumnRef *column, size_t index) {
 }
 
 /* engine.table.column or engine.schema.table.column of a table written with its engine. */
-static bool column_names_engine(const Features *features, const Resolution *resolution, const PgQuery__ColumnRef *column) {
+static bool column_names_engine(const Features *features, const Resolution *resolution,
+                                const PgQuery__ColumnRef *column) {
     for (int i = 0; i < features->table_count; i++) {
         const TableUse *use = &features->tables[i];
-        if (!resolution->uses[i].engine_written)
-            continue;
-        const char *parts[3] = {use->catalog ? use->catalog : use->schema, use->catalog ? use->schema : use->name,
-                                use->catalog ? use->name : NULL};
+        if (!resolution->uses[i].engine_written) continue;
+        const char *parts[3] = {use->catalog ? use->catalog : use->schema,
+                                use->catalog ? use->schema : use->name, use->catalog ? use->name : NULL};
         size_t count = use->catalog ? 3 : 2;
         bool same = column->n_fields == count + 1;
         for (size_t part = 0; part < count && same; part++)
             same = same_text(field_text(column, part), parts[part]);
-        if (same)
-            return true;
+        if (same) return true;
     }
     return false;
 }
@@ -270,8 +268,7 @@ const char *resolve_blank_engines(const Features *features, const Resolution *re
     *out_length = sql_length;
     for (int i = 0; i < features->table_count; i++) {
         const TableUse *use = &features->tables[i];
-        if (!resolution->uses[i].engine_written)
-            continue;
+        if (!resolution->uses[i].engine_written) continue;
         if (use->location >= 0)
             blank_at(&blanks, sql, sql_length, use->location);
         else
@@ -281,15 +278,13 @@ const char *resolve_blank_engines(const Features *features, const Resolution *re
     for (int i = 0; i < features->long_column_count; i++)
         if (column_names_engine(features, resolution, features->long_columns[i]))
             blank_at(&blanks, sql, sql_length, features->long_columns[i]->location);
-    if (blanks.count == 0)
-        return sql;
+    if (blanks.count == 0) return sql;
     qsort(blanks.ranges, (size_t)blanks.count, sizeof *blanks.ranges, compare_ranges);
     char *text = arena_alloc(arena, sql_length + 1);
     size_t from = 0, to = 0;
     for (int i = 0; i < blanks.count; i++) {
         size_t start = blanks.ranges[i][0], end = blanks.ranges[i][1];
-        if (start < from)
-            continue; /* found twice */
+        if (start < from) continue; /* found twice */
         memcpy(text + to, sql + from, start - from);
         to += start - from;
         size_t characters = utf8_count(sql + start, end - start);

@@ -32,18 +32,22 @@ struct Router {
     _Atomic int64_t parse_ns, route_ns;
 };
 
-static void count(_Atomic uint64_t *counter) { atomic_fetch_add_explicit(counter, 1, memory_order_relaxed); }
+static void count(_Atomic uint64_t *counter) {
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
 
 /* What a cached decision was made under. Both only grow, so the sum never comes back. */
-static uint64_t epoch_of(Router *router) { return atomic_load(&router->generation) + health_changes(router->health); }
+static uint64_t epoch_of(Router *router) {
+    return atomic_load(&router->generation) + health_changes(router->health);
+}
 
-Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out, Error *err) {
+Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out,
+                     Error *err) {
     if (engine_count > ROUTER_MAX_CANDIDATES)
         return error_set(err, SQLSTATE_CONFIG, "at most %d engines can be configured", ROUTER_MAX_CANDIDATES);
     Router *router = calloc(1, sizeof *router);
     char *default_engine = strdup(config->default_engine ? config->default_engine : "");
-    if (!router || !default_engine)
-        abort();
+    if (!router || !default_engine) abort();
     for (int i = 0; i < engine_count; i++)
         router->engines[i] = engines[i];
     router->engine_count = engine_count;
@@ -59,8 +63,7 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
 }
 
 void router_destroy(Router *router) {
-    if (!router)
-        return;
+    if (!router) return;
     decision_cache_destroy(router->cache);
     registry_destroy(router->registry);
     health_destroy(router->health);
@@ -69,12 +72,12 @@ void router_destroy(Router *router) {
     free(router);
 }
 
-/* ---- deciding ------------------------------------------------------------------------------------------------ */
+/* ---- deciding
+ * ------------------------------------------------------------------------------------------------ */
 
 static int engine_index(const Router *router, const Engine *engine) {
     for (int i = 0; i < router->engine_count; i++)
-        if (router->engines[i] == engine)
-            return i;
+        if (router->engines[i] == engine) return i;
     return 0;
 }
 
@@ -86,13 +89,11 @@ static void note_decision(Router *router, const Decision *decision, int64_t rout
 
 static Decision *find_cached(Router *router, const DecisionKey *key, int64_t start_ns, RouteTiming *timing) {
     Decision *decision = decision_cache_find(router->cache, key, epoch_of(router));
-    if (!decision)
-        return NULL;
+    if (!decision) return NULL;
     int64_t route_ns = clock_now_ns() - start_ns;
     count(&router->cache_hits);
     note_decision(router, decision, route_ns);
-    if (timing)
-        *timing = (RouteTiming){.route_us = (double)route_ns / 1e3, .cached = true};
+    if (timing) *timing = (RouteTiming){.route_us = (double)route_ns / 1e3, .cached = true};
     return decision;
 }
 
@@ -103,8 +104,8 @@ Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming
     return find_cached(router, &key, start_ns, timing);
 }
 
-/* Another process of the pool, or someone beside us, may have made the table; or nobody has read the engines yet. True when
- * the tables are newer than `version_seen`. */
+/* Another process of the pool, or someone beside us, may have made the table; or nobody has read the engines
+ * yet. True when the tables are newer than `version_seen`. */
 static bool refresh_on_demand(Router *router, uint64_t version_seen) {
     pthread_mutex_lock(&router->demand_mutex);
     bool old = registry_version(router->registry) == version_seen;
@@ -121,7 +122,8 @@ static bool refresh_on_demand(Router *router, uint64_t version_seen) {
 /* `unknown_tables`: a name was not found, which newer tables could change. */
 static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key, Decision **out,
                           DecideTiming *timing, uint64_t *version, bool *unknown_tables, Error *err) {
-    uint64_t epoch = epoch_of(router); /* before the snapshot: a change between the two makes the entry stale, not wrong */
+    uint64_t epoch =
+        epoch_of(router); /* before the snapshot: a change between the two makes the entry stale, not wrong */
     DecideInput input = {.engines = router->engines,
                          .engine_count = router->engine_count,
                          .default_engine = router->default_engine,
@@ -134,9 +136,9 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
     timing->unresolved = false;
     Status status = decide(&input, out, &bytes, timing, err);
     registry_release(input.snapshot);
-    *unknown_tables = timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
-    if (status == STATUS_OK)
-        decision_cache_add(router->cache, key, epoch, *out, bytes);
+    *unknown_tables =
+        timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
+    if (status == STATUS_OK) decision_cache_add(router->cache, key, epoch, *out, bytes);
     return status;
 }
 
@@ -146,8 +148,7 @@ static void explain_unread_engine(Router *router, Error *err) {
     for (int i = 0; i < snapshot->engine_count; i++) {
         char failure[256], missing[512];
         registry_failure(router->registry, i, failure, sizeof failure);
-        if (snapshot->sets[i] || !failure[0])
-            continue;
+        if (snapshot->sets[i] || !failure[0]) continue;
         snprintf(missing, sizeof missing, "%.500s", err->message);
         (void)error_set(err, SQLSTATE_ENGINE_DOWN, "engine %s is down, so its tables are not known: %s",
                         router->engines[i]->name, failure);
@@ -157,13 +158,13 @@ static void explain_unread_engine(Router *router, Error *err) {
     registry_release(snapshot);
 }
 
-Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing, Error *err) {
+Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing,
+                     Error *err) {
     int64_t start_ns = clock_now_ns();
     DecisionKey key;
     decision_key_init(&key, request);
     *out = find_cached(router, &key, start_ns, timing);
-    if (*out)
-        return STATUS_OK;
+    if (*out) return STATUS_OK;
     DecideTiming spent = {0};
     Error failure = {0};
     uint64_t version;
@@ -174,8 +175,7 @@ Status router_decide(Router *router, const RouteRequest *request, Decision **out
         error_clear(&failure);
         status = decide_once(router, request, &key, out, &spent, &version, &unknown_tables, &failure);
     }
-    if (status != STATUS_OK && unknown_tables)
-        explain_unread_engine(router, &failure);
+    if (status != STATUS_OK && unknown_tables) explain_unread_engine(router, &failure);
     int64_t total_ns = clock_now_ns() - start_ns;
     atomic_fetch_add_explicit(&router->parses, (uint64_t)spent.parses, memory_order_relaxed);
     atomic_fetch_add_explicit(&router->parse_ns, spent.parse_ns, memory_order_relaxed);
@@ -185,15 +185,15 @@ Status router_decide(Router *router, const RouteRequest *request, Decision **out
     if (status != STATUS_OK) {
         count(&router->errors);
         *out = NULL;
-        if (err)
-            *err = failure;
+        if (err) *err = failure;
         return STATUS_ERROR;
     }
     note_decision(router, *out, total_ns - spent.parse_ns);
     return STATUS_OK;
 }
 
-/* ---- upkeep -------------------------------------------------------------------------------------------------- */
+/* ---- upkeep
+ * -------------------------------------------------------------------------------------------------- */
 
 Status router_refresh(Router *router, Error *err) {
     bool changed = false;
@@ -208,24 +208,28 @@ void router_tick(Router *router) {
     bool flipped = health_check_all(router->health);
     int64_t age_ns = registry_age_ns(router->registry);
     bool incomplete = registry_is_incomplete(router->registry);
-    bool due = age_ns >= router->refresh_ns || (incomplete && (flipped || age_ns >= (int64_t)INCOMPLETE_INTERVAL_MS * 1000000));
-    if (!due)
-        return;
+    bool due = age_ns >= router->refresh_ns ||
+               (incomplete && (flipped || age_ns >= (int64_t)INCOMPLETE_INTERVAL_MS * 1000000));
+    if (!due) return;
     bool changed = false;
     Error ignored; /* said in the log, by the registry */
     if (registry_refresh(router->registry, &changed, &ignored) == STATUS_OK && changed) {
         atomic_fetch_add(&router->generation, 1);
-        log_debug("router.tables_changed", "generation=%llu", (unsigned long long)atomic_load(&router->generation));
+        log_debug("router.tables_changed", "generation=%llu",
+                  (unsigned long long)atomic_load(&router->generation));
     }
 }
 
-int router_engine_count(const Router *router) { return router->engine_count; }
-Engine *router_engine(const Router *router, int index) { return router->engines[index]; }
+int router_engine_count(const Router *router) {
+    return router->engine_count;
+}
+Engine *router_engine(const Router *router, int index) {
+    return router->engines[index];
+}
 
 Engine *router_engine_by_name(const Router *router, const char *name) {
     for (int i = 0; name && i < router->engine_count; i++)
-        if (strcmp(router->engines[i]->name, name) == 0)
-            return router->engines[i];
+        if (strcmp(router->engines[i]->name, name) == 0) return router->engines[i];
     return NULL;
 }
 

@@ -24,8 +24,7 @@ static void expect_routes(Fixture *fixture, const Expected *cases, size_t count)
     for (size_t i = 0; i < count; i++) {
         Error err = {0};
         Decision *decision = route_as(fixture, cases[i].sql, NULL, &err);
-        if (!decision)
-            fail_msg("%s: %s %s", cases[i].sql, err.sqlstate, err.message);
+        if (!decision) fail_msg("%s: %s %s", cases[i].sql, err.sqlstate, err.message);
         if (strcmp(decision->engine->name, cases[i].engine) || strcmp(decision->rule, cases[i].rule) ||
             strcmp(statement_class_name(decision->class), cases[i].class))
             fail_msg("%s: %s %s %s (%s)", cases[i].sql, decision->engine->name, decision->rule,
@@ -41,8 +40,10 @@ static void test_routes_each_class(void **state) {
     static const Expected cases[] = {
         {"SELECT * FROM users WHERE id = 42", "postgres", "point-lookup", "point_lookup"},
         {"SELECT * FROM users WHERE id = $1", "postgres", "point-lookup", "point_lookup"},
-        {"SELECT * FROM users u WHERE $1::bigint = u.id AND age > 3", "postgres", "point-lookup", "point_lookup"},
-        {"SELECT name FROM public.users WHERE email = 'a@b.c' LIMIT 1", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users u WHERE $1::bigint = u.id AND age > 3", "postgres", "point-lookup",
+         "point_lookup"},
+        {"SELECT name FROM public.users WHERE email = 'a@b.c' LIMIT 1", "postgres", "point-lookup",
+         "point_lookup"},
         {"SELECT * FROM pair WHERE b = 1 AND a = 2", "postgres", "point-lookup", "point_lookup"},
         {"SELECT * FROM pair WHERE a = 2", "postgres", "indexed-range", "indexed_range"},
         {"SELECT * FROM users WHERE id IN (1, 2, 3)", "postgres", "indexed-range", "indexed_range"},
@@ -54,11 +55,12 @@ static void test_routes_each_class(void **state) {
         {"SELECT * FROM pair WHERE b = 2", "postgres", "only-eligible", "scan"},
         {"SELECT count(*) FROM users WHERE id = 42", "postgres", "only-eligible", "aggregate"},
         {"SELECT DISTINCT country FROM users", "postgres", "only-eligible", "aggregate"},
-        {"SELECT origin, count(*), avg(delay) FROM flights GROUP BY origin ORDER BY 2 DESC LIMIT 10", "columnar",
-         "only-eligible", "aggregate"},
+        {"SELECT origin, count(*), avg(delay) FROM flights GROUP BY origin ORDER BY 2 DESC LIMIT 10",
+         "columnar", "only-eligible", "aggregate"},
         {"SELECT row_number() OVER (ORDER BY delay) FROM flights", "columnar", "only-eligible", "aggregate"},
         {"SELECT * FROM zipcodes WHERE zip = '90210'", "mysql", "point-lookup", "point_lookup"},
-        {"SELECT * FROM flights f JOIN airports a ON f.origin = a.iata", "columnar", "federated", "federated"},
+        {"SELECT * FROM flights f JOIN airports a ON f.origin = a.iata", "columnar", "federated",
+         "federated"},
         {"SELECT (SELECT max(iata) FROM airports) FROM flights", "columnar", "federated", "federated"},
         {"SELECT * FROM airports, zipcodes", "columnar", "federated", "federated"},
         {"SELECT * FROM users a JOIN users b ON a.id = b.id", "postgres", "only-eligible", "join"},
@@ -85,8 +87,21 @@ static void test_routes_each_class(void **state) {
         {"EXPLAIN SELECT * FROM flights", "columnar", "only-eligible", "scan"},
         {"EXPLAIN ANALYZE SELECT * FROM users WHERE id = 1", "postgres", "point-lookup", "point_lookup"},
         {"WITH users AS (SELECT * FROM flights) SELECT * FROM users", "columnar", "only-eligible", "scan"},
-        {"WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t", "columnar",
-         "default-engine", "constant"},
+        {"WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t",
+         "columnar", "default-engine", "constant"},
+        {"WITH users AS (SELECT * FROM users) SELECT * FROM users", "postgres", "only-eligible", "scan"},
+        {"WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b", "columnar", "default-engine",
+         "constant"},
+        {"WITH users AS (SELECT 1 AS id) INSERT INTO flights SELECT 'x', id FROM users", "columnar",
+         "write-home", "write"},
+        {"WITH users AS (SELECT 1 AS id) DELETE FROM users", "postgres", "write-home", "write"},
+        {"SELECT * FROM users u WHERE id = 1 FOR UPDATE OF u", "postgres", "session-home", "session"},
+        {"SELECT id, (WITH flights AS (SELECT 1 AS x) SELECT x FROM flights) FROM users", "postgres",
+         "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id IN (SELECT delay FROM flights)", "columnar", "federated", "federated"},
+        {"EXPLAIN INSERT INTO users VALUES (1)", "postgres", "write-home", "write"},
+        {"MERGE INTO users u USING pair p ON u.id = p.a WHEN MATCHED THEN DELETE", "postgres", "write-home",
+         "write"},
     };
     expect_routes(*state, cases, sizeof cases / sizeof *cases);
 }
@@ -103,11 +118,12 @@ static void expect_errors(Fixture *fixture, const ExpectedError *cases, size_t c
     for (size_t i = 0; i < count; i++) {
         Error err = {0};
         Decision *decision = route_as(fixture, cases[i].sql, cases[i].engine, &err);
-        if (decision)
-            fail_msg("%s went to %s", cases[i].sql, decision->engine->name);
-        bool said = strstr(err.message, cases[i].text) || strstr(err.detail, cases[i].text) || strstr(err.hint, cases[i].text);
+        if (decision) fail_msg("%s went to %s", cases[i].sql, decision->engine->name);
+        bool said = strstr(err.message, cases[i].text) || strstr(err.detail, cases[i].text) ||
+                    strstr(err.hint, cases[i].text);
         if (strcmp(err.sqlstate, cases[i].sqlstate) || err.position != cases[i].position || !said)
-            fail_msg("%s: %s at %d: %s | %s | %s", cases[i].sql, err.sqlstate, err.position, err.message, err.detail, err.hint);
+            fail_msg("%s: %s at %d: %s | %s | %s", cases[i].sql, err.sqlstate, err.position, err.message,
+                     err.detail, err.hint);
     }
 }
 
@@ -121,6 +137,8 @@ static void test_tells_what_is_wrong(void **state) {
         {"SELECT 'ä', * FROM flihgts", NULL, "42P01", 20, "Did you mean columnar.public.flights?"},
         {"SELECT * FROM orders", NULL, "42P01", 15, "sales.orders"},
         {"SELECT * FROM nowhere.public.users", NULL, "42P01", 15, "is an engine"},
+        {"WITH b AS (SELECT * FROM a), a AS (SELECT 1) SELECT * FROM b", NULL, "42P01", 26,
+         "\"a\" does not exist"},
         {"SELECT * FROM twin", NULL, "42P09", 15, "postgres.public.twin, columnar.public.twin"},
         {"SELECT * FROM public.twin", NULL, "42P09", 15, "in several engines"},
         {"SELECT * FROM flights", "postgres", "SB003", 0, "table flights is in columnar"},
@@ -140,8 +158,7 @@ static const char *engine_chosen(Fixture *fixture, const char *sql, const char *
     Decision *decision = NULL;
     RouteTiming timing;
     Error err = {0};
-    if (router_decide(fixture->router, &request, &decision, &timing, &err) != STATUS_OK)
-        return "";
+    if (router_decide(fixture->router, &request, &decision, &timing, &err) != STATUS_OK) return "";
     const char *name = decision->engine->name;
     decision_release(decision);
     return name;
@@ -174,19 +191,22 @@ static void test_warns_of_unknown_hints(void **state) {
 
 static void test_takes_engine_names_off(void **state) {
     Fixture *fixture = *state;
-    static const struct { const char *sql, *sent; } cases[] = {
-        {"SELECT postgres.public.users.id FROM postgres.public.users", "SELECT          public.users.id FROM          public.users"},
+    static const struct {
+        const char *sql, *sent;
+    } cases[] = {
+        {"SELECT postgres.public.users.id FROM postgres.public.users",
+         "SELECT          public.users.id FROM          public.users"},
         {"SELECT * FROM \"postgres\" . users u", "SELECT * FROM              users u"},
         {"SELECT postgres.users.* FROM postgres.users", "SELECT          users.* FROM          users"},
         {"DROP TABLE IF EXISTS postgres.users", "DROP TABLE IF EXISTS          users"},
-        {"UPDATE postgres.users SET name = 'postgres.users'", "UPDATE          users SET name = 'postgres.users'"},
+        {"UPDATE postgres.users SET name = 'postgres.users'",
+         "UPDATE          users SET name = 'postgres.users'"},
         {"SELECT * FROM postgres.twin", "SELECT * FROM          twin"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error err = {0};
         Decision *decision = route_as(fixture, cases[i].sql, NULL, &err);
-        if (!decision)
-            fail_msg("%s: %s", cases[i].sql, err.message);
+        if (!decision) fail_msg("%s: %s", cases[i].sql, err.message);
         assert_string_equal(decision->engine->name, "postgres");
         assert_string_equal(decision->statement->sql, cases[i].sent);
         assert_int_equal(decision->statement->binding_count, 1);
@@ -217,7 +237,8 @@ static void test_chooses_by_cost(void **state) {
     fixture->postgres.cost_ms = 5;
     fixture->mysql.cost_ms = 2;
     Decision *decision = route_as(fixture, "SELECT 2", NULL, &err);
-    assert_string_equal(decision->engine->name, "postgres"); /* no table: PostgreSQL stands in for the default */
+    assert_string_equal(decision->engine->name,
+                        "postgres"); /* no table: PostgreSQL stands in for the default */
     assert_string_equal(decision->candidates[2].verdict.why, "not today");
     assert_string_equal(decision->candidates[1].verdict.why, "postgres comes first by rule default-engine");
     decision_release(decision);
@@ -288,14 +309,18 @@ static void test_traits(void **state) {
 }
 
 static void test_reasons(void **state) {
-    static const struct { const char *sql, *reason; } cases[] = {
-        {"SELECT * FROM users WHERE id = 42",
-         "users(id) is unique, so postgres finds at most one row out of about 100,000 by index, in about 1.0 ms"},
-        {"SELECT * FROM users WHERE country = 'FR'", "an index on users(country) leads postgres to about 2,000 rows, in about 1.0 ms"},
+    static const struct {
+        const char *sql, *reason;
+    } cases[] = {
+        {"SELECT * FROM users WHERE id = 42", "users(id) is unique, so postgres finds at most one row out of "
+                                              "about 100,000 by index, in about 1.0 ms"},
+        {"SELECT * FROM users WHERE country = 'FR'",
+         "an index on users(country) leads postgres to about 2,000 rows, in about 1.0 ms"},
         {"SELECT origin, count(*) FROM flights GROUP BY 1",
          "an aggregate over flights (columnar, 3,000,000 rows): only columnar can run it, in about 1.0 ms"},
         {"SELECT * FROM flights f JOIN airports a ON f.origin = a.iata",
-         "tables of several engines: flights (columnar, 3,000,000 rows) and airports (postgres, 3,376 rows); columnar reads the "
+         "tables of several engines: flights (columnar, 3,000,000 rows) and airports (postgres, 3,376 rows); "
+         "columnar reads the "
          "others' and answers in about 1.0 ms"},
         {"INSERT INTO users VALUES (1)", "users is written where it lives: postgres"},
         {"BEGIN; COMMIT", "2 statements in one request run whole, in one postgres session"},

@@ -7,7 +7,9 @@
 
 #include "router/functions.h"
 
-#define LIST(name) extern const char *const function_##name##_names[]; extern const size_t function_##name##_count
+#define LIST(name)                                                                                           \
+    extern const char *const function_##name##_names[];                                                      \
+    extern const size_t function_##name##_count
 LIST(volatile);
 LIST(session);
 LIST(aggregate);
@@ -45,6 +47,7 @@ static void test_natures(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lists_are_sorted), cmocka_unit_test(test_natures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lists_are_sorted),
+                                       cmocka_unit_test(test_natures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Statements meant to break a recursive parser: each must be answered with an error, quickly, on a 64 MiB stack. */
+/* Statements meant to break a recursive parser: each must be answered with an error, quickly, on a 64 MiB
+ * stack. */
 #include "tests/unit/router/fake_engine.h"
 
 #include <pthread.h>
@@ -20,7 +21,8 @@ static char failures[4096]; /* cmocka's own assertions only work on the main thr
 
 static void note_failure(const Attack *attack, const char *sqlstate, const char *what) {
     size_t length = strlen(failures);
-    snprintf(failures + length, sizeof failures - length, "%d x %.30s: %s %s\n", attack->times, attack->open, sqlstate, what);
+    snprintf(failures + length, sizeof failures - length, "%d x %.30s: %s %s\n", attack->times, attack->open,
+             sqlstate, what);
 }
 
 static char *build(const Attack *attack) {
@@ -45,11 +47,10 @@ static void run_attack(const Attack *attack) {
     int64_t start = clock_now_ns();
     Status status = router_decide(fixture.router, &request, &decision, &timing, &err);
     double ms = (double)(clock_now_ns() - start) / 1e6;
-    bool right = attack->sqlstate ? status != STATUS_OK && strcmp(err.sqlstate, attack->sqlstate) == 0 : status == STATUS_OK;
-    if (!right)
-        note_failure(attack, err.sqlstate, err.message);
-    if (ms > 3000)
-        note_failure(attack, "", "took more than 3 s");
+    bool right = attack->sqlstate ? status != STATUS_OK && strcmp(err.sqlstate, attack->sqlstate) == 0
+                                  : status == STATUS_OK;
+    if (!right) note_failure(attack, err.sqlstate, err.message);
+    if (ms > 3000) note_failure(attack, "", "took more than 3 s");
     decision_release(decision);
     free(sql);
 }
@@ -120,12 +121,12 @@ static void test_refuses_what_would_overflow(void **state) {
     fixture_open(&fixture);
     fixture.postgres.keep_last = fixture.columnar.keep_last = fixture.mysql.keep_last = false;
     on_large_stack(run_all);
-    if (failures[0])
-        fail_msg("%s", failures);
+    if (failures[0]) fail_msg("%s", failures);
     fixture_close(&fixture);
 }
 
-/* Every shape, at sizes up to the cap and beyond: whatever is let through must fit the stack. Only has to come back. */
+/* Every shape, at sizes up to the cap and beyond: whatever is let through must fit the stack. Only has to
+ * come back. */
 static void parse_at_sizes(const int *sizes, size_t count) {
     ParseLimits limits = {.max_bytes = 1 << 20, .max_tokens = 50000};
     for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++)
@@ -171,8 +172,7 @@ static void test_depth_follows_the_stack(void **state) {
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);
     on_large_stack(run_on_large_stack);
-    if (failures[0])
-        fail_msg("%s", failures);
+    if (failures[0]) fail_msg("%s", failures);
 }
 
 static SqlTokenKind kind_at(const char *sql, int index, size_t *length) {
@@ -187,7 +187,12 @@ static SqlTokenKind kind_at(const char *sql, int index, size_t *length) {
 
 static void test_scans_as_postgres_does(void **state) {
     (void)state;
-    static const struct { const char *sql; int index; SqlTokenKind kind; size_t length; } cases[] = {
+    static const struct {
+        const char *sql;
+        int index;
+        SqlTokenKind kind;
+        size_t length;
+    } cases[] = {
         {"a'b'", 1, SQLTOKEN_STRING, 3},
         {"E'\\'' x", 0, SQLTOKEN_STRING, 5},
         {"'it''s' x", 0, SQLTOKEN_STRING, 7},

@@ -19,7 +19,9 @@ static int close_fixture(void **state) {
     return 0;
 }
 
-static RouteRequest request_of(const char *sql) { return (RouteRequest){.sql = sql, .sql_length = strlen(sql)}; }
+static RouteRequest request_of(const char *sql) {
+    return (RouteRequest){.sql = sql, .sql_length = strlen(sql)};
+}
 
 static void test_caches_by_text_and_engine(void **state) {
     Fixture *fixture = *state;
@@ -76,7 +78,8 @@ static void test_tick_keeps_decisions_when_nothing_changed(void **state) {
     decision_release(route_as(fixture, "SELECT * FROM users WHERE id = 1", NULL, &err));
     RouteRequest request = request_of("SELECT * FROM users WHERE id = 1");
     RouteTiming timing;
-    fixture->postgres.describe_fails = true; /* an incomplete registry is read again soon, but keeps what it had */
+    fixture->postgres.describe_fails =
+        true; /* an incomplete registry is read again soon, but keeps what it had */
     assert_int_equal(router_refresh(fixture->router, &err), STATUS_OK);
     decision_release(route_as(fixture, "SELECT * FROM users WHERE id = 1", NULL, &err));
     router_tick(fixture->router);
@@ -107,13 +110,15 @@ static void test_unknown_table_reads_engines_again(void **state) {
 /* Nobody asked for the tables yet: the first decisions do, whether they need a table or only name one. */
 static void test_first_decision_reads_the_engines(void **state) {
     (void)state;
-    static const char *const statements[] = {"SELECT * FROM flights", "DROP TABLE flights", "TRUNCATE TABLE flights"};
+    static const char *const statements[] = {"SELECT * FROM flights", "DROP TABLE flights",
+                                             "TRUNCATE TABLE flights"};
     for (int i = 0; i < 3; i++) {
         Fixture fixture;
         fixture_open(&fixture);
         router_destroy(fixture.router);
         Error err = {0};
-        assert_int_equal(router_create(&fixture.config, fixture.engines, 3, &fixture.router, &err), STATUS_OK);
+        assert_int_equal(router_create(&fixture.config, fixture.engines, 3, &fixture.router, &err),
+                         STATUS_OK);
         Decision *decision = route_as(&fixture, statements[i], NULL, &err);
         assert_non_null(decision);
         assert_string_equal(decision->engine->name, "columnar");
@@ -187,7 +192,8 @@ static void test_registry_view(void **state) {
     registry_view_release(&view);
 }
 
-/* ---- many threads ----------------------------------------------------------------------------------------------- */
+/* ---- many threads
+ * ----------------------------------------------------------------------------------------------- */
 
 enum { DECIDERS = 8, DECISIONS_EACH = 2000 };
 
@@ -199,7 +205,9 @@ typedef struct Crowd {
 
 static void *decide_many(void *argument) {
     Crowd *crowd = argument;
-    static const struct { const char *sql, *engine; } statements[] = {
+    static const struct {
+        const char *sql, *engine;
+    } statements[] = {
         {"SELECT * FROM users WHERE id = 1", "postgres"},
         {"SELECT count(*) FROM flights", "columnar"},
         {"SELECT * FROM flights f JOIN airports a ON f.origin = a.iata", "columnar"},
