@@ -10,26 +10,27 @@
 
 enum { WAIT_SLICE_MS = 50, DRAIN_MS = 2000 };
 
-/* What every session of ours starts with. Answers must not depend on the server's defaults: the columnar engine
- * reads the same statements with these settings. */
+/* What every session of ours starts with. Answers must not depend on the server's defaults: the columnar
+ * engine reads the same statements with these settings. */
 static const char session_options[] =
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=1 -c bytea_output=hex "
     "-c standard_conforming_strings=on";
 
-void pgconn_keywords(const char *conninfo, const char *const **keywords, const char *const **values, Arena *arena) {
+void pgconn_keywords(const char *conninfo, const char *const **keywords, const char *const **values,
+                     Arena *arena) {
     const char **names = ARENA_NEW_ARRAY(arena, const char *, PGCONN_KEYWORDS);
     const char **settings = ARENA_NEW_ARRAY(arena, const char *, PGCONN_KEYWORDS);
     const char *user_options = NULL;
     PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
     for (PQconninfoOption *option = parsed; option && option->keyword; option++)
-        if (!strcmp(option->keyword, "options") && option->val)
-            user_options = option->val;
+        if (!strcmp(option->keyword, "options") && option->val) user_options = option->val;
     int count = 0;
     names[count] = "application_name", settings[count++] = "signalbox";
     names[count] = "dbname", settings[count++] = conninfo; /* what it holds overrides the line above */
     names[count] = "client_encoding", settings[count++] = "UTF8";
     names[count] = "options";
-    settings[count++] = user_options ? arena_printf(arena, "%s %s", session_options, user_options) : session_options;
+    settings[count++] =
+        user_options ? arena_printf(arena, "%s %s", session_options, user_options) : session_options;
     PQconninfoFree(parsed);
     *keywords = names;
     *values = settings;
@@ -47,8 +48,7 @@ static Status fail_connect(PGconn *pg, Error *err) {
     char message[600];
     snprintf(message, sizeof message, "%s", PQerrorMessage(pg));
     for (char *c = message; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
+        if (*c == '\n') *c = ' ';
     size_t length = strlen(message);
     while (length && message[length - 1] == ' ')
         message[--length] = 0;
@@ -59,12 +59,11 @@ static Status poll_connect(PGconn *pg, int timeout_ms, CancelToken *cancel, Erro
     int64_t until_ns = clock_now_ns() + (int64_t)timeout_ms * 1000000;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
-        if (state == PGRES_POLLING_FAILED)
-            return fail_connect(pg, err);
+        if (state == PGRES_POLLING_FAILED) return fail_connect(pg, err);
         TRY(cancel_check(cancel, err));
         if (clock_now_ns() > until_ns)
-            return error_set(err, SQLSTATE_CANNOT_CONNECT, "cannot connect to PostgreSQL: no answer within %d ms",
-                             timeout_ms);
+            return error_set(err, SQLSTATE_CANNOT_CONNECT,
+                             "cannot connect to PostgreSQL: no answer within %d ms", timeout_ms);
         if (wait_slice(pg, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ns))
             state = PQconnectPoll(pg);
     }
@@ -80,9 +79,9 @@ Status pgconn_open(PgConn **out, const char *conninfo, int timeout_ms, CancelTok
     pgconn_keywords(conninfo, &keywords, &values, &arena);
     PGconn *pg = PQconnectStartParams(keywords, values, 1);
     arena_deinit(&arena);
-    if (!pg)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a connection to PostgreSQL");
-    Status status = PQstatus(pg) == CONNECTION_BAD ? fail_connect(pg, err) : poll_connect(pg, timeout_ms, cancel, err);
+    if (!pg) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a connection to PostgreSQL");
+    Status status =
+        PQstatus(pg) == CONNECTION_BAD ? fail_connect(pg, err) : poll_connect(pg, timeout_ms, cancel, err);
     if (status != STATUS_OK) {
         PQfinish(pg);
         return status;
@@ -90,8 +89,7 @@ Status pgconn_open(PgConn **out, const char *conninfo, int timeout_ms, CancelTok
     PQsetnonblocking(pg, 1);
     PQsetNoticeReceiver(pg, ignore_notice, NULL);
     PgConn *conn = calloc(1, sizeof *conn);
-    if (!conn)
-        abort();
+    if (!conn) abort();
     conn->pg = pg;
     conn->fresh = true;
     *out = conn;
@@ -106,8 +104,7 @@ void pgconn_close(PgConn *conn) {
 
 bool pgconn_is_stale(PgConn *conn) {
     struct pollfd waited = {.fd = PQsocket(conn->pg), .events = POLLIN};
-    if (poll(&waited, 1, 0) <= 0)
-        return false;
+    if (poll(&waited, 1, 0) <= 0) return false;
     /* Something came while nothing was asked: a notice or parameter status is fine, a farewell is not. */
     return !PQconsumeInput(conn->pg) || PQisBusy(conn->pg) || PQstatus(conn->pg) != CONNECTION_OK ||
            (poll(&waited, 1, 0) > 0 && !PQconsumeInput(conn->pg));
@@ -125,30 +122,27 @@ static Status wait_result(PgConn *conn, CancelToken *cancel, int64_t until_ns, P
     *out = NULL;
     for (;;) {
         int unsent = PQflush(conn->pg);
-        if (unsent < 0 && PQstatus(conn->pg) != CONNECTION_OK)
-            return fail_lost(conn, err);
+        if (unsent < 0 && PQstatus(conn->pg) != CONNECTION_OK) return fail_lost(conn, err);
         if (!PQisBusy(conn->pg)) {
             *out = PQgetResult(conn->pg);
             return STATUS_OK;
         }
         if (cancel_is_requested(cancel) || (until_ns && clock_now_ns() > until_ns))
             return cancel ? cancel_check(cancel, err) : STATUS_ERROR;
-        if (!wait_slice(conn->pg, (short)(POLLIN | (unsent > 0 ? POLLOUT : 0)), until_ns))
-            continue;
-        if (!PQconsumeInput(conn->pg))
-            return fail_lost(conn, err);
+        if (!wait_slice(conn->pg, (short)(POLLIN | (unsent > 0 ? POLLOUT : 0)), until_ns)) continue;
+        if (!PQconsumeInput(conn->pg)) return fail_lost(conn, err);
     }
 }
 
 Status pgconn_next_result(PgConn *conn, CancelToken *cancel, PGresult **out, Error *err) {
     if (wait_result(conn, cancel, 0, out, err) != STATUS_OK) {
-        if (!conn->broken)
-            pgconn_cancel(conn);
+        if (!conn->broken) pgconn_cancel(conn);
         return STATUS_ERROR;
     }
     if (*out && PQresultStatus(*out) == PGRES_FATAL_ERROR) {
         const char *sqlstate = PQresultErrorField(*out, PG_DIAG_SQLSTATE);
-        conn->broken |= !sqlstate || pgconn_sqlstate_is_fatal(sqlstate) || PQstatus(conn->pg) != CONNECTION_OK;
+        conn->broken |=
+            !sqlstate || pgconn_sqlstate_is_fatal(sqlstate) || PQstatus(conn->pg) != CONNECTION_OK;
         if (!sqlstate) {
             PQclear(*out);
             *out = NULL;
@@ -162,8 +156,7 @@ Status pgconn_next_result(PgConn *conn, CancelToken *cancel, PGresult **out, Err
 static void end_copy(PgConn *conn, ExecStatusType status) {
     if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
         PQputCopyEnd(conn->pg, "COPY is not available here");
-    if (status == PGRES_COPY_OUT)
-        conn->broken = true;
+    if (status == PGRES_COPY_OUT) conn->broken = true;
 }
 
 static void drain_until(PgConn *conn, CancelToken *cancel, int64_t until_ns) {
@@ -173,8 +166,7 @@ static void drain_until(PgConn *conn, CancelToken *cancel, int64_t until_ns) {
             conn->broken = true;
             return;
         }
-        if (!result)
-            return;
+        if (!result) return;
         end_copy(conn, PQresultStatus(result));
         PQclear(result);
     }
@@ -183,8 +175,7 @@ static void drain_until(PgConn *conn, CancelToken *cancel, int64_t until_ns) {
 void pgconn_cancel(PgConn *conn) {
     PGcancel *cancel = PQgetCancel(conn->pg);
     char message[256];
-    if (!cancel || !PQcancel(cancel, message, sizeof message))
-        conn->broken = true;
+    if (!cancel || !PQcancel(cancel, message, sizeof message)) conn->broken = true;
     PQfreeCancel(cancel);
     drain_until(conn, NULL, clock_now_ns() + (int64_t)DRAIN_MS * 1000000);
 }
@@ -192,16 +183,14 @@ void pgconn_cancel(PgConn *conn) {
 void pgconn_drain(PgConn *conn, CancelToken *cancel) {
     while (!conn->broken) {
         PGresult *result;
-        if (pgconn_next_result(conn, cancel, &result, NULL) != STATUS_OK || !result)
-            return;
+        if (pgconn_next_result(conn, cancel, &result, NULL) != STATUS_OK || !result) return;
         end_copy(conn, PQresultStatus(result));
         PQclear(result);
     }
 }
 
 static Status fail_send(PgConn *conn, Error *err) {
-    if (PQstatus(conn->pg) != CONNECTION_OK)
-        return fail_lost(conn, err);
+    if (PQstatus(conn->pg) != CONNECTION_OK) return fail_lost(conn, err);
     return error_set(err, SQLSTATE_INTERNAL, "PostgreSQL's client library refused the statement: %s",
                      PQerrorMessage(conn->pg));
 }
@@ -214,8 +203,7 @@ static Status collect(PgConn *conn, CancelToken *cancel, PGresult **out, Error *
         end_copy(conn, PQresultStatus(result));
         PQclear(last);
         last = result;
-        if (conn->broken)
-            break;
+        if (conn->broken) break;
     }
     if (status == STATUS_OK && last && PQresultStatus(last) == PGRES_FATAL_ERROR)
         status = pgerror_set(err, last);
@@ -233,8 +221,7 @@ Status pgconn_exec(PgConn *conn, const char *sql, const Param *params, int param
     const char *values[8] = {0};
     for (int i = 0; i < param_count && i < 8; i++)
         values[i] = params[i].kind == PARAM_NULL ? NULL : params[i].text;
-    if (out)
-        *out = NULL;
+    if (out) *out = NULL;
     if (!PQsendQueryParams(conn->pg, sql, param_count, NULL, values, NULL, NULL, 0))
         return fail_send(conn, err);
     PGresult *result = NULL;
@@ -248,11 +235,13 @@ Status pgconn_exec(PgConn *conn, const char *sql, const Param *params, int param
 
 /* ---- prepared statements ------------------------------------------------------------------------------ */
 
-static Status learn_types(PgConn *conn, const PGresult *description, PgTypes *types, CancelToken *cancel, Error *err) {
+static Status learn_types(PgConn *conn, const PGresult *description, PgTypes *types, CancelToken *cancel,
+                          Error *err) {
     char oids[2048] = "{";
     size_t length = 1;
     for (int i = 0; i < PQnfields(description) && length < sizeof oids - 16; i++)
-        length += (size_t)snprintf(oids + length, sizeof oids - length, "%s%u", i ? "," : "", PQftype(description, i));
+        length += (size_t)snprintf(oids + length, sizeof oids - length, "%s%u", i ? "," : "",
+                                   PQftype(description, i));
     snprintf(oids + length, sizeof oids - length, "}");
     for (int depth = 0; depth < 2; depth++) { /* the types, then what arrays and domains are made of */
         Param param = {.kind = PARAM_TEXT, .text = oids, .length = strlen(oids)};
@@ -264,20 +253,19 @@ static Status learn_types(PgConn *conn, const PGresult *description, PgTypes *ty
             pgtypes_put(types, &type);
             uint32_t next = type.element ? type.element : type.base;
             if (next && length < sizeof oids - 16)
-                length += (size_t)snprintf(oids + length, sizeof oids - length, "%s%u", length > 1 ? "," : "", next);
+                length += (size_t)snprintf(oids + length, sizeof oids - length, "%s%u", length > 1 ? "," : "",
+                                           next);
         }
         snprintf(oids + length, sizeof oids - length, "}");
         PQclear(rows);
-        if (length == 1)
-            break;
+        if (length == 1) break;
     }
     return STATUS_OK;
 }
 
 static Status send_prepare(PgConn *conn, const char *name, const char *sql, CancelToken *cancel, Error *err) {
     PGresult *result = NULL;
-    if (!PQsendPrepare(conn->pg, name, sql, 0, NULL))
-        return fail_send(conn, err);
+    if (!PQsendPrepare(conn->pg, name, sql, 0, NULL)) return fail_send(conn, err);
     Status status = collect(conn, cancel, &result, err);
     PQclear(result);
     return status;
@@ -296,13 +284,11 @@ static Status prepare_as(PgConn *conn, const char *name, const char *sql, PgType
                          PgShape **shape, Error *err) {
     PGresult *result = NULL;
     TRY(send_prepare(conn, name, sql, cancel, err));
-    if (!PQsendDescribePrepared(conn->pg, name))
-        return fail_send(conn, err);
+    if (!PQsendDescribePrepared(conn->pg, name)) return fail_send(conn, err);
     Status status = collect(conn, cancel, &result, err);
     if (status == STATUS_OK) {
         *shape = pgshape_create(result, types);
-        if (!(*shape)->complete)
-            status = complete_shape(conn, name, sql, result, types, cancel, shape, err);
+        if (!(*shape)->complete) status = complete_shape(conn, name, sql, result, types, cancel, shape, err);
         if (status != STATUS_OK) {
             pgshape_release(*shape);
             *shape = NULL;
@@ -322,10 +308,8 @@ static void evict_oldest(PgConn *conn, CancelToken *cancel) {
 Status pgconn_prepare(PgConn *conn, const PgText *text, PgTypes *types, CancelToken *cancel, PgPrepared **out,
                       Error *err) {
     *out = pgprepared_find(&conn->prepared, text->hash, text->sql);
-    if (*out)
-        return STATUS_OK;
-    if (conn->prepared.count >= PGCONN_MAX_PREPARED)
-        evict_oldest(conn, cancel);
+    if (*out) return STATUS_OK;
+    if (conn->prepared.count >= PGCONN_MAX_PREPARED) evict_oldest(conn, cancel);
     PgPrepared *prepared = pgprepared_add(&conn->prepared, text->hash, text->sql);
     if (prepare_as(conn, prepared->name, text->sql, types, cancel, &prepared->shape, err) != STATUS_OK) {
         prepared->shape = NULL;
@@ -336,8 +320,8 @@ Status pgconn_prepare(PgConn *conn, const PgText *text, PgTypes *types, CancelTo
     return STATUS_OK;
 }
 
-Status pgconn_prepare_unnamed(PgConn *conn, const PgText *text, PgTypes *types, CancelToken *cancel, PgShape **shape,
-                              Error *err) {
+Status pgconn_prepare_unnamed(PgConn *conn, const PgText *text, PgTypes *types, CancelToken *cancel,
+                              PgShape **shape, Error *err) {
     return prepare_as(conn, "", text->sql, types, cancel, shape, err);
 }
 
@@ -346,23 +330,21 @@ Status pgconn_send_prepared(PgConn *conn, const char *name, const PgShape *shape
     const char *few[32];
     const char **values = few;
     if (param_count > PGCONN_MAX_PARAMS)
-        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "PostgreSQL takes at most %d parameters", PGCONN_MAX_PARAMS);
+        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "PostgreSQL takes at most %d parameters",
+                         PGCONN_MAX_PARAMS);
     if (param_count > 32 && !(values = malloc(sizeof *values * (size_t)param_count)))
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for %d parameters", param_count);
     for (int i = 0; i < param_count; i++)
         values[i] = params[i]->kind == PARAM_NULL ? NULL : params[i]->text;
     int sent = PQsendQueryPrepared(conn->pg, name, param_count, values, NULL, NULL, shape->binary);
-    if (values != few)
-        free(values);
-    if (!sent)
-        return fail_send(conn, err);
+    if (values != few) free(values);
+    if (!sent) return fail_send(conn, err);
     PQsetSingleRowMode(conn->pg);
     return STATUS_OK;
 }
 
 void pgconn_reset_session(PgConn *conn) {
-    if (conn->broken)
-        return;
+    if (conn->broken) return;
     CancelToken limit;
     cancel_init(&limit, clock_now_ns() + (int64_t)DRAIN_MS * 1000000);
     bool in_transaction = PQtransactionStatus(conn->pg) != PQTRANS_IDLE;

@@ -1,10 +1,11 @@
 /* One connection for the slow lane: blocking calls over a non-blocking socket, so that whoever waits sees its
  * cancel token within 50 ms. Used by one thread at a time (the pool hands it out).
  *
- *   pgconn_open → (pgconn_exec | pgconn_prepare, pgconn_send_prepared, pgconn_next_result ...)* → pgconn_close
+ *   pgconn_open → (pgconn_exec | pgconn_prepare, pgconn_send_prepared, pgconn_next_result ...)* →
+ * pgconn_close
  *
- * After a cancelled or failed wait the connection is drained back to idle, or marked `broken` and then only good
- * for pgconn_close().
+ * After a cancelled or failed wait the connection is drained back to idle, or marked `broken` and then only
+ * good for pgconn_close().
  */
 #pragma once
 
@@ -23,8 +24,8 @@ typedef struct PgPrepared {
     char *sql;
     char name[32];
     PgShape *shape;
-    bool ready; /* lanes: described, may be executed */
-    int users;  /* lanes: operations that still need it */
+    bool ready;    /* lanes: described, may be executed */
+    int users;     /* lanes: operations that still need it */
     bool detached; /* out of the cache; freed with its last user */
     struct PgPrepared *bucket_next;
     struct PgPrepared *newer, *older; /* by use */
@@ -49,8 +50,8 @@ typedef struct PgConn {
     PGconn *pg;
     PgPreparedCache prepared;
     bool broken;
-    bool dirty;         /* the session's state may differ from a fresh one */
-    bool fresh;         /* made for this checkout: never idle before */
+    bool dirty; /* the session's state may differ from a fresh one */
+    bool fresh; /* made for this checkout: never idle before */
     struct PgConn *next_idle;
 } PgConn;
 
@@ -63,15 +64,17 @@ typedef struct PgText {
 /* Adds what every connection of ours sets (encoding, time zone, styles) to the user's string; the user's own
  * `options` win. Arrays of `PGCONN_KEYWORDS` for PQconnectdbParams; strings live in `arena`. */
 enum { PGCONN_KEYWORDS = 12 };
-void pgconn_keywords(const char *conninfo, const char *const **keywords, const char *const **values, Arena *arena);
+void pgconn_keywords(const char *conninfo, const char *const **keywords, const char *const **values,
+                     Arena *arena);
 
 Status pgconn_open(PgConn **out, const char *conninfo, int timeout_ms, CancelToken *cancel, Error *err);
 void pgconn_close(PgConn *conn);
 /* The server or the network closed it, as far as can be told without asking. */
 bool pgconn_is_stale(PgConn *conn);
 
-/* Waits for the next result; *out NULL at the end of the statement's results. Errors reported by the server are
- * results, too; `err` is set for lost connections (08006) and cancellation (57014, connection drained). */
+/* Waits for the next result; *out NULL at the end of the statement's results. Errors reported by the server
+ * are results, too; `err` is set for lost connections (08006) and cancellation (57014, connection drained).
+ */
 Status pgconn_next_result(PgConn *conn, CancelToken *cancel, PGresult **out, Error *err);
 /* Tells the server to stop and reads what is left, up to two seconds; marks broken otherwise. */
 void pgconn_cancel(PgConn *conn);
@@ -85,8 +88,8 @@ Status pgconn_exec(PgConn *conn, const char *sql, const Param *params, int param
 Status pgconn_prepare(PgConn *conn, const PgText *text, PgTypes *types, CancelToken *cancel, PgPrepared **out,
                       Error *err);
 /* Makes the unnamed statement; the caller releases `shape`. */
-Status pgconn_prepare_unnamed(PgConn *conn, const PgText *text, PgTypes *types, CancelToken *cancel, PgShape **shape,
-                              Error *err);
+Status pgconn_prepare_unnamed(PgConn *conn, const PgText *text, PgTypes *types, CancelToken *cancel,
+                              PgShape **shape, Error *err);
 /* Starts a prepared statement ("" is the unnamed one) row by row. */
 Status pgconn_send_prepared(PgConn *conn, const char *name, const PgShape *shape, const Param *const *params,
                             int param_count, Error *err);
@@ -97,6 +100,6 @@ void pgconn_reset_session(PgConn *conn);
 bool pgconn_sqlstate_is_fatal(const char *sqlstate);
 /* A server's error: `position` as the server gave it, characters into the text it was sent. */
 Status pgerror_set(Error *err, const PGresult *result);
-/* The prepared statement is no longer valid (its table was altered, or the session was reset behind our back):
- * nothing was executed, preparing again helps. */
+/* The prepared statement is no longer valid (its table was altered, or the session was reset behind our
+ * back): nothing was executed, preparing again helps. */
 bool pgerror_is_stale_plan(const PGresult *result);

@@ -1,5 +1,5 @@
-/* What a statement will cost PostgreSQL, from row estimates, keys and the conditions in WHERE: rough, but of the
- * right size, so that the router can tell a lookup from a scan. */
+/* What a statement will cost PostgreSQL, from row estimates, keys and the conditions in WHERE: rough, but of
+ * the right size, so that the router can tell a lookup from a scan. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +32,10 @@ static const char *column_of(const PgQuery__Node *node) {
 }
 
 static bool is_constant(const PgQuery__Node *node) {
-    if (!node)
-        return false;
-    if (node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
-        return is_constant(node->type_cast->arg);
-    return node->node_case == PG_QUERY__NODE__NODE_A_CONST || node->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
+    if (!node) return false;
+    if (node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) return is_constant(node->type_cast->arg);
+    return node->node_case == PG_QUERY__NODE__NODE_A_CONST ||
+           node->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
 }
 
 static void add_condition(Conditions *conditions, const char *column, Condition kind, double values) {
@@ -67,8 +66,7 @@ static void read_operator(Conditions *conditions, const PgQuery__AExpr *expressi
 }
 
 static void read_conditions(Conditions *conditions, const PgQuery__Node *node) {
-    if (!node)
-        return;
+    if (!node) return;
     if (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
         node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
         for (size_t i = 0; i < node->bool_expr->n_args; i++)
@@ -84,7 +82,8 @@ static void read_conditions(Conditions *conditions, const PgQuery__Node *node) {
     bool list = column && expression->rexpr && expression->rexpr->node_case == PG_QUERY__NODE__NODE_LIST;
     if (expression->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP)
         read_operator(conditions, expression);
-    else if (list && expression->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN && strcmp(pgtree_string(expression->name[0]), "<>"))
+    else if (list && expression->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN &&
+             strcmp(pgtree_string(expression->name[0]), "<>"))
         add_condition(conditions, column, CONDITION_EQUAL, (double)expression->rexpr->list->n_items);
     else if (list && expression->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN)
         add_condition(conditions, column, CONDITION_RANGE, 0.1);
@@ -94,16 +93,14 @@ static void read_conditions(Conditions *conditions, const PgQuery__Node *node) {
 
 static int column_index(const TableDesc *table, const char *name) {
     for (int i = 0; i < table->column_count; i++)
-        if (!strcmp(table->columns[i].name, name))
-            return i;
+        if (!strcmp(table->columns[i].name, name)) return i;
     return -1;
 }
 
 /* Index into `conditions` of an equality (or a range where allowed) on the column, -1 = none. */
 static int condition_on(const Conditions *conditions, const TableDesc *table, int column, Condition kind) {
     for (int i = 0; i < conditions->count; i++)
-        if (conditions->kinds[i] == kind && column_index(table, conditions->columns[i]) == column)
-            return i;
+        if (conditions->kinds[i] == kind && column_index(table, conditions->columns[i]) == column) return i;
     return -1;
 }
 
@@ -111,23 +108,25 @@ typedef struct Access {
     double fetched_rows; /* rows read from the table */
     double result_rows;  /* left after all conditions */
     bool indexed;
-    bool unique;         /* every column of a unique key held equal to one constant */
+    bool unique; /* every column of a unique key held equal to one constant */
 } Access;
 
-static double rows_of(const TableDesc *table) { return table && table->row_estimate >= 0 ? table->row_estimate : unknown_rows; }
+static double rows_of(const TableDesc *table) {
+    return table && table->row_estimate >= 0 ? table->row_estimate : unknown_rows;
+}
 
 static double equal_selectivity(const TableDesc *table, int column, double rows) {
     double distinct = table->columns[column].distinct;
     return distinct > 0 ? 1 / distinct : rows > 1 ? fmax(selectivity_equal, 1 / rows) : 1;
 }
 
-static void try_key(Access *access, const TableDesc *table, const KeyDesc *key, const Conditions *conditions, double rows) {
+static void try_key(Access *access, const TableDesc *table, const KeyDesc *key, const Conditions *conditions,
+                    double rows) {
     double selectivity = 1, count = 1;
     int held = 0;
     for (; held < key->column_count && key->columns[held] >= 0; held++) {
         int at = condition_on(conditions, table, key->columns[held], CONDITION_EQUAL);
-        if (at < 0)
-            break;
+        if (at < 0) break;
         count *= conditions->values[at];
         selectivity *= equal_selectivity(table, key->columns[held], rows) * conditions->values[at];
     }
@@ -139,8 +138,7 @@ static void try_key(Access *access, const TableDesc *table, const KeyDesc *key, 
         fetched *= conditions->values[at] < 1 ? conditions->values[at] : selectivity_range;
         held++;
     }
-    if (!held || (access->indexed && fetched >= access->fetched_rows))
-        return;
+    if (!held || (access->indexed && fetched >= access->fetched_rows)) return;
     access->indexed = true;
     access->fetched_rows = fetched;
     access->unique |= whole && count <= 1;
@@ -154,15 +152,16 @@ static Access access_table(const TableDesc *table, const Conditions *conditions)
     double selectivity = 1;
     for (int i = 0; i < conditions->count; i++) {
         int column = column_index(table, conditions->columns[i]);
-        if (column < 0)
-            continue;
+        if (column < 0) continue;
         selectivity *= conditions->kinds[i] == CONDITION_EQUAL
                            ? fmin(1, equal_selectivity(table, column, rows) * conditions->values[i])
-                           : conditions->kinds[i] == CONDITION_RANGE ? selectivity_range : selectivity_other;
+                       : conditions->kinds[i] == CONDITION_RANGE ? selectivity_range
+                                                                 : selectivity_other;
     }
     for (int i = 0; i < conditions->others && i < 4; i++)
         selectivity *= selectivity_other;
-    access.result_rows = access.indexed ? fmin(access.fetched_rows, fmax(1, rows * selectivity)) : rows * selectivity;
+    access.result_rows =
+        access.indexed ? fmin(access.fetched_rows, fmax(1, rows * selectivity)) : rows * selectivity;
     return access;
 }
 
@@ -174,23 +173,24 @@ typedef struct Features {
 } Features;
 
 static bool is_quick_function(const char *name) {
-    static const char *const quick[] = {"abs",   "btrim",  "ceil",   "coalesce", "concat", "count",    "current_date",
-                                        "date_part", "date_trunc", "extract", "floor", "gen_random_uuid", "greatest",
-                                        "initcap", "left", "length", "lower", "ltrim", "max", "md5", "min",
-                                        "nextval", "now", "nullif", "random", "replace", "right", "round", "rtrim",
-                                        "substr", "substring", "sum", "to_char", "trim", "upper"};
+    static const char *const quick[] = {
+        "abs",          "btrim",     "ceil",       "coalesce", "concat", "count",
+        "current_date", "date_part", "date_trunc", "extract",  "floor",  "gen_random_uuid",
+        "greatest",     "initcap",   "left",       "length",   "lower",  "ltrim",
+        "max",          "md5",       "min",        "nextval",  "now",    "nullif",
+        "random",       "replace",   "right",      "round",    "rtrim",  "substr",
+        "substring",    "sum",       "to_char",    "trim",     "upper"};
     for (size_t i = 0; i < sizeof quick / sizeof *quick; i++)
-        if (!strcmp(name, quick[i]))
-            return true;
+        if (!strcmp(name, quick[i])) return true;
     return false;
 }
 
 static bool is_aggregate(const char *name) {
-    static const char *const names[] = {"count", "sum", "avg", "min", "max", "array_agg", "string_agg", "json_agg",
-                                        "jsonb_agg", "stddev", "variance", "bool_and", "bool_or"};
+    static const char *const names[] = {"count",     "sum",        "avg",      "min",       "max",
+                                        "array_agg", "string_agg", "json_agg", "jsonb_agg", "stddev",
+                                        "variance",  "bool_and",   "bool_or"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(name, names[i]))
-            return true;
+        if (!strcmp(name, names[i])) return true;
     return false;
 }
 
@@ -226,8 +226,7 @@ static bool sorted_by_key(const PgQuery__SelectStmt *select, const TableDesc *ta
     const char *column = column_of(select->sort_clause[0]->sort_by->node);
     int index = column ? column_index(table, column) : -1;
     for (int i = 0; index >= 0 && i < table->key_count; i++)
-        if (table->keys[i].column_count && table->keys[i].columns[0] == index)
-            return true;
+        if (table->keys[i].column_count && table->keys[i].columns[0] == index) return true;
     return false;
 }
 
@@ -256,12 +255,12 @@ static void estimate_select(PgShapeOfWork *work, const PgQuery__SelectStmt *sele
     if (by_index && fetched > 1000) /* large ranges become bitmap or sequential scans */
         cost = fmin(cost, rows_of(table) * ms_per_scanned_row + fetched * ms_per_scanned_row);
     if (grouped && !access.unique)
-        cost += rows * ms_per_scanned_row * (select->n_group_clause ? 1.5 : 0.2), rows = select->n_group_clause ? sqrt(rows) : 1;
-    if (sorted && rows > 1)
-        cost += rows * log2(rows) * ms_per_scanned_row * 0.3;
-    if (limit >= 0)
-        rows = fmin(rows, limit);
-    work->unique_lookup = access.unique && !features->window && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
+        cost += rows * ms_per_scanned_row * (select->n_group_clause ? 1.5 : 0.2),
+            rows = select->n_group_clause ? sqrt(rows) : 1;
+    if (sorted && rows > 1) cost += rows * log2(rows) * ms_per_scanned_row * 0.3;
+    if (limit >= 0) rows = fmin(rows, limit);
+    work->unique_lookup =
+        access.unique && !features->window && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
     work->estimate.rows = work->unique_lookup ? 1 : rows;
     work->estimate.cost_ms = cost + rows * ms_per_sent_row;
     work->estimate.bytes_scanned = fetched * row_bytes(table);
@@ -277,27 +276,32 @@ static void estimate_many(PgShapeOfWork *work, const Statement *statement, const
         rows = fmax(rows, table_rows);
     }
     rows *= features->aggregate ? 0.01 : 0.25;
-    work->estimate = (EngineEstimate){.cost_ms = cost + rows * ms_per_sent_row, .rows = rows, .bytes_scanned = bytes};
+    work->estimate =
+        (EngineEstimate){.cost_ms = cost + rows * ms_per_sent_row, .rows = rows, .bytes_scanned = bytes};
 }
 
 static bool is_single_table(const PgQuery__SelectStmt *select) {
-    return select->n_from_clause == 1 && select->from_clause[0]->node_case == PG_QUERY__NODE__NODE_RANGE_VAR &&
+    return select->n_from_clause == 1 &&
+           select->from_clause[0]->node_case == PG_QUERY__NODE__NODE_RANGE_VAR &&
            select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
 }
 
-static void estimate_change(PgShapeOfWork *work, const TableDesc *table, const PgQuery__Node *where, bool alone) {
+static void estimate_change(PgShapeOfWork *work, const TableDesc *table, const PgQuery__Node *where,
+                            bool alone) {
     Conditions conditions = {0};
     read_conditions(&conditions, where);
     Access access = access_table(table, &conditions);
-    double cost = access.unique ? lookup_ms : access.fetched_rows * (access.indexed ? ms_per_index_row : ms_per_scanned_row);
+    double cost = access.unique
+                      ? lookup_ms
+                      : access.fetched_rows * (access.indexed ? ms_per_index_row : ms_per_scanned_row);
     work->estimate = (EngineEstimate){.cost_ms = cost + 0.2 + access.result_rows * 0.005,
                                       .rows = access.result_rows,
                                       .bytes_scanned = access.fetched_rows * row_bytes(table)};
     work->unique_lookup = access.unique && alone;
 }
 
-static void estimate_insert(PgShapeOfWork *work, const Statement *statement, const PgQuery__InsertStmt *insert,
-                            const Features *features) {
+static void estimate_insert(PgShapeOfWork *work, const Statement *statement,
+                            const PgQuery__InsertStmt *insert, const Features *features) {
     const PgQuery__Node *source = insert->select_stmt;
     const PgQuery__SelectStmt *select =
         source && source->node_case == PG_QUERY__NODE__NODE_SELECT_STMT ? source->select_stmt : NULL;
@@ -325,18 +329,20 @@ PgShapeOfWork pgcost_estimate(const Statement *statement, const PgQuery__Node *r
         else if (!root->select_stmt->n_from_clause && !features.sub_select && !features.unknown_function)
             work = (PgShapeOfWork){.unique_lookup = true, .estimate = {.cost_ms = 0.1, .rows = 1}};
         break;
-    case PG_QUERY__NODE__NODE_INSERT_STMT: estimate_insert(&work, statement, root->insert_stmt, &features); break;
+    case PG_QUERY__NODE__NODE_INSERT_STMT:
+        estimate_insert(&work, statement, root->insert_stmt, &features);
+        break;
     case PG_QUERY__NODE__NODE_UPDATE_STMT:
         if (table)
             estimate_change(&work, table, root->update_stmt->where_clause, !root->update_stmt->n_from_clause);
         break;
     case PG_QUERY__NODE__NODE_DELETE_STMT:
         if (table)
-            estimate_change(&work, table, root->delete_stmt->where_clause, !root->delete_stmt->n_using_clause);
+            estimate_change(&work, table, root->delete_stmt->where_clause,
+                            !root->delete_stmt->n_using_clause);
         break;
     default:
-        if (statement->binding_count)
-            estimate_many(&work, statement, &features);
+        if (statement->binding_count) estimate_many(&work, statement, &features);
         break;
     }
     work.estimate.cost_ms += latency_ms;

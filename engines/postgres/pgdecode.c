@@ -29,13 +29,13 @@ static int64_t read_i64(const char *data) {
 
 static Status malformed(SqlType type, Error *err) {
     char name[SQLTYPE_NAME_BYTES];
-    return error_set(err, SQLSTATE_DATA_CORRUPTED, "PostgreSQL sent a value of type %s in a form that cannot be read",
+    return error_set(err, SQLSTATE_DATA_CORRUPTED,
+                     "PostgreSQL sent a value of type %s in a form that cannot be read",
                      sqltype_name(type, false, name));
 }
 
 bool pgdecode_can_binary(SqlType type, uint32_t oid, char kind) {
-    if (type.id != SQL_OTHER)
-        return type.id != SQL_RECORD && type.id != SQL_INVALID;
+    if (type.id != SQL_OTHER) return type.id != SQL_RECORD && type.id != SQL_INVALID;
     return !type.is_array && (kind == 'e' || oid == OID_XML || oid == OID_UNKNOWN);
 }
 
@@ -46,15 +46,15 @@ static void append_uuid(ArrowColumn *column, const char *data) {
     char text[36];
     char *out = text;
     for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
+        if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
         *out++ = digits[(unsigned char)data[i] >> 4];
         *out++ = digits[(unsigned char)data[i] & 15];
     }
     arrow_append_bytes(column, text, sizeof text);
 }
 
-static Status append_interval(ArrowColumn *column, int32_t months, int32_t days, int64_t microseconds, Error *err) {
+static Status append_interval(ArrowColumn *column, int32_t months, int32_t days, int64_t microseconds,
+                              Error *err) {
     int64_t nanoseconds;
     if (__builtin_mul_overflow(microseconds, 1000, &nanoseconds)) {
         (void)error_set(err, "22008", "an interval's time part is too large to be shown");
@@ -66,7 +66,8 @@ static Status append_interval(ArrowColumn *column, int32_t months, int32_t days,
 
 static int64_t timestamp_from_2000(int64_t value) {
     int64_t shifted;
-    if (value == INT64_MAX || value == INT64_MIN || __builtin_add_overflow(value, EPOCH_MICROSECONDS, &shifted))
+    if (value == INT64_MAX || value == INT64_MIN ||
+        __builtin_add_overflow(value, EPOCH_MICROSECONDS, &shifted))
         return value;
     return shifted;
 }
@@ -76,38 +77,35 @@ static int32_t date_from_2000(int32_t value) {
 }
 
 static Status fail_dimensions(Error *err) {
-    (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "a multidimensional array cannot be shown as a list");
+    (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                    "a multidimensional array cannot be shown as a list");
     return error_add_hint(err, "Cast the array to text, for example column::text");
 }
 
-static Status decode_array(const PgColumn *code, ArrowColumn *column, const char *data, size_t length, Error *err) {
-    if (length < 12)
-        return malformed(code->type, err);
+static Status decode_array(const PgColumn *code, ArrowColumn *column, const char *data, size_t length,
+                           Error *err) {
+    if (length < 12) return malformed(code->type, err);
     int32_t dimensions = read_i32(data);
-    if (dimensions > 1)
-        return fail_dimensions(err);
+    if (dimensions > 1) return fail_dimensions(err);
     ArrowColumn *child = arrow_list_child(column);
     PgColumn element = *code;
     element.type.is_array = false;
     const char *end = data + length;
     int32_t count = 0;
     if (dimensions == 1) {
-        if (length < 20)
-            return malformed(code->type, err);
+        if (length < 20) return malformed(code->type, err);
         count = read_i32(data + 12);
     }
     data += dimensions == 1 ? 20 : 12;
     for (int32_t i = 0; i < count; i++) {
-        if (end - data < 4)
-            return malformed(code->type, err);
+        if (end - data < 4) return malformed(code->type, err);
         int32_t bytes = read_i32(data);
         data += 4;
         if (bytes < 0) {
             arrow_append_null(child);
             continue;
         }
-        if (bytes > end - data)
-            return malformed(code->type, err);
+        if (bytes > end - data) return malformed(code->type, err);
         TRY(pgdecode_binary(&element, child, data, (size_t)bytes, err));
         data += bytes;
     }
@@ -148,12 +146,11 @@ static void append_float(const PgColumn *code, ArrowColumn *column, const char *
     arrow_append_float(column, value);
 }
 
-Status pgdecode_binary(const PgColumn *code, ArrowColumn *column, const char *data, size_t length, Error *err) {
-    if (code->type.is_array)
-        return decode_array(code, column, data, length, err);
+Status pgdecode_binary(const PgColumn *code, ArrowColumn *column, const char *data, size_t length,
+                       Error *err) {
+    if (code->type.is_array) return decode_array(code, column, data, length, err);
     size_t width = fixed_width(code->type);
-    if (width && width != length)
-        return malformed(code->type, err);
+    if (width && width != length) return malformed(code->type, err);
     switch ((SqlTypeId)code->type.id) {
     case SQL_BOOL: arrow_append_bool(column, data[0] != 0); return STATUS_OK;
     case SQL_INT2: arrow_append_int(column, read_i16(data)); return STATUS_OK;
@@ -166,12 +163,12 @@ Status pgdecode_binary(const PgColumn *code, ArrowColumn *column, const char *da
     case SQL_TIMESTAMPTZ: arrow_append_int(column, timestamp_from_2000(read_i64(data))); return STATUS_OK;
     case SQL_FLOAT4:
     case SQL_FLOAT8: append_float(code, column, data); return STATUS_OK;
-    case SQL_INTERVAL: return append_interval(column, read_i32(data + 12), read_i32(data + 8), read_i64(data), err);
+    case SQL_INTERVAL:
+        return append_interval(column, read_i32(data + 12), read_i32(data + 8), read_i64(data), err);
     case SQL_UUID: append_uuid(column, data); return STATUS_OK;
     case SQL_NUMERIC: return pgnumeric_append_binary(code->type, column, data, length, err);
     case SQL_JSONB:
-        if (length < 1 || data[0] != 1)
-            return malformed(code->type, err);
+        if (length < 1 || data[0] != 1) return malformed(code->type, err);
         arrow_append_bytes(column, data + 1, length - 1);
         return STATUS_OK;
     default: arrow_append_bytes(column, data, length); return STATUS_OK;
@@ -182,8 +179,7 @@ Status pgdecode_binary(const PgColumn *code, ArrowColumn *column, const char *da
 
 PgShape *pgshape_create(const PGresult *result, PgTypes *types) {
     PgShape *shape = calloc(1, sizeof *shape);
-    if (!shape)
-        abort();
+    if (!shape) abort();
     atomic_init(&shape->references, 1);
     arena_init(&shape->arena);
     shape->column_count = PQnfields(result);
@@ -199,36 +195,34 @@ PgShape *pgshape_create(const PGresult *result, PgTypes *types) {
         PgType row;
         char kind = pgtypes_get(types, column->oid, &row) ? row.kind : 0;
         shape->binary &= pgdecode_can_binary(column->type, column->oid, kind);
-        shape->specs[i] = (ArrowColumnSpec){.name = arena_strdup(&shape->arena, PQfname(result, i)), .type = column->type};
-        if (column->type.id == SQL_OTHER)
-            shape->specs[i].type_name = arena_strdup(&shape->arena, name);
+        shape->specs[i] =
+            (ArrowColumnSpec){.name = arena_strdup(&shape->arena, PQfname(result, i)), .type = column->type};
+        if (column->type.id == SQL_OTHER) shape->specs[i].type_name = arena_strdup(&shape->arena, name);
     }
     return shape;
 }
 
 PgShape *pgshape_retain(PgShape *shape) {
-    if (shape)
-        atomic_fetch_add(&shape->references, 1);
+    if (shape) atomic_fetch_add(&shape->references, 1);
     return shape;
 }
 
 void pgshape_release(PgShape *shape) {
-    if (!shape || atomic_fetch_sub(&shape->references, 1) != 1)
-        return;
+    if (!shape || atomic_fetch_sub(&shape->references, 1) != 1) return;
     arena_deinit(&shape->arena);
     free(shape);
 }
 
 bool pgshape_matches(const PgShape *shape, const PGresult *result) {
-    if (PQnfields(result) != shape->column_count)
-        return false;
+    if (PQnfields(result) != shape->column_count) return false;
     for (int i = 0; i < shape->column_count; i++)
         if (PQftype(result, i) != shape->columns[i].oid || PQfmod(result, i) != shape->columns[i].typmod)
             return false;
     return true;
 }
 
-Status pgshape_append_row(const PgShape *shape, ArrowBuilder *builder, const PGresult *result, int row, Error *err) {
+Status pgshape_append_row(const PgShape *shape, ArrowBuilder *builder, const PGresult *result, int row,
+                          Error *err) {
     for (int i = 0; i < shape->column_count; i++) {
         ArrowColumn *column = arrow_builder_column(builder, i);
         if (PQgetisnull(result, row, i)) {
@@ -237,10 +231,10 @@ Status pgshape_append_row(const PgShape *shape, ArrowBuilder *builder, const PGr
         }
         const char *data = PQgetvalue(result, row, i);
         size_t length = (size_t)PQgetlength(result, row, i);
-        Status status = PQfformat(result, i) == 1 ? pgdecode_binary(&shape->columns[i], column, data, length, err)
-                                                  : pgdecode_text(&shape->columns[i], column, data, length, err);
-        if (status != STATUS_OK)
-            return STATUS_ERROR;
+        Status status = PQfformat(result, i) == 1
+                            ? pgdecode_binary(&shape->columns[i], column, data, length, err)
+                            : pgdecode_text(&shape->columns[i], column, data, length, err);
+        if (status != STATUS_OK) return STATUS_ERROR;
     }
     arrow_builder_end_row(builder);
     return STATUS_OK;

@@ -37,10 +37,13 @@ void pgshape_release(PgShape *shape); /* NULL is fine */
 /* Same number of columns of the same types. Cheap. */
 bool pgshape_matches(const PgShape *shape, const PGresult *result);
 /* Appends row `row` and ends it. On error the builder's row is incomplete: give the builder up. */
-Status pgshape_append_row(const PgShape *shape, ArrowBuilder *builder, const PGresult *result, int row, Error *err);
+Status pgshape_append_row(const PgShape *shape, ArrowBuilder *builder, const PGresult *result, int row,
+                          Error *err);
 
 /* One value (not NULL) in PostgreSQL's binary or text form into `column`. For tests and for the above. */
-Status pgdecode_binary(const PgColumn *code, ArrowColumn *column, const char *data, size_t length, Error *err);
+Status pgdecode_binary(const PgColumn *code, ArrowColumn *column, const char *data, size_t length,
+                       Error *err);
 Status pgdecode_text(const PgColumn *code, ArrowColumn *column, const char *text, size_t length, Error *err);
-/* True when pgdecode_binary can read values of this column. `kind` is pg_type.typtype, 0 for built-in types. */
+/* True when pgdecode_binary can read values of this column. `kind` is pg_type.typtype, 0 for built-in types.
+ */
 bool pgdecode_can_binary(SqlType type, uint32_t oid, char kind);

@@ -4,25 +4,31 @@
 #include "engines/base/clock.h"
 #include "engines/postgres/pgengine.h"
 
-#define USER_RELATIONS                                                                                                 \
-    "c.relkind IN ('r','v','m','p','f') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "               \
+#define USER_RELATIONS                                                                                       \
+    "c.relkind IN ('r','v','m','p','f') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "    \
     "'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' "
 
 static const char tables_query[] =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind = 'p' THEN (SELECT "
     "CASE WHEN count(*) = 0 THEN 0 WHEN bool_or(l.reltuples < 0) THEN -1 ELSE sum(l.reltuples) END "
-    "FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf) "
-    "ELSE c.reltuples END, CASE WHEN c.relkind IN ('r','m') THEN pg_catalog.pg_relation_size(c.oid) WHEN c.relkind = 'p' "
-    "THEN (SELECT COALESCE(sum(pg_catalog.pg_relation_size(t.relid)), 0) FROM pg_catalog.pg_partition_tree(c.oid) t "
+    "FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE "
+    "t.isleaf) "
+    "ELSE c.reltuples END, CASE WHEN c.relkind IN ('r','m') THEN pg_catalog.pg_relation_size(c.oid) WHEN "
+    "c.relkind = 'p' "
+    "THEN (SELECT COALESCE(sum(pg_catalog.pg_relation_size(t.relid)), 0) FROM "
+    "pg_catalog.pg_partition_tree(c.oid) t "
     "WHERE t.isleaf) ELSE -1 END "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE " USER_RELATIONS " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY c.oid";
 
 static const char columns_query[] =
-    "SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull OR t.typnotnull, a.attnum, s.n_distinct "
+    "SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull OR t.typnotnull, a.attnum, "
+    "s.n_distinct "
     "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
-    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-    "LEFT JOIN (SELECT DISTINCT ON (schemaname, tablename, attname) schemaname, tablename, attname, n_distinct "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = "
+    "a.atttypid "
+    "LEFT JOIN (SELECT DISTINCT ON (schemaname, tablename, attname) schemaname, tablename, attname, "
+    "n_distinct "
     "FROM pg_catalog.pg_stats ORDER BY schemaname, tablename, attname, inherited DESC) s "
     "ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname "
     "WHERE a.attnum > 0 AND NOT a.attisdropped AND " USER_RELATIONS " ORDER BY a.attrelid, a.attnum";
@@ -30,10 +36,13 @@ static const char columns_query[] =
 /* Partial indexes prove nothing about whole tables and are left out; expressions appear as column 0. */
 static const char keys_query[] =
     "SELECT i.indrelid, x.relname, i.indisunique AND i.indimmediate, i.indisprimary, "
-    "(SELECT string_agg(k::text, ' ' ORDER BY o) FROM unnest(i.indkey) WITH ORDINALITY u(k, o) WHERE o <= i.indnkeyatts) "
+    "(SELECT string_agg(k::text, ' ' ORDER BY o) FROM unnest(i.indkey) WITH ORDINALITY u(k, o) WHERE o <= "
+    "i.indnkeyatts) "
     "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
-    "JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE i.indisvalid AND i.indpred IS NULL AND " USER_RELATIONS " ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid";
+    "JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = "
+    "c.relnamespace "
+    "WHERE i.indisvalid AND i.indpred IS NULL AND " USER_RELATIONS
+    " ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid";
 
 typedef struct Describer {
     PgEngine *engine;
@@ -47,7 +56,9 @@ static uint32_t oid_at(const PGresult *result, int row, int column) {
     return (uint32_t)strtoul(PQgetvalue(result, row, column), NULL, 10);
 }
 
-static bool is_true(const PGresult *result, int row, int column) { return PQgetvalue(result, row, column)[0] == 't'; }
+static bool is_true(const PGresult *result, int row, int column) {
+    return PQgetvalue(result, row, column)[0] == 't';
+}
 
 static const char *kind_name(char relkind) {
     switch (relkind) {
@@ -73,7 +84,8 @@ static Status load_types(Describer *d, Error *err) {
 static Status read_catalog(Describer *d, const char **default_schema, Error *err) {
     PGresult *schema;
     TRY(load_types(d, err));
-    TRY(pgconn_exec(d->conn, "SELECT COALESCE(pg_catalog.current_schema(), 'public')", NULL, 0, &d->limit, &schema, err));
+    TRY(pgconn_exec(d->conn, "SELECT COALESCE(pg_catalog.current_schema(), 'public')", NULL, 0, &d->limit,
+                    &schema, err));
     *default_schema = arena_strdup(d->arena, PQgetvalue(schema, 0, 0));
     PQclear(schema);
     TRY(pgconn_exec(d->conn, tables_query, NULL, 0, &d->limit, &d->tables, err));
@@ -81,7 +93,8 @@ static Status read_catalog(Describer *d, const char **default_schema, Error *err
     return pgconn_exec(d->conn, keys_query, NULL, 0, &d->limit, &d->keys, err);
 }
 
-/* Rows [*at, return) of `result` belong to the table; *at is moved to the first of them. Both ascend by OID. */
+/* Rows [*at, return) of `result` belong to the table; *at is moved to the first of them. Both ascend by OID.
+ */
 static int rows_of(const PGresult *result, uint32_t oid, int *at) {
     while (*at < PQntuples(result) && oid_at(result, *at, 0) < oid)
         ++*at;
@@ -99,8 +112,7 @@ static void fill_column(Describer *d, ColumnDesc *column, int row, double row_es
     column->type_name = arena_strdup(d->arena, name);
     column->nullable = !is_true(d->columns, row, 4);
     column->distinct = -1;
-    if (PQgetisnull(d->columns, row, 6))
-        return;
+    if (PQgetisnull(d->columns, row, 6)) return;
     double distinct = strtod(PQgetvalue(d->columns, row, 6), NULL);
     if (distinct > 0)
         column->distinct = distinct;
@@ -116,12 +128,10 @@ static void fill_key(Describer *d, KeyDesc *key, int row, int first_column, int 
     int *columns = ARENA_NEW_ARRAY(d->arena, int, 33);
     for (char *end; key->column_count < 32; numbers = end) {
         long number = strtol(numbers, &end, 10);
-        if (end == numbers)
-            break;
+        if (end == numbers) break;
         int index = -1;
         for (int c = first_column; c < end_column; c++)
-            if (number > 0 && atol(PQgetvalue(d->columns, c, 5)) == number)
-                index = c - first_column;
+            if (number > 0 && atol(PQgetvalue(d->columns, c, 5)) == number) index = c - first_column;
         columns[key->column_count++] = index;
     }
     key->columns = columns;

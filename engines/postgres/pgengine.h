@@ -1,8 +1,8 @@
 /* The PostgreSQL engine's own struct and its connection pool.
  *
  * A connection is in exactly one place: idle (engine->idle), handed out (counted in busy_count) or gone.
- * pgengine_acquire and pgengine_give_back are the only functions that move one. A connection that is given back
- * broken is closed; one given back dirty is reset first, so what is idle is always as good as new.
+ * pgengine_acquire and pgengine_give_back are the only functions that move one. A connection that is given
+ * back broken is closed; one given back dirty is reset first, so what is idle is always as good as new.
  */
 #pragma once
 
@@ -38,7 +38,9 @@ typedef struct PgEngine {
     char down_message[256];
 } PgEngine;
 
-static inline PgEngine *pgengine_of(Engine *engine) { return (PgEngine *)engine; }
+static inline PgEngine *pgengine_of(Engine *engine) {
+    return (PgEngine *)engine;
+}
 
 /* Hands out an idle or a new connection. `allow_idle` false: a new one, for the retry after a stale one. */
 Status pgengine_acquire(PgEngine *engine, bool allow_idle, CancelToken *cancel, PgConn **out, Error *err);
@@ -52,8 +54,10 @@ double pgengine_latency_ms(PgEngine *engine);
 void pgengine_health(Engine *base, EngineHealth *out);
 
 Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err);
-Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err);
-Status pgexecute_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err);
+Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
+                   Error *err);
+Status pgexecute_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                         Error *err);
 Status pgscan_scan(Engine *base, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
                    uint64_t *applied, Error *err);
 Status pglane_open(Engine *base, EventLoop *loop, EngineLane **out, Error *err);

@@ -23,8 +23,7 @@ LaneOp *lane_op_create(LaneLink *link, LaneOpKind kind) {
 void lane_op_drop_prepared(LaneOp *op) {
     PgPrepared *prepared = op->prepared;
     op->prepared = NULL;
-    if (prepared && --prepared->users == 0 && prepared->detached)
-        pgprepared_free(prepared);
+    if (prepared && --prepared->users == 0 && prepared->detached) pgprepared_free(prepared);
 }
 
 void lane_op_release(LaneOp *op) {
@@ -34,7 +33,9 @@ void lane_op_release(LaneOp *op) {
     op->link->lane->free_ops = op;
 }
 
-void lane_queue_init(LaneQueue *queue) { *queue = (LaneQueue){.last = &queue->first}; }
+void lane_queue_init(LaneQueue *queue) {
+    *queue = (LaneQueue){.last = &queue->first};
+}
 
 void lane_queue_push(LaneQueue *queue, LaneOp *op) {
     op->next = NULL;
@@ -45,8 +46,7 @@ void lane_queue_push(LaneQueue *queue, LaneOp *op) {
 
 void lane_queue_push_front(LaneQueue *queue, LaneOp *op) {
     op->next = queue->first;
-    if (!queue->first)
-        queue->last = &op->next;
+    if (!queue->first) queue->last = &op->next;
     queue->first = op;
     queue->count++;
 }
@@ -54,8 +54,7 @@ void lane_queue_push_front(LaneQueue *queue, LaneOp *op) {
 LaneOp *lane_queue_pop(LaneQueue *queue) {
     LaneOp *op = queue->first;
     queue->first = op->next;
-    if (!queue->first)
-        queue->last = &queue->first;
+    if (!queue->first) queue->last = &queue->first;
     queue->count--;
     return op;
 }
@@ -65,15 +64,13 @@ void lane_queue_remove(LaneQueue *queue, LaneOp *op) {
     while (*link != op)
         link = &(*link)->next;
     *link = op->next;
-    if (queue->last == &op->next)
-        queue->last = link;
+    if (queue->last == &op->next) queue->last = link;
     queue->count--;
 }
 
 void lane_op_fail(LaneOp *op, Error *err) {
     LaneRequest *request = op->request;
-    if (!request)
-        return;
+    if (!request) return;
     op->request = NULL;
     request->lane_private = NULL;
     PgPlan *plan = pgplan_of(request->plan);
@@ -95,13 +92,11 @@ static void cancel_running(LaneLink *link, int64_t now_ns) {
     PGcancel *cancel = PQgetCancel(link->pg);
     pthread_attr_t attributes;
     pthread_t thread;
-    if (!cancel)
-        return;
+    if (!cancel) return;
     link->cancel_sent_ns = now_ns;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, send_cancel, cancel))
-        PQfreeCancel(cancel);
+    if (pthread_create(&thread, &attributes, send_cancel, cancel)) PQfreeCancel(cancel);
     pthread_attr_destroy(&attributes);
 }
 
@@ -126,7 +121,8 @@ static void expire(LaneOp *op, int64_t now_ns) {
     LaneRequest *request = op->request;
     Error err;
     error_clear(&err);
-    (void)error_set(&err, SQLSTATE_QUERY_CANCELED, "the statement ran longer than its limit and was cancelled");
+    (void)error_set(&err, SQLSTATE_QUERY_CANCELED,
+                    "the statement ran longer than its limit and was cancelled");
     request->lane_private = NULL;
     abandon(op, now_ns);
     request->done(request, NULL, &err);
@@ -136,14 +132,11 @@ static void expire(LaneOp *op, int64_t now_ns) {
 static LaneOp *find_expired(EngineLane *lane, int64_t now_ns) {
     for (int i = 0; i < lane->link_count; i++) {
         LaneLink *link = &lane->links[i];
-        if (link->committing && expired(link->committing, now_ns))
-            return link->committing;
+        if (link->committing && expired(link->committing, now_ns)) return link->committing;
         for (LaneOp *op = link->flight.first; op; op = op->next)
-            if (expired(op, now_ns))
-                return op;
+            if (expired(op, now_ns)) return op;
         for (LaneOp *op = link->pending.first; op; op = op->next)
-            if (expired(op, now_ns))
-                return op;
+            if (expired(op, now_ns)) return op;
     }
     return NULL;
 }
@@ -159,8 +152,7 @@ static void set_timer(EngineLane *lane, int interval_ms) {
 
 void lane_start_timer(EngineLane *lane) {
     lane->idle_ticks = 0;
-    if (!lane->timer_running)
-        set_timer(lane, PGLANE_TICK_MS);
+    if (!lane->timer_running) set_timer(lane, PGLANE_TICK_MS);
 }
 
 static void on_timer(EventSource *source, uint32_t epoll_events) {
@@ -178,8 +170,7 @@ static void on_timer(EventSource *source, uint32_t epoll_events) {
                 (link->state == LINK_DOWN && !link->for_writes);
     }
     lane->idle_ticks = busy ? 0 : lane->idle_ticks + 1;
-    if (lane->idle_ticks > PGLANE_IDLE_TICKS)
-        set_timer(lane, 0);
+    if (lane->idle_ticks > PGLANE_IDLE_TICKS) set_timer(lane, 0);
 }
 
 /* ---- the engine's calls ------------------------------------------------------------------------------- */
@@ -200,14 +191,12 @@ static void on_flush(EventDeferred *deferred) {
         return;
     }
     for (int i = 0; i < lane->link_count; i++)
-        if (lane->links[i].state == LINK_READY)
-            lane_pipe_flush(&lane->links[i]);
+        if (lane->links[i].state == LINK_READY) lane_pipe_flush(&lane->links[i]);
 }
 
 Status pglane_open(Engine *base, EventLoop *loop, EngineLane **out, Error *err) {
     EngineLane *lane = calloc(1, sizeof *lane);
-    if (!lane)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a lane");
+    if (!lane) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a lane");
     lane->engine = pgengine_of(base);
     lane->loop = loop;
     lane->flush = (EventDeferred){.run = on_flush, .owner = lane};
@@ -217,8 +206,7 @@ Status pglane_open(Engine *base, EventLoop *loop, EngineLane **out, Error *err) 
     int readers = lane->engine->lane_connections;
     lane->link_count = (readers < PGLANE_MAX_LINKS ? readers : PGLANE_MAX_LINKS - 1) + 1;
     if (lane->timer.fd < 0 || eventloop_add(loop, &lane->timer, EPOLLIN, err) != STATUS_OK) {
-        if (lane->timer.fd >= 0)
-            close(lane->timer.fd);
+        if (lane->timer.fd >= 0) close(lane->timer.fd);
         free(lane);
         return error_set(err, SQLSTATE_IO_ERROR, "cannot make a timer for the fast lane");
     }
@@ -241,8 +229,7 @@ void pglane_close(EngineLane *lane) {
     eventloop_remove(lane->loop, &lane->timer);
     close(lane->timer.fd);
     lane->closed = true;
-    if (!lane->flush.queued)
-        free_lane(lane);
+    if (!lane->flush.queued) free_lane(lane);
 }
 
 static bool stalled(const LaneLink *link, int64_t now_ns) {
@@ -254,8 +241,8 @@ static LaneLink *choose_link(EngineLane *lane, bool write) {
     LaneLink *best = NULL;
     for (int i = first; i < end; i++) {
         LaneLink *link = &lane->links[i];
-        if (link->state == LINK_READY && (!best || link->flight.count + link->pending.count <
-                                                       best->flight.count + best->pending.count))
+        if (link->state == LINK_READY &&
+            (!best || link->flight.count + link->pending.count < best->flight.count + best->pending.count))
             best = link;
         else if (link->state == LINK_DOWN && clock_now_ns() >= link->next_attempt_ns)
             lane_link_connect(link);
@@ -281,15 +268,13 @@ Status pglane_submit(EngineLane *lane, LaneRequest *request, Error *err) {
     request->lane_private = op;
     lane_queue_push(&link->pending, op);
     eventloop_defer(lane->loop, &lane->flush);
-    if (request->deadline_ns)
-        lane_start_timer(lane);
+    if (request->deadline_ns) lane_start_timer(lane);
     return STATUS_OK;
 }
 
 void pglane_cancel(EngineLane *lane, LaneRequest *request) {
     LaneOp *op = request->lane_private;
-    if (!op)
-        return;
+    if (!op) return;
     request->lane_private = NULL;
     abandon(op, clock_now_ns());
 }

@@ -4,15 +4,15 @@
  * pglanelink.c   a connection's life: connecting, losing, trying again
  * pglanepipe.c   what is sent and what comes back
  *
- * A request is one LaneOp, which is in exactly one list: its link's `pending` (not sent), its link's `flight` (sent,
- * the answer outstanding) or nowhere (answered). `flight` mirrors libpq's own queue of commands one to one, so it
- * also holds preparations and synchronisation points.
+ * A request is one LaneOp, which is in exactly one list: its link's `pending` (not sent), its link's `flight`
+ * (sent, the answer outstanding) or nowhere (answered). `flight` mirrors libpq's own queue of commands one to
+ * one, so it also holds preparations and synchronisation points.
  *
  * Reads sent in one iteration share a synchronisation point (one write to the socket, one transaction in the
- * server). When one of them fails the server skips the rest up to that point; those are sent again, each with a
- * point of its own, so a failure is only ever its own request's. A write always has its own point and is answered
- * when that is reached: only then is it committed. Writes have a link of their own, because a write may wait for a
- * lock and everything behind it in a pipeline waits too.
+ * server). When one of them fails the server skips the rest up to that point; those are sent again, each with
+ * a point of its own, so a failure is only ever its own request's. A write always has its own point and is
+ * answered when that is reached: only then is it committed. Writes have a link of their own, because a write
+ * may wait for a lock and everything behind it in a pipeline waits too.
  */
 #pragma once
 
@@ -20,15 +20,21 @@
 
 enum {
     PGLANE_MAX_LINKS = 9,
-    PGLANE_MAX_QUEUED = 1024,     /* per link: pending and in flight */
+    PGLANE_MAX_QUEUED = 1024, /* per link: pending and in flight */
     PGLANE_READS_PER_SYNC = 16,
     PGLANE_MAX_PARAMS = 128,
-    PGLANE_STALL_MS = 100,        /* the statement at the head takes that long: others go elsewhere */
+    PGLANE_STALL_MS = 100, /* the statement at the head takes that long: others go elsewhere */
     PGLANE_TICK_MS = 20,
-    PGLANE_IDLE_TICKS = 50,       /* the timer stops after that many ticks with nothing to do */
+    PGLANE_IDLE_TICKS = 50, /* the timer stops after that many ticks with nothing to do */
 };
 
-typedef enum LaneOpKind { LANE_OP_EXECUTE, LANE_OP_PREPARE, LANE_OP_DESCRIBE, LANE_OP_CLOSE, LANE_OP_SYNC } LaneOpKind;
+typedef enum LaneOpKind {
+    LANE_OP_EXECUTE,
+    LANE_OP_PREPARE,
+    LANE_OP_DESCRIBE,
+    LANE_OP_CLOSE,
+    LANE_OP_SYNC
+} LaneOpKind;
 
 typedef struct LaneLink LaneLink;
 
@@ -41,10 +47,10 @@ typedef struct LaneOp {
     PGresult *result;
     bool write;
     bool sent;
-    bool skipped;         /* the server did not run it: another one before it failed */
-    bool alone;           /* gets its own synchronisation point */
+    bool skipped; /* the server did not run it: another one before it failed */
+    bool alone;   /* gets its own synchronisation point */
     bool retried;
-    bool cancelled;       /* we asked the server to stop it */
+    bool cancelled; /* we asked the server to stop it */
 } LaneOp;
 
 typedef struct LaneQueue {
@@ -64,9 +70,9 @@ struct LaneLink {
     PgPreparedCache prepared;
     LaneQueue pending;
     LaneQueue flight;
-    LaneOp *committing;      /* a write that was answered but whose point is not reached */
-    int unsynced;            /* reads sent since the last point */
-    int64_t head_since_ns;   /* when the head of `flight` became that */
+    LaneOp *committing;    /* a write that was answered but whose point is not reached */
+    int unsynced;          /* reads sent since the last point */
+    int64_t head_since_ns; /* when the head of `flight` became that */
     int64_t cancel_sent_ns;
     int64_t connect_until_ns;
     int64_t next_attempt_ns;

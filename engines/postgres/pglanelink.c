@@ -33,7 +33,8 @@ static void connect_failed(LaneLink *link) {
     int shift = link->failures < 7 ? link->failures : 7;
     int64_t wait_ms = (int64_t)BACKOFF_FIRST_MS << shift;
     link->failures++;
-    link->next_attempt_ns = clock_now_ns() + (wait_ms < BACKOFF_LARGEST_MS ? wait_ms : BACKOFF_LARGEST_MS) * 1000000;
+    link->next_attempt_ns =
+        clock_now_ns() + (wait_ms < BACKOFF_LARGEST_MS ? wait_ms : BACKOFF_LARGEST_MS) * 1000000;
     pgengine_note_down(link->lane->engine, message);
     lane_start_timer(link->lane);
 }
@@ -71,10 +72,8 @@ static void on_socket(EventSource *source, uint32_t epoll_events) {
         continue_connect(link);
         return;
     }
-    if (epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        lane_pipe_read(link);
-    if (link->state == LINK_READY && epoll_events & EPOLLOUT)
-        lane_pipe_flush(link);
+    if (epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR)) lane_pipe_read(link);
+    if (link->state == LINK_READY && epoll_events & EPOLLOUT) lane_pipe_flush(link);
 }
 
 void lane_link_connect(LaneLink *link) {
@@ -116,24 +115,19 @@ void lane_link_lost(LaneLink *link, const char *why) {
     LaneQueue flight = link->flight, pending = link->pending;
     LaneOp *committing = link->committing;
     /* A copy of an empty queue would point into the original. */
-    if (!flight.first)
-        lane_queue_init(&flight);
-    if (!pending.first)
-        lane_queue_init(&pending);
+    if (!flight.first) lane_queue_init(&flight);
+    if (!pending.first) lane_queue_init(&pending);
     lane_queue_init(&link->flight);
     lane_queue_init(&link->pending);
     link->committing = NULL;
     close_connection(link);
     drop_prepared(&flight);
     drop_prepared(&pending);
-    if (committing)
-        lane_op_drop_prepared(committing);
+    if (committing) lane_op_drop_prepared(committing);
     pgprepared_clear(&link->prepared);
     lane_start_timer(link->lane); /* which connects again */
-    if (why)
-        pgengine_note_down(link->lane->engine, why);
-    if (committing)
-        answer_lost(committing);
+    if (why) pgengine_note_down(link->lane->engine, why);
+    if (committing) answer_lost(committing);
     while (flight.first)
         answer_lost(lane_queue_pop(&flight));
     while (pending.first)
@@ -146,15 +140,12 @@ void lane_link_close(LaneLink *link) {
         op->request = NULL;
     for (LaneOp *op = link->pending.first; op; op = op->next)
         op->request = NULL;
-    if (link->committing)
-        link->committing->request = NULL;
+    if (link->committing) link->committing->request = NULL;
     lane_link_lost(link, NULL);
 }
 
 void lane_link_tick(LaneLink *link, int64_t now_ns) {
-    if (link->state == LINK_CONNECTING && now_ns > link->connect_until_ns)
-        connect_failed(link);
+    if (link->state == LINK_CONNECTING && now_ns > link->connect_until_ns) connect_failed(link);
     bool wanted = !link->for_writes; /* a link for writes waits for the next write */
-    if (link->state == LINK_DOWN && wanted && now_ns >= link->next_attempt_ns)
-        lane_link_connect(link);
+    if (link->state == LINK_DOWN && wanted && now_ns >= link->next_attempt_ns) lane_link_connect(link);
 }

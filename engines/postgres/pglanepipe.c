@@ -12,15 +12,13 @@ enum { STRAY_CANCEL_MS = 5000 };
 /* ---- sending ------------------------------------------------------------------------------------------ */
 
 static void push_flight(LaneLink *link, LaneOp *op) {
-    if (!link->flight.first)
-        link->head_since_ns = clock_now_ns();
+    if (!link->flight.first) link->head_since_ns = clock_now_ns();
     op->sent = true;
     lane_queue_push(&link->flight, op);
 }
 
 static bool send_sync(LaneLink *link) {
-    if (!PQpipelineSync(link->pg))
-        return false;
+    if (!PQpipelineSync(link->pg)) return false;
     push_flight(link, lane_op_create(link, LANE_OP_SYNC));
     link->unsynced = 0;
     return true;
@@ -29,10 +27,8 @@ static bool send_sync(LaneLink *link) {
 static bool send_close(LaneLink *link, const char *name) {
     char sql[64];
     snprintf(sql, sizeof sql, "DEALLOCATE %s", name);
-    if (link->unsynced && !send_sync(link))
-        return false;
-    if (!PQsendQueryParams(link->pg, sql, 0, NULL, NULL, NULL, NULL, 0))
-        return false;
+    if (link->unsynced && !send_sync(link)) return false;
+    if (!PQsendQueryParams(link->pg, sql, 0, NULL, NULL, NULL, NULL, 0)) return false;
     push_flight(link, lane_op_create(link, LANE_OP_CLOSE));
     return send_sync(link);
 }
@@ -46,8 +42,7 @@ static bool evict(LaneLink *link) {
     PgPrepared *oldest = link->prepared.oldest;
     while (oldest && oldest->users)
         oldest = oldest->newer;
-    if (!oldest)
-        return true;
+    if (!oldest) return true;
     bool sent = send_close(link, oldest->name);
     pgprepared_remove(&link->prepared, oldest);
     return sent;
@@ -55,15 +50,12 @@ static bool evict(LaneLink *link) {
 
 /* Prepares and describes; the requests wait in `pending` until the description is here. */
 static bool send_prepare(LaneLink *link, PgPrepared *prepared) {
-    if (link->unsynced && !send_sync(link))
-        return false;
-    if (!PQsendPrepare(link->pg, prepared->name, prepared->sql, 0, NULL))
-        return false;
+    if (link->unsynced && !send_sync(link)) return false;
+    if (!PQsendPrepare(link->pg, prepared->name, prepared->sql, 0, NULL)) return false;
     LaneOp *op = lane_op_create(link, LANE_OP_PREPARE);
     use_prepared(op, prepared);
     push_flight(link, op);
-    if (!PQsendDescribePrepared(link->pg, prepared->name))
-        return false;
+    if (!PQsendDescribePrepared(link->pg, prepared->name)) return false;
     op = lane_op_create(link, LANE_OP_DESCRIBE);
     use_prepared(op, prepared);
     push_flight(link, op);
@@ -71,16 +63,14 @@ static bool send_prepare(LaneLink *link, PgPrepared *prepared) {
 }
 
 static bool find_prepared(LaneLink *link, LaneOp *op) {
-    if (op->prepared)
-        return true;
+    if (op->prepared) return true;
     const PgText *text = &pgplan_of(op->request->plan)->pieces[0].text;
     PgPrepared *prepared = pgprepared_find(&link->prepared, text->hash, text->sql);
     if (prepared) {
         use_prepared(op, prepared);
         return true;
     }
-    if (link->prepared.count >= PGCONN_MAX_PREPARED && !evict(link))
-        return false;
+    if (link->prepared.count >= PGCONN_MAX_PREPARED && !evict(link)) return false;
     prepared = pgprepared_add(&link->prepared, text->hash, text->sql);
     use_prepared(op, prepared);
     return send_prepare(link, prepared);
@@ -95,8 +85,7 @@ static bool send_execute(LaneLink *link, LaneOp *op) {
     for (int i = 0; i < count; i++)
         values[i] = params[i]->kind == PARAM_NULL ? NULL : params[i]->text;
     bool own_point = op->write || op->alone;
-    if (own_point && link->unsynced && !send_sync(link))
-        return false;
+    if (own_point && link->unsynced && !send_sync(link)) return false;
     const PgPrepared *prepared = op->prepared;
     if (!PQsendQueryPrepared(link->pg, prepared->name, count, values, NULL, NULL, prepared->shape->binary))
         return false;
@@ -107,18 +96,15 @@ static bool send_execute(LaneLink *link, LaneOp *op) {
 
 static bool send_pending(LaneLink *link) {
     LaneQueue waiting = link->pending;
-    if (!waiting.first)
-        return true;
+    if (!waiting.first) return true;
     lane_queue_init(&link->pending);
     bool sent = true;
     while (waiting.first) {
         LaneOp *op = waiting.first;
         waiting.first = op->next;
         sent = sent && find_prepared(link, op);
-        if (sent && op->prepared->ready)
-            sent = send_execute(link, op);
-        if (!op->sent)
-            lane_queue_push(&link->pending, op);
+        if (sent && op->prepared->ready) sent = send_execute(link, op);
+        if (!op->sent) lane_queue_push(&link->pending, op);
     }
     return sent && (!link->unsynced || send_sync(link));
 }
@@ -153,16 +139,14 @@ static void one_batch_close(void *state) {
 static Status decode(const PgShape *shape, const PGresult *result, ArrowArrayStream *out, Error *err) {
     ArrowBuilder builder;
     OneBatch *one = calloc(1, sizeof *one);
-    if (!one)
-        abort();
+    if (!one) abort();
     arrow_builder_init(&builder, shape->specs, shape->column_count);
     Status status = STATUS_OK;
     for (int row = 0; row < PQntuples(result) && status == STATUS_OK; row++)
         status = pgshape_append_row(shape, &builder, result, row, err);
     if (status == STATUS_OK) {
         ArrowSchema schema;
-        if (builder.row_count)
-            arrow_builder_finish(&builder, &one->batch);
+        if (builder.row_count) arrow_builder_finish(&builder, &one->batch);
         arrow_schema_build(&schema, shape->specs, shape->column_count);
         arrow_stream_make(out, &schema, (ArrowStreamSource){one_batch_next, one_batch_close, one});
     } else {
@@ -249,14 +233,12 @@ static void answer_error(LaneOp *op) {
 
 /* No statement of this text can run here: tells everyone who waits for it. */
 static void fail_waiting(LaneLink *link, PgPrepared *prepared, const Error *err) {
-    if (!prepared->detached)
-        pgprepared_detach(&link->prepared, prepared);
+    if (!prepared->detached) pgprepared_detach(&link->prepared, prepared);
     for (;;) {
         LaneOp *op = link->pending.first;
         while (op && op->prepared != prepared)
             op = op->next;
-        if (!op)
-            return;
+        if (!op) return;
         Error own = *err;
         lane_queue_remove(&link->pending, op);
         lane_op_fail(op, &own);
@@ -283,7 +265,8 @@ static void finish_describe(LaneOp *op) {
         if (!prepared->ready) { /* the slow lane can ask for the types it needs */
             Error err;
             error_clear(&err);
-            (void)error_set(&err, SQLSTATE_CONNECTION_FAILURE, "the fast lane does not know a type of the result yet");
+            (void)error_set(&err, SQLSTATE_CONNECTION_FAILURE,
+                            "the fast lane does not know a type of the result yet");
             fail_waiting(link, prepared, &err);
         }
         eventloop_defer(link->lane->loop, &link->lane->flush);
@@ -315,8 +298,7 @@ static void finish_sync(LaneLink *link) {
     link->committing = NULL;
     lane_op_release(lane_queue_pop(&link->flight));
     link->head_since_ns = clock_now_ns();
-    if (committed)
-        answer(committed);
+    if (committed) answer(committed);
 }
 
 /* An error at the point itself: what was to be committed there was not. */

@@ -18,7 +18,7 @@ typedef struct Findings {
     int splice_count;
     int param_numbers[MAX_SPLICES]; /* distinct, in order of first sight */
     int param_count;
-    bool renumber;      /* parameters of a piece get numbers of their own */
+    bool renumber; /* parameters of a piece get numbers of their own */
     bool too_many;
     bool writes;        /* a data-modifying statement anywhere (WITH included) */
     bool session_state; /* SET, PREPARE, advisory locks ... */
@@ -38,7 +38,8 @@ static void add_splice(Findings *found, size_t start, size_t end, const char *re
     found->splices[at] = (PgSplice){.start = start, .end = end, .replacement = replacement};
 }
 
-/* The catalog in engine.schema.table is our name for the engine, nothing PostgreSQL knows: cut it and its dot. */
+/* The catalog in engine.schema.table is our name for the engine, nothing PostgreSQL knows: cut it and its
+ * dot. */
 static void cut_catalog(Findings *found, int32_t location) {
     const char *sql = found->statement->sql;
     size_t at = location > 0 ? (size_t)location : 0, start = at;
@@ -47,13 +48,13 @@ static void cut_catalog(Findings *found, int32_t location) {
             at += sql[at] == '"';
         at += sql[at] == '"';
     } else {
-        while (sql[at] && (isalnum((unsigned char)sql[at]) || sql[at] == '_' || (unsigned char)sql[at] >= 0x80))
+        while (sql[at] &&
+               (isalnum((unsigned char)sql[at]) || sql[at] == '_' || (unsigned char)sql[at] >= 0x80))
             at++;
     }
     while (isspace((unsigned char)sql[at]))
         at++;
-    if (sql[at] == '.')
-        add_splice(found, start, at + 1, "");
+    if (sql[at] == '.') add_splice(found, start, at + 1, "");
 }
 
 static void see_param(Findings *found, const PgQuery__ParamRef *param) {
@@ -69,10 +70,8 @@ static void see_param(Findings *found, const PgQuery__ParamRef *param) {
         return;
     }
     found->param_numbers[own] = param->number;
-    if (own == found->param_count)
-        found->param_count++;
-    if (!found->renumber || own + 1 == param->number)
-        return;
+    if (own == found->param_count) found->param_count++;
+    if (!found->renumber || own + 1 == param->number) return;
     size_t end = (size_t)param->location + 1;
     while (isdigit((unsigned char)found->statement->sql[end]))
         end++;
@@ -81,18 +80,17 @@ static void see_param(Findings *found, const PgQuery__ParamRef *param) {
 
 static void see_function(Findings *found, const PgQuery__FuncCall *call) {
     const char *name = call->n_funcname ? pgtree_string(call->funcname[call->n_funcname - 1]) : NULL;
-    if (!name)
-        return;
+    if (!name) return;
     if (!strcmp(name, "set_config") || strstr(name, "advisory") || !strncmp(name, "dblink", 6) ||
-        !strncmp(name, "lo_", 3) || !strcmp(name, "setseed") || !strcmp(name, "currval") || !strcmp(name, "lastval"))
+        !strncmp(name, "lo_", 3) || !strcmp(name, "setseed") || !strcmp(name, "currval") ||
+        !strcmp(name, "lastval"))
         found->session_state = true;
 }
 
 static bool is_catalog_of_engine(const Findings *found, const char *catalog) {
     for (int i = 0; i < found->statement->binding_count; i++) {
         const char *written = found->statement->bindings[i].written_catalog;
-        if (written && !strcmp(written, catalog))
-            return true;
+        if (written && !strcmp(written, catalog)) return true;
     }
     return false;
 }
@@ -107,21 +105,20 @@ static bool see(void *state, const ProtobufCMessage *message) {
     } else if (PGTREE_IS(message, column_ref)) {
         const PgQuery__ColumnRef *column = (const PgQuery__ColumnRef *)message;
         const char *catalog = column->n_fields == 4 ? pgtree_string(column->fields[0]) : NULL;
-        if (catalog && is_catalog_of_engine(found, catalog))
-            cut_catalog(found, column->location);
+        if (catalog && is_catalog_of_engine(found, catalog)) cut_catalog(found, column->location);
     } else if (PGTREE_IS(message, param_ref)) {
         see_param(found, (const PgQuery__ParamRef *)message);
     } else if (PGTREE_IS(message, func_call)) {
         see_function(found, (const PgQuery__FuncCall *)message);
     } else if (PGTREE_IS(message, insert_stmt) || PGTREE_IS(message, update_stmt) ||
-               PGTREE_IS(message, delete_stmt) || PGTREE_IS(message, merge_stmt) || PGTREE_IS(message, into_clause)) {
+               PGTREE_IS(message, delete_stmt) || PGTREE_IS(message, merge_stmt) ||
+               PGTREE_IS(message, into_clause)) {
         found->writes = true;
     } else if (PGTREE_IS(message, locking_clause)) {
         found->locks = true;
     } else if (PGTREE_IS(message, copy_stmt)) {
         const PgQuery__CopyStmt *copy = (const PgQuery__CopyStmt *)message;
-        if (!copy->filename[0])
-            found->refused = copy->is_from ? "COPY FROM STDIN" : "COPY TO STDOUT";
+        if (!copy->filename[0]) found->refused = copy->is_from ? "COPY FROM STDIN" : "COPY TO STDOUT";
     }
     return true;
 }
@@ -155,24 +152,24 @@ static void trim(const char *sql, size_t *start, size_t *end) {
         --*end;
 }
 
-static Status make_piece(PgPlan *plan, Findings *found, const PgQuery__RawStmt *raw, PgPiece *piece, Error *err) {
+static Status make_piece(PgPlan *plan, Findings *found, const PgQuery__RawStmt *raw, PgPiece *piece,
+                         Error *err) {
     const Statement *statement = found->statement;
     found->splice_count = found->param_count = 0;
     pgtree_visit(&raw->stmt->base, see, found);
-    if (found->bad_param)
-        return error_set(err, "42P02", "parameters are written $1, $2, ...");
+    if (found->bad_param) return error_set(err, "42P02", "parameters are written $1, $2, ...");
     if (found->too_many)
-        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "the statement has too many parameters or catalog names (limit %d)",
-                         MAX_SPLICES);
+        return error_set(err, SQLSTATE_PROGRAM_LIMIT,
+                         "the statement has too many parameters or catalog names (limit %d)", MAX_SPLICES);
     size_t start = raw->stmt_location > 0 ? (size_t)raw->stmt_location : 0;
     size_t end = raw->stmt_len > 0 ? start + (size_t)raw->stmt_len : statement->sql_length;
-    if (end > statement->sql_length)
-        end = statement->sql_length;
+    if (end > statement->sql_length) end = statement->sql_length;
     if (plan->piece_count > 1)
         trim(statement->sql, &start, &end);
     else
         start = 0; /* leading comments stay: others may read them in the server's log */
-    PgSplice *splices = arena_memdup(&plan->arena, found->splices, sizeof *splices * (size_t)(found->splice_count + 1));
+    PgSplice *splices =
+        arena_memdup(&plan->arena, found->splices, sizeof *splices * (size_t)(found->splice_count + 1));
     piece->source_start = start;
     piece->splices = splices;
     piece->splice_count = found->splice_count;
@@ -189,22 +186,22 @@ static Status make_piece(PgPlan *plan, Findings *found, const PgQuery__RawStmt *
 static void lift_into_findings(PgPlan *plan, Findings *found, const PgQuery__Node *root) {
     PgLifted lifted;
     pglift_literals(found->statement, root, &plan->arena, &lifted);
-    if (lifted.count + found->splice_count > MAX_SPLICES)
-        return;
+    if (lifted.count + found->splice_count > MAX_SPLICES) return;
     for (int i = 0; i < lifted.count; i++)
         add_splice(found, lifted.splices[i].start, lifted.splices[i].end, lifted.splices[i].replacement);
     plan->lifted = arena_memdup(&plan->arena, lifted.params, sizeof(Param) * (size_t)(lifted.count + 1));
     plan->lifted_count = lifted.count;
 }
 
-static Status make_single(PgPlan *plan, Findings *found, const PgQuery__RawStmt *raw, PgPiece *piece, Error *err) {
+static Status make_single(PgPlan *plan, Findings *found, const PgQuery__RawStmt *raw, PgPiece *piece,
+                          Error *err) {
     TRY(make_piece(plan, found, raw, piece, err));
     lift_into_findings(plan, found, raw->stmt);
-    if (!plan->lifted_count)
-        return STATUS_OK;
+    if (!plan->lifted_count) return STATUS_OK;
     const Statement *statement = found->statement;
     size_t end = statement->sql_length;
-    PgSplice *splices = arena_memdup(&plan->arena, found->splices, sizeof *splices * (size_t)found->splice_count);
+    PgSplice *splices =
+        arena_memdup(&plan->arena, found->splices, sizeof *splices * (size_t)found->splice_count);
     piece->splices = splices;
     piece->splice_count = found->splice_count;
     piece->text.sql = pgsplice_apply(&plan->arena, statement->sql, 0, end, splices, found->splice_count);
@@ -217,8 +214,7 @@ static Status make_pieces(PgPlan *plan, Findings *found, Error *err) {
     plan->piece_count = (int)tree->n_stmts;
     PgPiece *pieces = ARENA_NEW_ARRAY(&plan->arena, PgPiece, plan->piece_count + 1);
     plan->pieces = pieces;
-    if (plan->piece_count == 1)
-        return make_single(plan, found, tree->stmts[0], &pieces[0], err);
+    if (plan->piece_count == 1) return make_single(plan, found, tree->stmts[0], &pieces[0], err);
     found->renumber = true;
     for (int i = 0; i < plan->piece_count; i++)
         TRY(make_piece(plan, found, tree->stmts[i], &pieces[i], err));
@@ -236,12 +232,11 @@ static void plan_destroy(EnginePlan *base) {
 static bool refuse_foreign(Engine *base, const Statement *statement, EngineVerdict *verdict) {
     for (int i = 0; i < statement->binding_count; i++) {
         const TableBinding *binding = &statement->bindings[i];
-        if (binding->engine == base)
-            continue;
+        if (binding->engine == base) continue;
         verdict->eligible = false;
         snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", SQLSTATE_FEATURE_NOT_SUPPORTED);
-        snprintf(verdict->why, sizeof verdict->why, "table %.100s is in %.60s, not in %.60s", binding->written_name,
-                 binding->engine ? binding->engine->name : "no engine", base->name);
+        snprintf(verdict->why, sizeof verdict->why, "table %.100s is in %.60s, not in %.60s",
+                 binding->written_name, binding->engine ? binding->engine->name : "no engine", base->name);
         return true;
     }
     return false;
@@ -264,17 +259,16 @@ static void classify(PgPlan *plan, const Findings *found, EngineVerdict *verdict
     plan->base.fast_lane = known_kind && !plan->session && !found->locks && work.plain && work.unique_lookup;
 }
 
-Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err) {
+Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
+                   Error *err) {
     memset(verdict, 0, sizeof *verdict);
     verdict->estimate.rows = -1;
     *out = NULL;
-    if (refuse_foreign(base, statement, verdict))
-        return STATUS_OK;
+    if (refuse_foreign(base, statement, verdict)) return STATUS_OK;
     if (!statement->tree || !statement->tree->n_stmts)
         return error_set(err, SQLSTATE_SYNTAX_ERROR, "the statement is empty");
     PgPlan *plan = calloc(1, sizeof *plan);
-    if (!plan)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a plan");
+    if (!plan) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a plan");
     arena_init(&plan->arena);
     atomic_init(&plan->base.references, 1);
     plan->base.engine = base;
@@ -289,7 +283,8 @@ Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verd
     }
     if (found->refused) {
         snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", SQLSTATE_FEATURE_NOT_SUPPORTED);
-        snprintf(verdict->why, sizeof verdict->why, "%s needs a client that speaks PostgreSQL's protocol", found->refused);
+        snprintf(verdict->why, sizeof verdict->why, "%s needs a client that speaks PostgreSQL's protocol",
+                 found->refused);
         plan_destroy(&plan->base);
         return STATUS_OK;
     }
@@ -311,17 +306,19 @@ void pgplan_params(const PgPlan *plan, const PgPiece *piece, const Param *given,
 Status pgplan_check_params(const PgPlan *plan, const Param *params, int param_count, Error *err) {
     int wanted = plan->base.statement->param_count;
     if (param_count != wanted)
-        return error_set(err, "08P01", "the statement has %d parameter%s but %d %s given", wanted, wanted == 1 ? "" : "s",
-                         param_count, param_count == 1 ? "was" : "were");
+        return error_set(err, "08P01", "the statement has %d parameter%s but %d %s given", wanted,
+                         wanted == 1 ? "" : "s", param_count, param_count == 1 ? "was" : "were");
     for (int i = 0; i < param_count; i++)
         if (params[i].kind != PARAM_NULL && memchr(params[i].text, 0, params[i].length))
-            return error_set(err, "22021", "parameter $%d holds a NUL character, which PostgreSQL cannot store", i + 1);
+            return error_set(err, "22021",
+                             "parameter $%d holds a NUL character, which PostgreSQL cannot store", i + 1);
     return STATUS_OK;
 }
 
 void pgplan_map_position(const PgPlan *plan, const PgPiece *piece, Error *err) {
     const Statement *statement = plan->base.statement;
     if (err)
-        err->position = pgsplice_position(statement->sql, statement->sql_length, piece->source_start, piece->text.sql,
-                                          piece->splices, piece->splice_count, err->position);
+        err->position =
+            pgsplice_position(statement->sql, statement->sql_length, piece->source_start, piece->text.sql,
+                              piece->splices, piece->splice_count, err->position);
 }

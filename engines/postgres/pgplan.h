@@ -1,4 +1,5 @@
-/* A statement made ready for PostgreSQL: its text with literals lifted, or its texts when it is several statements.
+/* A statement made ready for PostgreSQL: its text with literals lifted, or its texts when it is several
+ * statements.
  *
  * Const once planned (but for `runs`), shared by every execution of the same user text.
  */
@@ -12,7 +13,8 @@ typedef struct PgPiece {
     size_t source_start; /* byte offset in the user's text */
     const PgSplice *splices;
     int splice_count;
-    const int *param_numbers; /* 1-based numbers of the user's parameters this piece takes, in its own order */
+    const int
+        *param_numbers; /* 1-based numbers of the user's parameters this piece takes, in its own order */
     int param_count;
 } PgPiece;
 
@@ -28,7 +30,9 @@ typedef struct PgPlan {
     _Atomic int runs;
 } PgPlan;
 
-static inline PgPlan *pgplan_of(EnginePlan *plan) { return (PgPlan *)plan; }
+static inline PgPlan *pgplan_of(EnginePlan *plan) {
+    return (PgPlan *)plan;
+}
 
 /* The parameters of a piece: the request's, then the lifted ones. `out` has room for pgplan_param_count(). */
 static inline int pgplan_param_count(const PgPlan *plan, const PgPiece *piece) {

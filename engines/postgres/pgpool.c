@@ -22,8 +22,7 @@ void pgengine_note_up(PgEngine *engine, PGconn *pg) {
     engine->slow_failures = 0;
     engine->next_attempt_ns = 0;
     engine->down_message[0] = 0;
-    if (version)
-        snprintf(engine->version, sizeof engine->version, "PostgreSQL %.40s", version);
+    if (version) snprintf(engine->version, sizeof engine->version, "PostgreSQL %.40s", version);
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -37,13 +36,11 @@ void pgengine_note_down(PgEngine *engine, const char *message) {
 
 static void note_failure(PgEngine *engine, int64_t took_ns, const Error *error) {
     pgengine_note_down(engine, error->message);
-    if (took_ns < (int64_t)SLOW_FAILURE_MS * 1000000)
-        return;
+    if (took_ns < (int64_t)SLOW_FAILURE_MS * 1000000) return;
     pthread_mutex_lock(&engine->lock);
     int shift = engine->slow_failures < 6 ? engine->slow_failures : 6;
     int64_t wait_ms = (int64_t)BACKOFF_FIRST_MS << shift;
-    if (wait_ms > BACKOFF_LARGEST_MS)
-        wait_ms = BACKOFF_LARGEST_MS;
+    if (wait_ms > BACKOFF_LARGEST_MS) wait_ms = BACKOFF_LARGEST_MS;
     engine->slow_failures++;
     engine->next_attempt_ns = clock_now_ns() + wait_ms * 1000000;
     pthread_mutex_unlock(&engine->lock);
@@ -59,8 +56,7 @@ static Status connect_new(PgEngine *engine, int timeout_ms, CancelToken *cancel,
     }
     if (!strcmp(local.sqlstate, SQLSTATE_CANNOT_CONNECT))
         note_failure(engine, clock_now_ns() - start_ns, &local);
-    if (err)
-        *err = local;
+    if (err) *err = local;
     return STATUS_ERROR;
 }
 
@@ -133,19 +129,16 @@ Status pgengine_acquire(PgEngine *engine, bool allow_idle, CancelToken *cancel, 
     PgConn *conn;
     for (;;) {
         TRY(take_place(engine, allow_idle, cancel, &conn, err));
-        if (!conn)
-            break;
+        if (!conn) break;
         if (allow_idle && !pgconn_is_stale(conn)) {
             *out = conn;
             return STATUS_OK;
         }
         pgconn_close(conn);
-        if (!allow_idle)
-            break; /* its place is ours */
+        if (!allow_idle) break; /* its place is ours */
         leave_place(engine);
     }
-    if (connect_new(engine, engine->connect_timeout_ms, cancel, out, err) == STATUS_OK)
-        return STATUS_OK;
+    if (connect_new(engine, engine->connect_timeout_ms, cancel, out, err) == STATUS_OK) return STATUS_OK;
     leave_place(engine);
     return STATUS_ERROR;
 }
@@ -166,8 +159,7 @@ void pgengine_give_back(PgEngine *engine, PgConn *conn) {
     }
     pthread_cond_signal(&engine->returned);
     pthread_mutex_unlock(&engine->lock);
-    if (!keep)
-        pgconn_close(conn);
+    if (!keep) pgconn_close(conn);
 }
 
 void pgengine_drop_idle(PgEngine *engine) {
@@ -192,14 +184,25 @@ double pgengine_latency_ms(PgEngine *engine) {
     return latency_ms;
 }
 
+/* Not even a connection within the limit. A pool with every connection busy is alive all the same. */
+static void note_ping_timeout(PgEngine *engine, const Error *error) {
+    pthread_mutex_lock(&engine->lock);
+    bool full = engine->busy_count >= engine->max_connections;
+    pthread_mutex_unlock(&engine->lock);
+    if (!full && !strcmp(error->sqlstate, SQLSTATE_QUERY_CANCELED))
+        pgengine_note_down(engine, "the server does not answer");
+}
+
 static void ping(PgEngine *engine) {
     CancelToken limit;
     Error ignored;
     PgConn *conn;
     cancel_init(&limit, clock_now_ns() + (int64_t)PING_TIMEOUT_MS * 1000000);
-    /* A pool with every connection busy is alive: nothing to ask. */
-    if (pgengine_acquire(engine, true, &limit, &conn, &ignored) != STATUS_OK)
+    error_clear(&ignored);
+    if (pgengine_acquire(engine, true, &limit, &conn, &ignored) != STATUS_OK) {
+        note_ping_timeout(engine, &ignored);
         return;
+    }
     int64_t start_ns = clock_now_ns();
     Status status = pgconn_exec(conn, "SELECT 1", NULL, 0, &limit, NULL, &ignored);
     double took_ms = (double)(clock_now_ns() - start_ns) / 1e6;
@@ -220,18 +223,15 @@ void pgengine_health(Engine *base, EngineHealth *out) {
     bool mine = (stale || engine->last_seen_ns == 0) && !engine->pinging && !engine->closing;
     engine->pinging |= mine;
     pthread_mutex_unlock(&engine->lock);
-    if (mine)
-        ping(engine);
+    if (mine) ping(engine);
     memset(out, 0, sizeof *out);
     pthread_mutex_lock(&engine->lock);
-    if (mine)
-        engine->pinging = false;
+    if (mine) engine->pinging = false;
     out->up = engine->up;
     out->latency_ms = engine->latency_ms >= 0 ? engine->latency_ms : 0;
     out->connections_open = engine->idle_count + engine->busy_count;
     out->connections_busy = engine->busy_count;
     memcpy(out->version, engine->version, sizeof out->version);
-    if (!engine->up)
-        memcpy(out->message, engine->down_message, sizeof out->message);
+    if (!engine->up) memcpy(out->message, engine->down_message, sizeof out->message);
     pthread_mutex_unlock(&engine->lock);
 }

@@ -18,8 +18,7 @@ static void link_newest(PgPreparedCache *cache, PgPrepared *prepared) {
 
 PgPrepared *pgprepared_find(PgPreparedCache *cache, uint64_t hash, const char *sql) {
     for (PgPrepared *entry = cache->buckets[hash % PGCONN_BUCKETS]; entry; entry = entry->bucket_next) {
-        if (entry->hash != hash || strcmp(entry->sql, sql))
-            continue;
+        if (entry->hash != hash || strcmp(entry->sql, sql)) continue;
         if (entry != cache->newest) {
             unlink_use(cache, entry);
             link_newest(cache, entry);
@@ -31,10 +30,10 @@ PgPrepared *pgprepared_find(PgPreparedCache *cache, uint64_t hash, const char *s
 
 PgPrepared *pgprepared_add(PgPreparedCache *cache, uint64_t hash, const char *sql) {
     PgPrepared *entry = calloc(1, sizeof *entry);
-    if (!entry || !(entry->sql = strdup(sql)))
-        abort();
+    if (!entry || !(entry->sql = strdup(sql))) abort();
     entry->hash = hash;
-    snprintf(entry->name, sizeof entry->name, "sb_%llx_%x", (unsigned long long)hash & 0xFFFFFFFFFF, ++cache->serial);
+    snprintf(entry->name, sizeof entry->name, "sb_%llx_%x", (unsigned long long)hash & 0xFFFFFFFFFF,
+             ++cache->serial);
     entry->bucket_next = cache->buckets[hash % PGCONN_BUCKETS];
     cache->buckets[hash % PGCONN_BUCKETS] = entry;
     link_newest(cache, entry);

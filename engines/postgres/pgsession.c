@@ -40,13 +40,11 @@ static void held_close(void *state) {
 }
 
 static void held_flush(Held *held) {
-    if (!held->builder.row_count)
-        return;
+    if (!held->builder.row_count) return;
     if (held->batch_count == held->batch_capacity) {
         held->batch_capacity = held->batch_capacity ? held->batch_capacity * 2 : 8;
         held->batches = realloc(held->batches, sizeof *held->batches * (size_t)held->batch_capacity);
-        if (!held->batches)
-            abort();
+        if (!held->batches) abort();
     }
     held->bytes += held->builder.approx_bytes;
     arrow_builder_finish(&held->builder, &held->batches[held->batch_count++]);
@@ -55,22 +53,21 @@ static void held_flush(Held *held) {
 static Status held_next(void *state, ArrowArray *out, Error *err) {
     Held *held = state;
     out->release = NULL;
-    if (held->next < held->batch_count)
-        *out = held->batches[held->next++];
+    if (held->next < held->batch_count) *out = held->batches[held->next++];
     return STATUS_OK;
 }
 
 static Status hold_row(Session *session, PGresult *row, Error *err) {
     Held *held = session->held;
     int64_t limit = session->execution->row_limit;
-    if (limit > 0 && held->rows >= limit)
-        return STATUS_OK;
+    if (limit > 0 && held->rows >= limit) return STATUS_OK;
     held->rows++;
     TRY(pgshape_append_row(held->shape, &held->builder, row, 0, err));
     if (held->builder.row_count >= PGSTREAM_BATCH_ROWS || held->builder.approx_bytes >= PGSTREAM_BATCH_BYTES)
         held_flush(held);
     if (held->bytes > MAX_HELD_BYTES)
-        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "the rows of a text of several statements are limited to %d MiB",
+        return error_set(err, SQLSTATE_PROGRAM_LIMIT,
+                         "the rows of a text of several statements are limited to %d MiB",
                          MAX_HELD_BYTES >> 20);
     return STATUS_OK;
 }
@@ -78,7 +75,8 @@ static Status hold_row(Session *session, PGresult *row, Error *err) {
 static void hold_start(Session *session, const PGresult *result) {
     held_reset(session->held);
     session->held->shape = pgshape_create(result, &session->engine->types);
-    arrow_builder_init(&session->held->builder, session->held->shape->specs, session->held->shape->column_count);
+    arrow_builder_init(&session->held->builder, session->held->shape->specs,
+                       session->held->shape->column_count);
 }
 
 /* Reads the results of one statement; the last statement with rows replaces what was held. */
@@ -88,12 +86,10 @@ static Status read_piece(Session *session, Error *err) {
     Status status = STATUS_OK;
     while (status == STATUS_OK) {
         status = pgconn_next_result(session->conn, session->execution->cancel, &result, err);
-        if (status != STATUS_OK || !result)
-            break;
+        if (status != STATUS_OK || !result) break;
         ExecStatusType kind = PQresultStatus(result);
         bool rows = kind == PGRES_SINGLE_TUPLE || kind == PGRES_TUPLES_OK;
-        if (rows && !started)
-            hold_start(session, result), started = true;
+        if (rows && !started) hold_start(session, result), started = true;
         if (kind == PGRES_FATAL_ERROR) {
             status = pgerror_set(err, result);
         } else if (kind == PGRES_SINGLE_TUPLE) {
@@ -101,12 +97,14 @@ static Status read_piece(Session *session, Error *err) {
         } else if (kind == PGRES_TUPLES_OK || kind == PGRES_COMMAND_OK) {
             pgstream_note_command(session->execution->stats, result, rows);
             if (rows) {
-                memcpy(session->held->command, session->execution->stats->command, sizeof session->held->command);
+                memcpy(session->held->command, session->execution->stats->command,
+                       sizeof session->held->command);
                 session->held->rows_affected = session->execution->stats->rows_affected;
             }
         } else if (kind != PGRES_EMPTY_QUERY) {
             session->conn->broken = true;
-            status = error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "COPY needs a client that speaks PostgreSQL's protocol");
+            status = error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                               "COPY needs a client that speaks PostgreSQL's protocol");
         }
         PQclear(result);
     }
@@ -127,16 +125,14 @@ static Status run_piece(Session *session, const PgPiece *piece, Error *err) {
 static bool controls_transaction(const PgPlan *plan) {
     const struct PgQuery__ParseResult *tree = plan->base.statement->tree;
     for (size_t i = 0; i < tree->n_stmts; i++)
-        if (tree->stmts[i]->stmt->node_case == PG_QUERY__NODE__NODE_TRANSACTION_STMT)
-            return true;
+        if (tree->stmts[i]->stmt->node_case == PG_QUERY__NODE__NODE_TRANSACTION_STMT) return true;
     return false;
 }
 
 static Status run_pieces(Session *session, Error *err) {
     CancelToken *cancel = session->execution->cancel;
     bool wrap = !controls_transaction(session->plan);
-    if (wrap)
-        TRY(pgconn_exec(session->conn, "BEGIN", NULL, 0, cancel, NULL, err));
+    if (wrap) TRY(pgconn_exec(session->conn, "BEGIN", NULL, 0, cancel, NULL, err));
     for (int i = 0; i < session->plan->piece_count; i++) {
         const PgPiece *piece = &session->plan->pieces[i];
         if (run_piece(session, piece, err) != STATUS_OK) {
@@ -144,8 +140,7 @@ static Status run_pieces(Session *session, Error *err) {
             return STATUS_ERROR;
         }
     }
-    if (wrap)
-        return pgconn_exec(session->conn, "COMMIT", NULL, 0, cancel, NULL, err);
+    if (wrap) return pgconn_exec(session->conn, "COMMIT", NULL, 0, cancel, NULL, err);
     if (PQtransactionStatus(session->conn->pg) != PQTRANS_IDLE) {
         (void)error_set(err, "25000", "the text left a transaction open, which was rolled back");
         return error_add_hint(err, "End it with COMMIT");
@@ -153,26 +148,24 @@ static Status run_pieces(Session *session, Error *err) {
     return STATUS_OK;
 }
 
-Status pgsession_run(PgEngine *engine, PgPlan *plan, Execution *execution, ArrowArrayStream *out, Error *err) {
+Status pgsession_run(PgEngine *engine, PgPlan *plan, Execution *execution, ArrowArrayStream *out,
+                     Error *err) {
     Session session = {.engine = engine, .plan = plan, .execution = execution};
     Error local;
     error_clear(&local);
     TRY(pgengine_acquire(engine, true, execution->cancel, &session.conn, err));
     session.conn->dirty = true;
     session.held = calloc(1, sizeof *session.held);
-    if (!session.held)
-        abort();
+    if (!session.held) abort();
     execution->stats->rows_affected = -1;
     Status status = run_pieces(&session, &local);
     if (status != STATUS_OK && session.conn->broken && !strncmp(local.sqlstate, "08", 2))
         (void)pgstream_fail_unknown(&local);
-    if (!session.conn->broken)
-        pgconn_drain(session.conn, NULL);
+    if (!session.conn->broken) pgconn_drain(session.conn, NULL);
     pgengine_give_back(engine, session.conn);
     if (status != STATUS_OK) {
         held_close(session.held);
-        if (err)
-            *err = local;
+        if (err) *err = local;
         return STATUS_ERROR;
     }
     if (!session.held->shape) {
@@ -185,6 +178,7 @@ Status pgsession_run(PgEngine *engine, PgPlan *plan, Execution *execution, Arrow
     execution->stats->rows_affected = session.held->rows_affected;
     ArrowSchema schema;
     arrow_schema_build(&schema, session.held->shape->specs, session.held->shape->column_count);
-    arrow_stream_make(out, &schema, (ArrowStreamSource){.next = held_next, .close = held_close, .state = session.held});
+    arrow_stream_make(out, &schema,
+                      (ArrowStreamSource){.next = held_next, .close = held_close, .state = session.held});
     return STATUS_OK;
 }

@@ -11,7 +11,8 @@ typedef struct PgSplice {
 } PgSplice;
 
 /* The user's bytes [start, end) with `splices` applied: in ascending order, inside, not overlapping. */
-const char *pgsplice_apply(Arena *arena, const char *source, size_t start, size_t end, PgSplice *splices, int count);
+const char *pgsplice_apply(Arena *arena, const char *source, size_t start, size_t end, PgSplice *splices,
+                           int count);
 /* 1-based character position in the spliced text → in the user's whole text; 0 stays 0. */
 int pgsplice_position(const char *source, size_t source_length, size_t start, const char *text,
                       const PgSplice *splices, int count, int position);

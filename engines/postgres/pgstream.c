@@ -36,13 +36,13 @@ void pgstream_note_command(ExecutionStats *stats, PGresult *result, bool has_row
 }
 
 Status pgstream_fail_unknown(Error *err) {
-    return error_set(err, "08007",
-                     "the connection to PostgreSQL was lost while it was writing; whether the write happened is unknown");
+    return error_set(
+        err, "08007",
+        "the connection to PostgreSQL was lost while it was writing; whether the write happened is unknown");
 }
 
 static void map_error(const PgPlan *plan, const PgPiece *piece, Error *err) {
-    if (plan && err)
-        pgplan_map_position(plan, piece, err);
+    if (plan && err) pgplan_map_position(plan, piece, err);
 }
 
 /* ---- the stream --------------------------------------------------------------------------------------- */
@@ -65,8 +65,7 @@ static Status read_end(PgStream *stream, PGresult *last, Error *err) {
         }
         PQclear(last);
         last = NULL;
-        if (status == STATUS_OK)
-            status = pgconn_next_result(stream->conn, stream->cancel, &last, err);
+        if (status == STATUS_OK) status = pgconn_next_result(stream->conn, stream->cancel, &last, err);
     }
     if (status == STATUS_OK && PQtransactionStatus(stream->conn->pg) != PQTRANS_IDLE)
         status = fail_open_transaction(err);
@@ -76,12 +75,10 @@ static Status read_end(PgStream *stream, PGresult *last, Error *err) {
 }
 
 static void give_back(PgStream *stream) {
-    if (!stream->conn)
-        return;
+    if (!stream->conn) return;
     PgConn *conn = stream->conn;
     stream->conn = NULL;
-    if (!conn->broken && PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
-        pgconn_drain(conn, NULL);
+    if (!conn->broken && PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE) pgconn_drain(conn, NULL);
     pgengine_give_back(stream->engine, conn);
 }
 
@@ -105,7 +102,8 @@ static bool limit_reached(const PgStream *stream) {
     return stream->row_limit > 0 && stream->rows >= stream->row_limit;
 }
 
-/* The reader wants no more: takes the end if it is here already, else stops the statement where that is harmless. */
+/* The reader wants no more: takes the end if it is here already, else stops the statement where that is
+ * harmless. */
 static Status stop_early(PgStream *stream, Error *err) {
     PGconn *pg = stream->conn->pg;
     PGresult *result = NULL;
@@ -114,8 +112,7 @@ static Status stop_early(PgStream *stream, Error *err) {
             PQclear(result);
             TRY(pgconn_next_result(stream->conn, stream->cancel, &result, err));
         } while (!stream->read_only && result && PQresultStatus(result) == PGRES_SINGLE_TUPLE);
-        if (!result || PQresultStatus(result) != PGRES_SINGLE_TUPLE)
-            return read_end(stream, result, err);
+        if (!result || PQresultStatus(result) != PGRES_SINGLE_TUPLE) return read_end(stream, result, err);
         PQclear(result);
     }
     snprintf(stream->stats->command, sizeof stream->stats->command, "SELECT");
@@ -128,8 +125,7 @@ static Status stop_early(PgStream *stream, Error *err) {
 static Status take_result(PgStream *stream, PGresult *result, bool *end, Error *err) {
     ExecStatusType kind = result ? PQresultStatus(result) : PGRES_TUPLES_OK;
     *end = kind != PGRES_SINGLE_TUPLE;
-    if (*end)
-        return read_end(stream, result, err);
+    if (*end) return read_end(stream, result, err);
     Status status = pgshape_append_row(stream->shape, &stream->builder, result, 0, err);
     PQclear(result);
     stream->rows++;
@@ -144,17 +140,15 @@ static Status stream_next(void *state, ArrowArray *out, Error *err) {
     while (status == STATUS_OK && !end) {
         PGresult *result = stream->pending;
         stream->pending = NULL;
-        if (!result)
-            status = pgconn_next_result(stream->conn, stream->cancel, &result, err);
-        if (status == STATUS_OK)
-            status = take_result(stream, result, &end, err);
-        if (status != STATUS_OK || end)
-            break;
+        if (!result) status = pgconn_next_result(stream->conn, stream->cancel, &result, err);
+        if (status == STATUS_OK) status = take_result(stream, result, &end, err);
+        if (status != STATUS_OK || end) break;
         if (limit_reached(stream)) {
             status = stop_early(stream, err);
             end = true;
         }
-        if (stream->builder.row_count >= PGSTREAM_BATCH_ROWS || stream->builder.approx_bytes >= PGSTREAM_BATCH_BYTES)
+        if (stream->builder.row_count >= PGSTREAM_BATCH_ROWS ||
+            stream->builder.approx_bytes >= PGSTREAM_BATCH_BYTES)
             break;
     }
     if (status != STATUS_OK) {
@@ -165,10 +159,8 @@ static Status stream_next(void *state, ArrowArray *out, Error *err) {
         give_back(stream);
         return STATUS_ERROR;
     }
-    if (end)
-        give_back(stream);
-    if (stream->builder.row_count)
-        arrow_builder_finish(&stream->builder, out);
+    if (end) give_back(stream);
+    if (stream->builder.row_count) arrow_builder_finish(&stream->builder, out);
     return STATUS_OK;
 }
 
@@ -176,41 +168,42 @@ static Status stream_next(void *state, ArrowArray *out, Error *err) {
 
 typedef struct Attempt {
     PgConn *conn;
-    PgShape *shape;    /* retained */
+    PgShape *shape; /* retained */
     PGresult *first;
     PgPrepared *prepared;
-    bool sent;         /* the server may have begun to run it */
+    bool sent; /* the server may have begun to run it */
 } Attempt;
 
 static Status prepare(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt, Error *err) {
     if (!run->named)
-        return pgconn_prepare_unnamed(attempt->conn, &run->text, &engine->types, cancel, &attempt->shape, err);
+        return pgconn_prepare_unnamed(attempt->conn, &run->text, &engine->types, cancel, &attempt->shape,
+                                      err);
     TRY(pgconn_prepare(attempt->conn, &run->text, &engine->types, cancel, &attempt->prepared, err));
     attempt->shape = pgshape_retain(attempt->prepared->shape);
     return STATUS_OK;
 }
 
-static Status send_and_wait(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt, Error *err) {
+static Status send_and_wait(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt,
+                            Error *err) {
     TRY(prepare(engine, run, cancel, attempt, err));
     const char *name = attempt->prepared ? attempt->prepared->name : "";
     TRY(pgconn_send_prepared(attempt->conn, name, attempt->shape, run->params, run->param_count, err));
     attempt->sent = true;
     TRY(pgconn_next_result(attempt->conn, cancel, &attempt->first, err));
-    if (!attempt->first || PQresultStatus(attempt->first) != PGRES_FATAL_ERROR)
-        return STATUS_OK;
+    if (!attempt->first || PQresultStatus(attempt->first) != PGRES_FATAL_ERROR) return STATUS_OK;
     return pgerror_set(err, attempt->first);
 }
 
 static void drop_attempt(PgEngine *engine, Attempt *attempt) {
     pgshape_release(attempt->shape);
     PQclear(attempt->first);
-    if (!attempt->conn->broken)
-        pgconn_drain(attempt->conn, NULL);
+    if (!attempt->conn->broken) pgconn_drain(attempt->conn, NULL);
     pgengine_give_back(engine, attempt->conn);
 }
 
 /* The prepared statement went stale before anything ran: prepare it anew on the same connection. */
-static Status again_if_stale(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt, Error *err) {
+static Status again_if_stale(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt,
+                             Error *err) {
     PgConn *conn = attempt->conn;
     if (!attempt->prepared || !attempt->first || conn->broken || !pgerror_is_stale_plan(attempt->first))
         return STATUS_ERROR;
@@ -225,7 +218,8 @@ static Status again_if_stale(PgEngine *engine, const PgRun *run, CancelToken *ca
     return send_and_wait(engine, run, cancel, attempt, err);
 }
 
-static Status start_anywhere(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt, Error *err) {
+static Status start_anywhere(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt,
+                             Error *err) {
     for (int tries = 0;; tries++) {
         *attempt = (Attempt){0};
         TRY(pgengine_acquire(engine, tries == 0, cancel, &attempt->conn, err));
@@ -235,18 +229,18 @@ static Status start_anywhere(PgEngine *engine, const PgRun *run, CancelToken *ca
             return STATUS_OK;
         bool lost = attempt->conn->broken && !cancel_is_requested(cancel);
         bool harmless = !attempt->sent || run->read_only;
-        bool told = attempt->first != NULL; /* the server said goodbye before the statement was done: it was undone */
+        bool told =
+            attempt->first != NULL; /* the server said goodbye before the statement was done: it was undone */
         drop_attempt(engine, attempt);
-        if (lost && !harmless && !told)
-            return pgstream_fail_unknown(err);
-        if (!lost || !harmless || tries > 0)
-            return STATUS_ERROR;
+        if (lost && !harmless && !told) return pgstream_fail_unknown(err);
+        if (!lost || !harmless || tries > 0) return STATUS_ERROR;
     }
 }
 
 static Status refuse_copy(PgStream *stream, Error *err) {
     pgconn_drain(stream->conn, NULL);
-    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "COPY needs a client that speaks PostgreSQL's protocol");
+    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                     "COPY needs a client that speaks PostgreSQL's protocol");
 }
 
 /* Has rows: an Arrow stream over `stream`. Has none: runs to the end. */
@@ -280,23 +274,23 @@ static Status open_stream(PgStream *stream, PGresult *first, ArrowArrayStream *o
     arrow_builder_init(&stream->builder, stream->shape->specs, stream->shape->column_count);
     ArrowSchema schema;
     arrow_schema_build(&schema, stream->shape->specs, stream->shape->column_count);
-    arrow_stream_make(out, &schema, (ArrowStreamSource){.next = stream_next, .close = stream_close, .state = stream});
+    arrow_stream_make(out, &schema,
+                      (ArrowStreamSource){.next = stream_next, .close = stream_close, .state = stream});
     return STATUS_OK;
 }
 
-Status pgstream_start(PgEngine *engine, const PgRun *run, Execution *execution, ArrowArrayStream *out, Error *err) {
+Status pgstream_start(PgEngine *engine, const PgRun *run, Execution *execution, ArrowArrayStream *out,
+                      Error *err) {
     Attempt attempt;
     Error local;
     error_clear(&local);
     if (start_anywhere(engine, run, execution->cancel, &attempt, &local) != STATUS_OK) {
         map_error(run->plan, run->piece, &local);
-        if (err)
-            *err = local;
+        if (err) *err = local;
         return STATUS_ERROR;
     }
     PgStream *stream = calloc(1, sizeof *stream);
-    if (!stream)
-        abort();
+    if (!stream) abort();
     *stream = (PgStream){.engine = engine,
                          .conn = attempt.conn,
                          .plan = run->plan,
@@ -306,8 +300,7 @@ Status pgstream_start(PgEngine *engine, const PgRun *run, Execution *execution, 
                          .row_limit = run->part_of_another ? 0 : execution->row_limit,
                          .read_only = run->read_only,
                          .shape = attempt.shape};
-    if (run->part_of_another)
-        stream->stats = &stream->own_stats;
+    if (run->part_of_another) stream->stats = &stream->own_stats;
     stream->stats->rows_affected = -1;
     engine_plan_retain(run->plan ? &run->plan->base : NULL);
     return open_stream(stream, attempt.first, out, err);

@@ -18,13 +18,13 @@ typedef struct Cursor {
 
 static Status malformed_text(SqlType type, Error *err) {
     char name[SQLTYPE_NAME_BYTES];
-    return error_set(err, SQLSTATE_DATA_CORRUPTED, "PostgreSQL sent a value of type %s in a form that cannot be read",
+    return error_set(err, SQLSTATE_DATA_CORRUPTED,
+                     "PostgreSQL sent a value of type %s in a form that cannot be read",
                      sqltype_name(type, false, name));
 }
 
 static bool take_char(Cursor *in, char c) {
-    if (in->at == in->end || *in->at != c)
-        return false;
+    if (in->at == in->end || *in->at != c) return false;
     in->at++;
     return true;
 }
@@ -44,8 +44,8 @@ static bool take_number(Cursor *in, int64_t *out) {
 /* "04:05:06.789" with any number of hours. */
 static bool take_clock(Cursor *in, int64_t *microseconds) {
     int64_t hours, minutes, seconds, fraction = 0;
-    if (!take_number(in, &hours) || !take_char(in, ':') || !take_number(in, &minutes) || !take_char(in, ':') ||
-        !take_number(in, &seconds))
+    if (!take_number(in, &hours) || !take_char(in, ':') || !take_number(in, &minutes) ||
+        !take_char(in, ':') || !take_number(in, &seconds))
         return false;
     if (take_char(in, '.')) {
         int64_t unit = 100000;
@@ -70,8 +70,7 @@ static int64_t days_of_civil(int64_t year, int64_t month, int64_t day) {
 }
 
 static bool ends_with_bc(Cursor *in) {
-    if (in->end - in->at < 3 || memcmp(in->end - 3, " BC", 3))
-        return false;
+    if (in->end - in->at < 3 || memcmp(in->end - 3, " BC", 3)) return false;
     in->end -= 3;
     return true;
 }
@@ -86,7 +85,9 @@ static bool take_date(Cursor *in, bool before_christ, int64_t *days) {
 }
 
 static bool infinite(const char *text, size_t length, int *sign) {
-    *sign = length == 8 && !memcmp(text, "infinity", 8) ? 1 : length == 9 && !memcmp(text, "-infinity", 9) ? -1 : 0;
+    *sign = length == 8 && !memcmp(text, "infinity", 8)    ? 1
+            : length == 9 && !memcmp(text, "-infinity", 9) ? -1
+                                                           : 0;
     return *sign != 0;
 }
 
@@ -98,8 +99,7 @@ static Status text_date(const PgColumn *code, ArrowColumn *column, Cursor in, Er
     }
     int64_t days;
     bool before_christ = ends_with_bc(&in);
-    if (!take_date(&in, before_christ, &days) || in.at != in.end)
-        return malformed_text(code->type, err);
+    if (!take_date(&in, before_christ, &days) || in.at != in.end) return malformed_text(code->type, err);
     arrow_append_int(column, days);
     return STATUS_OK;
 }
@@ -108,11 +108,9 @@ static Status text_date(const PgColumn *code, ArrowColumn *column, Cursor in, Er
 static bool take_zone(Cursor *in, int64_t *seconds) {
     int64_t part, total = 0, unit = 3600;
     bool negative = in->at < in->end && *in->at == '-';
-    if (!take_char(in, '+') && !take_char(in, '-'))
-        return false;
+    if (!take_char(in, '+') && !take_char(in, '-')) return false;
     do {
-        if (!take_number(in, &part))
-            return false;
+        if (!take_number(in, &part)) return false;
         total += part * unit;
         unit /= 60;
     } while (unit && take_char(in, ':'));
@@ -130,10 +128,8 @@ static Status text_timestamp(const PgColumn *code, ArrowColumn *column, Cursor i
     bool before_christ = ends_with_bc(&in);
     if (!take_date(&in, before_christ, &days) || !take_char(&in, ' ') || !take_clock(&in, &clock))
         return malformed_text(code->type, err);
-    if (code->type.id == SQL_TIMESTAMPTZ && !take_zone(&in, &zone))
-        return malformed_text(code->type, err);
-    if (in.at != in.end)
-        return malformed_text(code->type, err);
+    if (code->type.id == SQL_TIMESTAMPTZ && !take_zone(&in, &zone)) return malformed_text(code->type, err);
+    if (in.at != in.end) return malformed_text(code->type, err);
     arrow_append_int(column, days * MICROSECONDS_PER_DAY + clock - zone * 1000000);
     return STATUS_OK;
 }
@@ -175,16 +171,18 @@ static Status text_interval(const PgColumn *code, ArrowColumn *column, Cursor in
 }
 
 static int hex_value(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
-static Status text_bytea(const PgColumn *code, ArrowColumn *column, const char *text, size_t length, Error *err) {
-    if (length < 2 || text[0] != '\\' || text[1] != 'x' || length % 2)
-        return malformed_text(code->type, err);
+static Status text_bytea(const PgColumn *code, ArrowColumn *column, const char *text, size_t length,
+                         Error *err) {
+    if (length < 2 || text[0] != '\\' || text[1] != 'x' || length % 2) return malformed_text(code->type, err);
     size_t count = length / 2 - 1;
     char *bytes = malloc(count + 1);
-    if (!bytes)
-        abort();
+    if (!bytes) abort();
     for (size_t i = 0; i < count; i++) {
         int high = hex_value(text[2 + 2 * i]), low = hex_value(text[3 + 2 * i]);
         if (high < 0 || low < 0) {
@@ -204,10 +202,8 @@ static bool take_element(Cursor *in, StrBuf *element, bool *quoted) {
     *quoted = take_char(in, '"');
     while (in->at < in->end) {
         char c = *in->at;
-        if (*quoted ? c == '"' : c == ',' || c == '}')
-            break;
-        if (c == '\\' && ++in->at == in->end)
-            return false;
+        if (*quoted ? c == '"' : c == ',' || c == '}') break;
+        if (c == '\\' && ++in->at == in->end) return false;
         strbuf_append_char(element, *in->at++);
     }
     return !*quoted || take_char(in, '"');
@@ -218,8 +214,7 @@ static Status text_array(const PgColumn *code, ArrowColumn *column, Cursor in, E
         const char *equals = memchr(in.at, '=', (size_t)(in.end - in.at));
         in.at = equals ? equals + 1 : in.end;
     }
-    if (!take_char(&in, '{'))
-        return malformed_text(code->type, err);
+    if (!take_char(&in, '{')) return malformed_text(code->type, err);
     ArrowColumn *child = arrow_list_child(column);
     PgColumn element_code = *code;
     element_code.type.is_array = false;
@@ -230,7 +225,8 @@ static Status text_array(const PgColumn *code, ArrowColumn *column, Cursor in, E
     while (more && status == STATUS_OK) {
         bool quoted;
         if (in.at < in.end && *in.at == '{') {
-            (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "a multidimensional array cannot be shown as a list");
+            (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                            "a multidimensional array cannot be shown as a list");
             status = error_add_hint(err, "Cast the array to text, for example column::text");
         } else if (!take_element(&in, &element, &quoted)) {
             status = malformed_text(code->type, err);
@@ -243,16 +239,14 @@ static Status text_array(const PgColumn *code, ArrowColumn *column, Cursor in, E
             status = malformed_text(code->type, err);
     }
     strbuf_deinit(&element);
-    if (status == STATUS_OK)
-        arrow_append_list_end(column);
+    if (status == STATUS_OK) arrow_append_list_end(column);
     return status;
 }
 
 static Status text_int(const PgColumn *code, ArrowColumn *column, Cursor in, Error *err) {
     bool negative = take_char(&in, '-');
     uint64_t value = 0;
-    if (in.at == in.end)
-        return malformed_text(code->type, err);
+    if (in.at == in.end) return malformed_text(code->type, err);
     for (; in.at < in.end; in.at++) {
         if (!isdigit((unsigned char)*in.at) || __builtin_mul_overflow(value, (uint64_t)10, &value))
             return malformed_text(code->type, err);
@@ -264,8 +258,7 @@ static Status text_int(const PgColumn *code, ArrowColumn *column, Cursor in, Err
 
 Status pgdecode_text(const PgColumn *code, ArrowColumn *column, const char *text, size_t length, Error *err) {
     Cursor in = {.at = text, .end = text + length};
-    if (code->type.is_array)
-        return text_array(code, column, in, err);
+    if (code->type.is_array) return text_array(code, column, in, err);
     switch ((SqlTypeId)code->type.id) {
     case SQL_BOOL: arrow_append_bool(column, length && text[0] == 't'); return STATUS_OK;
     case SQL_INT2:
@@ -282,8 +275,7 @@ Status pgdecode_text(const PgColumn *code, ArrowColumn *column, const char *text
     case SQL_BYTEA: return text_bytea(code, column, text, length, err);
     case SQL_TIME: {
         int64_t clock;
-        if (!take_clock(&in, &clock) || in.at != in.end)
-            return malformed_text(code->type, err);
+        if (!take_clock(&in, &clock) || in.at != in.end) return malformed_text(code->type, err);
         arrow_append_int(column, clock);
         return STATUS_OK;
     }

@@ -1,14 +1,12 @@
 #include "engines/postgres/pgtree.h"
 
-static void visit_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, PgTreeVisitor visit,
-                        void *state) {
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return;
+static void visit_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+                        PgTreeVisitor visit, void *state) {
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE) return;
     const char *base = (const char *)message;
     if (field->label != PROTOBUF_C_LABEL_REPEATED) {
         const ProtobufCMessage *child = *(const ProtobufCMessage *const *)(base + field->offset);
-        if (child)
-            pgtree_visit(child, visit, state);
+        if (child) pgtree_visit(child, visit, state);
         return;
     }
     size_t count = *(const size_t *)(base + field->quantifier_offset);
@@ -18,15 +16,13 @@ static void visit_field(const ProtobufCMessage *message, const ProtobufCFieldDes
 }
 
 void pgtree_visit(const ProtobufCMessage *root, PgTreeVisitor visit, void *state) {
-    if (!visit(state, root))
-        return;
+    if (!visit(state, root)) return;
     const ProtobufCMessageDescriptor *descriptor = root->descriptor;
     /* A Node is one of 238 kinds: go straight to the one it is. */
     if (descriptor == &pg_query__node__descriptor) {
         uint32_t kind = (uint32_t)((const PgQuery__Node *)root)->node_case;
         const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(descriptor, kind);
-        if (field)
-            visit_field(root, field, visit, state);
+        if (field) visit_field(root, field, visit, state);
         return;
     }
     for (unsigned i = 0; i < descriptor->n_fields; i++) {

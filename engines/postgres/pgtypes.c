@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PGTYPES_COLUMNS                                                                                                \
-    "SELECT t.oid, t.typname, t.typtype, CASE WHEN t.typlen = -1 AND t.typelem <> 0 THEN t.typelem ELSE 0 END, "        \
+#define PGTYPES_COLUMNS                                                                                      \
+    "SELECT t.oid, t.typname, t.typtype, CASE WHEN t.typlen = -1 AND t.typelem <> 0 THEN t.typelem ELSE 0 "  \
+    "END, "                                                                                                  \
     "t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t "
 
-const char pgtypes_query_all[] = PGTYPES_COLUMNS
-    "LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem WHERE t.typrelid = 0 AND COALESCE(e.typrelid, 0) = 0";
+const char pgtypes_query_all[] = PGTYPES_COLUMNS "LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem WHERE "
+                                                 "t.typrelid = 0 AND COALESCE(e.typrelid, 0) = 0";
 const char pgtypes_query_some[] = PGTYPES_COLUMNS "WHERE t.oid = ANY ($1::oid[])";
 
 PgType pgtypes_from_row(const PGresult *result, int row) {
@@ -51,8 +52,7 @@ void pgtypes_put(PgTypes *types, const PgType *type) {
         if (types->count == types->capacity) {
             types->capacity = types->capacity ? types->capacity * 2 : 512;
             types->rows = realloc(types->rows, sizeof *types->rows * (size_t)types->capacity);
-            if (!types->rows)
-                abort();
+            if (!types->rows) abort();
         }
         memmove(&types->rows[at + 1], &types->rows[at], sizeof *types->rows * (size_t)(types->count - at));
         types->count++;
@@ -65,8 +65,7 @@ bool pgtypes_get(PgTypes *types, uint32_t oid, PgType *out) {
     pthread_rwlock_rdlock(&types->lock);
     int at = lower_bound(types, oid);
     bool found = at < types->count && types->rows[at].oid == oid;
-    if (found)
-        *out = types->rows[at];
+    if (found) *out = types->rows[at];
     pthread_rwlock_unlock(&types->lock);
     return found;
 }
@@ -75,17 +74,16 @@ bool pgtypes_get(PgTypes *types, uint32_t oid, PgType *out) {
 static SqlType normalize_numeric(SqlType type) {
     bool fits = type.precision > 0 && type.precision <= NUMERIC_MAX_PRECISION && type.scale >= 0 &&
                 type.scale <= type.precision;
-    if (type.id == SQL_NUMERIC && !fits)
-        type.precision = type.scale = 0;
+    if (type.id == SQL_NUMERIC && !fits) type.precision = type.scale = 0;
     return type;
 }
 
-bool pgtypes_resolve(PgTypes *types, uint32_t oid, int32_t typmod, SqlType *type, char name[SQLTYPE_NAME_BYTES]) {
+bool pgtypes_resolve(PgTypes *types, uint32_t oid, int32_t typmod, SqlType *type,
+                     char name[SQLTYPE_NAME_BYTES]) {
     *type = normalize_numeric(sqltype_from_oid(oid, typmod));
     if (type->id != SQL_OTHER) {
         SqlType plain = *type;
-        if (plain.id == SQL_NUMERIC)
-            plain.precision = plain.scale = 0;
+        if (plain.id == SQL_NUMERIC) plain.precision = plain.scale = 0;
         sqltype_short_name(plain, name);
         return true;
     }
@@ -102,12 +100,12 @@ bool pgtypes_resolve(PgTypes *types, uint32_t oid, int32_t typmod, SqlType *type
     }
     PgType element;
     if (row.element && pgtypes_get(types, row.element, &element)) {
-        /* Elements with a known built-in type are resolved by sqltype_from_oid already; domains lose their name. */
+        /* Elements with a known built-in type are resolved by sqltype_from_oid already; domains lose their
+         * name. */
         SqlType element_type;
         char element_name[SQLTYPE_NAME_BYTES];
         pgtypes_resolve(types, row.element, -1, &element_type, element_name);
-        if (!element_type.is_array)
-            *type = sqltype_array_of(element_type);
+        if (!element_type.is_array) *type = sqltype_array_of(element_type);
         snprintf(name, SQLTYPE_NAME_BYTES, "%.60s[]", element.name);
         return true;
     }

@@ -13,9 +13,9 @@
 typedef struct PgType {
     uint32_t oid;
     char name[64];
-    char kind;            /* pg_type.typtype: b, c, d, e, p, r, m */
-    uint32_t element;     /* of a true array, else 0 */
-    uint32_t base;        /* of a domain, else 0 */
+    char kind;        /* pg_type.typtype: b, c, d, e, p, r, m */
+    uint32_t element; /* of a true array, else 0 */
+    uint32_t base;    /* of a domain, else 0 */
     int32_t base_typmod;
 } PgType;
 
@@ -38,7 +38,8 @@ void pgtypes_deinit(PgTypes *types);
 void pgtypes_put(PgTypes *types, const PgType *type);
 bool pgtypes_get(PgTypes *types, uint32_t oid, PgType *out);
 
-/* The SQL type of a column declared with this OID: domains become their base type, enums, ranges and what else is
- * not known SQL_OTHER. `name` receives the short name ("int4", "mood", "mood[]", "int4range"). False when the OID
- * is neither built in nor known yet (the name is then "unknown"). */
-bool pgtypes_resolve(PgTypes *types, uint32_t oid, int32_t typmod, SqlType *type, char name[SQLTYPE_NAME_BYTES]);
+/* The SQL type of a column declared with this OID: domains become their base type, enums, ranges and what
+ * else is not known SQL_OTHER. `name` receives the short name ("int4", "mood", "mood[]", "int4range"). False
+ * when the OID is neither built in nor known yet (the name is then "unknown"). */
+bool pgtypes_resolve(PgTypes *types, uint32_t oid, int32_t typmod, SqlType *type,
+                     char name[SQLTYPE_NAME_BYTES]);

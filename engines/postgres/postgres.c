@@ -16,8 +16,7 @@ static Status postgres_open(const EngineConfig *config, Engine **out, Error *err
     }
     PQconninfoFree(parsed);
     PgEngine *engine = calloc(1, sizeof *engine);
-    if (!engine)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for engine %s", config->name);
+    if (!engine) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for engine %s", config->name);
     engine->base.ops = &postgres_engine_ops;
     engine->base.name = strdup(config->name ? config->name : "postgres");
     engine->conninfo = strdup(conninfo);

@@ -22,8 +22,10 @@ static const TypeCase cases[] = {
     {"'-12345678.905'::numeric(12,3)", "-12345678.905", "d:12,3"},
     {"0.00001::numeric(10,5)", "0.00001", "d:10,5"},
     {"0.0000000012::numeric(12,10)", "0.0000000012", "d:12,10"},
-    {"99999999999999999999999999999999999999::numeric(38,0)", "99999999999999999999999999999999999999", "d:38,0"},
-    {"'-0.99999999999999999999999999999999999999'::numeric(38,38)", "-0.99999999999999999999999999999999999999", "d:38,38"},
+    {"99999999999999999999999999999999999999::numeric(38,0)", "99999999999999999999999999999999999999",
+     "d:38,0"},
+    {"'-0.99999999999999999999999999999999999999'::numeric(38,38)",
+     "-0.99999999999999999999999999999999999999", "d:38,38"},
     {"123456789012345678901234567890.5::numeric(38,5)", "123456789012345678901234567890.50000", "d:38,5"},
     {"10000::numeric(9,0)", "10000", "d:9,0"},
     {"1::numeric / 3", "0.33333333333333333333", "u"},
@@ -108,18 +110,17 @@ static void check_case(Fixture *fixture, const TypeCase *wanted, const char *bes
     memset(&result, 0, sizeof result);
     strbuf_init(&result.text);
     Execution execution = {.stats = &result.stats};
-    if (postgres_engine_ops.execute(fixture->engine, query.plan, &execution, &stream, &result.error) != STATUS_OK)
+    if (postgres_engine_ops.execute(fixture->engine, query.plan, &execution, &stream, &result.error) !=
+        STATUS_OK)
         fail_msg("%s: %s", sql, result.error.message);
     assert_int_equal(arrow_stream_schema(&stream, &schema, &result.error), STATUS_OK);
     if (strcmp(schema.children[0]->format, wanted->format))
         fail_msg("%s: format %s, not %s", sql, schema.children[0]->format, wanted->format);
     arrow_schema_release(&schema);
     result_read(&result, &stream);
-    if (result.status != STATUS_OK)
-        fail_msg("%s: %s", sql, result.error.message);
+    if (result.status != STATUS_OK) fail_msg("%s: %s", sql, result.error.message);
     char *bar = *beside ? strrchr(result.text.data, '|') : NULL;
-    if (bar)
-        *bar = 0;
+    if (bar) *bar = 0;
     if (strcmp(strbuf_text(&result.text), wanted->expected))
         fail_msg("%s: %s, not %s", sql, strbuf_text(&result.text), wanted->expected);
     result_deinit(&result);
@@ -152,14 +153,16 @@ static void test_names(void **state) {
     fixture_open(&fixture);
     setup_types(&fixture);
     Query query;
-    query_init(&query, &fixture, "SELECT 'sad'::pgdecode_mood, 3::pgdecode_small, '[1,2]'::int4range, "
-                                 "ARRAY['sad'::pgdecode_mood], 1.5::numeric(5,1), ARRAY[1]");
+    query_init(&query, &fixture,
+               "SELECT 'sad'::pgdecode_mood, 3::pgdecode_small, '[1,2]'::int4range, "
+               "ARRAY['sad'::pgdecode_mood], 1.5::numeric(5,1), ARRAY[1]");
     ExecutionStats stats;
     Execution execution = {.stats = &stats};
     ArrowArrayStream stream;
     ArrowSchema schema;
     Error err;
-    assert_int_equal(postgres_engine_ops.execute(fixture.engine, query.plan, &execution, &stream, &err), STATUS_OK);
+    assert_int_equal(postgres_engine_ops.execute(fixture.engine, query.plan, &execution, &stream, &err),
+                     STATUS_OK);
     assert_int_equal(arrow_stream_schema(&stream, &schema, &err), STATUS_OK);
     static const char *const names[] = {"pgdecode_mood", NULL, "int4range", "pgdecode_mood[]"};
     for (int i = 0; i < 4; i++) {
@@ -171,7 +174,8 @@ static void test_names(void **state) {
             assert_true(sqltype_is(type, SQL_INT4));
     }
     assert_true(sqltype_equals(arrow_schema_sqltype(schema.children[4], NULL), sqltype_numeric(5, 1)));
-    assert_true(sqltype_equals(arrow_schema_sqltype(schema.children[5], NULL), sqltype_array_of(sqltype_of(SQL_INT4))));
+    assert_true(sqltype_equals(arrow_schema_sqltype(schema.children[5], NULL),
+                               sqltype_array_of(sqltype_of(SQL_INT4))));
     arrow_schema_release(&schema);
     arrow_stream_release(&stream);
     query_deinit(&query);
@@ -204,8 +208,7 @@ static void test_malformed(void **state) {
                 memcpy(copy, bytes, length);
                 arrow_builder_init(&builder, &spec, 1);
                 Status status = pgdecode_binary(&code, arrow_builder_column(&builder, 0), copy, length, &err);
-                if (array)
-                    assert_int_equal(status, STATUS_ERROR);
+                if (array) assert_int_equal(status, STATUS_ERROR);
                 arrow_builder_deinit(&builder);
                 free(copy);
             }

@@ -7,32 +7,34 @@
 static Fixture shared;
 
 static int setup(void **state) {
-    if (!getenv("SIGNALBOX_TEST_PG"))
-        return 0;
+    if (!getenv("SIGNALBOX_TEST_PG")) return 0;
     fixture_open(&shared);
     fixture_ok(&shared, "DROP TABLE IF EXISTS pgexec_t, pgexec_part CASCADE");
     fixture_ok(&shared, "DROP TYPE IF EXISTS pgexec_mood CASCADE");
     fixture_ok(&shared, "DROP DOMAIN IF EXISTS pgexec_small CASCADE");
     fixture_ok(&shared, "CREATE TYPE pgexec_mood AS ENUM ('sad', 'happy')");
     fixture_ok(&shared, "CREATE DOMAIN pgexec_small AS numeric(6,2) NOT NULL");
-    fixture_ok(&shared, "CREATE TABLE pgexec_t (id int PRIMARY KEY, email text UNIQUE, mood pgexec_mood, small pgexec_small "
-                        "DEFAULT 1, tags text[], r int4range, v float8)");
+    fixture_ok(
+        &shared,
+        "CREATE TABLE pgexec_t (id int PRIMARY KEY, email text UNIQUE, mood pgexec_mood, small pgexec_small "
+        "DEFAULT 1, tags text[], r int4range, v float8)");
     fixture_ok(&shared, "CREATE INDEX pgexec_lower ON pgexec_t (lower(email), v)");
     fixture_ok(&shared, "CREATE INDEX pgexec_partial ON pgexec_t (v) WHERE v > 5");
     fixture_ok(&shared, "CREATE VIEW pgexec_v AS SELECT id, email FROM pgexec_t");
     fixture_ok(&shared, "CREATE MATERIALIZED VIEW pgexec_m AS SELECT count(*) AS n FROM pgexec_t");
     fixture_ok(&shared, "CREATE TABLE pgexec_part (id int, at date) PARTITION BY RANGE (at)");
-    fixture_ok(&shared, "CREATE TABLE pgexec_part1 PARTITION OF pgexec_part FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')");
-    fixture_ok(&shared, "INSERT INTO pgexec_t SELECT i, 'u' || i || '@x', 'happy', i / 100.0, ARRAY['a', 'b'], "
-                        "int4range(i, i + 5), i / 2.0 FROM generate_series(1, 5000) i");
+    fixture_ok(&shared, "CREATE TABLE pgexec_part1 PARTITION OF pgexec_part FOR VALUES FROM ('2020-01-01') "
+                        "TO ('2021-01-01')");
+    fixture_ok(&shared,
+               "INSERT INTO pgexec_t SELECT i, 'u' || i || '@x', 'happy', i / 100.0, ARRAY['a', 'b'], "
+               "int4range(i, i + 5), i / 2.0 FROM generate_series(1, 5000) i");
     fixture_ok(&shared, "ANALYZE pgexec_t");
     fixture_describe(&shared);
     return 0;
 }
 
 static int teardown(void **state) {
-    if (shared.engine)
-        fixture_close(&shared);
+    if (shared.engine) fixture_close(&shared);
     return 0;
 }
 
@@ -66,10 +68,14 @@ static void test_describe(void **state) {
 static void test_parameters(void **state) {
     fixture_conninfo();
     Result result;
-    Param params[] = {int_param("7"), text_param("a'b\"c\\ é"), {.kind = PARAM_NULL}, text_param("{x,\"y z\"}"),
+    Param params[] = {int_param("7"),
+                      text_param("a'b\"c\\ é"),
+                      {.kind = PARAM_NULL},
+                      text_param("{x,\"y z\"}"),
                       {.kind = PARAM_BOOL, .text = "true", .length = 4},
                       {.kind = PARAM_NUMBER, .text = "12345678901234567890.5", .length = 22}};
-    const char *sql = "SELECT id, $2::text, $3::int, $4::text[], $5::bool, $6::numeric FROM pgexec_t WHERE id = $1";
+    const char *sql =
+        "SELECT id, $2::text, $3::int, $4::text[], $5::bool, $6::numeric FROM pgexec_t WHERE id = $1";
     for (int i = 0; i < 3; i++) {
         fixture_run(&shared, sql, params, 6, &result);
         assert_int_equal(result.status, STATUS_OK);
@@ -147,8 +153,9 @@ static void test_stream(void **state) {
 static void *cancel_when_running(void *argument) {
     PGconn *pg = PQconnectdb(getenv("SIGNALBOX_TEST_PG"));
     for (bool running = false; !running;) {
-        PGresult *rows = PQexec(pg, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' "
-                                    "AND pid <> pg_backend_pid()");
+        PGresult *rows = PQexec(
+            pg, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' "
+                "AND pid <> pg_backend_pid()");
         running = PQntuples(rows) > 0;
         PQclear(rows);
     }
@@ -175,8 +182,11 @@ static void test_cancel(void **state) {
     query_run_limited(&query, NULL, 0, &token, 0, &result);
     assert_string_equal(result.error.sqlstate, "57014");
     query_deinit(&query);
-    fixture_expect(&shared, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND "
-                            "pid <> pg_backend_pid()", "0");
+    fixture_expect(
+        &shared,
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND "
+        "pid <> pg_backend_pid()",
+        "0");
 }
 
 static void test_sessions(void **state) {
@@ -184,21 +194,26 @@ static void test_sessions(void **state) {
     Result result;
     fixture_ok(&shared, "DROP TABLE IF EXISTS pgexec_s");
     fixture_ok(&shared, "CREATE TABLE pgexec_s (id int PRIMARY KEY)");
-    fixture_expect(&shared, "BEGIN; INSERT INTO pgexec_s VALUES (1); SELECT 'rows', id FROM pgexec_s; COMMIT", "rows|1");
+    fixture_expect(&shared, "BEGIN; INSERT INTO pgexec_s VALUES (1); SELECT 'rows', id FROM pgexec_s; COMMIT",
+                   "rows|1");
     /* An error undoes all of it, in a transaction of its own or not. */
     fixture_expect_error(&shared, "BEGIN; INSERT INTO pgexec_s VALUES (2); SELECT 1/0; COMMIT", "22012", 0);
-    fixture_expect_error(&shared, "INSERT INTO pgexec_s VALUES (3); INSERT INTO pgexec_s VALUES (1)", "23505", 0);
+    fixture_expect_error(&shared, "INSERT INTO pgexec_s VALUES (3); INSERT INTO pgexec_s VALUES (1)", "23505",
+                         0);
     fixture_expect(&shared, "SELECT id FROM pgexec_s", "1");
     fixture_expect_error(&shared, "BEGIN; INSERT INTO pgexec_s VALUES (4)", "25000", 0);
     fixture_expect_error(&shared, "BEGIN", "25000", 0);
     fixture_expect(&shared, "SELECT id FROM pgexec_s", "1");
     Param params[] = {int_param("10"), int_param("11")};
-    fixture_run(&shared, "INSERT INTO pgexec_s VALUES ($2); INSERT INTO pgexec_s VALUES ($1); SELECT id FROM pgexec_s WHERE id = $2",
+    fixture_run(&shared,
+                "INSERT INTO pgexec_s VALUES ($2); INSERT INTO pgexec_s VALUES ($1); SELECT id FROM pgexec_s "
+                "WHERE id = $2",
                 params, 2, &result);
     assert_int_equal(result.status, STATUS_OK);
     assert_string_equal(strbuf_text(&result.text), "11");
     result_deinit(&result);
-    fixture_run(&shared, "INSERT INTO pgexec_s VALUES (20); UPDATE pgexec_s SET id = id + 100", NULL, 0, &result);
+    fixture_run(&shared, "INSERT INTO pgexec_s VALUES (20); UPDATE pgexec_s SET id = id + 100", NULL, 0,
+                &result);
     assert_string_equal(result.stats.command, "UPDATE");
     assert_int_equal(result.stats.rows_affected, 4);
     /* Nothing of a session is left for the next request, whatever connection it gets. */
@@ -213,7 +228,8 @@ static void test_sessions(void **state) {
 static void kill_others(void) {
     PGconn *pg = PQconnectdb(getenv("SIGNALBOX_TEST_PG"));
     PGresult *rows;
-    PQclear(PQexec(pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalbox'"));
+    PQclear(PQexec(
+        pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalbox'"));
     int left;
     do {
         rows = PQexec(pg, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'signalbox'");
@@ -232,7 +248,9 @@ static void test_lost_connections(void **state) {
     fixture_ok(&shared, "UPDATE pgexec_t SET v = 1 WHERE id = 1");
     /* A read that kills its own connection is tried once more, a write never. */
     fixture_expect_error(&shared, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(5)", "57P01", 0);
-    fixture_expect_error(&shared, "UPDATE pgexec_t SET v = 2 WHERE id = 1 AND pg_terminate_backend(pg_backend_pid())", "57P01", 0);
+    fixture_expect_error(&shared,
+                         "UPDATE pgexec_t SET v = 2 WHERE id = 1 AND pg_terminate_backend(pg_backend_pid())",
+                         "57P01", 0);
     EngineHealth health;
     postgres_engine_ops.health(shared.engine, &health);
     assert_true(health.up);
@@ -240,12 +258,14 @@ static void test_lost_connections(void **state) {
 }
 
 static void test_server_down(void **state) {
-    EngineConfig config = {.name = "pg", .conninfo = "host=/nonexistent-directory dbname=x", .connect_timeout_ms = 500};
+    EngineConfig config = {
+        .name = "pg", .conninfo = "host=/nonexistent-directory dbname=x", .connect_timeout_ms = 500};
     Fixture down = {0};
     Error err;
     arena_init(&down.arena);
     assert_int_equal(postgres_engine_ops.open(&config, &down.engine, &err), STATUS_OK);
-    assert_int_equal(postgres_engine_ops.describe(down.engine, &down.arena, &down.tables, &err), STATUS_ERROR);
+    assert_int_equal(postgres_engine_ops.describe(down.engine, &down.arena, &down.tables, &err),
+                     STATUS_ERROR);
     assert_string_equal(err.sqlstate, "08001");
     fixture_expect_error(&down, "SELECT 1", "08001", 0);
     EngineHealth health;
@@ -258,17 +278,23 @@ static void test_server_down(void **state) {
     assert_string_equal(err.sqlstate, "F0000");
 }
 
-static void scan(const ScanFilter *filters, int filter_count, int64_t limit, uint64_t applied_wanted, const char *expected) {
+static void scan(const ScanFilter *filters, int filter_count, int64_t limit, uint64_t applied_wanted,
+                 const char *expected) {
     Result result;
     memset(&result, 0, sizeof result);
     strbuf_init(&result.text);
     static const int columns[] = {0, 1};
-    ScanRequest request = {.table = fixture_table(&shared.tables, "public", "pgexec_t"), .columns = columns, .column_count = 2,
-                           .filters = filters, .filter_count = filter_count, .row_limit = limit};
+    ScanRequest request = {.table = fixture_table(&shared.tables, "public", "pgexec_t"),
+                           .columns = columns,
+                           .column_count = 2,
+                           .filters = filters,
+                           .filter_count = filter_count,
+                           .row_limit = limit};
     Execution execution = {.stats = &result.stats, .row_limit = 1}; /* not the scan's */
     ArrowArrayStream stream;
     uint64_t applied;
-    if (postgres_engine_ops.scan(shared.engine, &request, &execution, &stream, &applied, &result.error) != STATUS_OK)
+    if (postgres_engine_ops.scan(shared.engine, &request, &execution, &stream, &applied, &result.error) !=
+        STATUS_OK)
         fail_msg("scan: %s", result.error.message);
     assert_int_equal(applied, applied_wanted);
     result_read(&result, &stream);
@@ -280,15 +306,18 @@ static void scan(const ScanFilter *filters, int filter_count, int64_t limit, uin
 
 static void test_scan(void **state) {
     fixture_conninfo();
-    Param seven = int_param("7"), nine = int_param("9"), half = {.kind = PARAM_NUMBER, .text = "7.5", .length = 3};
+    Param seven = int_param("7"), nine = int_param("9"),
+          half = {.kind = PARAM_NUMBER, .text = "7.5", .length = 3};
     Param big = int_param("99999999999"), text = text_param("u4999@x"), tag = text_param("{a,b}");
     Param in[] = {seven, nine};
     scan(&(ScanFilter){0, SCAN_EQ, &seven, 1}, 1, 0, 1, "7|u7@x");
     scan(&(ScanFilter){0, SCAN_IN, in, 2}, 1, 0, 1, "7|u7@x\n9|u9@x");
     scan((ScanFilter[]){{0, SCAN_GT, &half, 1}, {0, SCAN_LT, &nine, 1}}, 2, 0, 3, "8|u8@x");
     scan(&(ScanFilter){0, SCAN_EQ, &big, 1}, 1, 0, 1, "");
-    scan((ScanFilter[]){{1, SCAN_GE, &text, 1}, {1, SCAN_IS_NOT_NULL, NULL, 0}, {0, SCAN_LT, &seven, 1}}, 3, 0, 7, "4|u4@x\n5|u5@x\n6|u6@x");
-    scan((ScanFilter[]){{4, SCAN_EQ, &tag, 1}, {0, SCAN_EQ, &seven, 1}}, 2, 0, 2, "7|u7@x"); /* arrays are left to the caller */
+    scan((ScanFilter[]){{1, SCAN_GE, &text, 1}, {1, SCAN_IS_NOT_NULL, NULL, 0}, {0, SCAN_LT, &seven, 1}}, 3,
+         0, 7, "4|u4@x\n5|u5@x\n6|u6@x");
+    scan((ScanFilter[]){{4, SCAN_EQ, &tag, 1}, {0, SCAN_EQ, &seven, 1}}, 2, 0, 2,
+         "7|u7@x"); /* arrays are left to the caller */
     scan(&(ScanFilter){0, SCAN_LE, &nine, 1}, 1, 2, 1, "1|u1@x\n2|u2@x");
 }
 
@@ -302,7 +331,8 @@ static void test_scan_count(void **state) {
     uint64_t applied;
     Error err;
     int64_t rows = 0;
-    assert_int_equal(postgres_engine_ops.scan(shared.engine, &request, &execution, &stream, &applied, &err), STATUS_OK);
+    assert_int_equal(postgres_engine_ops.scan(shared.engine, &request, &execution, &stream, &applied, &err),
+                     STATUS_OK);
     while (arrow_stream_next(&stream, &batch, &err) == STATUS_OK && batch.release) {
         rows += batch.length;
         arrow_array_release(&batch);
@@ -319,8 +349,7 @@ static void *run_many(void *argument) {
         snprintf(sql, sizeof sql, "SELECT id FROM pgexec_t WHERE id = %d AND v < %d", i + 1, 100000 + i % 7);
         query_init(&query, &shared, sql);
         query_run(&query, NULL, 0, &result);
-        if (result.status != STATUS_OK || atoi(strbuf_text(&result.text)) != i + 1)
-            *(int *)argument += 1;
+        if (result.status != STATUS_OK || atoi(strbuf_text(&result.text)) != i + 1) *(int *)argument += 1;
         result_deinit(&result);
         query_deinit(&query);
     }
@@ -358,10 +387,12 @@ static void test_many_prepared(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_describe),   cmocka_unit_test(test_parameters),       cmocka_unit_test(test_writes),
-        cmocka_unit_test(test_stream),     cmocka_unit_test(test_cancel),           cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_scan),       cmocka_unit_test(test_scan_count),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_server_down), cmocka_unit_test(test_many_prepared),   cmocka_unit_test(test_lost_connections),
+        cmocka_unit_test(test_describe),      cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_writes),        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_cancel),        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_scan),          cmocka_unit_test(test_scan_count),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_server_down),
+        cmocka_unit_test(test_many_prepared), cmocka_unit_test(test_lost_connections),
     };
     return cmocka_run_group_tests_name("postgres execute", tests, setup, teardown);
 }

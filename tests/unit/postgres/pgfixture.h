@@ -1,5 +1,5 @@
-/* What the tests of the PostgreSQL engine share: an engine on the server that SIGNALBOX_TEST_PG names, statements made
- * as the router makes them, results as text. */
+/* What the tests of the PostgreSQL engine share: an engine on the server that SIGNALBOX_TEST_PG names,
+ * statements made as the router makes them, results as text. */
 #pragma once
 
 #include <setjmp.h>
@@ -50,15 +50,20 @@ typedef struct Result {
 
 static inline const char *fixture_conninfo(void) {
     const char *conninfo = getenv("SIGNALBOX_TEST_PG");
-    if (!conninfo)
-        skip();
+    if (!conninfo) skip();
     return conninfo;
 }
 
 static inline void fixture_open(Fixture *fixture) {
     Error err = {0};
-    EngineConfig config = {.name = "postgres", .kind = "postgres", .enabled = true, .conninfo = fixture_conninfo(),
-                           .max_connections = 6, .lane_connections = 1, .connect_timeout_ms = 3000, .latency_ms = 0.1};
+    EngineConfig config = {.name = "postgres",
+                           .kind = "postgres",
+                           .enabled = true,
+                           .conninfo = fixture_conninfo(),
+                           .max_connections = 6,
+                           .lane_connections = 1,
+                           .connect_timeout_ms = 3000,
+                           .latency_ms = 0.1};
     memset(fixture, 0, sizeof *fixture);
     arena_init(&fixture->arena);
     assert_int_equal(postgres_engine_ops.open(&config, &fixture->engine, &err), STATUS_OK);
@@ -77,7 +82,8 @@ static inline void fixture_close(Fixture *fixture) {
 
 static inline const TableDesc *fixture_table(const TableList *tables, const char *schema, const char *name) {
     for (int i = 0; i < tables->count; i++)
-        if (!strcmp(tables->tables[i].name, name) && (!schema || !*schema || !strcmp(tables->tables[i].schema, schema)))
+        if (!strcmp(tables->tables[i].name, name) &&
+            (!schema || !*schema || !strcmp(tables->tables[i].schema, schema)))
             return &tables->tables[i];
     return NULL;
 }
@@ -86,11 +92,9 @@ static bool fixture_see(void *state, const ProtobufCMessage *message) {
     Query *query = state;
     if (PGTREE_IS(message, param_ref)) {
         int number = ((const PgQuery__ParamRef *)message)->number;
-        if (number > query->statement.param_count)
-            query->statement.param_count = number;
+        if (number > query->statement.param_count) query->statement.param_count = number;
     }
-    if (!PGTREE_IS(message, range_var) || query->statement.binding_count == 8)
-        return true;
+    if (!PGTREE_IS(message, range_var) || query->statement.binding_count == 8) return true;
     const PgQuery__RangeVar *table = (const PgQuery__RangeVar *)message;
     const TableDesc *desc = fixture_table(query->tables, table->schemaname, table->relname);
     if (desc)
@@ -105,8 +109,7 @@ static bool fixture_see(void *state, const ProtobufCMessage *message) {
 }
 
 static inline StatementKind fixture_kind(const PgQuery__ParseResult *tree) {
-    if (tree->n_stmts != 1)
-        return STATEMENT_SESSION;
+    if (tree->n_stmts != 1) return STATEMENT_SESSION;
     switch (tree->stmts[0]->stmt->node_case) {
     case PG_QUERY__NODE__NODE_SELECT_STMT:
     case PG_QUERY__NODE__NODE_EXPLAIN_STMT: return STATEMENT_READ;
@@ -124,10 +127,9 @@ static inline void query_init(Query *query, const Fixture *fixture, const char *
     query->engine = fixture->engine;
     query->tables = &fixture->tables;
     query->parsed = pg_query_parse_protobuf(sql);
-    if (query->parsed.error)
-        fail_msg("%s: %s", sql, query->parsed.error->message);
-    PgQuery__ParseResult *tree = pg_query__parse_result__unpack(NULL, query->parsed.parse_tree.len,
-                                                               (const uint8_t *)query->parsed.parse_tree.data);
+    if (query->parsed.error) fail_msg("%s: %s", sql, query->parsed.error->message);
+    PgQuery__ParseResult *tree = pg_query__parse_result__unpack(
+        NULL, query->parsed.parse_tree.len, (const uint8_t *)query->parsed.parse_tree.data);
     query->statement.sql = sql;
     query->statement.sql_length = strlen(sql);
     query->statement.tree = tree;
@@ -136,8 +138,8 @@ static inline void query_init(Query *query, const Fixture *fixture, const char *
     query->statement.kind = fixture_kind(tree);
     query->statement.text_hash = hash64_bytes(sql, strlen(sql), 1);
     pgtree_visit(&tree->base, fixture_see, query);
-    query->status = postgres_engine_ops.plan(fixture->engine, &query->statement, &query->verdict, &query->plan,
-                                             &query->error);
+    query->status = postgres_engine_ops.plan(fixture->engine, &query->statement, &query->verdict,
+                                             &query->plan, &query->error);
 }
 
 static inline void query_deinit(Query *query) {
@@ -154,12 +156,10 @@ static inline void print_unscaled(StrBuf *out, __int128 value, int scale) {
         digits[count++] = (char)('0' + (int)(rest % 10));
         rest /= 10;
     }
-    if (value < 0)
-        strbuf_append_char(out, '-');
+    if (value < 0) strbuf_append_char(out, '-');
     while (count--) {
         strbuf_append_char(out, digits[count]);
-        if (count == scale && scale)
-            strbuf_append_char(out, '.');
+        if (count == scale && scale) strbuf_append_char(out, '.');
     }
 }
 
@@ -173,7 +173,9 @@ static inline void print_value(StrBuf *out, const ArrowSchema *schema, const Arr
     const int32_t *offsets = array->buffers[1];
     int precision, scale;
     switch (format[0]) {
-    case 'b': strbuf_append_text(out, (((const unsigned char *)values)[row >> 3] >> (row & 7) & 1) ? "t" : "f"); break;
+    case 'b':
+        strbuf_append_text(out, (((const unsigned char *)values)[row >> 3] >> (row & 7) & 1) ? "t" : "f");
+        break;
     case 's': strbuf_append_i64(out, ((const int16_t *)values)[row]); break;
     case 'i': strbuf_append_i64(out, ((const int32_t *)values)[row]); break;
     case 'I': strbuf_append_i64(out, ((const uint32_t *)values)[row]); break;
@@ -203,8 +205,7 @@ static inline void print_value(StrBuf *out, const ArrowSchema *schema, const Arr
     case '+':
         strbuf_append_char(out, '{');
         for (int32_t i = offsets[row]; i < offsets[row + 1]; i++) {
-            if (i > offsets[row])
-                strbuf_append_char(out, ',');
+            if (i > offsets[row]) strbuf_append_char(out, ',');
             print_value(out, schema->children[0], array->children[0], i);
         }
         strbuf_append_char(out, '}');
@@ -214,7 +215,8 @@ static inline void print_value(StrBuf *out, const ArrowSchema *schema, const Arr
             strbuf_printf(out, "%02x", ((const unsigned char *)array->buffers[2])[i]);
         break;
     default:
-        strbuf_append(out, (const char *)array->buffers[2] + offsets[row], (size_t)(offsets[row + 1] - offsets[row]));
+        strbuf_append(out, (const char *)array->buffers[2] + offsets[row],
+                      (size_t)(offsets[row + 1] - offsets[row]));
     }
 }
 
@@ -224,14 +226,13 @@ static inline void result_read(Result *result, ArrowArrayStream *stream) {
     ArrowArray batch;
     assert_int_equal(arrow_stream_schema(stream, &schema, &result->error), STATUS_OK);
     result->columns = (int)schema.n_children;
-    while ((result->status = arrow_stream_next(stream, &batch, &result->error)) == STATUS_OK && batch.release) {
+    while ((result->status = arrow_stream_next(stream, &batch, &result->error)) == STATUS_OK &&
+           batch.release) {
         result->batches++;
         for (int64_t row = 0; row < batch.length; row++, result->rows++) {
-            if (result->rows)
-                strbuf_append_char(&result->text, '\n');
+            if (result->rows) strbuf_append_char(&result->text, '\n');
             for (int64_t c = 0; c < schema.n_children; c++) {
-                if (c)
-                    strbuf_append_char(&result->text, '|');
+                if (c) strbuf_append_char(&result->text, '|');
                 print_value(&result->text, schema.children[c], batch.children[c], row);
             }
         }
@@ -241,11 +242,14 @@ static inline void result_read(Result *result, ArrowArrayStream *stream) {
     arrow_stream_release(stream);
 }
 
-static inline void query_run_limited(Query *query, const Param *params, int count, CancelToken *cancel, int64_t row_limit,
-                                     Result *result) {
+static inline void query_run_limited(Query *query, const Param *params, int count, CancelToken *cancel,
+                                     int64_t row_limit, Result *result) {
     memset(result, 0, sizeof *result);
     strbuf_init(&result->text);
-    Execution execution = {.params = params, .param_count = count, .cancel = cancel, .row_limit = row_limit,
+    Execution execution = {.params = params,
+                           .param_count = count,
+                           .cancel = cancel,
+                           .row_limit = row_limit,
                            .stats = &result->stats};
     if (query->status != STATUS_OK || !query->plan) {
         result->status = STATUS_ERROR;
@@ -253,19 +257,22 @@ static inline void query_run_limited(Query *query, const Param *params, int coun
         return;
     }
     ArrowArrayStream stream;
-    result->status = postgres_engine_ops.execute(query->engine, query->plan, &execution, &stream, &result->error);
-    if (result->status == STATUS_OK)
-        result_read(result, &stream);
+    result->status =
+        postgres_engine_ops.execute(query->engine, query->plan, &execution, &stream, &result->error);
+    if (result->status == STATUS_OK) result_read(result, &stream);
 }
 
 static inline void query_run(Query *query, const Param *params, int count, Result *result) {
     query_run_limited(query, params, count, NULL, 0, result);
 }
 
-static inline void result_deinit(Result *result) { strbuf_deinit(&result->text); }
+static inline void result_deinit(Result *result) {
+    strbuf_deinit(&result->text);
+}
 
 /* Parses, plans and runs; the caller calls result_deinit. */
-static inline void fixture_run(Fixture *fixture, const char *sql, const Param *params, int count, Result *result) {
+static inline void fixture_run(Fixture *fixture, const char *sql, const Param *params, int count,
+                               Result *result) {
     Query query;
     query_init(&query, fixture, sql);
     query_run(&query, params, count, result);
@@ -275,21 +282,20 @@ static inline void fixture_run(Fixture *fixture, const char *sql, const Param *p
 static inline void fixture_ok(Fixture *fixture, const char *sql) {
     Result result;
     fixture_run(fixture, sql, NULL, 0, &result);
-    if (result.status != STATUS_OK)
-        fail_msg("%s: %s %s", sql, result.error.sqlstate, result.error.message);
+    if (result.status != STATUS_OK) fail_msg("%s: %s %s", sql, result.error.sqlstate, result.error.message);
     result_deinit(&result);
 }
 
 static inline void fixture_expect(Fixture *fixture, const char *sql, const char *expected) {
     Result result;
     fixture_run(fixture, sql, NULL, 0, &result);
-    if (result.status != STATUS_OK)
-        fail_msg("%s: %s %s", sql, result.error.sqlstate, result.error.message);
+    if (result.status != STATUS_OK) fail_msg("%s: %s %s", sql, result.error.sqlstate, result.error.message);
     assert_string_equal(strbuf_text(&result.text), expected);
     result_deinit(&result);
 }
 
-static inline void fixture_expect_error(Fixture *fixture, const char *sql, const char *sqlstate, int position) {
+static inline void fixture_expect_error(Fixture *fixture, const char *sql, const char *sqlstate,
+                                        int position) {
     Result result;
     fixture_run(fixture, sql, NULL, 0, &result);
     assert_int_equal(result.status, STATUS_ERROR);

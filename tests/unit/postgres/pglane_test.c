@@ -18,7 +18,7 @@ typedef struct LaneCall {
     Lane *lane;
     Query *query;
     Result result;
-    bool refused;  /* by lane_submit */
+    bool refused; /* by lane_submit */
     bool finished;
 } LaneCall;
 
@@ -29,7 +29,8 @@ static void *loop_thread(void *argument) {
 
 static void open_on_loop(void *argument) {
     Lane *lane = argument;
-    assert_int_equal(postgres_engine_ops.lane_open(lane->fixture.engine, lane->loop, &lane->lane, NULL), STATUS_OK);
+    assert_int_equal(postgres_engine_ops.lane_open(lane->fixture.engine, lane->loop, &lane->lane, NULL),
+                     STATUS_OK);
     pthread_mutex_lock(&lane->lock);
     lane->done++;
     pthread_cond_broadcast(&lane->changed);
@@ -59,10 +60,13 @@ static void lane_start(Lane *lane) {
     pthread_cond_init(&lane->changed, NULL);
     fixture_open(&lane->fixture);
     fixture_ok(&lane->fixture, "DROP TABLE IF EXISTS pglane_child, pglane_item");
-    fixture_ok(&lane->fixture, "CREATE TABLE pglane_item (id int PRIMARY KEY, name text NOT NULL, price numeric(8,2))");
-    fixture_ok(&lane->fixture, "INSERT INTO pglane_item SELECT i, 'item ' || i, i * 1.5 FROM generate_series(1, 2000) i");
-    fixture_ok(&lane->fixture, "CREATE TABLE pglane_child (id int PRIMARY KEY, item int REFERENCES pglane_item "
-                               "DEFERRABLE INITIALLY DEFERRED)");
+    fixture_ok(&lane->fixture,
+               "CREATE TABLE pglane_item (id int PRIMARY KEY, name text NOT NULL, price numeric(8,2))");
+    fixture_ok(&lane->fixture,
+               "INSERT INTO pglane_item SELECT i, 'item ' || i, i * 1.5 FROM generate_series(1, 2000) i");
+    fixture_ok(&lane->fixture,
+               "CREATE TABLE pglane_child (id int PRIMARY KEY, item int REFERENCES pglane_item "
+               "DEFERRABLE INITIALLY DEFERRED)");
     fixture_describe(&lane->fixture);
     assert_int_equal(eventloop_create(&lane->loop, NULL), STATUS_OK);
     assert_int_equal(pthread_create(&lane->thread, NULL, loop_thread, lane), 0);
@@ -110,8 +114,12 @@ static void call_init(LaneCall *call, Lane *lane, Query *query, const Param *par
     memset(call, 0, sizeof *call);
     call->lane = lane;
     call->query = query;
-    call->request = (LaneRequest){.plan = query->plan, .params = params, .param_count = count,
-                                  .stats = &call->result.stats, .done = on_done, .user = call};
+    call->request = (LaneRequest){.plan = query->plan,
+                                  .params = params,
+                                  .param_count = count,
+                                  .stats = &call->result.stats,
+                                  .done = on_done,
+                                  .user = call};
 }
 
 /* Submits until the lane takes it: its connection may still be opening. */
@@ -293,14 +301,15 @@ static void test_terminated(void **state) {
     Result result;
     lane_start(&lane);
     warm(&lane);
-    fixture_ok(&lane.fixture, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalbox' "
-                              "AND pid <> pg_backend_pid()");
-    /* A request may meet the dying connection: then it is told that nothing was done, and the next one is served. */
+    fixture_ok(&lane.fixture,
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalbox' "
+               "AND pid <> pg_backend_pid()");
+    /* A request may meet the dying connection: then it is told that nothing was done, and the next one is
+     * served. */
     for (int tries = 0;; tries++) {
         assert_true(tries < 50);
         run_one(&lane, "SELECT name FROM pglane_item WHERE id = 9", &result);
-        if (result.status == STATUS_OK)
-            break;
+        if (result.status == STATUS_OK) break;
         assert_string_equal(result.error.sqlstate, "08006");
     }
     assert_string_equal(strbuf_text(&result.text), "item 9");
@@ -331,7 +340,8 @@ static void test_deadline(void **state) {
     assert_int_equal(calls[1].result.stats.rows_affected, 1);
     PQclear(PQexec(locker, "ROLLBACK"));
     PQfinish(locker);
-    fixture_expect(&lane.fixture, "SELECT name FROM pglane_item WHERE id IN (12, 13) ORDER BY id", "item 12\nfree");
+    fixture_expect(&lane.fixture, "SELECT name FROM pglane_item WHERE id IN (12, 13) ORDER BY id",
+                   "item 12\nfree");
     query_deinit(&blocked);
     query_deinit(&next);
     lane_stop(&lane);

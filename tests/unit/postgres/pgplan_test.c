@@ -4,15 +4,16 @@
 static Fixture shared;
 
 static int setup(void **state) {
-    if (!getenv("SIGNALBOX_TEST_PG"))
-        return 0;
+    if (!getenv("SIGNALBOX_TEST_PG")) return 0;
     fixture_open(&shared);
     fixture_ok(&shared, "DROP TABLE IF EXISTS pgplan_t, pgplan_u");
-    fixture_ok(&shared, "CREATE TABLE pgplan_t (id int PRIMARY KEY, name text, day date, small int2, f float4, "
-                        "price numeric(8,2), at timestamptz, code varchar(5), u uuid, j jsonb, flag bool)");
+    fixture_ok(&shared,
+               "CREATE TABLE pgplan_t (id int PRIMARY KEY, name text, day date, small int2, f float4, "
+               "price numeric(8,2), at timestamptz, code varchar(5), u uuid, j jsonb, flag bool)");
     fixture_ok(&shared, "CREATE INDEX ON pgplan_t (day)");
     fixture_ok(&shared, "CREATE TABLE pgplan_u (id int8 PRIMARY KEY, name int)");
-    fixture_ok(&shared, "INSERT INTO pgplan_t (id, name, day, small, f, price) SELECT i, 'n' || i, date '2020-01-01' + i % 300, "
+    fixture_ok(&shared, "INSERT INTO pgplan_t (id, name, day, small, f, price) SELECT i, 'n' || i, date "
+                        "'2020-01-01' + i % 300, "
                         "i % 100, i / 10.0, i FROM generate_series(1, 50000) i");
     fixture_ok(&shared, "ANALYZE pgplan_t");
     fixture_describe(&shared);
@@ -20,8 +21,7 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
-    if (shared.engine)
-        fixture_close(&shared);
+    if (shared.engine) fixture_close(&shared);
     return 0;
 }
 
@@ -37,7 +37,8 @@ static void expect_text(const char *sql, const char *sent) {
 
 static void test_lifted(void **state) {
     expect_text("SELECT * FROM pgplan_t WHERE id = 42", "SELECT * FROM pgplan_t WHERE id = $1::int4");
-    expect_text("SELECT * FROM pgplan_t WHERE id=-42 AND 5<small", "SELECT * FROM pgplan_t WHERE id=$1::int4 AND $2::int4<small");
+    expect_text("SELECT * FROM pgplan_t WHERE id=-42 AND 5<small",
+                "SELECT * FROM pgplan_t WHERE id=$1::int4 AND $2::int4<small");
     expect_text("SELECT 1, 'a' FROM pgplan_t WHERE name = 'it''s' LIMIT 10 OFFSET 5",
                 "SELECT 1, 'a' FROM pgplan_t WHERE name = $1 LIMIT $2::int4 OFFSET $3::int4");
     expect_text("SELECT * FROM pgplan_t WHERE id IN (1, 2,3) AND day BETWEEN '2020-01-02' AND '2020-02-01'",
@@ -50,9 +51,12 @@ static void test_lifted(void **state) {
                 "INSERT INTO pgplan_t (id, name, j) VALUES ($1::int4, $2, '{}'), ($3::int4, $4, NULL)");
     expect_text("UPDATE pgplan_t SET name = 'z', price = 2.5 WHERE id = 9",
                 "UPDATE pgplan_t SET name = $1, price = $2::numeric WHERE id = $3::int4");
-    expect_text("DELETE FROM pgplan_t WHERE u = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "DELETE FROM pgplan_t WHERE u = $1");
-    expect_text("SELECT * FROM pgplan_t WHERE at >= '2020-01-01 10:00:00'", "SELECT * FROM pgplan_t WHERE at >= $1");
-    expect_text("SELECT * FROM postgres.public.pgplan_t WHERE id = 1", "SELECT * FROM public.pgplan_t WHERE id = $1::int4");
+    expect_text("DELETE FROM pgplan_t WHERE u = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+                "DELETE FROM pgplan_t WHERE u = $1");
+    expect_text("SELECT * FROM pgplan_t WHERE at >= '2020-01-01 10:00:00'",
+                "SELECT * FROM pgplan_t WHERE at >= $1");
+    expect_text("SELECT * FROM postgres.public.pgplan_t WHERE id = 1",
+                "SELECT * FROM public.pgplan_t WHERE id = $1::int4");
     expect_text("SELECT * FROM \"postgres\" . public.pgplan_t", "SELECT * FROM  public.pgplan_t");
 }
 
@@ -78,18 +82,23 @@ static void test_not_lifted(void **state) {
 /* The same rows with and without lifting, where types make it delicate. */
 static void test_same_answers(void **state) {
     fixture_conninfo();
-    fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE f = 0.1", "0"); /* float4 against a numeric literal */
+    fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE f = 0.1",
+                   "0"); /* float4 against a numeric literal */
     fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE id = 1.5", "0");
     fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE small = 100000", "0");
     fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE id < 3000000000", "50000");
-    fixture_expect(&shared, "SELECT name FROM pgplan_t WHERE id IN (3, 1) AND price >= -1 ORDER BY id DESC LIMIT 1", "n3");
-    fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE day BETWEEN '2020-01-02' AND '2020-01-02'", "167");
+    fixture_expect(&shared,
+                   "SELECT name FROM pgplan_t WHERE id IN (3, 1) AND price >= -1 ORDER BY id DESC LIMIT 1",
+                   "n3");
+    fixture_expect(&shared, "SELECT count(*) FROM pgplan_t WHERE day BETWEEN '2020-01-02' AND '2020-01-02'",
+                   "167");
 }
 
 /* Positions count characters of the text the user wrote. */
 static void test_positions(void **state) {
     fixture_conninfo();
-    fixture_expect_error(&shared, "SELECT id FROM pgplan_t WHERE id = 1000 AND name = 'ééé' AND nosuch = 1", "42703", 62);
+    fixture_expect_error(&shared, "SELECT id FROM pgplan_t WHERE id = 1000 AND name = 'ééé' AND nosuch = 1",
+                         "42703", 62);
     fixture_expect_error(&shared, "SELECT nosuch FROM pgplan_t WHERE id = 1", "42703", 8);
     fixture_expect_error(&shared, "SELECT id FROM postgres.public.pgplan_t WHERE nosuch = 1", "42703", 47);
     fixture_expect_error(&shared, "SELECT * FROM pgplan_t WHERE id = '4x'", "22P02", 35);
@@ -152,8 +161,9 @@ static void test_refused(void **state) {
     query_init(&query, &shared, "SELECT * FROM pgplan_t");
     engine_plan_release(query.plan);
     query.bindings[0].engine = &other;
-    assert_int_equal(postgres_engine_ops.plan(shared.engine, &query.statement, &query.verdict, &query.plan, &query.error),
-                     STATUS_OK);
+    assert_int_equal(
+        postgres_engine_ops.plan(shared.engine, &query.statement, &query.verdict, &query.plan, &query.error),
+        STATUS_OK);
     assert_false(query.verdict.eligible);
     assert_non_null(strstr(query.verdict.why, "elsewhere"));
     query_deinit(&query);
@@ -161,8 +171,9 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lifted),    cmocka_unit_test(test_not_lifted), cmocka_unit_test(test_same_answers),
-        cmocka_unit_test(test_positions), cmocka_unit_test(test_costs),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_lifted),       cmocka_unit_test(test_not_lifted),
+        cmocka_unit_test(test_same_answers), cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_costs),        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests_name("postgres plan", tests, setup, teardown);
 }
