@@ -54,12 +54,12 @@ static inline const char *fixture_conninfo(void) {
     return conninfo;
 }
 
-static inline void fixture_open(Fixture *fixture) {
+static inline void fixture_open_at(Fixture *fixture, const char *conninfo) {
     Error err = {0};
     EngineConfig config = {.name = "postgres",
                            .kind = "postgres",
                            .enabled = true,
-                           .conninfo = fixture_conninfo(),
+                           .conninfo = conninfo,
                            .max_connections = 6,
                            .lane_connections = 1,
                            .connect_timeout_ms = 3000,
@@ -67,6 +67,10 @@ static inline void fixture_open(Fixture *fixture) {
     memset(fixture, 0, sizeof *fixture);
     arena_init(&fixture->arena);
     assert_int_equal(postgres_engine_ops.open(&config, &fixture->engine, &err), STATUS_OK);
+}
+
+static inline void fixture_open(Fixture *fixture) {
+    fixture_open_at(fixture, fixture_conninfo());
 }
 
 static inline void fixture_describe(Fixture *fixture) {

@@ -1,7 +1,7 @@
 /* The pipelined lane: many requests at once, failures that stay alone, deadlines, lost connections. */
 #include <pthread.h>
 
-#include "pgfixture.h"
+#include "pgproxy.h"
 
 typedef struct Lane {
     Fixture fixture;
@@ -54,11 +54,11 @@ static void lane_wait(Lane *lane, int count) {
     pthread_mutex_unlock(&lane->lock);
 }
 
-static void lane_start(Lane *lane) {
+static void lane_start_at(Lane *lane, const char *conninfo) {
     memset(lane, 0, sizeof *lane);
     pthread_mutex_init(&lane->lock, NULL);
     pthread_cond_init(&lane->changed, NULL);
-    fixture_open(&lane->fixture);
+    fixture_open_at(&lane->fixture, conninfo);
     fixture_ok(&lane->fixture, "DROP TABLE IF EXISTS pglane_child, pglane_item");
     fixture_ok(&lane->fixture,
                "CREATE TABLE pglane_item (id int PRIMARY KEY, name text NOT NULL, price numeric(8,2))");
@@ -73,6 +73,10 @@ static void lane_start(Lane *lane) {
     eventloop_post(lane->loop, open_on_loop, lane);
     lane_wait(lane, 1);
     lane->done = 0;
+}
+
+static void lane_start(Lane *lane) {
+    lane_start_at(lane, fixture_conninfo());
 }
 
 static void lane_stop(Lane *lane) {
@@ -374,12 +378,50 @@ static void test_cancel(void **state) {
     lane_stop(&lane);
 }
 
+/* The connection breaks after the statement left: a read may be run again elsewhere, of a write nothing is
+ * known. */
+static void test_cut(void **state) {
+    Proxy proxy;
+    Lane lane;
+    Query query;
+    Result result;
+    LaneCall call;
+    Param word = text_param("cutnow");
+    proxy_start(&proxy, "cutnow");
+    lane_start_at(&lane, proxy.conninfo);
+    const char *read = "SELECT $1::text FROM pglane_item WHERE id = 1";
+    const char *write = "UPDATE pglane_item SET name = $1 WHERE id = 1";
+    for (int is_write = 0; is_write < 2; is_write++) {
+        warm(&lane);
+        query_init(&query, &lane.fixture, is_write ? write : read);
+        call_init(&call, &lane, &query, &word, 1);
+        atomic_store(&proxy.cuts_left, 1);
+        call_until_taken(&lane, &call);
+        assert_string_equal(call.result.error.sqlstate, is_write ? "08007" : "08006");
+        query_deinit(&query);
+    }
+    atomic_store(&proxy.cuts_left, 1); /* the slow lane runs the read a second time by itself */
+    fixture_run(&lane.fixture, read, &word, 1, &result);
+    assert_int_equal(result.status, STATUS_OK);
+    assert_string_equal(strbuf_text(&result.text), "cutnow");
+    result_deinit(&result);
+    atomic_store(&proxy.cuts_left, 1);
+    fixture_run(&lane.fixture, write, &word, 1, &result);
+    assert_string_equal(result.error.sqlstate, "08007");
+    atomic_store(&proxy.cuts_left, 2);
+    fixture_run(&lane.fixture, read, &word, 1, &result);
+    assert_string_equal(result.error.sqlstate, "08006");
+    lane_stop(&lane);
+    proxy_stop(&proxy);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thousand),      cmocka_unit_test(test_errors_isolated),
         cmocka_unit_test(test_prepare_error), cmocka_unit_test(test_writes),
         cmocka_unit_test(test_altered_table), cmocka_unit_test(test_terminated),
         cmocka_unit_test(test_deadline),      cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests_name("postgres lane", tests, NULL, NULL);
 }
