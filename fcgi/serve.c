@@ -1,7 +1,7 @@
 /* signalbox serve */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
@@ -36,6 +36,19 @@ static void reload(void *context) {
     log_info("reload", "config=\"%s\"", service->config_path ? service->config_path : "signalbox.toml");
 }
 
+/* Beside the socket: the pool's processes have their sockets in one directory. */
+static void share_attempts(Service *service, const char *listen) {
+    char path[4096];
+    const char *slash = !strncmp(listen, "unix:", 5) ? strrchr(listen, '/') : NULL;
+    if (slash)
+        snprintf(path, sizeof path, "%.*s/attempts", (int)(slash - listen - 5), listen + 5);
+    else
+        snprintf(path, sizeof path, "%s/attempts", service->runtime.config.data_directory);
+    Error err = {0};
+    if (api_share_attempts(service->api, path, &err) != STATUS_OK)
+        log_warn("attempts", "error=\"%s\" effect=\"a write that nginx tries twice may run twice\"", err.message);
+}
+
 static Status start(Service *service, const char *listen, Error *err) {
     const Config *config = &service->runtime.config;
     TRY(log_open(config->log_file, level_of(config->log_level), !strcmp(config->log_format, "json"), err));
@@ -48,6 +61,7 @@ static Status start(Service *service, const char *listen, Error *err) {
                              .drain_timeout_ms = config->drain_timeout_ms};
     ServerApp app = api_server_app(service->api);
     TRY(server_create(&options, &app, &service->server, err));
+    share_attempts(service, options.listen);
     api_attach_server(service->api, service->server, reload, service);
     TRY(api_start_upkeep(service->api, err));
     log_info("serve", "version=%s listen=\"%s\" engines=%d io_threads=%d", SIGNALBOX_VERSION, options.listen,

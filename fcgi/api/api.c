@@ -140,7 +140,10 @@ Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     return STATUS_OK;
 }
 
+Status api_share_attempts(Api *api, const char *path, Error *err) { return attempts_open(path, &api->attempts, err); }
+
 void api_destroy(Api *api) {
+    attempts_close(api->attempts);
     pthread_cond_destroy(&api->changed);
     pthread_mutex_destroy(&api->lock);
     free(api);

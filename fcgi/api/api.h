@@ -22,5 +22,9 @@ void api_attach_server(Api *api, Server *server, void (*reload)(void *), void *r
 /* Takes max_rows, max_runtime_seconds from a configuration read again. */
 void api_set_limits(Api *api, const Config *config);
 
+/* Remembers writes begun, in a file that the pool's processes on this host share; without it nginx's second attempt at a
+ * write whose process died would run it again. */
+Status api_share_attempts(Api *api, const char *path, Error *err);
+
 Status api_start_upkeep(Api *api, Error *err);
 void api_stop_upkeep(Api *api);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "fcgi/api/api.h"
+#include "fcgi/api/attempts.h"
 #include "fcgi/api/metrics.h"
 
 struct Api {
@@ -16,6 +17,7 @@ struct Api {
     _Atomic int max_runtime_seconds;
     int64_t started_wall_us, started_ns;
     Metrics metrics;
+    Attempts *attempts; /* NULL = not shared */
 
     /* Upkeep. `lock` guards what follows; `changed` tells of ready and stop. */
     pthread_mutex_t lock;

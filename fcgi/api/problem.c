@@ -22,6 +22,7 @@ static const struct {
     {"28", 503, "Engine refused our credentials"},
     {"40", 409, "Transaction rolled back"},
     {"40001", 409, "Conflicting commit"},
+    {"40003", 502, "Outcome unknown"},
     {"40P01", 409, "Deadlock detected"},
     {"42", 400, "Invalid SQL"},
     {"42501", 403, "Not permitted"},

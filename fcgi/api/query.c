@@ -146,6 +146,22 @@ static const char *content_type_of(const QueryRun *run) {
     return rowformat_content_type(run->is_write ? ROWFORMAT_JSON : run->format);
 }
 
+/* Volatile functions may write too. */
+static bool only_reads(const QueryRun *run) {
+    return run->decision->statement->kind == STATEMENT_READ && run->decision->class != CLASS_SESSION;
+}
+
+/* Marks a write as begun. Fails for nginx's second attempt at one whose first process was lost. */
+static Status begin_write(QueryRun *run, Error *err) {
+    if (run->write_begun || !run->api->attempts || only_reads(run))
+        return STATUS_OK;
+    const char *identifier = exchange_parameter(run->exchange, "SIGNALBOX_ATTEMPT_ID");
+    run->write_begun = !identifier || !identifier[0] || attempts_begin(run->api->attempts, identifier);
+    if (run->write_begun)
+        return STATUS_OK;
+    return error_set(err, "40003", "the process that began this statement was lost, whether it took effect is unknown");
+}
+
 /* ---- slow lane ------------------------------------------------------------------------------------------- */
 
 static void refresh_after_ddl(QueryRun *run) {
@@ -156,6 +172,7 @@ static void refresh_after_ddl(QueryRun *run) {
 
 static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     Decision *decision = run->decision;
+    TRY(begin_write(run, err));
     run->execution = (Execution){.params = run->body.params,
                                  .param_count = run->body.param_count,
                                  .cancel = &run->exchange->cancel,
@@ -255,7 +272,7 @@ static void abandon_lane(Exchange *exchange, CancelReason reason) {
 /* The statement did not run, or it only reads: another connection may try. */
 static bool is_worth_another_try(const QueryRun *run, const Error *error) {
     bool connection_lost = !strncmp(error->sqlstate, "08", 2) || !strncmp(error->sqlstate, "57P", 3);
-    return connection_lost && run->decision->statement->kind == STATEMENT_READ;
+    return connection_lost && only_reads(run);
 }
 
 static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
@@ -289,7 +306,7 @@ static bool try_fast_lane(QueryRun *run) {
     if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema)
         return false;
     EngineLane *lane = lane_of(run);
-    if (!lane)
+    if (!lane || begin_write(run, NULL) != STATUS_OK)
         return false;
     run->lane_request = (LaneRequest){.plan = run->decision->plan,
                                       .params = run->body.params,

@@ -22,6 +22,7 @@ typedef struct QueryRun {
     bool may_stream; /* on a worker */
     bool streaming;  /* the response has begun */
     bool is_write;   /* answered without rows */
+    bool write_begun;
 } QueryRun;
 
 /* The members after the rows, without braces. */

@@ -48,6 +48,9 @@ static int set_up(void **state) {
     Error err = {0};
     assert_int_equal(router_create(&config, engines, 1, &router, &err), STATUS_OK);
     assert_int_equal(api_create(&config, router, &api, &err), STATUS_OK);
+    char attempts[80];
+    snprintf(attempts, sizeof attempts, "%s/attempts", directory);
+    assert_int_equal(api_share_attempts(api, attempts, &err), STATUS_OK);
     ServerOptions options = {.listen = address, .io_threads = 1, .worker_threads = 4, .max_body_bytes = 1 << 20,
                              .max_header_bytes = 64 << 10, .drain_timeout_ms = 5000};
     ServerApp app = api_server_app(api);
@@ -69,6 +72,9 @@ static int tear_down(void **state) {
     router_destroy(router);
     config_deinit(&config);
     log_close();
+    char attempts[80];
+    snprintf(attempts, sizeof attempts, "%s/attempts", directory);
+    unlink(attempts);
     return rmdir(directory);
 }
 
@@ -250,6 +256,24 @@ static void writes_and_ddl(void **state) {
     assert_true(atomic_load(&engine.describes) > describes);
 }
 
+static void second_attempts_do_not_write(void **state) {
+    const char *const first[] = {"SIGNALBOX_ATTEMPT_ID=0123456789abcdef", NULL};
+    const char *bodies[] = {"{\"sql\":\"UPDATE t SET v = 'a'\"}", "{\"sql\":\"UPDATE t SET v = 'fast' WHERE id = 1\"}"};
+    for (int i = 0; i < 2; i++) { /* the second is cached when tried again, so it goes to the lane */
+        FcgiReply reply = call("POST", "/query", i ? (const char *[]){"SIGNALBOX_ATTEMPT_ID=other", NULL} : first, bodies[i]);
+        json_decref(json_of(&reply, 200));
+        int executes = atomic_load(&engine.executes), submits = atomic_load(&engine.submits);
+        reply = call("POST", "/query", first, bodies[i]);
+        json_t *json = json_of(&reply, 502);
+        assert_string_equal(text_of(json, "sqlstate"), "40003");
+        json_decref(json);
+        assert_int_equal(atomic_load(&engine.executes), executes);
+        assert_int_equal(atomic_load(&engine.submits), submits);
+    }
+    FcgiReply reply = call("POST", "/query", first, "{\"sql\":\"SELECT * FROM t\"}");
+    json_decref(json_of(&reply, 200));
+}
+
 static void dry_run_runs_nothing(void **state) {
     int executes = atomic_load(&engine.executes);
     json_t *json = query(200, "{\"sql\":\"SELECT * FROM t\",\"dry_run\":true}");
@@ -401,6 +425,7 @@ int main(void) {
         cmocka_unit_test(many_rows_stream_and_truncate),
         cmocka_unit_test(other_formats),
         cmocka_unit_test(writes_and_ddl),
+        cmocka_unit_test(second_attempts_do_not_write),
         cmocka_unit_test(dry_run_runs_nothing),
         cmocka_unit_test(problems),
         cmocka_unit_test(reads_of_the_catalog),
