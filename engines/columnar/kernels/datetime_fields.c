@@ -279,7 +279,7 @@ Status date_trunc_timestamp(const KernelCall *call, Error *err) {
     int64_t *out = call->out->values;
     KERNEL_ROWS(call, row) {
         Field field = call->bind_data ? *(const Field *)call->bind_data : field_of(kernel_text(call, 0, row));
-        if (!can_truncate(field))
+        if (!can_truncate(field) && timestamp_is_finite(KERNEL_ARG(call, 1, int64_t, row)))
             return unknown_unit(kernel_text(call, 0, row), call->out->type.id == SQL_TIMESTAMPTZ ? OF_TIMESTAMPTZ : OF_TIMESTAMP,
                                 field != FIELD_NONE, err);
         out[row] = truncate_timestamp(KERNEL_ARG(call, 1, int64_t, row), field);

@@ -271,7 +271,7 @@ static Status age_two(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         int64_t a = KERNEL_ARG(call, 0, int64_t, row), b = KERNEL_ARG(call, 1, int64_t, row);
         if (!timestamp_is_finite(a) || !timestamp_is_finite(b))
-            return timestamp_range(err);
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "age of infinite timestamps");
         out[row] = timestamp_age(a, b);
     }
     return STATUS_OK;
@@ -282,7 +282,7 @@ static Status age_today(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         int64_t value = KERNEL_ARG(call, 0, int64_t, row);
         if (!timestamp_is_finite(value))
-            return timestamp_range(err);
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "age of infinite timestamps");
         out[row] = timestamp_age(today, value);
     }
     return STATUS_OK;

@@ -10,7 +10,7 @@
 typedef enum SpecialTime { SPECIAL_NONE, SPECIAL_EPOCH, SPECIAL_INFINITY, SPECIAL_MINUS_INFINITY, SPECIAL_NOW,
                            SPECIAL_TODAY, SPECIAL_TOMORROW, SPECIAL_YESTERDAY } SpecialTime;
 
-typedef enum ParseResult { PARSE_OK, PARSE_BAD, PARSE_RANGE, PARSE_RANGE_ORDER, PARSE_ZONE } ParseResult;
+typedef enum ParseResult { PARSE_OK, PARSE_BAD, PARSE_RANGE, PARSE_RANGE_ORDER, PARSE_ZONE, PARSE_ZONE_RANGE, PARSE_DAY_OF_YEAR } ParseResult;
 
 typedef struct DateTimeFields {
     int year, month, day;
@@ -86,7 +86,7 @@ static ParseResult read_zone(const char **at, const char *end, DateTimeFields *f
         }
     }
     if (hours > 15 || minutes > 59 || seconds > 59)
-        return PARSE_RANGE;
+        return PARSE_ZONE_RANGE;
     fields->zone_seconds = sign * (hours * 3600 + minutes * 60 + seconds);
     fields->has_zone = true;
     return PARSE_OK;
@@ -207,7 +207,7 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
     static const struct {
         const char *name;
         SpecialTime special;
-    } specials[] = {{"epoch", SPECIAL_EPOCH},       {"infinity", SPECIAL_INFINITY}, {"inf", SPECIAL_INFINITY},
+    } specials[] = {{"epoch", SPECIAL_EPOCH},       {"infinity", SPECIAL_INFINITY}, 
                     {"now", SPECIAL_NOW},           {"today", SPECIAL_TODAY},       {"tomorrow", SPECIAL_TOMORROW},
                     {"yesterday", SPECIAL_YESTERDAY}};
     const char *word = *at;
@@ -261,7 +261,18 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
                 fields->special = SPECIAL_MINUS_INFINITY;
             return result;
         }
-        return fields->has_time ? read_zone(at, end, fields) : PARSE_BAD;
+        return read_zone(at, end, fields);
+    }
+    if ((c | 0x20) == 'j' && *at + 1 < end && isdigit((unsigned char)(*at)[1])) {
+        int julian;
+        ++*at;
+        if (read_number(at, end, &julian) > 9 || fields->has_year)
+            return PARSE_BAD;
+        CivilTime civil;
+        civil_from_days((int64_t)julian - 2440588, &civil);
+        *fields = (DateTimeFields){.year = civil.year, .month = civil.month, .day = civil.day, .has_year = true,
+                                   .has_month = true, .has_day = true, .year_digits = 4};
+        return PARSE_OK;
     }
     if (isalpha((unsigned char)c)) {
         const char *probe = *at;
@@ -286,6 +297,8 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
             second++;
         if (second < end && *second == '.')
             return read_date(at, end, fields);
+        if (probe - *at >= 4 && second - probe == 4)
+            return PARSE_DAY_OF_YEAR;
     }
     return read_digits(at, end, fields);
 }
@@ -303,6 +316,14 @@ static ParseResult read_fields(const char *at, const char *end, DateTimeFields *
         any = true;
     }
     return any ? PARSE_OK : PARSE_BAD;
+}
+
+/* A bare number too short or too long for a date is a value out of range rather than bad syntax. */
+static bool all_digits(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (!isdigit((unsigned char)text[i]))
+            return false;
+    return length > 0 && (length <= 2 || length > 8);
 }
 
 static ParseResult check_date(DateTimeFields *fields) {
@@ -338,10 +359,16 @@ static ParseResult check_time(DateTimeFields *fields) {
 
 static Status report(ParseResult result, const char *type_name, const char *text, size_t length, Error *err) {
     int width = (int)(length > 500 ? 500 : length);
+    if (result == PARSE_BAD && all_digits(text, length) && strcmp(type_name, "time") != 0)
+        result = PARSE_RANGE;
     if (result == PARSE_BAD)
         return error_set(err, "22007", "invalid input syntax for type %s: \"%.*s\"", type_name, width, text);
     if (result == PARSE_ZONE)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "time zone names in \"%.*s\"", width, text);
+    if (result == PARSE_DAY_OF_YEAR)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "dates by day of the year, \"%.*s\"", width, text);
+    if (result == PARSE_ZONE_RANGE)
+        return error_set(err, "22009", "time zone displacement out of range: \"%.*s\"", width, text);
     (void)error_set(err, "22008", "date/time field value out of range: \"%.*s\"", width, text);
     if (result == PARSE_RANGE_ORDER)
         (void)error_add_hint(err, "Perhaps you need a different \"datestyle\" setting.");
@@ -374,9 +401,9 @@ Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out,
         return STATUS_OK;
     }
     if (result == PARSE_OK)
-        result = check_date(&fields);
-    if (result == PARSE_OK && fields.has_time)
         result = check_time(&fields);
+    if (result == PARSE_OK)
+        result = check_date(&fields);
     if (result != PARSE_OK)
         return report(result, "date", text, length, err);
     int64_t days = civil_to_days(fields.year, fields.month, fields.day);
@@ -394,7 +421,7 @@ Status time_parse(const char *text, size_t length, int64_t now_us, int64_t *out,
         timestamp_split(now_us, out);
         return STATUS_OK;
     }
-    if (result == PARSE_OK && !fields.has_time)
+    if (result == PARSE_OK && (!fields.has_time || fields.has_day != fields.has_month))
         result = PARSE_BAD;
     if (result == PARSE_OK)
         result = check_time(&fields);
@@ -415,9 +442,9 @@ Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t 
         return STATUS_OK;
     }
     if (result == PARSE_OK)
-        result = check_date(&fields);
-    if (result == PARSE_OK)
         result = check_time(&fields);
+    if (result == PARSE_OK)
+        result = check_date(&fields);
     if (result != PARSE_OK)
         return report(result, name, text, length, err);
     Int128 micros = (Int128)civil_to_days(fields.year, fields.month, fields.day) * MICROS_PER_DAY + clock_micros(&fields);

@@ -2,6 +2,7 @@
  * plain from 1e-5 up to 1e15 (1e6 for float4), else scientific with at least two exponent digits. */
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -70,6 +71,14 @@ size_t lay_out(const Digits &digits, bool negative, int plain_limit, char *text)
     return (size_t)(next - text);
 }
 
+/* PostgreSQL does not take a decimal that lies exactly half-way to the neighbouring float, although it would be read back right;
+ * whole numbers beyond the mantissa are the only ones with such short half-way points. Then more digits are taken. */
+template <typename Float> bool is_half_way(const char *text, Float value) {
+    long double read = strtold(text, nullptr);
+    Float neighbour = std::nextafter(value, read > value ? INFINITY : Float(0));
+    return read != value && (read - value) == (neighbour - read);
+}
+
 template <typename Float> size_t format(Float value, int plain_limit, char *text) {
     if (std::isnan(value))
         return put(text, "NaN");
@@ -79,7 +88,14 @@ template <typename Float> size_t format(Float value, int plain_limit, char *text
         return put(text, std::signbit(value) ? "-0" : "0");
     char scratch[48];
     Float positive = std::fabs(value);
-    std::to_chars_result end = std::to_chars(scratch, scratch + sizeof scratch, positive, std::chars_format::scientific);
+    std::to_chars_result end = std::to_chars(scratch, scratch + sizeof scratch - 1, positive, std::chars_format::scientific);
+    *end.ptr = 0; /* the exponent is read by atoi */
+    const Float whole_limit = sizeof(Float) == 8 ? Float(9007199254740992) : Float(16777216);
+    if (positive > whole_limit) {
+        for (int digits = split(scratch, end.ptr).count; is_half_way(scratch, positive) && digits < 17; digits++) {
+            end.ptr = scratch + snprintf(scratch, sizeof scratch, "%.*e", digits, (double)positive);
+        }
+    }
     return lay_out(split(scratch, end.ptr), value < 0, plain_limit, text);
 }
 

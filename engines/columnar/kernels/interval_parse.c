@@ -175,8 +175,13 @@ static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bo
     if (*at < end && **at == '-' && *at + 1 < end && isdigit((unsigned char)(*at)[1])) {
         IntervalNumber months;
         ++*at;
-        if (!read_interval_number(at, end, &months) || months.whole > 11)
+        if (!read_interval_number(at, end, &months) || (*at < end && **at == '-' && months.whole <= 11))
             return false;
+        if (months.whole > 11) {
+            sum->overflow = true;
+            *at = end;
+            return true;
+        }
         int64_t sign = number.negative ? -1 : 1;
         add_whole(&sum->months, sign * number.whole, 12, &sum->overflow);
         add_whole(&sum->months, sign * months.whole, 1, &sum->overflow);

@@ -13,7 +13,8 @@
 
 typedef enum LikeKind { LIKE_EXACT, LIKE_PREFIX, LIKE_SUFFIX, LIKE_CONTAINS, LIKE_GENERAL } LikeKind;
 
-enum { LIKE_ANY_RUN = 1, LIKE_ANY_ONE = 2, LIKE_BYTE = 0 };
+enum { LIKE_BYTE = 0, LIKE_ANY_RUN = 1, LIKE_ANY_ONE = 2, LIKE_LONE_ESCAPE = 3 };
+enum { LIKE_NO, LIKE_YES, LIKE_BAD_ESCAPE };
 
 typedef struct LikePattern {
     LikeKind kind;
@@ -24,16 +25,15 @@ typedef struct LikePattern {
 
 /* ---- LIKE ------------------------------------------------------------------------------------------------------------- */
 
-static Status like_tokens(const char *text, size_t length, LikePattern *out, Arena *arena, Error *err) {
+static void like_tokens(const char *text, size_t length, LikePattern *out, Arena *arena) {
     out->bytes = arena_alloc(arena, length + 1);
     out->tokens = arena_alloc(arena, length + 1);
     size_t count = 0;
     for (size_t i = 0; i < length; i++) {
         uint8_t token = text[i] == '%' ? LIKE_ANY_RUN : text[i] == '_' ? LIKE_ANY_ONE : LIKE_BYTE;
         if (text[i] == '\\') {
-            if (++i == length)
-                return error_set(err, "22025", "LIKE pattern must not end with escape character");
-            token = LIKE_BYTE;
+            token = i + 1 == length ? LIKE_LONE_ESCAPE : LIKE_BYTE;
+            i += i + 1 < length;
         }
         if (token == LIKE_ANY_RUN && count > 0 && out->tokens[count - 1] == LIKE_ANY_RUN)
             continue;
@@ -41,11 +41,10 @@ static Status like_tokens(const char *text, size_t length, LikePattern *out, Are
         out->bytes[count++] = text[i];
     }
     out->length = count;
-    return STATUS_OK;
 }
 
-static Status like_compile(const StringView *pattern, Arena *arena, LikePattern *out, Error *err) {
-    TRY(like_tokens(stringview_data(pattern), pattern->length, out, arena, err));
+static void like_compile(const StringView *pattern, Arena *arena, LikePattern *out) {
+    like_tokens(stringview_data(pattern), pattern->length, out, arena);
     size_t first = 0, last = out->length;
     bool open_start = last > 0 && out->tokens[0] == LIKE_ANY_RUN;
     bool open_end = last > open_start && out->tokens[last - 1] == LIKE_ANY_RUN;
@@ -54,19 +53,20 @@ static Status like_compile(const StringView *pattern, Arena *arena, LikePattern 
     out->kind = LIKE_GENERAL;
     for (size_t i = first; i < last; i++)
         if (out->tokens[i] != LIKE_BYTE)
-            return STATUS_OK;
+            return;
     out->kind = open_start ? (open_end || first == last ? LIKE_CONTAINS : LIKE_SUFFIX)
                            : (open_end ? LIKE_PREFIX : LIKE_EXACT);
     out->bytes += first;
     out->length = last - first;
-    return STATUS_OK;
 }
 
-/* Greedy with one point of return, the last `%`. */
-static bool like_general(const LikePattern *pattern, const char *text, size_t length) {
+/* Greedy with one point of return, the last `%`. A lone escape at the end is an error only when matching comes to it. */
+static int like_general(const LikePattern *pattern, const char *text, size_t length) {
     size_t at = 0, token = 0, retry_token = SIZE_MAX, retry_at = 0;
     while (at < length) {
         uint8_t kind = token < pattern->length ? pattern->tokens[token] : LIKE_BYTE;
+        if (kind == LIKE_LONE_ESCAPE)
+            return LIKE_BAD_ESCAPE;
         if (token < pattern->length && kind == LIKE_ANY_RUN) {
             retry_token = ++token;
             retry_at = at;
@@ -82,15 +82,17 @@ static bool like_general(const LikePattern *pattern, const char *text, size_t le
             at = retry_at += width ? width : 1;
             token = retry_token;
         } else {
-            return false;
+            return LIKE_NO;
         }
     }
     while (token < pattern->length && pattern->tokens[token] == LIKE_ANY_RUN)
         token++;
-    return token == pattern->length;
+    if (token + 1 == pattern->length && token == retry_token && pattern->tokens[token] == LIKE_LONE_ESCAPE)
+        return LIKE_BAD_ESCAPE;
+    return token == pattern->length ? LIKE_YES : LIKE_NO;
 }
 
-static inline bool like_matches(const LikePattern *pattern, const StringView *text) {
+static inline int like_matches(const LikePattern *pattern, const StringView *text) {
     const char *data = stringview_data(text);
     size_t length = text->length, wanted = pattern->length;
     switch (pattern->kind) {
@@ -108,10 +110,8 @@ static Status like_bind(const Vector *const *constant_args, int arg_count, Arena
     if (!pattern || vector_is_null(pattern, 0))
         return STATUS_OK;
     LikePattern *compiled = ARENA_NEW(arena, LikePattern);
+    like_compile(pattern->values, arena, compiled);
     *bind_data = compiled;
-    /* A bad pattern is an error only for a row that meets it: then eval compiles it again and says so. */
-    if (like_compile(pattern->values, arena, compiled, NULL) != STATUS_OK)
-        *bind_data = NULL;
     return STATUS_OK;
 }
 
@@ -146,9 +146,12 @@ KERNEL_INLINE Status like_rows(const KernelCall *call, bool fold, bool negate, E
             StringView pattern = *kernel_text(call, 1, row);
             if (fold)
                 pattern = fold_case(&pattern, call->arena);
-            TRY(like_compile(&pattern, call->arena, &local, err));
+            like_compile(&pattern, call->arena, &local);
         }
-        out[row] = like_matches(bound ? bound : &local, text) != negate;
+        int answer = like_matches(bound ? bound : &local, text);
+        if (answer == LIKE_BAD_ESCAPE)
+            return error_set(err, "22025", "LIKE pattern must not end with escape character");
+        out[row] = (answer == LIKE_YES) != negate;
     }
     return STATUS_OK;
 }
@@ -176,7 +179,7 @@ static Status text_like_escape(const KernelCall *call, Error *err) {
         const StringView *pattern = kernel_text(call, 0, row), *escape = kernel_text(call, 1, row);
         const char *data = stringview_data(pattern), *mark = stringview_data(escape);
         if (escape->length > 0 && utf8_count(mark, escape->length) != 1) {
-            (void)error_set(err, "22019", "invalid escape string");
+            (void)error_set(err, "22025", "invalid escape string");
             return error_add_hint(err, "Escape string must be empty or one character.");
         }
         char *room = arena_alloc(call->arena, (size_t)pattern->length * 2 + 1), *next = room;
@@ -213,7 +216,7 @@ static void regex_free(void *memory, void *arena) {}
 
 /* PostgreSQL's regular expressions match longest, not first alternative, and have constructs of their own: whatever could make
  * an answer differ is named here. For match tests alone (no extent asked) alternation order does not matter. */
-static const char *regex_refuse(const char *text, size_t length, bool needs_extent) {
+static const char *regex_refuse(const char *text, size_t length, bool needs_extent, bool fold) {
     if (length >= 3 && memcmp(text, "***", 3) == 0)
         return "the director prefix ***";
     if (length >= 2 && text[0] == '(' && text[1] == '?' && length > 2 && text[2] != ':' && text[2] != '=' && text[2] != '!')
@@ -232,6 +235,8 @@ static const char *regex_refuse(const char *text, size_t length, bool needs_exte
                 if (text[end] == '[' && end + 1 < length && strchr(".=:", text[end + 1])) {
                     if (text[end + 1] != ':')
                         return "collating elements";
+                    if (fold)
+                        return "character classes in a case-insensitive match";
                     while (end + 1 < length && !(text[end] == ':' && text[end + 1] == ']'))
                         end++;
                     end++;
@@ -255,7 +260,7 @@ static const char *regex_refuse(const char *text, size_t length, bool needs_exte
 
 static Status regex_compile(const StringView *pattern, bool fold, bool needs_extent, Arena *arena, RegexPattern *out,
                             Error *err) {
-    const char *data = stringview_data(pattern), *refused = regex_refuse(data, pattern->length, needs_extent);
+    const char *data = stringview_data(pattern), *refused = regex_refuse(data, pattern->length, needs_extent, fold);
     if (refused)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regular expressions with %s", refused);
     int code;

@@ -79,7 +79,7 @@ static Status text_chr(const KernelCall *call, Error *err) {
         if (point == 0)
             return error_set(err, SQLSTATE_PROGRAM_LIMIT, "null character not permitted");
         if (point < 0)
-            return error_set(err, SQLSTATE_PROGRAM_LIMIT, "character number must be positive");
+            return error_set(err, SQLSTATE_INVALID_PARAMETER, "character number must be positive");
         if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
             return error_set(err, SQLSTATE_PROGRAM_LIMIT, "requested character %s for encoding: %d",
                              point > 0x10FFFF ? "too large" : "not valid", point);
@@ -97,6 +97,8 @@ static utf8proc_int32_t map_case(utf8proc_int32_t point, CaseMapping mapping, bo
     utf8proc_category_t category = utf8proc_category(point);
     *in_word = (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
                category == UTF8PROC_CATEGORY_ND;
+    if (point == 0xDF) /* sharp s has no single upper-case letter in PostgreSQL's locales */
+        return point;
     return upper ? utf8proc_toupper(point) : utf8proc_tolower(point);
 }
 

@@ -31,7 +31,10 @@ Status integer_parse(const char *text, size_t length, int64_t low, int64_t high,
     for (; at < end; at++) {
         if (*at < '0' || *at > '9')
             return bad_syntax(type_name, text, length, err);
-        overflow |= __builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, *at - '0', &value);
+        overflow = __builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, *at - '0', &value) ||
+                   value < (low < 0 ? low : -high);
+        if (overflow) /* said before anything wrong that may follow */
+            break;
     }
     if (!negative)
         overflow |= __builtin_sub_overflow((int64_t)0, value, &value);
@@ -42,7 +45,7 @@ Status integer_parse(const char *text, size_t length, int64_t low, int64_t high,
     return STATUS_OK;
 }
 
-/* strtod takes hexadecimal and NaN payloads that PostgreSQL's users never write; only the shared syntax passes. */
+/* strtod takes NaN payloads that PostgreSQL does not. */
 static Status float_parse(const char *text, size_t length, bool single, const char *type_name, double *out,
                           Error *err) {
     const char *at = text, *end = text + length;
@@ -53,7 +56,7 @@ static Status float_parse(const char *text, size_t length, bool single, const ch
         return bad_syntax(type_name, text, length, err);
     memcpy(copy, at, bytes);
     copy[bytes] = 0;
-    if (memchr(copy, 'x', bytes) || memchr(copy, 'X', bytes) || memchr(copy, '(', bytes))
+    if (memchr(copy, '(', bytes))
         return bad_syntax(type_name, text, length, err);
     char *stop;
     errno = 0;
