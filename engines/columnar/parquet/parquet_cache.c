@@ -242,11 +242,12 @@ void parquet_cache_configure(int64_t bytes) {
         remove_locked(cache.oldest, &removed);
     pthread_mutex_unlock(&cache.lock);
     release_removed(removed);
-    /* Recycled blocks are bounded with it. */
+    /* Recycled blocks shrink with it, but never to nothing: without a cache every page is decoded into one. */
     int64_t keep = bytes / 4 < (64 << 20) ? bytes / 4 : 64 << 20;
+    keep = keep > (16 << 20) ? keep : 16 << 20;
     FreeBlock *freed = NULL;
     pthread_mutex_lock(&pool.lock);
-    pool.limit_bytes = keep > 0 ? keep : 0;
+    pool.limit_bytes = keep;
     if (pool.held_bytes > pool.limit_bytes) {
         for (int i = 0; i < CLASS_COUNT; i++) {
             while (pool.blocks[i]) {
