@@ -9,41 +9,38 @@ static inline bool is_valid(const uint64_t *validity, int64_t row) {
     return !validity || bitmap_get(validity, (size_t)row);
 }
 
-#define BOUNDS_NAME collect_bool
-#define BOUNDS_TYPE uint8_t
+#define BOUNDS_NAME  collect_bool
+#define BOUNDS_TYPE  uint8_t
 #define BOUNDS_FIELD i64
 #include "engines/columnar/parquet/parquet_bounds.inc.c"
-#define BOUNDS_NAME collect_i16
-#define BOUNDS_TYPE int16_t
+#define BOUNDS_NAME  collect_i16
+#define BOUNDS_TYPE  int16_t
 #define BOUNDS_FIELD i64
 #include "engines/columnar/parquet/parquet_bounds.inc.c"
-#define BOUNDS_NAME collect_i32
-#define BOUNDS_TYPE int32_t
+#define BOUNDS_NAME  collect_i32
+#define BOUNDS_TYPE  int32_t
 #define BOUNDS_FIELD i64
 #include "engines/columnar/parquet/parquet_bounds.inc.c"
-#define BOUNDS_NAME collect_i64
-#define BOUNDS_TYPE int64_t
+#define BOUNDS_NAME  collect_i64
+#define BOUNDS_TYPE  int64_t
 #define BOUNDS_FIELD i64
 #include "engines/columnar/parquet/parquet_bounds.inc.c"
-#define BOUNDS_NAME collect_i128
-#define BOUNDS_TYPE __int128
+#define BOUNDS_NAME  collect_i128
+#define BOUNDS_TYPE  __int128
 #define BOUNDS_FIELD i128
 #include "engines/columnar/parquet/parquet_bounds.inc.c"
 
 static void collect_floats(PhysicalType physical, const void *values, const uint64_t *validity, int64_t first,
                            int64_t rows, ParquetBounds *out) {
     for (int64_t i = first; i < first + rows; i++) {
-        if (!is_valid(validity, i))
-            continue;
+        if (!is_valid(validity, i)) continue;
         double value = physical == PHYS_F32 ? ((const float *)values)[i] : ((const double *)values)[i];
         if (isnan(value)) {
             out->nan_count++;
             continue;
         }
-        if (!out->any || value < out->min.f64)
-            out->min.f64 = value;
-        if (!out->any || value > out->max.f64)
-            out->max.f64 = value;
+        if (!out->any || value < out->min.f64) out->min.f64 = value;
+        if (!out->any || value > out->max.f64) out->max.f64 = value;
         out->any = true;
     }
 }
@@ -51,18 +48,15 @@ static void collect_floats(PhysicalType physical, const void *values, const uint
 static void collect_strings(const StringView *values, const uint64_t *validity, int64_t first, int64_t rows,
                             ParquetBounds *out) {
     for (int64_t i = first; i < first + rows; i++) {
-        if (!is_valid(validity, i))
-            continue;
-        if (!out->any || stringview_compare(&values[i], &out->min.string) < 0)
-            out->min.string = values[i];
-        if (!out->any || stringview_compare(&values[i], &out->max.string) > 0)
-            out->max.string = values[i];
+        if (!is_valid(validity, i)) continue;
+        if (!out->any || stringview_compare(&values[i], &out->min.string) < 0) out->min.string = values[i];
+        if (!out->any || stringview_compare(&values[i], &out->max.string) > 0) out->max.string = values[i];
         out->any = true;
     }
 }
 
-void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity, int64_t first,
-                            int64_t rows, ParquetBounds *out) {
+void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity,
+                            int64_t first, int64_t rows, ParquetBounds *out) {
     memset(out, 0, sizeof *out);
     if (validity)
         for (int64_t i = first; i < first + rows; i++)
@@ -92,12 +86,9 @@ static bool less(PhysicalType physical, const union ParquetBound *a, const union
 void parquet_bounds_merge(PhysicalType physical, ParquetBounds *into, const ParquetBounds *from) {
     into->null_count += from->null_count;
     into->nan_count += from->nan_count;
-    if (!from->any)
-        return;
-    if (!into->any || less(physical, &from->min, &into->min))
-        into->min = from->min;
-    if (!into->any || less(physical, &into->max, &from->max))
-        into->max = from->max;
+    if (!from->any) return;
+    if (!into->any || less(physical, &from->min, &into->min)) into->min = from->min;
+    if (!into->any || less(physical, &into->max, &from->max)) into->max = from->max;
     into->any = true;
 }
 
@@ -114,8 +105,8 @@ static uint32_t decode_utf8(const uint8_t *text, size_t length) {
     case 2: return (uint32_t)(text[0] & 31) << 6 | (text[1] & 63);
     case 3: return (uint32_t)(text[0] & 15) << 12 | (uint32_t)(text[1] & 63) << 6 | (text[2] & 63);
     default:
-        return (uint32_t)(text[0] & 7) << 18 | (uint32_t)(text[1] & 63) << 12 | (uint32_t)(text[2] & 63) << 6 |
-               (text[3] & 63);
+        return (uint32_t)(text[0] & 7) << 18 | (uint32_t)(text[1] & 63) << 12 |
+               (uint32_t)(text[2] & 63) << 6 | (text[3] & 63);
     }
 }
 
@@ -185,7 +176,8 @@ static void write_string_bound(SqlType type, const StringView *value, bool upper
         while (is_text && cut_length > 0 && ((uint8_t)data[cut_length] & 0xc0) == 0x80)
             cut_length--;
         memcpy(cut, data, cut_length);
-        bool cuttable = !upper || (is_text ? increment_text(cut, &cut_length) : increment_bytes(cut, &cut_length));
+        bool cuttable =
+            !upper || (is_text ? increment_text(cut, &cut_length) : increment_bytes(cut, &cut_length));
         if (cuttable) {
             strbuf_append(out, cut, cut_length);
             *exact = false;
@@ -195,8 +187,8 @@ static void write_string_bound(SqlType type, const StringView *value, bool upper
     strbuf_append(out, data, length);
 }
 
-void parquet_bound_write(SqlType type, PhysicalType physical, int stored_bytes, const union ParquetBound *bound,
-                         bool upper, StrBuf *out, bool *exact) {
+void parquet_bound_write(SqlType type, PhysicalType physical, int stored_bytes,
+                         const union ParquetBound *bound, bool upper, StrBuf *out, bool *exact) {
     uint8_t decimal[16];
     int32_t narrow = (int32_t)bound->i64;
     /* Either zero may hide the other. */

@@ -15,13 +15,14 @@ typedef struct ParquetBounds {
 } ParquetBounds;
 
 /* Over `rows` rows from `first` of row-aligned values. Strings point into the values' memory. */
-void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity, int64_t first,
-                            int64_t rows, ParquetBounds *out);
+void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity,
+                            int64_t first, int64_t rows, ParquetBounds *out);
 /* into += from. */
 void parquet_bounds_merge(PhysicalType physical, ParquetBounds *into, const ParquetBounds *from);
-/* A bound's bytes as stored in Statistics and ColumnIndex. Strings longer than PARQUET_BOUND_BYTES are cut, an upper bound then
- * incremented; `*exact` tells. `stored_bytes` is the width of fixed byte arrays and decimals, else 0. */
-void parquet_bound_write(SqlType type, PhysicalType physical, int stored_bytes, const union ParquetBound *bound,
-                         bool upper, StrBuf *out, bool *exact);
+/* A bound's bytes as stored in Statistics and ColumnIndex. Strings longer than PARQUET_BOUND_BYTES are cut,
+ * an upper bound then incremented; `*exact` tells. `stored_bytes` is the width of fixed byte arrays and
+ * decimals, else 0. */
+void parquet_bound_write(SqlType type, PhysicalType physical, int stored_bytes,
+                         const union ParquetBound *bound, bool upper, StrBuf *out, bool *exact);
 /* Big-endian two's complement in `bytes` bytes. */
 void parquet_store_decimal(__int128 value, int bytes, uint8_t *out);

@@ -4,8 +4,7 @@ static void BOUNDS_NAME(const BOUNDS_TYPE *values, const uint64_t *validity, int
     BOUNDS_TYPE min = 0, max = 0;
     bool any = false;
     for (int64_t i = first; i < first + rows; i++) {
-        if (validity && !bitmap_get(validity, (size_t)i))
-            continue;
+        if (validity && !bitmap_get(validity, (size_t)i)) continue;
         BOUNDS_TYPE value = values[i];
         min = !any || value < min ? value : min;
         max = !any || value > max ? value : max;

@@ -9,10 +9,13 @@
 
 /* ---- recycled memory ---- */
 
-/* Size classes in quarter steps of a power of two: at most 25 % are wasted, and neighbours' pages fit each other. */
+/* Size classes in quarter steps of a power of two: at most 25 % are wasted, and neighbours' pages fit each
+ * other. */
 enum { SMALLEST_CLASS_LOG = 12, CLASS_STEPS = 4, CLASS_COUNT = 31 * CLASS_STEPS };
 
-typedef struct FreeBlock { struct FreeBlock *next; } FreeBlock;
+typedef struct FreeBlock {
+    struct FreeBlock *next;
+} FreeBlock;
 
 static struct {
     pthread_mutex_t lock;
@@ -22,8 +25,7 @@ static struct {
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit_bytes = 64 << 20};
 
 static int class_of(size_t bytes, size_t *rounded) {
-    if (bytes < (size_t)1 << SMALLEST_CLASS_LOG)
-        bytes = (size_t)1 << SMALLEST_CLASS_LOG;
+    if (bytes < (size_t)1 << SMALLEST_CLASS_LOG) bytes = (size_t)1 << SMALLEST_CLASS_LOG;
     int log = 63 - __builtin_clzll(bytes);
     size_t step = ((size_t)1 << log) / CLASS_STEPS;
     size_t steps = (bytes - ((size_t)1 << log) + step - 1) / step;
@@ -44,8 +46,7 @@ void *parquet_memory_take(size_t bytes, size_t *actual) {
             pool.held_bytes -= (int64_t)*actual;
         }
         pthread_mutex_unlock(&pool.lock);
-        if (block)
-            return block;
+        if (block) return block;
     }
 #endif
     void *memory = NULL;
@@ -57,8 +58,7 @@ void *parquet_memory_take(size_t bytes, size_t *actual) {
 }
 
 void parquet_memory_give(void *memory, size_t actual) {
-    if (!memory)
-        return;
+    if (!memory) return;
 #ifndef SIGNALBOX_SANITIZED
     size_t rounded;
     int class = class_of(actual, &rounded);
@@ -79,15 +79,13 @@ void parquet_memory_give(void *memory, size_t actual) {
 
 ParquetPage *parquet_page_create(void) {
     ParquetPage *page = calloc(1, sizeof *page);
-    if (!page)
-        abort();
+    if (!page) abort();
     atomic_init(&page->references, 1);
     return page;
 }
 
 void parquet_page_release(ParquetPage *page) {
-    if (!page || atomic_fetch_sub_explicit(&page->references, 1, memory_order_acq_rel) != 1)
-        return;
+    if (!page || atomic_fetch_sub_explicit(&page->references, 1, memory_order_acq_rel) != 1) return;
     parquet_memory_give(page->validity, page->validity_bytes);
     parquet_memory_give(page->values, page->value_bytes);
     parquet_memory_give(page->codes, page->code_bytes);
@@ -145,8 +143,7 @@ static void link_newest(ParquetPage *page) {
 
 static void count_request_locked(uint64_t hash) {
     uint8_t *counter = &cache.sketch[hash >> 32 & (SKETCH_COUNT - 1)];
-    if (*counter < SKETCH_TOP)
-        ++*counter;
+    if (*counter < SKETCH_TOP) ++*counter;
     /* Fading: a page that was popular long ago must not keep its place for ever. */
     if (++cache.sketch_asked > 16 * (cache.stats.page_count + 64)) {
         cache.sketch_asked = 0;
@@ -202,8 +199,7 @@ ParquetPage *parquet_cache_get(const ParquetPageKey *key) {
 
 /* Whether `bytes` fit, after taking out colder pages. */
 static bool make_room_locked(int64_t bytes, uint8_t wanted_frequency, ParquetPage **removed) {
-    if (bytes > cache.stats.limit_bytes / 4)
-        return false;
+    if (bytes > cache.stats.limit_bytes / 4) return false;
     while (cache.stats.used_bytes + bytes > cache.stats.limit_bytes) {
         ParquetPage *victim = cache.oldest;
         if (!victim || frequency(&victim->key) >= wanted_frequency) {
@@ -221,7 +217,8 @@ void parquet_cache_offer(ParquetPage *page) {
     uint64_t hash = hash_key(&page->key);
     ParquetPage *removed = NULL;
     pthread_mutex_lock(&cache.lock);
-    if (!page->cached && !find_locked(&page->key, hash) && make_room_locked(bytes, frequency(&page->key), &removed)) {
+    if (!page->cached && !find_locked(&page->key, hash) &&
+        make_room_locked(bytes, frequency(&page->key), &removed)) {
         atomic_fetch_add_explicit(&page->references, 1, memory_order_relaxed);
         page->cached = true;
         page->next_in_bucket = cache.buckets[hash % BUCKET_COUNT];
@@ -242,7 +239,8 @@ void parquet_cache_configure(int64_t bytes) {
         remove_locked(cache.oldest, &removed);
     pthread_mutex_unlock(&cache.lock);
     release_removed(removed);
-    /* Recycled blocks shrink with it, but never to nothing: without a cache every page is decoded into one. */
+    /* Recycled blocks shrink with it, but never to nothing: without a cache every page is decoded into one.
+     */
     int64_t keep = bytes / 4 < (64 << 20) ? bytes / 4 : 64 << 20;
     keep = keep > (16 << 20) ? keep : 16 << 20;
     FreeBlock *freed = NULL;

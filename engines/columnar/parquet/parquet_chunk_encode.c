@@ -15,7 +15,7 @@ typedef struct ChunkJob {
     const ParquetStorage *storage;
     int page_rows;
     int64_t dense_count;
-    size_t dense_width; /* bytes of a dense value: the stored width, or a StringView, or a bool */
+    size_t dense_width;         /* bytes of a dense value: the stored width, or a StringView, or a bool */
     uint32_t dictionary_length; /* 0 = no dictionary */
     uint32_t *dictionary_rows;  /* dense index of each entry's first value */
     int encoding;
@@ -32,7 +32,10 @@ static inline bool row_valid(const ColumnBuffer *buffer, int64_t row) {
 static void store_value(const ParquetStorage *storage, const char *values, int64_t row, uint8_t *out) {
     int32_t narrow;
     switch (storage->vector_physical) {
-    case PHYS_I16: narrow = ((const int16_t *)values)[row]; memcpy(out, &narrow, 4); break;
+    case PHYS_I16:
+        narrow = ((const int16_t *)values)[row];
+        memcpy(out, &narrow, 4);
+        break;
     case PHYS_I64:
         if (storage->bytes == 4) {
             narrow = (int32_t)((const int64_t *)values)[row];
@@ -58,8 +61,7 @@ static void make_dense(ChunkJob *job) {
     strbuf_grow(dense, (size_t)buffer->row_count * job->dense_width + 16);
     uint8_t *out = (uint8_t *)dense->data;
     for (int64_t row = 0; row < buffer->row_count; row++) {
-        if (!row_valid(buffer, row))
-            continue;
+        if (!row_valid(buffer, row)) continue;
         store_value(job->storage, buffer->values, row, out);
         out += job->dense_width;
         job->dense_count++;
@@ -128,8 +130,7 @@ static void build_dictionary(ChunkJob *job) {
             bytes += job->storage->vector_physical == PHYS_STRING ? ((const StringView *)value)->length + 4
                                                                   : job->dense_width;
             bool too_various = length > 1024 && (int64_t)length > (i + 1) / 2;
-            if (length == LARGEST_DICTIONARY || bytes > LARGEST_DICTIONARY_BYTES || too_various)
-                return;
+            if (length == LARGEST_DICTIONARY || bytes > LARGEST_DICTIONARY_BYTES || too_various) return;
             job->dictionary_rows[length] = (uint32_t)i;
             encoder->slots[slot] = length++;
         }
@@ -171,7 +172,8 @@ static void encode_plain(const ChunkJob *job, const uint8_t *values, int64_t cou
     }
 }
 
-static Status encode_values(const ChunkJob *job, int encoding, int64_t first, int64_t count, StrBuf *out, Error *err) {
+static Status encode_values(const ChunkJob *job, int encoding, int64_t first, int64_t count, StrBuf *out,
+                            Error *err) {
     const uint8_t *values = dense_value(job, first);
     switch (encoding) {
     case ENCODING_RLE_DICTIONARY:
@@ -189,8 +191,7 @@ static Status encode_values(const ChunkJob *job, int encoding, int64_t first, in
         return STATUS_OK;
     case ENCODING_DELTA_LENGTH_BYTE_ARRAY: {
         int32_t *lengths = malloc((size_t)(count ? count : 1) * sizeof *lengths);
-        if (!lengths)
-            return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        if (!lengths) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
         parquet_encode_delta_lengths((const StringView *)values, count, lengths, out);
         free(lengths);
         return STATUS_OK;
@@ -203,7 +204,8 @@ static Status compress(const ChunkJob *job, const StrBuf *in, StrBuf *out, Error
     strbuf_reset(out);
     size_t bound = ZSTD_compressBound(in->length);
     strbuf_grow(out, bound);
-    size_t written = ZSTD_compressCCtx(job->encoder->zstd, out->data, bound, strbuf_text(in), in->length, job->level);
+    size_t written =
+        ZSTD_compressCCtx(job->encoder->zstd, out->data, bound, strbuf_text(in), in->length, job->level);
     if (ZSTD_isError(written))
         return error_set(err, SQLSTATE_INTERNAL, "zstd: %s", ZSTD_getErrorName(written));
     out->length = written;
@@ -223,8 +225,7 @@ static Status sample(const ChunkJob *job, int encoding, double *raw, double *pac
             first = 0;
             count = part == 0 ? job->dense_count : 0;
         }
-        if (count == 0)
-            continue;
+        if (count == 0) continue;
         strbuf_reset(&encoder->body);
         TRY(encode_values(job, encoding, first, count, &encoder->body, err));
         TRY(compress(job, &encoder->body, &encoder->packed, err));
@@ -248,14 +249,10 @@ static int list_candidates(const ChunkJob *job, int candidates[4]) {
     bool is_float = job->storage->physical == PARQUET_FLOAT || job->storage->physical == PARQUET_DOUBLE;
     bool is_integer = job->storage->physical == PARQUET_INT32 || job->storage->physical == PARQUET_INT64;
     candidates[count++] = ENCODING_PLAIN;
-    if (is_float)
-        candidates[count++] = ENCODING_BYTE_STREAM_SPLIT;
-    if (is_integer)
-        candidates[count++] = ENCODING_DELTA_BINARY_PACKED;
-    if (job->storage->physical == PARQUET_BYTE_ARRAY)
-        candidates[count++] = ENCODING_DELTA_LENGTH_BYTE_ARRAY;
-    if (job->dictionary_length > 0)
-        candidates[count++] = ENCODING_RLE_DICTIONARY;
+    if (is_float) candidates[count++] = ENCODING_BYTE_STREAM_SPLIT;
+    if (is_integer) candidates[count++] = ENCODING_DELTA_BINARY_PACKED;
+    if (job->storage->physical == PARQUET_BYTE_ARRAY) candidates[count++] = ENCODING_DELTA_LENGTH_BYTE_ARRAY;
+    if (job->dictionary_length > 0) candidates[count++] = ENCODING_RLE_DICTIONARY;
     return count;
 }
 
@@ -282,15 +279,14 @@ static Status choose(ChunkJob *job, Error *err) {
             job->encoding = candidates[i];
         }
     }
-    if (best_packed > best_raw * 0.93)
-        job->codec = CODEC_NONE;
+    if (best_packed > best_raw * 0.93) job->codec = CODEC_NONE;
     return STATUS_OK;
 }
 
 /* ---- pages ---- */
 
-static void write_page_header(const ChunkJob *job, bool dictionary, int32_t value_count, size_t raw, size_t packed,
-                              uint32_t crc, StrBuf *out) {
+static void write_page_header(const ChunkJob *job, bool dictionary, int32_t value_count, size_t raw,
+                              size_t packed, uint32_t crc, StrBuf *out) {
     ThriftWriter writer;
     thrift_writer_init(&writer, out);
     thrift_write_i32(&writer, 1, dictionary ? PAGE_DICTIONARY : PAGE_DATA);
@@ -309,7 +305,8 @@ static void write_page_header(const ChunkJob *job, bool dictionary, int32_t valu
 }
 
 /* Compresses encoder->body and appends header and body to the chunk. */
-static Status finish_page(ChunkJob *job, bool dictionary, int64_t value_count, WrittenChunk *out, Error *err) {
+static Status finish_page(ChunkJob *job, bool dictionary, int64_t value_count, WrittenChunk *out,
+                          Error *err) {
     ChunkEncoder *encoder = job->encoder;
     const StrBuf *stored = &encoder->body;
     if (encoder->body.length > (size_t)1 << 30)
@@ -321,7 +318,8 @@ static Status finish_page(ChunkJob *job, bool dictionary, int64_t value_count, W
     }
     size_t before = encoder->out.length;
     uint32_t crc = libdeflate_crc32(0, strbuf_text(stored), stored->length);
-    write_page_header(job, dictionary, (int32_t)value_count, encoder->body.length, stored->length, crc, &encoder->out);
+    write_page_header(job, dictionary, (int32_t)value_count, encoder->body.length, stored->length, crc,
+                      &encoder->out);
     out->uncompressed_bytes += (int64_t)(encoder->out.length - before + encoder->body.length);
     strbuf_append(&encoder->out, strbuf_text(stored), stored->length);
     out->compressed_bytes += (int64_t)(encoder->out.length - before);
@@ -333,8 +331,8 @@ static void keep_bound(union ParquetBound *bound, Arena *arena) {
         bound->string.pointer = arena_memdup(arena, bound->string.pointer, bound->string.length);
 }
 
-static Status write_data_page(ChunkJob *job, int64_t first_row, int64_t rows, int64_t *dense_at, int64_t offset,
-                              Arena *arena, WrittenChunk *out, Error *err) {
+static Status write_data_page(ChunkJob *job, int64_t first_row, int64_t rows, int64_t *dense_at,
+                              int64_t offset, Arena *arena, WrittenChunk *out, Error *err) {
     ChunkEncoder *encoder = job->encoder;
     const ColumnBuffer *buffer = job->buffer;
     WrittenPage *page = &out->pages[out->page_count++];
@@ -368,8 +366,7 @@ static Status write_data_page(ChunkJob *job, int64_t first_row, int64_t rows, in
 static int rows_per_page(const ChunkJob *job) {
     enum { TARGET_BYTES = 4 << 20, FEWEST_ROWS = 64 };
     int rows = job->encoder->page_rows;
-    if (job->storage->physical != PARQUET_BYTE_ARRAY || job->buffer->row_count == 0)
-        return rows;
+    if (job->storage->physical != PARQUET_BYTE_ARRAY || job->buffer->row_count == 0) return rows;
     uint64_t bytes = 0;
     const StringView *views = (const StringView *)job->buffer->values;
     for (int64_t i = 0; i < job->buffer->row_count; i++)
@@ -385,8 +382,7 @@ static Status write_pages(ChunkJob *job, int64_t offset, Arena *arena, WrittenCh
     int64_t rows = job->buffer->row_count, dense_at = 0;
     job->page_rows = rows_per_page(job);
     out->pages = malloc((size_t)(rows / job->page_rows + 2) * sizeof *out->pages);
-    if (!out->pages)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!out->pages) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     if (job->encoding == ENCODING_RLE_DICTIONARY) {
         out->dictionary_offset = offset;
         strbuf_reset(&encoder->body);
@@ -404,21 +400,19 @@ static Status write_pages(ChunkJob *job, int64_t offset, Arena *arena, WrittenCh
 
 Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t offset, Arena *arena,
                     WrittenChunk *out, Error *err) {
-    ChunkJob job = {.encoder = encoder, .buffer = buffer, .storage = &buffer->storage, .level = encoder->zstd_level};
+    ChunkJob job = {
+        .encoder = encoder, .buffer = buffer, .storage = &buffer->storage, .level = encoder->zstd_level};
     /* Wide integers decode a good third faster at level 1, and come out no larger. */
-    if (encoder->level_is_default && buffer->storage.physical == PARQUET_INT64)
-        job.level = 1;
+    if (encoder->level_is_default && buffer->storage.physical == PARQUET_INT64) job.level = 1;
     memset(out, 0, sizeof *out);
     out->first_offset = offset;
     out->distinct_count = -1;
     out->value_count = buffer->row_count;
     strbuf_reset(&encoder->out);
     make_dense(&job);
-    if (job.dense_count > 0 && buffer->storage.physical != PARQUET_BOOLEAN)
-        build_dictionary(&job);
+    if (job.dense_count > 0 && buffer->storage.physical != PARQUET_BOOLEAN) build_dictionary(&job);
     Status status = choose(&job, err);
-    if (status == STATUS_OK)
-        status = write_pages(&job, offset, arena, out, err);
+    if (status == STATUS_OK) status = write_pages(&job, offset, arena, out, err);
     free(job.dictionary_rows);
     out->encoding = job.encoding;
     out->codec = job.codec;

@@ -26,8 +26,7 @@ static Status read_header(MapBuilder *builder, int64_t offset, ParquetPageHeader
         size_t bytes = (size_t)(window < limit ? window : limit);
         uint8_t *data = parquet_scratch(SCRATCH_INPUT, bytes);
         TRY(parquet_file_read(file, offset, data, bytes, err));
-        if (parquet_page_header_parse(data, bytes, out))
-            break;
+        if (parquet_page_header_parse(data, bytes, out)) break;
         if ((int64_t)bytes == limit || window > LARGEST_HEADER_BYTES)
             return parquet_corrupt(err, file->path, "a page header cannot be parsed");
     }
@@ -40,14 +39,12 @@ static Status read_header(MapBuilder *builder, int64_t offset, ParquetPageHeader
 }
 
 static Status add_page(MapBuilder *builder, ParquetPageLocation location, Error *err) {
-    if (location.row_count == 0)
-        return STATUS_OK;
+    if (location.row_count == 0) return STATUS_OK;
     if (!builder->map || builder->map->page_count == builder->capacity) {
         int capacity = builder->capacity ? builder->capacity * 2 : 8;
         ParquetChunkMap *grown =
             realloc(builder->map, sizeof *grown + (size_t)capacity * sizeof(ParquetPageLocation));
-        if (!grown)
-            return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        if (!grown) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
         builder->map = grown;
         builder->capacity = capacity;
     }
@@ -72,11 +69,12 @@ static Status walk_page(MapBuilder *builder, int64_t *offset, int64_t *rows, Err
         builder->map->dictionary_bytes = bytes;
     } else if (header.type == PAGE_DATA || header.type == PAGE_DATA_V2) {
         if (header.value_count < 0 || header.value_count > builder->row_count - *rows)
-            return parquet_corrupt(err, path, "the pages of a column chunk hold more values than the row group");
+            return parquet_corrupt(err, path,
+                                   "the pages of a column chunk hold more values than the row group");
         if (!parquet_encoding_is_dictionary(header.encoding) && header.value_count > 0)
             builder->any_other_encoding = true;
-        ParquetPageLocation location = {.offset = *offset, .first_row = *rows, .row_count = header.value_count,
-                                        .bytes = bytes};
+        ParquetPageLocation location = {
+            .offset = *offset, .first_row = *rows, .row_count = header.value_count, .bytes = bytes};
         TRY(add_page(builder, location, err));
         *rows += header.value_count;
     }
@@ -95,8 +93,7 @@ static Status walk_pages(MapBuilder *builder, Error *err) {
 static void parse_location(ThriftReader *reader, const ThriftField *element, ParquetPageLocation *out) {
     ThriftField field = {0};
     memset(out, 0, sizeof *out);
-    if (!thrift_begin_struct(reader, element))
-        return;
+    if (!thrift_begin_struct(reader, element)) return;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1: out->offset = thrift_read_i64(reader, &field); break;
@@ -109,7 +106,8 @@ static void parse_location(ThriftReader *reader, const ThriftField *element, Par
 }
 
 /* Appends the locations; their row counts follow from the next one's first row. */
-static Status parse_offset_index(MapBuilder *builder, const uint8_t *data, size_t bytes, bool *good, Error *err) {
+static Status parse_offset_index(MapBuilder *builder, const uint8_t *data, size_t bytes, bool *good,
+                                 Error *err) {
     ThriftReader reader;
     ThriftField field = {0}, element;
     ParquetPageLocation previous = {0};
@@ -130,14 +128,12 @@ static Status parse_offset_index(MapBuilder *builder, const uint8_t *data, size_
                 location.first_row > builder->row_count)
                 return STATUS_OK;
             previous.row_count = location.first_row - previous.first_row;
-            if (any)
-                TRY(add_page(builder, previous, err));
+            if (any) TRY(add_page(builder, previous, err));
             previous = location;
             any = true;
         }
     }
-    if (!any || reader.failed)
-        return STATUS_OK;
+    if (!any || reader.failed) return STATUS_OK;
     previous.row_count = builder->row_count - previous.first_row;
     TRY(add_page(builder, previous, err));
     *good = true;
@@ -153,10 +149,10 @@ static Status use_offset_index(MapBuilder *builder, bool *good, Error *err) {
         chunk->offset_index_bytes > builder->file->data_end - chunk->offset_index_offset)
         return STATUS_OK;
     uint8_t *data = parquet_scratch(SCRATCH_BODY, (size_t)chunk->offset_index_bytes);
-    TRY(parquet_file_read(builder->file, chunk->offset_index_offset, data, (size_t)chunk->offset_index_bytes, err));
+    TRY(parquet_file_read(builder->file, chunk->offset_index_offset, data, (size_t)chunk->offset_index_bytes,
+                          err));
     TRY(parse_offset_index(builder, data, (size_t)chunk->offset_index_bytes, good, err));
-    if (!*good)
-        return STATUS_OK;
+    if (!*good) return STATUS_OK;
     int64_t start = chunk_start(chunk);
     if (builder->map->page_count > 0 && start < builder->map->pages[0].offset) {
         ParquetPageHeader header;
@@ -174,17 +170,16 @@ static Status build_map(MapBuilder *builder, Error *err) {
     bool good;
     builder->capacity = 8;
     builder->map = malloc(sizeof *builder->map + 8 * sizeof(ParquetPageLocation));
-    if (!builder->map)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!builder->map) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     memset(builder->map, 0, sizeof *builder->map);
     TRY(use_offset_index(builder, &good, err));
-    if (good)
-        return STATUS_OK;
+    if (good) return STATUS_OK;
     memset(builder->map, 0, sizeof *builder->map);
     return walk_pages(builder, err);
 }
 
-Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const ParquetChunkMap **out, Error *err) {
+Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const ParquetChunkMap **out,
+                              Error *err) {
     _Atomic(ParquetChunkMap *) *slot = &file->maps[row_group * file->metadata.leaf_count + leaf];
     ParquetChunkMap *known = atomic_load_explicit(slot, memory_order_acquire);
     if (!known) {

@@ -1,4 +1,5 @@
-/* One column of one row group as batches: finds the page, takes it from the cache or decodes it, hands out slices. */
+/* One column of one row group as batches: finds the page, takes it from the cache or decodes it, hands out
+ * slices. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,26 +34,26 @@ struct ParquetColumnReader {
     int64_t bytes_read;
 };
 
-static Status check_chunk(const ParquetFile *file, const ParquetLeaf *leaf, const ParquetChunk *chunk, int column,
-                          Error *err) {
+static Status check_chunk(const ParquetFile *file, const ParquetLeaf *leaf, const ParquetChunk *chunk,
+                          int column, Error *err) {
     const char *name = file->metadata.columns[column].name;
-    if (chunk->encrypted)
-        return parquet_unsupported(err, file->path, "column %s is encrypted", name);
+    if (chunk->encrypted) return parquet_unsupported(err, file->path, "column %s is encrypted", name);
     if (chunk->external)
         return parquet_unsupported(err, file->path, "column %s is stored in another file", name);
-    if (!chunk->present)
-        return parquet_corrupt(err, file->path, "column %s has no metadata", name);
+    if (!chunk->present) return parquet_corrupt(err, file->path, "column %s has no metadata", name);
     if (chunk->physical != (int)leaf->physical)
-        return parquet_corrupt(err, file->path, "column %s has type %s in the schema and %s in a row group", name,
-                               parquet_physical_name((int)leaf->physical), parquet_physical_name(chunk->physical));
+        return parquet_corrupt(err, file->path, "column %s has type %s in the schema and %s in a row group",
+                               name, parquet_physical_name((int)leaf->physical),
+                               parquet_physical_name(chunk->physical));
     return STATUS_OK;
 }
 
-Status parquet_column_open(ParquetFile *file, int row_group, int column, int64_t first_row, ParquetColumnReader **out,
-                           Error *err) {
+Status parquet_column_open(ParquetFile *file, int row_group, int column, int64_t first_row,
+                           ParquetColumnReader **out, Error *err) {
     const ParquetMetadata *metadata = &file->metadata;
-    if (column < 0 || column >= metadata->column_count || row_group < 0 || row_group >= metadata->row_group_count ||
-        first_row < 0 || first_row > metadata->row_groups[row_group].row_count)
+    if (column < 0 || column >= metadata->column_count || row_group < 0 ||
+        row_group >= metadata->row_group_count || first_row < 0 ||
+        first_row > metadata->row_groups[row_group].row_count)
         return error_set(err, SQLSTATE_INTERNAL, "%s has no such column, row group or row", file->path);
     const ParquetColumn *described = &metadata->columns[column];
     if (described->unsupported)
@@ -64,8 +65,7 @@ Status parquet_column_open(ParquetFile *file, int row_group, int column, int64_t
     const ParquetChunkMap *map;
     TRY(parquet_file_chunk_map(file, row_group, leaf, &map, err));
     ParquetColumnReader *reader = malloc(sizeof *reader);
-    if (!reader)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     memset(reader, 0, offsetof(ParquetColumnReader, validity));
     reader->bytes_read = 0;
     reader->file = parquet_file_retain(file);
@@ -81,13 +81,14 @@ Status parquet_column_open(ParquetFile *file, int row_group, int column, int64_t
 
 /* ---- pages ---- */
 
-static Status read_page_bytes(ParquetColumnReader *reader, int64_t offset, int32_t bytes, ParquetPageInput *out,
-                              Error *err) {
+static Status read_page_bytes(ParquetColumnReader *reader, int64_t offset, int32_t bytes,
+                              ParquetPageInput *out, Error *err) {
     uint8_t *data = parquet_scratch(SCRATCH_INPUT, (size_t)bytes + PARQUET_PADDING);
     TRY(parquet_file_read(reader->file, offset, data, (size_t)bytes, err));
     memset(data + bytes, 0, PARQUET_PADDING);
     reader->bytes_read += bytes;
-    *out = (ParquetPageInput){.path = reader->file->path, .leaf = reader->leaf, .codec = reader->chunk->codec};
+    *out =
+        (ParquetPageInput){.path = reader->file->path, .leaf = reader->leaf, .codec = reader->chunk->codec};
     if (!parquet_page_header_parse(data, (size_t)bytes, &out->header))
         return parquet_corrupt(err, reader->file->path, "a page header cannot be parsed");
     const ParquetPageHeader *header = &out->header;
@@ -105,8 +106,7 @@ static ParquetPageKey page_key(const ParquetColumnReader *reader, int64_t offset
 }
 
 static Status load_dictionary(ParquetColumnReader *reader, Error *err) {
-    if (reader->dictionary || !reader->map->dictionary_offset)
-        return STATUS_OK;
+    if (reader->dictionary || !reader->map->dictionary_offset) return STATUS_OK;
     ParquetPageKey key = page_key(reader, reader->map->dictionary_offset);
     ParquetPage *page = parquet_cache_get(&key);
     if (!page) {
@@ -126,8 +126,10 @@ static Status load_dictionary(ParquetColumnReader *reader, Error *err) {
         return parquet_corrupt(err, reader->file->path, "a page is used as dictionary and as data");
     }
     reader->dictionary = page;
-    reader->dictionary_vector = (Vector){.type = reader->leaf->type, .physical = (uint8_t)reader->leaf->vector_physical,
-                                         .encoding = VECTOR_FLAT, .values = page->values};
+    reader->dictionary_vector = (Vector){.type = reader->leaf->type,
+                                         .physical = (uint8_t)reader->leaf->vector_physical,
+                                         .encoding = VECTOR_FLAT,
+                                         .values = page->values};
     return STATUS_OK;
 }
 
@@ -142,16 +144,14 @@ static Status decode_page(ParquetColumnReader *reader, const ParquetPageLocation
                                input.header.value_count, (long long)location->row_count);
     if (parquet_encoding_is_dictionary(input.header.encoding) && !reader->dictionary) {
         TRY(load_dictionary(reader, err)); /* uses the same scratch, hence read again */
-        if (reader->dictionary)
-            TRY(read_page_bytes(reader, location->offset, location->bytes, &input, err));
+        if (reader->dictionary) TRY(read_page_bytes(reader, location->offset, location->bytes, &input, err));
     }
     return parquet_page_decode(&input, reader->dictionary, page, err);
 }
 
 /* The vector of a coded page refers to the dictionary, which a cached page may meet for the first time. */
 static Status attach_dictionary(ParquetColumnReader *reader, const ParquetPage *page, Error *err) {
-    if (!page->coded)
-        return STATUS_OK;
+    if (!page->coded) return STATUS_OK;
     TRY(load_dictionary(reader, err));
     if (!reader->dictionary || reader->dictionary->row_count < page->dictionary_length)
         return parquet_corrupt(err, reader->file->path, "the file changed while it was read");
@@ -171,13 +171,11 @@ static Status load_page(ParquetColumnReader *reader, int index, ParquetPage **ou
         page = parquet_page_create();
         page->key = key;
         status = decode_page(reader, location, page, err);
-        if (status == STATUS_OK)
-            parquet_cache_offer(page);
+        if (status == STATUS_OK) parquet_cache_offer(page);
     } else if (page->is_dictionary || page->row_count != location->row_count) {
         status = parquet_corrupt(err, reader->file->path, "a page is used twice");
     }
-    if (status == STATUS_OK)
-        status = attach_dictionary(reader, page, err);
+    if (status == STATUS_OK) status = attach_dictionary(reader, page, err);
     if (status != STATUS_OK) {
         parquet_page_release(page);
         return STATUS_ERROR;
@@ -198,7 +196,8 @@ static void release_parts(ParquetColumnReader *reader) {
 
 static void seek_page(ParquetColumnReader *reader) {
     const ParquetChunkMap *map = reader->map;
-    while (reader->page_index + 1 < map->page_count && map->pages[reader->page_index + 1].first_row <= reader->row)
+    while (reader->page_index + 1 < map->page_count &&
+           map->pages[reader->page_index + 1].first_row <= reader->row)
         reader->page_index++;
 }
 
@@ -211,8 +210,7 @@ static Status collect_parts(ParquetColumnReader *reader, int rows, const uint16_
         if (reader->part_count == reader->part_capacity) {
             int capacity = reader->part_capacity ? reader->part_capacity * 2 : 4;
             BatchPart *grown = realloc(reader->parts, (size_t)capacity * sizeof *grown);
-            if (!grown)
-                return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+            if (!grown) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
             reader->parts = grown;
             reader->part_capacity = capacity;
         }
@@ -240,15 +238,14 @@ static void copy_bits(uint64_t *out, const uint64_t *in, int64_t from, int64_t c
     const uint64_t *word = in + (from >> 6);
     int64_t words = (count + 63) / 64;
     for (int64_t i = 0; i < words; i++)
-        out[i] = shift ? word[i] >> shift | (i * 64 + 64 - shift < count ? word[i + 1] << (64 - shift) : 0) : word[i];
-    if (count & 63)
-        out[words - 1] &= ((uint64_t)1 << (count & 63)) - 1;
+        out[i] = shift ? word[i] >> shift | (i * 64 + 64 - shift < count ? word[i + 1] << (64 - shift) : 0)
+                       : word[i];
+    if (count & 63) out[words - 1] &= ((uint64_t)1 << (count & 63)) - 1;
 }
 
 static bool all_set(const uint64_t *words, int64_t count) {
     for (int64_t i = 0; i < count / 64; i++)
-        if (words[i] != UINT64_MAX)
-            return false;
+        if (words[i] != UINT64_MAX) return false;
     uint64_t mask = ((uint64_t)1 << (count & 63)) - 1;
     return (count & 63) == 0 || (words[count / 64] & mask) == mask;
 }
@@ -269,16 +266,14 @@ static void slice_page(ParquetColumnReader *reader, const BatchPart *part, Vecto
     } else {
         out->values = (char *)page->values + (size_t)part->from * physical_width(out->physical);
     }
-    if (!page->validity)
-        return;
+    if (!page->validity) return;
     if (part->from % 64 == 0 && part->rows % 64 == 0) {
         out->validity = page->validity + part->from / 64;
     } else {
         copy_bits(reader->validity, page->validity, part->from, part->rows);
         out->validity = reader->validity;
     }
-    if (all_set(out->validity, part->rows))
-        out->validity = NULL;
+    if (all_set(out->validity, part->rows)) out->validity = NULL;
 }
 
 static void append_validity(uint64_t *out, int64_t at, const BatchPart *part) {
@@ -291,12 +286,12 @@ static void append_validity(uint64_t *out, int64_t at, const BatchPart *part) {
         int64_t take = part->rows - i < 64 ? part->rows - i : 64;
         copy_bits(&word, part->page->validity, part->from + i, take);
         out[(at + i) >> 6] |= word << ((at + i) & 63);
-        if ((at + i) & 63)
-            out[((at + i) >> 6) + 1] |= word >> (64 - ((at + i) & 63));
+        if ((at + i) & 63) out[((at + i) >> 6) + 1] |= word >> (64 - ((at + i) & 63));
     }
 }
 
-static void append_values(ParquetColumnReader *reader, const BatchPart *part, bool coded, size_t width, int64_t at) {
+static void append_values(ParquetColumnReader *reader, const BatchPart *part, bool coded, size_t width,
+                          int64_t at) {
     char *out = (char *)reader->values + (size_t)at * width;
     const ParquetPage *page = part->page;
     if (!page)
@@ -319,15 +314,12 @@ static void join_parts(ParquetColumnReader *reader, int rows, Vector *out) {
     }
     coded &= any_page;
     size_t width = coded ? sizeof *out->codes : physical_width(out->physical);
-    if (!reader->values)
-        reader->values = parquet_memory_take(BATCH_ROWS * 16, &reader->value_bytes);
-    if (any_null)
-        memset(reader->validity, 0, sizeof reader->validity);
+    if (!reader->values) reader->values = parquet_memory_take(BATCH_ROWS * 16, &reader->value_bytes);
+    if (any_null) memset(reader->validity, 0, sizeof reader->validity);
     int64_t at = 0;
     for (int i = 0; i < reader->part_count; i++) {
         append_values(reader, &reader->parts[i], coded, width, at);
-        if (any_null)
-            append_validity(reader->validity, at, &reader->parts[i]);
+        if (any_null) append_validity(reader->validity, at, &reader->parts[i]);
         at += reader->parts[i].rows;
     }
     if (coded) {
@@ -336,12 +328,11 @@ static void join_parts(ParquetColumnReader *reader, int rows, Vector *out) {
     } else {
         out->values = reader->values;
     }
-    if (any_null && !all_set(reader->validity, rows))
-        out->validity = reader->validity;
+    if (any_null && !all_set(reader->validity, rows)) out->validity = reader->validity;
 }
 
-Status parquet_column_read_selected(ParquetColumnReader *reader, int rows, const uint16_t *selection, int selected,
-                                    Vector *out, Error *err) {
+Status parquet_column_read_selected(ParquetColumnReader *reader, int rows, const uint16_t *selection,
+                                    int selected, Vector *out, Error *err) {
     if (rows < 0 || rows > BATCH_ROWS || rows > reader->row_count - reader->row)
         return error_set(err, SQLSTATE_INTERNAL, "%s: read beyond the row group's end", reader->file->path);
     memset(out, 0, sizeof *out);
@@ -367,22 +358,23 @@ Status parquet_column_skip(ParquetColumnReader *reader, int64_t rows, Error *err
     return STATUS_OK;
 }
 
-Status parquet_column_dictionary(ParquetColumnReader *reader, const Vector **out, uint32_t *length, Error *err) {
+Status parquet_column_dictionary(ParquetColumnReader *reader, const Vector **out, uint32_t *length,
+                                 Error *err) {
     *out = NULL;
     *length = 0;
-    if (!reader->map->all_dictionary || !reader->map->dictionary_offset)
-        return STATUS_OK;
+    if (!reader->map->all_dictionary || !reader->map->dictionary_offset) return STATUS_OK;
     TRY(load_dictionary(reader, err));
     *out = &reader->dictionary_vector;
     *length = (uint32_t)reader->dictionary->row_count;
     return STATUS_OK;
 }
 
-int64_t parquet_column_bytes_read(const ParquetColumnReader *reader) { return reader->bytes_read; }
+int64_t parquet_column_bytes_read(const ParquetColumnReader *reader) {
+    return reader->bytes_read;
+}
 
 void parquet_column_close(ParquetColumnReader *reader) {
-    if (!reader)
-        return;
+    if (!reader) return;
     release_parts(reader);
     parquet_page_release(reader->current);
     parquet_page_release(reader->dictionary);

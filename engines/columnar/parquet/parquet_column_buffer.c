@@ -21,20 +21,37 @@ Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out
     switch (out->vector_physical) {
     case PHYS_BOOL: out->physical = PARQUET_BOOLEAN; break;
     case PHYS_I16:
-    case PHYS_I32: out->physical = PARQUET_INT32; out->bytes = 4; break;
-    case PHYS_I64: out->physical = PARQUET_INT64; out->bytes = 8; break;
-    case PHYS_I128: out->physical = PARQUET_FIXED; out->bytes = decimal_bytes(type.precision); break;
-    case PHYS_F32: out->physical = PARQUET_FLOAT; out->bytes = 4; break;
-    case PHYS_F64: out->physical = PARQUET_DOUBLE; out->bytes = 8; break;
+    case PHYS_I32:
+        out->physical = PARQUET_INT32;
+        out->bytes = 4;
+        break;
+    case PHYS_I64:
+        out->physical = PARQUET_INT64;
+        out->bytes = 8;
+        break;
+    case PHYS_I128:
+        out->physical = PARQUET_FIXED;
+        out->bytes = decimal_bytes(type.precision);
+        break;
+    case PHYS_F32:
+        out->physical = PARQUET_FLOAT;
+        out->bytes = 4;
+        break;
+    case PHYS_F64:
+        out->physical = PARQUET_DOUBLE;
+        out->bytes = 8;
+        break;
     case PHYS_STRING: out->physical = PARQUET_BYTE_ARRAY; break;
     case PHYS_NUMERIC:
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "column %s is numeric without a precision, which Parquet cannot store: declare it as "
-                         "numeric(p,s) with p up to 38",
-                         column->name);
+        return error_set(
+            err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+            "column %s is numeric without a precision, which Parquet cannot store: declare it as "
+            "numeric(p,s) with p up to 38",
+            column->name);
     default:
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "column %s has a type that Parquet cannot store without loss: cast it to text", column->name);
+                         "column %s has a type that Parquet cannot store without loss: cast it to text",
+                         column->name);
     }
     if (sqltype_is(type, SQL_UUID)) {
         out->physical = PARQUET_FIXED;
@@ -43,7 +60,8 @@ Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out
     if (sqltype_is(type, SQL_NUMERIC)) {
         if (type.scale < 0 || type.scale > type.precision)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "column %s: a decimal's scale must lie between 0 and its precision", column->name);
+                             "column %s: a decimal's scale must lie between 0 and its precision",
+                             column->name);
         out->decimal_precision = type.precision;
         out->decimal_scale = type.scale;
         if (type.precision <= 9) {
@@ -55,8 +73,7 @@ Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out
 }
 
 static Status reserve_rows(ColumnBuffer *buffer, int64_t rows, Error *err) {
-    if ((size_t)rows <= buffer->value_capacity)
-        return STATUS_OK;
+    if ((size_t)rows <= buffer->value_capacity) return STATUS_OK;
     size_t capacity = buffer->value_capacity ? buffer->value_capacity : 4096;
     while (capacity < (size_t)rows)
         capacity *= 2;
@@ -72,8 +89,7 @@ static Status reserve_rows(ColumnBuffer *buffer, int64_t rows, Error *err) {
 /* Bits for all rows of the buffer's capacity, those so far set. */
 static Status reserve_validity(ColumnBuffer *buffer, Error *err) {
     size_t words = bitmap_words(buffer->value_capacity) + 1, known = buffer->validity_words;
-    if (known >= words)
-        return STATUS_OK;
+    if (known >= words) return STATUS_OK;
     uint64_t *validity = realloc(buffer->validity, words * 8);
     if (!validity)
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory for column %s", buffer->column->name);
@@ -88,8 +104,7 @@ static Status append_string(ColumnBuffer *buffer, StringView *out, const StringV
         return error_set(err, SQLSTATE_INTERNAL, "column %s: a uuid has %u bytes", buffer->column->name,
                          value->length);
     *out = *value;
-    if (value->length > 12)
-        out->pointer = arena_memdup(&buffer->strings, value->pointer, value->length);
+    if (value->length > 12) out->pointer = arena_memdup(&buffer->strings, value->pointer, value->length);
     return STATUS_OK;
 }
 
@@ -99,11 +114,26 @@ static inline __attribute__((always_inline)) void copy_value(void *to, const voi
 
 static void copy_rows(char *to, const char *from, const uint32_t *index, int count, size_t width) {
     switch (width) {
-    case 1: for (int i = 0; i < count; i++) copy_value(to + i, from + index[i], 1); break;
-    case 2: for (int i = 0; i < count; i++) copy_value(to + i * 2, from + (size_t)index[i] * 2, 2); break;
-    case 4: for (int i = 0; i < count; i++) copy_value(to + i * 4, from + (size_t)index[i] * 4, 4); break;
-    case 8: for (int i = 0; i < count; i++) copy_value(to + i * 8, from + (size_t)index[i] * 8, 8); break;
-    default: for (int i = 0; i < count; i++) copy_value(to + i * 16, from + (size_t)index[i] * 16, 16); break;
+    case 1:
+        for (int i = 0; i < count; i++)
+            copy_value(to + i, from + index[i], 1);
+        break;
+    case 2:
+        for (int i = 0; i < count; i++)
+            copy_value(to + i * 2, from + (size_t)index[i] * 2, 2);
+        break;
+    case 4:
+        for (int i = 0; i < count; i++)
+            copy_value(to + i * 4, from + (size_t)index[i] * 4, 4);
+        break;
+    case 8:
+        for (int i = 0; i < count; i++)
+            copy_value(to + i * 8, from + (size_t)index[i] * 8, 8);
+        break;
+    default:
+        for (int i = 0; i < count; i++)
+            copy_value(to + i * 16, from + (size_t)index[i] * 16, 16);
+        break;
     }
 }
 
@@ -114,8 +144,7 @@ static Status copy_nulls(ColumnBuffer *buffer, const Vector *vector, const uint1
     }
     size_t width = physical_width(buffer->storage.vector_physical);
     for (int i = 0; i < count; i++) {
-        if (!vector_is_null(vector, selection ? selection[i] : i))
-            continue;
+        if (!vector_is_null(vector, selection ? selection[i] : i)) continue;
         if (!buffer->column->nullable)
             return error_set(err, "23502", "null value in column \"%s\" violates not-null constraint",
                              buffer->column->name);
@@ -134,8 +163,7 @@ Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const ui
     if (vector->physical != buffer->storage.vector_physical || count > BATCH_ROWS)
         return error_set(err, SQLSTATE_INTERNAL, "column %s: a batch of another type", buffer->column->name);
     TRY(reserve_rows(buffer, buffer->row_count + count, err));
-    if (buffer->validity)
-        TRY(reserve_validity(buffer, err));
+    if (buffer->validity) TRY(reserve_validity(buffer, err));
     char *to = buffer->values + (size_t)buffer->row_count * width;
     for (int i = 0; i < count; i++) {
         int row = selection ? selection[i] : i;
@@ -167,8 +195,7 @@ Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const ui
 
 void column_buffer_reset(ColumnBuffer *buffer) {
     buffer->row_count = 0;
-    if (buffer->validity)
-        memset(buffer->validity, 0xff, buffer->validity_words * 8);
+    if (buffer->validity) memset(buffer->validity, 0xff, buffer->validity_words * 8);
     arena_reset(&buffer->strings);
 }
 

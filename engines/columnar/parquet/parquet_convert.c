@@ -61,20 +61,17 @@ static bool convert_int96(const uint8_t *in, int64_t count, int64_t *restrict ou
 static bool big_endian_i128(const uint8_t *bytes, size_t length, __int128 *out) {
     __uint128_t value = length > 0 && (bytes[0] & 0x80) ? ~(__uint128_t)0 : 0;
     for (size_t i = 0; i < length; i++) {
-        if (i + 16 < length && bytes[i] != (uint8_t)value)
-            return false;
+        if (i + 16 < length && bytes[i] != (uint8_t)value) return false;
         value = value << 8 | bytes[i];
     }
-    if (length > 16 && ((value >> 127) != 0) != ((bytes[0] & 0x80) != 0))
-        return false;
+    if (length > 16 && ((value >> 127) != 0) != ((bytes[0] & 0x80) != 0)) return false;
     *out = (__int128)value;
     return true;
 }
 
 static bool convert_decimal(const uint8_t *bytes, size_t length, bool wide, void *out, int64_t index) {
     __int128 value;
-    if (!big_endian_i128(bytes, length, &value))
-        return false;
+    if (!big_endian_i128(bytes, length, &value)) return false;
     if (wide) {
         ((__int128 *)out)[index] = value;
         return true;
@@ -98,8 +95,8 @@ static void convert_intervals(const uint8_t *in, int64_t count, Interval *restri
     }
 }
 
-bool parquet_convert_fixed(const ParquetLeaf *leaf, const uint8_t *restrict in, int64_t count, void *restrict out,
-                           const char **why) {
+bool parquet_convert_fixed(const ParquetLeaf *leaf, const uint8_t *restrict in, int64_t count,
+                           void *restrict out, const char **why) {
     int16_t *i16 = out;
     int32_t *i32 = out;
     int64_t *i64 = out;
@@ -153,7 +150,9 @@ bool parquet_convert_fixed(const ParquetLeaf *leaf, const uint8_t *restrict in, 
         for (int64_t i = 0; i < count; i++)
             ((float *)out)[i] = half_to_float((uint16_t)(in[i * 2] | in[i * 2 + 1] << 8));
         return true;
-    case CONVERT_FIXED_STRING: parquet_decode_fixed_strings(in, (size_t)leaf->type_length, count, out); return true;
+    case CONVERT_FIXED_STRING:
+        parquet_decode_fixed_strings(in, (size_t)leaf->type_length, count, out);
+        return true;
     case CONVERT_DECIMAL_I64: return convert_fixed_decimals(in, (size_t)leaf->type_length, count, false, out);
     case CONVERT_DECIMAL_I128: return convert_fixed_decimals(in, (size_t)leaf->type_length, count, true, out);
     case CONVERT_INTERVAL: convert_intervals(in, count, out); return true;

@@ -7,8 +7,7 @@
 static bool read_varint(ParquetBytes *in, uint64_t *out) {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
-        if (in->next >= in->end)
-            return false;
+        if (in->next >= in->end) return false;
         uint8_t byte = *in->next++;
         value |= (uint64_t)(byte & 0x7f) << shift;
         if (!(byte & 0x80)) {
@@ -26,12 +25,11 @@ typedef struct HybridRun {
     const uint8_t *bytes;
 } HybridRun;
 
-/* Reads a run's header and, for RLE, its value. A packed run may be cut off at the end of the bytes when what is left
- * covers the values still wanted: some writers do not pad the last group. */
+/* Reads a run's header and, for RLE, its value. A packed run may be cut off at the end of the bytes when what
+ * is left covers the values still wanted: some writers do not pad the last group. */
 static bool next_run(ParquetBytes *in, int width, int64_t wanted, HybridRun *run) {
     uint64_t header;
-    if (!read_varint(in, &header) || header >> 1 == 0)
-        return false;
+    if (!read_varint(in, &header) || header >> 1 == 0) return false;
     run->packed = header & 1;
     if (run->packed) {
         uint64_t groups = header >> 1;
@@ -42,18 +40,15 @@ static bool next_run(ParquetBytes *in, int width, int64_t wanted, HybridRun *run
         run->count = (int64_t)groups * 8;
         run->bytes = in->next;
         if (bytes > left) {
-            if (run->count > wanted)
-                run->count = wanted;
-            if (((uint64_t)run->count * (uint64_t)width + 7) / 8 > left)
-                return false;
+            if (run->count > wanted) run->count = wanted;
+            if (((uint64_t)run->count * (uint64_t)width + 7) / 8 > left) return false;
             bytes = left;
         }
         in->next += bytes;
         return true;
     }
     int value_bytes = (width + 7) / 8;
-    if ((int64_t)parquet_bytes_left(in) < value_bytes || header >> 1 > INT32_MAX)
-        return false;
+    if ((int64_t)parquet_bytes_left(in) < value_bytes || header >> 1 > INT32_MAX) return false;
     run->count = (int64_t)(header >> 1);
     run->value = 0;
     memcpy(&run->value, in->next, (size_t)value_bytes);
@@ -76,8 +71,7 @@ static void unpack_run(const uint8_t *in, int width, int64_t count, uint32_t *re
 }
 
 bool parquet_decode_hybrid(ParquetBytes *in, int width, int64_t count, uint32_t *restrict out) {
-    if (width < 0 || width > 32)
-        return false;
+    if (width < 0 || width > 32) return false;
     if (width == 0) {
         memset(out, 0, (size_t)count * sizeof *out);
         return true;
@@ -85,8 +79,7 @@ bool parquet_decode_hybrid(ParquetBytes *in, int width, int64_t count, uint32_t 
     int64_t done = 0;
     while (done < count) {
         HybridRun run;
-        if (!next_run(in, width, count - done, &run))
-            return false;
+        if (!next_run(in, width, count - done, &run)) return false;
         int64_t take = run.count < count - done ? run.count : count - done;
         if (run.packed)
             unpack_run(run.bytes, width, take, out + done);
@@ -104,11 +97,9 @@ static void append_bits(uint64_t *out, int64_t at, const uint8_t *in, int64_t co
         uint64_t word = 0;
         int64_t take = count < 64 ? count : 64;
         memcpy(&word, in, (size_t)(take + 7) / 8);
-        if (take < 64)
-            word &= ((uint64_t)1 << take) - 1;
+        if (take < 64) word &= ((uint64_t)1 << take) - 1;
         out[at >> 6] |= word << (at & 63);
-        if (at & 63)
-            out[(at >> 6) + 1] |= word >> (64 - (at & 63));
+        if (at & 63) out[(at >> 6) + 1] |= word >> (64 - (at & 63));
         at += take;
         in += 8;
         count -= take;
@@ -119,8 +110,7 @@ bool parquet_decode_hybrid_bits(ParquetBytes *in, int64_t count, uint64_t *out) 
     int64_t done = 0;
     while (done < count) {
         HybridRun run;
-        if (!next_run(in, 1, count - done, &run))
-            return false;
+        if (!next_run(in, 1, count - done, &run)) return false;
         int64_t take = run.count < count - done ? run.count : count - done;
         if (run.packed)
             append_bits(out, done, run.bytes, take);
@@ -133,11 +123,9 @@ bool parquet_decode_hybrid_bits(ParquetBytes *in, int64_t count, uint64_t *out) 
 
 bool parquet_decode_bit_packed_bits(ParquetBytes *in, int64_t count, uint64_t *out) {
     size_t bytes = ((size_t)count + 7) / 8;
-    if (parquet_bytes_left(in) < bytes)
-        return false;
+    if (parquet_bytes_left(in) < bytes) return false;
     for (int64_t i = 0; i < count; i++)
-        if (in->next[i >> 3] >> (7 - (i & 7)) & 1)
-            bitmap_set(out, (size_t)i);
+        if (in->next[i >> 3] >> (7 - (i & 7)) & 1) bitmap_set(out, (size_t)i);
     in->next += bytes;
     return true;
 }
@@ -151,8 +139,7 @@ typedef struct DeltaHeader {
 
 static bool read_zigzag(ParquetBytes *in, uint64_t *out) {
     uint64_t value;
-    if (!read_varint(in, &value))
-        return false;
+    if (!read_varint(in, &value)) return false;
     *out = (value >> 1) ^ (0 - (value & 1));
     return true;
 }
@@ -173,8 +160,7 @@ static bool add_mini_block(ParquetBytes *in, int width, uint64_t mini_values, ui
                            uint64_t *previous, uint64_t *restrict out) {
     size_t bytes = (size_t)mini_values / 8 * (size_t)width;
     size_t needed = ((size_t)take * (size_t)width + 7) / 8;
-    if (width > 64 || parquet_bytes_left(in) < needed)
-        return false;
+    if (width > 64 || parquet_bytes_left(in) < needed) return false;
     uint64_t sum = *previous;
     const uint8_t *next = in->next;
     for (int64_t done = 0; done < take; done += 32, next += 4 * width) {
@@ -197,20 +183,18 @@ static bool add_mini_block(ParquetBytes *in, int width, uint64_t mini_values, ui
 
 bool parquet_decode_delta64(ParquetBytes *in, int64_t count, uint64_t *out) {
     DeltaHeader header;
-    if (!read_delta_header(in, &header) || header.total != (uint64_t)count)
-        return false;
-    if (count == 0)
-        return true;
+    if (!read_delta_header(in, &header) || header.total != (uint64_t)count) return false;
+    if (count == 0) return true;
     uint64_t value = out[0] = header.first;
     int64_t done = 1;
     while (done < count) {
         uint64_t minimum;
-        if (!read_zigzag(in, &minimum) || parquet_bytes_left(in) < header.mini_blocks)
-            return false;
+        if (!read_zigzag(in, &minimum) || parquet_bytes_left(in) < header.mini_blocks) return false;
         const uint8_t *widths = in->next;
         in->next += header.mini_blocks;
         for (uint64_t i = 0; i < header.mini_blocks && done < count; i++) {
-            int64_t take = (int64_t)header.mini_values < count - done ? (int64_t)header.mini_values : count - done;
+            int64_t take =
+                (int64_t)header.mini_values < count - done ? (int64_t)header.mini_values : count - done;
             if (!add_mini_block(in, widths[i], header.mini_values, minimum, take, &value, out + done))
                 return false;
             done += take;
@@ -220,20 +204,17 @@ bool parquet_decode_delta64(ParquetBytes *in, int64_t count, uint64_t *out) {
 }
 
 bool parquet_decode_delta32(ParquetBytes *in, int64_t count, uint32_t *out) {
-    /* Sums wrap modulo 2^32 in the low half of the 64-bit ones: decode wide in pieces would need the state outside,
-     * so the header is read here and the same block step is used over a small window. */
+    /* Sums wrap modulo 2^32 in the low half of the 64-bit ones: decode wide in pieces would need the state
+     * outside, so the header is read here and the same block step is used over a small window. */
     DeltaHeader header;
-    if (!read_delta_header(in, &header) || header.total != (uint64_t)count)
-        return false;
-    if (count == 0)
-        return true;
+    if (!read_delta_header(in, &header) || header.total != (uint64_t)count) return false;
+    if (count == 0) return true;
     uint64_t value = header.first;
     out[0] = (uint32_t)value;
     int64_t done = 1;
     while (done < count) {
         uint64_t minimum;
-        if (!read_zigzag(in, &minimum) || parquet_bytes_left(in) < header.mini_blocks)
-            return false;
+        if (!read_zigzag(in, &minimum) || parquet_bytes_left(in) < header.mini_blocks) return false;
         const uint8_t *widths = in->next;
         in->next += header.mini_blocks;
         for (uint64_t i = 0; i < header.mini_blocks && done < count; i++) {
@@ -243,8 +224,7 @@ bool parquet_decode_delta32(ParquetBytes *in, int64_t count, uint32_t *out) {
             for (uint64_t at = 0; at < header.mini_values && done < count; at += 32) {
                 uint64_t window[32];
                 int64_t take = count - done < 32 ? count - done : 32;
-                if (!add_mini_block(in, widths[i], 32, minimum, take, &value, window))
-                    return false;
+                if (!add_mini_block(in, widths[i], 32, minimum, take, &value, window)) return false;
                 for (int64_t k = 0; k < take; k++)
                     out[done + k] = (uint32_t)window[k];
                 done += take;
@@ -275,12 +255,10 @@ bool parquet_decode_plain_strings(ParquetBytes *in, int64_t count, StringView *r
     const uint8_t *next = in->next, *end = in->end;
     for (int64_t i = 0; i < count; i++) {
         uint32_t length;
-        if (end - next < 4)
-            return false;
+        if (end - next < 4) return false;
         memcpy(&length, next, 4);
         next += 4;
-        if (length > (size_t)(end - next))
-            return false;
+        if (length > (size_t)(end - next)) return false;
         out[i] = stringview_make((const char *)next, length);
         next += length;
     }
@@ -295,8 +273,7 @@ void parquet_decode_fixed_strings(const uint8_t *in, size_t width, int64_t count
 
 bool parquet_decode_plain_bools(ParquetBytes *in, int64_t count, uint8_t *restrict out) {
     size_t bytes = ((size_t)count + 7) / 8;
-    if (parquet_bytes_left(in) < bytes)
-        return false;
+    if (parquet_bytes_left(in) < bytes) return false;
     for (int64_t i = 0; i < count; i++)
         out[i] = in->next[i >> 3] >> (i & 7) & 1;
     in->next += bytes;
@@ -305,7 +282,9 @@ bool parquet_decode_plain_bools(ParquetBytes *in, int64_t count, uint8_t *restri
 
 /* ---- after decoding ---- */
 
-typedef struct Value16 { uint64_t word[2]; } Value16;
+typedef struct Value16 {
+    uint64_t word[2];
+} Value16;
 
 #define SPREAD_NAME spread1
 #define SPREAD_TYPE uint8_t
@@ -337,8 +316,8 @@ void parquet_spread_nulls(void *values, size_t width, const uint64_t *validity, 
     }
 }
 
-void parquet_gather(const void *restrict dictionary, const uint32_t *restrict codes, int64_t count, size_t width,
-                    void *restrict out) {
+void parquet_gather(const void *restrict dictionary, const uint32_t *restrict codes, int64_t count,
+                    size_t width, void *restrict out) {
     switch (width) {
     case 1:
         for (int64_t i = 0; i < count; i++)

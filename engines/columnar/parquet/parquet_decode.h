@@ -1,6 +1,7 @@
 /* Pure decoders: bytes of a page body → dense values. No I/O, no allocation but through the scratch given.
  *
- * Every input slice must be followed by PARQUET_PADDING readable bytes: the bit unpackers load whole words. */
+ * Every input slice must be followed by PARQUET_PADDING readable bytes: the bit unpackers load whole words.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +18,9 @@ typedef struct ParquetBytes {
     const uint8_t *end;
 } ParquetBytes;
 
-static inline size_t parquet_bytes_left(const ParquetBytes *bytes) { return (size_t)(bytes->end - bytes->next); }
+static inline size_t parquet_bytes_left(const ParquetBytes *bytes) {
+    return (size_t)(bytes->end - bytes->next);
+}
 
 /* 32 values of `width` (0..32) bits, least significant first; 64-bit ones up to 64. */
 void parquet_unpack32(const uint8_t *in, int width, uint32_t *restrict out);
@@ -30,7 +33,8 @@ bool parquet_decode_hybrid_bits(ParquetBytes *in, int64_t count, uint64_t *out);
 /* The deprecated BIT_PACKED levels of width 1 (most significant bit first). */
 bool parquet_decode_bit_packed_bits(ParquetBytes *in, int64_t count, uint64_t *out);
 
-/* DELTA_BINARY_PACKED; fails unless the stream holds exactly `count` values. `out` needs room for count + 128. */
+/* DELTA_BINARY_PACKED; fails unless the stream holds exactly `count` values. `out` needs room for count +
+ * 128. */
 bool parquet_decode_delta64(ParquetBytes *in, int64_t count, uint64_t *out);
 bool parquet_decode_delta32(ParquetBytes *in, int64_t count, uint32_t *out);
 
@@ -44,17 +48,17 @@ void parquet_decode_fixed_strings(const uint8_t *in, size_t width, int64_t count
 bool parquet_decode_plain_bools(ParquetBytes *in, int64_t count, uint8_t *restrict out);
 
 /* Fixed-width stored values → physical values. False with `why` when a value does not fit. */
-bool parquet_convert_fixed(const ParquetLeaf *leaf, const uint8_t *restrict in, int64_t count, void *restrict out,
-                           const char **why);
+bool parquet_convert_fixed(const ParquetLeaf *leaf, const uint8_t *restrict in, int64_t count,
+                           void *restrict out, const char **why);
 /* Byte arrays (decimals) → physical values. */
 bool parquet_convert_bytes(const ParquetLeaf *leaf, const StringView *in, int64_t count, void *restrict out,
                            const char **why);
 
-/* Spreads `dense` values at the front of `values` over the rows whose bit is set, in place; rows with a clear bit get
- * some value of the array, or zero when there is none. */
+/* Spreads `dense` values at the front of `values` over the rows whose bit is set, in place; rows with a clear
+ * bit get some value of the array, or zero when there is none. */
 void parquet_spread_nulls(void *values, size_t width, const uint64_t *validity, int64_t rows, int64_t dense);
 
 /* values[i] = dictionary[codes[i]]; the codes were checked. */
-void parquet_gather(const void *restrict dictionary, const uint32_t *restrict codes, int64_t count, size_t width,
-                    void *restrict out);
+void parquet_gather(const void *restrict dictionary, const uint32_t *restrict codes, int64_t count,
+                    size_t width, void *restrict out);
 uint32_t parquet_max_code(const uint32_t *codes, int64_t count);

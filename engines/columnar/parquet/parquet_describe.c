@@ -15,8 +15,10 @@ static void describe_columns(StrBuf *out, const ParquetMetadata *metadata) {
         strbuf_append_text(out, i ? ",{" : "{");
         describe_text(out, "name", column->name);
         strbuf_append_char(out, ',');
-        describe_text(out, "type", column->unsupported ? "unsupported" : sqltype_name(column->type, true, name));
-        strbuf_printf(out, ",\"nullable\":%s,\"field_id\":%d", column->nullable ? "true" : "false", column->field_id);
+        describe_text(out, "type",
+                      column->unsupported ? "unsupported" : sqltype_name(column->type, true, name));
+        strbuf_printf(out, ",\"nullable\":%s,\"field_id\":%d", column->nullable ? "true" : "false",
+                      column->field_id);
         if (column->unsupported) {
             strbuf_append_char(out, ',');
             describe_text(out, "unsupported", column->unsupported);
@@ -27,7 +29,8 @@ static void describe_columns(StrBuf *out, const ParquetMetadata *metadata) {
 }
 
 static void describe_chunk(StrBuf *out, const ParquetChunk *chunk) {
-    strbuf_printf(out, "{\"physical\":\"%s\",\"codec\":\"%s\",\"values\":%lld,\"compressed_bytes\":%lld,"
+    strbuf_printf(out,
+                  "{\"physical\":\"%s\",\"codec\":\"%s\",\"values\":%lld,\"compressed_bytes\":%lld,"
                   "\"uncompressed_bytes\":%lld,\"offset_index\":%s,\"column_index\":%s,\"encodings\":[",
                   parquet_physical_name(chunk->physical), parquet_codec_name(chunk->codec),
                   (long long)chunk->value_count, (long long)chunk->compressed_bytes,
@@ -35,8 +38,7 @@ static void describe_chunk(StrBuf *out, const ParquetChunk *chunk) {
                   chunk->column_index_bytes > 0 ? "true" : "false");
     bool first = true;
     for (int encoding = 0; encoding < 32; encoding++) {
-        if (!(chunk->encodings >> encoding & 1))
-            continue;
+        if (!(chunk->encodings >> encoding & 1)) continue;
         strbuf_printf(out, "%s\"%s\"", first ? "" : ",", parquet_encoding_name(encoding));
         first = false;
     }

@@ -13,7 +13,9 @@ static void write_varint(StrBuf *out, uint64_t value) {
     strbuf_append(out, bytes, length);
 }
 
-static void write_zigzag(StrBuf *out, uint64_t value) { write_varint(out, value << 1 ^ (0 - (value >> 63))); }
+static void write_zigzag(StrBuf *out, uint64_t value) {
+    write_varint(out, value << 1 ^ (0 - (value >> 63)));
+}
 
 /* `count` (a multiple of 8) values of `width` bits; those from `real` on are zero. */
 static void pack_bits32(const uint32_t *values, int64_t count, int64_t real, int width, StrBuf *out) {
@@ -38,8 +40,7 @@ static void pack_bits32(const uint32_t *values, int64_t count, int64_t real, int
 }
 
 static void write_literals(const uint32_t *values, int64_t count, int width, StrBuf *out) {
-    if (count == 0)
-        return;
+    if (count == 0) return;
     int64_t groups = (count + 7) / 8;
     write_varint(out, (uint64_t)groups << 1 | 1);
     pack_bits32(values, groups * 8, count, width, out);
@@ -90,8 +91,7 @@ static void pack_bits64(const uint64_t *values, int width, StrBuf *out) {
         memcpy(&word, packed + bit / 8, 8);
         word |= values[i] << shift;
         memcpy(packed + bit / 8, &word, 8);
-        if (shift + width > 64)
-            packed[bit / 8 + 8] |= (uint8_t)(values[i] >> (64 - shift));
+        if (shift + width > 64) packed[bit / 8 + 8] |= (uint8_t)(values[i] >> (64 - shift));
     }
     strbuf_append(out, packed, (size_t)DELTA_MINI / 8 * (size_t)width);
 }
@@ -105,11 +105,9 @@ static void write_delta_block(uint64_t *deltas, int count, bool narrow, StrBuf *
     uint8_t widths[DELTA_BLOCK / DELTA_MINI] = {0};
     for (int i = 0; i < DELTA_BLOCK; i++) {
         deltas[i] = i < count ? deltas[i] - (uint64_t)minimum : 0;
-        if (narrow)
-            deltas[i] &= UINT32_MAX;
+        if (narrow) deltas[i] &= UINT32_MAX;
         int bits = deltas[i] ? 64 - __builtin_clzll(deltas[i]) : 0;
-        if (bits > widths[i / DELTA_MINI])
-            widths[i / DELTA_MINI] = (uint8_t)bits;
+        if (bits > widths[i / DELTA_MINI]) widths[i / DELTA_MINI] = (uint8_t)bits;
     }
     strbuf_append(out, widths, sizeof widths);
     for (int i = 0; i * DELTA_MINI < count; i++)

@@ -12,12 +12,9 @@ Status parquet_file_read(const ParquetFile *file, int64_t offset, void *out, siz
     char *next = out;
     while (bytes > 0) {
         ssize_t got = pread(file->fd, next, bytes, offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_set_errno(err, errno, "cannot read %s", file->path);
-        if (got == 0)
-            return parquet_corrupt(err, file->path, "the file ends within a page");
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return error_set_errno(err, errno, "cannot read %s", file->path);
+        if (got == 0) return parquet_corrupt(err, file->path, "the file ends within a page");
         next += got;
         offset += got;
         bytes -= (size_t)got;
@@ -31,8 +28,7 @@ static void file_destroy(ParquetFile *file) {
         free(atomic_load(&file->maps[i]));
     free(file->maps);
     arena_deinit(&file->arena);
-    if (file->fd >= 0)
-        close(file->fd);
+    if (file->fd >= 0) close(file->fd);
     free(file->path);
     free(file);
 }
@@ -49,7 +45,8 @@ static Status read_footer(ParquetFile *file, Error *err) {
         return parquet_unsupported(err, file->path, "the file is encrypted");
     if (memcmp(head, "PAR1", 4) != 0 || memcmp(tail + 4, "PAR1", 4) != 0)
         return error_set(err, SQLSTATE_DATA_CORRUPTED,
-                         "%s is not a Parquet file, or it is cut off: the magic bytes PAR1 are missing", file->path);
+                         "%s is not a Parquet file, or it is cut off: the magic bytes PAR1 are missing",
+                         file->path);
     memcpy(&footer_bytes, tail, 4);
     if (footer_bytes > size - 12)
         return parquet_corrupt(err, file->path, "the footer would be longer than the file");
@@ -58,17 +55,18 @@ static Status read_footer(ParquetFile *file, Error *err) {
     TRY(parquet_file_read(file, file->data_end, footer, footer_bytes, err));
     TRY(parquet_metadata_parse(file->path, footer, footer_bytes, &file->arena, &file->metadata, err));
     size_t maps = (size_t)file->metadata.row_group_count * (size_t)file->metadata.leaf_count;
-    if (maps > INT32_MAX)
-        return parquet_corrupt(err, file->path, "too many column chunks");
+    if (maps > INT32_MAX) return parquet_corrupt(err, file->path, "too many column chunks");
     file->maps = calloc(maps ? maps : 1, sizeof *file->maps);
-    if (!file->maps)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!file->maps) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     return STATUS_OK;
 }
 
 static void identity_of(const struct stat *info, ParquetPageKey *out) {
-    *out = (ParquetPageKey){.device = info->st_dev, .inode = info->st_ino, .file_bytes = info->st_size,
-                            .modified_ns = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec};
+    *out =
+        (ParquetPageKey){.device = info->st_dev,
+                         .inode = info->st_ino,
+                         .file_bytes = info->st_size,
+                         .modified_ns = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec};
 }
 
 static Status open_fresh(const char *path, ParquetFile **out, Error *err) {
@@ -123,7 +121,8 @@ static ParquetFile *registry_find(const char *path, const ParquetPageKey *identi
     ParquetFile *found = NULL;
     pthread_mutex_lock(&registry.lock);
     for (int i = 0; i < registry.count && !found; i++) {
-        if (same_identity(&registry.files[i]->identity, identity) && strcmp(registry.files[i]->path, path) == 0) {
+        if (same_identity(&registry.files[i]->identity, identity) &&
+            strcmp(registry.files[i]->path, path) == 0) {
             found = parquet_file_retain(registry.files[i]);
             move_to_front(i);
         }
@@ -149,8 +148,7 @@ static void registry_add(ParquetFile *file) {
             registry.files[kept++] = registry.files[i];
     }
     registry.count = kept;
-    if (registry.count == REGISTRY_SIZE)
-        dropped[dropped_count++] = registry.files[--registry.count];
+    if (registry.count == REGISTRY_SIZE) dropped[dropped_count++] = registry.files[--registry.count];
     registry.files[registry.count++] = parquet_file_retain(file);
     move_to_front(registry.count - 1);
     pthread_mutex_unlock(&registry.lock);
@@ -160,13 +158,11 @@ static void registry_add(ParquetFile *file) {
 
 Status parquet_file_open(const char *path, ParquetFile **out, Error *err) {
     struct stat info;
-    if (stat(path, &info) != 0)
-        return error_set_errno(err, errno, "cannot open %s", path);
+    if (stat(path, &info) != 0) return error_set_errno(err, errno, "cannot open %s", path);
     ParquetPageKey identity;
     identity_of(&info, &identity);
     *out = registry_find(path, &identity);
-    if (*out)
-        return STATUS_OK;
+    if (*out) return STATUS_OK;
     TRY(open_fresh(path, out, err));
     registry_add(*out);
     return STATUS_OK;
@@ -184,11 +180,21 @@ void parquet_file_release(ParquetFile *file) {
 
 /* ---- looking at it ---- */
 
-const char *parquet_file_path(const ParquetFile *file) { return file->path; }
-int64_t parquet_file_row_count(const ParquetFile *file) { return file->metadata.row_count; }
-int64_t parquet_file_bytes(const ParquetFile *file) { return file->identity.file_bytes; }
-int parquet_file_column_count(const ParquetFile *file) { return file->metadata.column_count; }
-int parquet_file_row_group_count(const ParquetFile *file) { return file->metadata.row_group_count; }
+const char *parquet_file_path(const ParquetFile *file) {
+    return file->path;
+}
+int64_t parquet_file_row_count(const ParquetFile *file) {
+    return file->metadata.row_count;
+}
+int64_t parquet_file_bytes(const ParquetFile *file) {
+    return file->identity.file_bytes;
+}
+int parquet_file_column_count(const ParquetFile *file) {
+    return file->metadata.column_count;
+}
+int parquet_file_row_group_count(const ParquetFile *file) {
+    return file->metadata.row_group_count;
+}
 
 const ParquetColumn *parquet_file_column(const ParquetFile *file, int column) {
     return &file->metadata.columns[column];
@@ -212,8 +218,7 @@ void parquet_chunk_stats(const ParquetFile *file, int row_group, int column, Par
     const ParquetMetadata *metadata = &file->metadata;
     memset(out, 0, sizeof *out);
     out->null_count = out->distinct_count = -1;
-    if (metadata->columns[column].unsupported)
-        return;
+    if (metadata->columns[column].unsupported) return;
     int leaf = metadata->column_first_leaf[column];
     const ParquetRowGroup *group = &metadata->row_groups[row_group];
     parquet_statistics_resolve(&metadata->leaves[leaf], &group->chunks[leaf].statistics, out);
@@ -223,7 +228,6 @@ void parquet_chunk_stats(const ParquetFile *file, int row_group, int column, Par
 
 const char *parquet_file_metadata(const ParquetFile *file, const char *key) {
     for (int i = 0; i < file->metadata.key_value_count; i++)
-        if (strcmp(file->metadata.key_values[i].key, key) == 0)
-            return file->metadata.key_values[i].value;
+        if (strcmp(file->metadata.key_values[i].key, key) == 0) return file->metadata.key_values[i].value;
     return NULL;
 }

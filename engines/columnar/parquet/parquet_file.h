@@ -29,11 +29,12 @@ struct ParquetFile {
     ParquetPageKey identity; /* offset 0 */
     Arena arena;
     ParquetMetadata metadata;
-    int64_t data_end; /* where the footer starts */
+    int64_t data_end;                 /* where the footer starts */
     _Atomic(ParquetChunkMap *) *maps; /* row group × leaf, filled when first asked for */
 };
 
 /* Reads exactly `bytes` at `offset`. */
 Status parquet_file_read(const ParquetFile *file, int64_t offset, void *out, size_t bytes, Error *err);
 /* Immutable, lives as long as the file. */
-Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const ParquetChunkMap **out, Error *err);
+Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const ParquetChunkMap **out,
+                              Error *err);

@@ -12,24 +12,26 @@ static bool is_float(const ParquetStorage *storage) {
 }
 
 /* Bounds leave NaN out; readers that sort it highest would prune wrongly, so none are written beside one. */
-static bool has_bounds(const ParquetBounds *bounds) { return bounds->any && bounds->nan_count == 0; }
+static bool has_bounds(const ParquetBounds *bounds) {
+    return bounds->any && bounds->nan_count == 0;
+}
 
 static void bound_bytes(const ParquetStorage *storage, const ParquetBounds *bounds, bool upper, StrBuf *out,
                         bool *exact) {
     strbuf_reset(out);
-    parquet_bound_write(storage->type, storage->vector_physical, storage->bytes, upper ? &bounds->max : &bounds->min,
-                        upper, out, exact);
+    parquet_bound_write(storage->type, storage->vector_physical, storage->bytes,
+                        upper ? &bounds->max : &bounds->min, upper, out, exact);
 }
 
-static void write_statistics(ThriftWriter *writer, int id, const ParquetStorage *storage, const WrittenChunk *chunk) {
+static void write_statistics(ThriftWriter *writer, int id, const ParquetStorage *storage,
+                             const WrittenChunk *chunk) {
     const ParquetBounds *bounds = &chunk->bounds;
     bool exact_min = true, exact_max = true;
     StrBuf bytes;
     strbuf_init(&bytes);
     thrift_write_struct_begin(writer, id);
     thrift_write_i64(writer, 3, bounds->null_count);
-    if (chunk->distinct_count >= 0)
-        thrift_write_i64(writer, 4, chunk->distinct_count);
+    if (chunk->distinct_count >= 0) thrift_write_i64(writer, 4, chunk->distinct_count);
     if (has_bounds(bounds)) {
         bound_bytes(storage, bounds, true, &bytes, &exact_max);
         thrift_write_bytes(writer, 5, strbuf_text(&bytes), bytes.length);
@@ -38,8 +40,7 @@ static void write_statistics(ThriftWriter *writer, int id, const ParquetStorage 
         thrift_write_bool(writer, 7, exact_max);
         thrift_write_bool(writer, 8, exact_min);
     }
-    if (is_float(storage))
-        thrift_write_i64(writer, 9, bounds->nan_count);
+    if (is_float(storage)) thrift_write_i64(writer, 9, bounds->nan_count);
     thrift_write_struct_end(writer);
     strbuf_deinit(&bytes);
 }
@@ -50,8 +51,7 @@ void parquet_write_column_index(const ParquetStorage *storage, const WrittenChun
     StrBuf bytes;
     size_t pages = (size_t)chunk->page_count;
     bool exact;
-    if (chunk->bounds.nan_count > 0)
-        return;
+    if (chunk->bounds.nan_count > 0) return;
     strbuf_init(&bytes);
     thrift_writer_init(&writer, out);
     thrift_write_list_begin(&writer, 1, THRIFT_TRUE, pages);
@@ -100,8 +100,7 @@ static void write_time_type(ThriftWriter *writer, int member, bool utc) {
 }
 
 static int logical_of(SqlType type) {
-    if (type.is_array)
-        return LOGICAL_STRING;
+    if (type.is_array) return LOGICAL_STRING;
     switch (type.id) {
     case SQL_BOOL:
     case SQL_INT4:
@@ -171,20 +170,16 @@ static void write_schema(ThriftWriter *writer, const FooterInput *input) {
         int logical = logical_of(column->type), converted = converted_of(column->type, logical);
         thrift_write_element_begin(writer);
         thrift_write_i32(writer, 1, (int32_t)storage->physical);
-        if (storage->physical == PARQUET_FIXED)
-            thrift_write_i32(writer, 2, storage->bytes);
+        if (storage->physical == PARQUET_FIXED) thrift_write_i32(writer, 2, storage->bytes);
         thrift_write_i32(writer, 3, column->nullable ? 1 : 0);
         thrift_write_text(writer, 4, column->name);
-        if (converted >= 0)
-            thrift_write_i32(writer, 6, converted);
+        if (converted >= 0) thrift_write_i32(writer, 6, converted);
         if (logical == LOGICAL_DECIMAL) {
             thrift_write_i32(writer, 7, storage->decimal_scale);
             thrift_write_i32(writer, 8, storage->decimal_precision);
         }
-        if (column->field_id >= 0)
-            thrift_write_i32(writer, 9, column->field_id);
-        if (logical)
-            write_logical_type(writer, storage, logical);
+        if (column->field_id >= 0) thrift_write_i32(writer, 9, column->field_id);
+        if (logical) write_logical_type(writer, storage, logical);
         thrift_write_stop(writer);
     }
 }
@@ -203,8 +198,8 @@ static void write_encoding_stats(ThriftWriter *writer, const WrittenChunk *chunk
     }
 }
 
-static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column, const ParquetStorage *storage,
-                        const WrittenChunk *chunk) {
+static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column,
+                        const ParquetStorage *storage, const WrittenChunk *chunk) {
     bool dictionary = chunk->dictionary_offset > 0;
     thrift_write_element_begin(writer);
     thrift_write_i64(writer, 2, 0); /* file_offset: deprecated, 0 as others write it now */
@@ -212,8 +207,7 @@ static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column,
     thrift_write_i32(writer, 1, (int32_t)storage->physical);
     bool plain_too = dictionary && chunk->encoding != ENCODING_PLAIN;
     thrift_write_list_begin(writer, 2, THRIFT_I32, plain_too ? 3 : 2);
-    if (plain_too)
-        thrift_write_element_i32(writer, ENCODING_PLAIN);
+    if (plain_too) thrift_write_element_i32(writer, ENCODING_PLAIN);
     thrift_write_element_i32(writer, ENCODING_RLE);
     thrift_write_element_i32(writer, chunk->encoding);
     thrift_write_list_begin(writer, 3, THRIFT_BINARY, 1);
@@ -223,8 +217,7 @@ static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column,
     thrift_write_i64(writer, 6, chunk->uncompressed_bytes);
     thrift_write_i64(writer, 7, chunk->compressed_bytes);
     thrift_write_i64(writer, 9, chunk->data_offset);
-    if (dictionary)
-        thrift_write_i64(writer, 11, chunk->dictionary_offset);
+    if (dictionary) thrift_write_i64(writer, 11, chunk->dictionary_offset);
     write_statistics(writer, 12, storage, chunk);
     write_encoding_stats(writer, chunk);
     thrift_write_struct_end(writer);
@@ -249,11 +242,9 @@ static void write_row_group(ThriftWriter *writer, const FooterInput *input, int 
     }
     thrift_write_i64(writer, 2, raw);
     thrift_write_i64(writer, 3, input->group_rows[group]);
-    if (input->column_count > 0)
-        thrift_write_i64(writer, 5, chunks[0].first_offset);
+    if (input->column_count > 0) thrift_write_i64(writer, 5, chunks[0].first_offset);
     thrift_write_i64(writer, 6, packed);
-    if (group <= INT16_MAX)
-        thrift_write_i16(writer, 7, (int16_t)group);
+    if (group <= INT16_MAX) thrift_write_i16(writer, 7, (int16_t)group);
     thrift_write_stop(writer);
 }
 
@@ -261,8 +252,7 @@ static void write_key_values(ThriftWriter *writer, const char *const *metadata) 
     size_t pairs = 0;
     while (metadata && metadata[2 * pairs])
         pairs++;
-    if (pairs == 0)
-        return;
+    if (pairs == 0) return;
     thrift_write_list_begin(writer, 5, THRIFT_STRUCT, pairs);
     for (size_t i = 0; i < pairs; i++) {
         thrift_write_element_begin(writer);

@@ -36,8 +36,7 @@ static const char *copy_text(FooterParser *parser, ThriftBytes bytes) {
 
 static void parse_time_unit(ThriftReader *reader, const ThriftField *outer, SchemaElement *out) {
     ThriftField field = {0};
-    if (!thrift_begin_struct(reader, outer))
-        return;
+    if (!thrift_begin_struct(reader, outer)) return;
     while (thrift_next_field(reader, &field)) {
         out->time_unit = field.id;
         thrift_skip(reader, &field);
@@ -45,11 +44,11 @@ static void parse_time_unit(ThriftReader *reader, const ThriftField *outer, Sche
     thrift_end_struct(reader);
 }
 
-/* The members' own fields: decimal (scale, precision), time and timestamp (UTC, unit), integer (bits, signed). */
+/* The members' own fields: decimal (scale, precision), time and timestamp (UTC, unit), integer (bits,
+ * signed). */
 static void parse_logical_member(ThriftReader *reader, const ThriftField *member, SchemaElement *out) {
     ThriftField field = {0};
-    if (!thrift_begin_struct(reader, member))
-        return;
+    if (!thrift_begin_struct(reader, member)) return;
     while (thrift_next_field(reader, &field)) {
         if (member->id == LOGICAL_DECIMAL && field.id == 1)
             out->scale = thrift_read_i32(reader, &field);
@@ -71,8 +70,7 @@ static void parse_logical_member(ThriftReader *reader, const ThriftField *member
 
 static void parse_logical_type(ThriftReader *reader, const ThriftField *outer, SchemaElement *out) {
     ThriftField field = {0};
-    if (!thrift_begin_struct(reader, outer))
-        return;
+    if (!thrift_begin_struct(reader, outer)) return;
     while (thrift_next_field(reader, &field)) {
         out->logical = field.id;
         parse_logical_member(reader, &field, out);
@@ -83,9 +81,9 @@ static void parse_logical_type(ThriftReader *reader, const ThriftField *outer, S
 static void parse_schema_element(FooterParser *parser, const ThriftField *element, SchemaElement *out) {
     ThriftReader *reader = &parser->reader;
     ThriftField field = {0};
-    *out = (SchemaElement){.physical = -1, .converted = -1, .field_id = -1, .name = "", .integer_signed = true};
-    if (!thrift_begin_struct(reader, element))
-        return;
+    *out =
+        (SchemaElement){.physical = -1, .converted = -1, .field_id = -1, .name = "", .integer_signed = true};
+    if (!thrift_begin_struct(reader, element)) return;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1: out->physical = thrift_read_i32(reader, &field); break;
@@ -119,9 +117,9 @@ static void parse_schema(FooterParser *parser, const ThriftField *field) {
 
 static void parse_statistics(ThriftReader *reader, const ThriftField *outer, ParquetStatistics *out) {
     ThriftField field = {0};
-    *out = (ParquetStatistics){.null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = -1, .max_exact = -1};
-    if (!thrift_begin_struct(reader, outer))
-        return;
+    *out = (ParquetStatistics){
+        .null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = -1, .max_exact = -1};
+    if (!thrift_begin_struct(reader, outer)) return;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1: out->max = thrift_read_bytes(reader, &field); break;
@@ -144,8 +142,7 @@ static void parse_encodings(ThriftReader *reader, const ThriftField *field, Parq
     uint32_t count = thrift_begin_list(reader, field, &element);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         int32_t encoding = thrift_read_i32(reader, &element);
-        if (encoding >= 0 && encoding < 32)
-            out->encodings |= (uint32_t)1 << encoding;
+        if (encoding >= 0 && encoding < 32) out->encodings |= (uint32_t)1 << encoding;
     }
 }
 
@@ -156,8 +153,7 @@ static void parse_encoding_stats(ThriftReader *reader, const ThriftField *field,
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         ThriftField part = {0};
         int page_type = -1, encoding = -1, pages = 0;
-        if (!thrift_begin_struct(reader, &element))
-            return;
+        if (!thrift_begin_struct(reader, &element)) return;
         while (thrift_next_field(reader, &part)) {
             switch (part.id) {
             case 1: page_type = thrift_read_i32(reader, &part); break;
@@ -168,7 +164,8 @@ static void parse_encoding_stats(ThriftReader *reader, const ThriftField *field,
         }
         thrift_end_struct(reader);
         bool is_data = page_type == PAGE_DATA || page_type == PAGE_DATA_V2;
-        if (is_data && pages > 0 && encoding != ENCODING_PLAIN_DICTIONARY && encoding != ENCODING_RLE_DICTIONARY)
+        if (is_data && pages > 0 && encoding != ENCODING_PLAIN_DICTIONARY &&
+            encoding != ENCODING_RLE_DICTIONARY)
             all_dictionary = false;
     }
     out->all_dictionary = all_dictionary;
@@ -176,8 +173,7 @@ static void parse_encoding_stats(ThriftReader *reader, const ThriftField *field,
 
 static void parse_chunk_metadata(ThriftReader *reader, const ThriftField *outer, ParquetChunk *out) {
     ThriftField field = {0};
-    if (!thrift_begin_struct(reader, outer))
-        return;
+    if (!thrift_begin_struct(reader, outer)) return;
     out->present = true;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
@@ -199,10 +195,12 @@ static void parse_chunk_metadata(ThriftReader *reader, const ThriftField *outer,
 
 static void parse_chunk(ThriftReader *reader, const ThriftField *element, ParquetChunk *out) {
     ThriftField field = {0};
-    *out = (ParquetChunk){.physical = -1, .all_dictionary = -1,
-                          .statistics = {.null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = -1, .max_exact = -1}};
-    if (!thrift_begin_struct(reader, element))
-        return;
+    *out = (ParquetChunk){
+        .physical = -1,
+        .all_dictionary = -1,
+        .statistics = {
+            .null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = -1, .max_exact = -1}};
+    if (!thrift_begin_struct(reader, element)) return;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1: out->external = thrift_read_bytes(reader, &field).length > 0; break;
@@ -222,15 +220,14 @@ static void parse_chunk(ThriftReader *reader, const ThriftField *element, Parque
     thrift_end_struct(reader);
 }
 
-/* Leaves are counted once the whole schema is known, so a row group keeps as many chunks as the file lists and the
- * caller checks the number afterwards. */
+/* Leaves are counted once the whole schema is known, so a row group keeps as many chunks as the file lists
+ * and the caller checks the number afterwards. */
 static uint32_t parse_row_group(FooterParser *parser, const ThriftField *element, ParquetRowGroup *out) {
     ThriftReader *reader = &parser->reader;
     ThriftField field = {0}, chunk_element;
     uint32_t chunk_count = 0;
     *out = (ParquetRowGroup){0};
-    if (!thrift_begin_struct(reader, element))
-        return 0;
+    if (!thrift_begin_struct(reader, element)) return 0;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1:
@@ -261,7 +258,8 @@ static Status parse_row_groups(FooterParser *parser, const ThriftField *field, E
     for (uint32_t i = 0; i < count && !parser->reader.failed; i++) {
         uint32_t chunks = parse_row_group(parser, &element, &out->row_groups[i]);
         if (!parser->reader.failed && chunks != (uint32_t)leaves)
-            return parquet_corrupt(err, parser->path, "row group %u has %u columns, the schema %d", i, chunks, leaves);
+            return parquet_corrupt(err, parser->path, "row group %u has %u columns, the schema %d", i, chunks,
+                                   leaves);
         if (out->row_groups[i].row_count < 0)
             return parquet_corrupt(err, parser->path, "row group %u has a negative row count", i);
     }
@@ -277,8 +275,7 @@ static void parse_key_values(FooterParser *parser, const ThriftField *field) {
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         ThriftField part = {0};
         pairs[i].key = pairs[i].value = "";
-        if (!thrift_begin_struct(reader, &element))
-            return;
+        if (!thrift_begin_struct(reader, &element)) return;
         while (thrift_next_field(reader, &part)) {
             if (part.id == 1)
                 pairs[i].key = copy_text(parser, thrift_read_bytes(reader, &part));
@@ -300,8 +297,7 @@ static void parse_column_orders(FooterParser *parser, const ThriftField *field) 
     parser->orders = arena_zalloc(parser->arena, count ? count : 1);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         ThriftField member = {0};
-        if (!thrift_begin_struct(reader, &element))
-            return;
+        if (!thrift_begin_struct(reader, &element)) return;
         while (thrift_next_field(reader, &member)) {
             parser->orders[i] = member.id == 1   ? ORDER_TYPE_DEFINED
                                 : member.id == 2 ? ORDER_IEEE754_TOTAL
@@ -337,8 +333,7 @@ Status parquet_metadata_parse(const char *path, const uint8_t *footer, size_t fo
         default: thrift_skip(reader, &field); break;
         }
     }
-    if (reader->failed)
-        return parquet_corrupt(err, path, "the footer cannot be parsed");
+    if (reader->failed) return parquet_corrupt(err, path, "the footer cannot be parsed");
     TRY(parquet_schema_resolve(path, out, arena, err));
     for (int i = 0; i < out->leaf_count && (uint32_t)i < parser.order_count; i++)
         out->leaves[i].order = parser.orders[i];
@@ -353,8 +348,7 @@ Status parquet_metadata_parse(const char *path, const uint8_t *footer, size_t fo
 
 static void parse_data_header(ThriftReader *reader, const ThriftField *outer, ParquetPageHeader *out) {
     ThriftField field = {0};
-    if (!thrift_begin_struct(reader, outer))
-        return;
+    if (!thrift_begin_struct(reader, outer)) return;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1: out->value_count = thrift_read_i32(reader, &field); break;
@@ -373,8 +367,7 @@ static void parse_data_header(ThriftReader *reader, const ThriftField *outer, Pa
 
 static void parse_data_header_v2(ThriftReader *reader, const ThriftField *outer, ParquetPageHeader *out) {
     ThriftField field = {0};
-    if (!thrift_begin_struct(reader, outer))
-        return;
+    if (!thrift_begin_struct(reader, outer)) return;
     while (thrift_next_field(reader, &field)) {
         switch (field.id) {
         case 1: out->value_count = thrift_read_i32(reader, &field); break;
@@ -393,8 +386,8 @@ static void parse_data_header_v2(ThriftReader *reader, const ThriftField *outer,
 bool parquet_page_header_parse(const uint8_t *data, size_t length, ParquetPageHeader *out) {
     ThriftReader reader;
     ThriftField field = {0};
-    *out = (ParquetPageHeader){.type = -1, .value_count = -1, .is_compressed = true,
-                               .definition_encoding = ENCODING_RLE};
+    *out = (ParquetPageHeader){
+        .type = -1, .value_count = -1, .is_compressed = true, .definition_encoding = ENCODING_RLE};
     thrift_reader_init(&reader, data, length);
     while (thrift_next_field(&reader, &field)) {
         switch (field.id) {
@@ -416,19 +409,21 @@ bool parquet_page_header_parse(const uint8_t *data, size_t length, ParquetPageHe
 }
 
 const char *parquet_encoding_name(int encoding) {
-    static const char *const names[] = {"PLAIN", "GROUP_VAR_INT", "PLAIN_DICTIONARY", "RLE", "BIT_PACKED",
-                                        "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY",
-                                        "RLE_DICTIONARY", "BYTE_STREAM_SPLIT"};
+    static const char *const names[] = {
+        "PLAIN",          "GROUP_VAR_INT",       "PLAIN_DICTIONARY",        "RLE",
+        "BIT_PACKED",     "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY",
+        "RLE_DICTIONARY", "BYTE_STREAM_SPLIT"};
     return encoding >= 0 && encoding < 10 ? names[encoding] : "unknown";
 }
 
 const char *parquet_codec_name(int codec) {
-    static const char *const names[] = {"UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"};
+    static const char *const names[] = {"UNCOMPRESSED", "SNAPPY", "GZIP", "LZO",
+                                        "BROTLI",       "LZ4",    "ZSTD", "LZ4_RAW"};
     return codec >= 0 && codec < 8 ? names[codec] : "unknown";
 }
 
 const char *parquet_physical_name(int physical) {
-    static const char *const names[] = {"BOOLEAN", "INT32", "INT64", "INT96",
-                                        "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"};
+    static const char *const names[] = {"BOOLEAN", "INT32",  "INT64",      "INT96",
+                                        "FLOAT",   "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"};
     return physical >= 0 && physical < PARQUET_PHYSICAL_COUNT ? names[physical] : "group";
 }

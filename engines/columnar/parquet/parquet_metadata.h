@@ -1,5 +1,5 @@
-/* The footer as parsed: what parquet_file.c, the statistics and the page decoders share. Format: parquet.thrift of
- * the Apache Parquet specification. Inside this folder only. */
+/* The footer as parsed: what parquet_file.c, the statistics and the page decoders share. Format:
+ * parquet.thrift of the Apache Parquet specification. Inside this folder only. */
 #pragma once
 
 #include "engines/base/arena.h"
@@ -42,17 +42,52 @@ typedef enum ParquetCodec {
     CODEC_LZ4_RAW = 7
 } ParquetCodec;
 
-typedef enum ParquetPageType { PAGE_DATA = 0, PAGE_INDEX = 1, PAGE_DICTIONARY = 2, PAGE_DATA_V2 = 3 } ParquetPageType;
+typedef enum ParquetPageType {
+    PAGE_DATA = 0,
+    PAGE_INDEX = 1,
+    PAGE_DICTIONARY = 2,
+    PAGE_DATA_V2 = 3
+} ParquetPageType;
 
-enum { CONVERTED_UTF8 = 0, CONVERTED_ENUM = 4, CONVERTED_DECIMAL = 5, CONVERTED_DATE = 6, CONVERTED_TIME_MILLIS = 7,
-       CONVERTED_TIME_MICROS = 8, CONVERTED_TIMESTAMP_MILLIS = 9, CONVERTED_TIMESTAMP_MICROS = 10,
-       CONVERTED_UINT_8 = 11, CONVERTED_UINT_16 = 12, CONVERTED_UINT_32 = 13, CONVERTED_UINT_64 = 14,
-       CONVERTED_INT_8 = 15, CONVERTED_INT_16 = 16, CONVERTED_INT_32 = 17, CONVERTED_INT_64 = 18, CONVERTED_JSON = 19,
-       CONVERTED_BSON = 20, CONVERTED_INTERVAL = 21 };
+enum {
+    CONVERTED_UTF8 = 0,
+    CONVERTED_ENUM = 4,
+    CONVERTED_DECIMAL = 5,
+    CONVERTED_DATE = 6,
+    CONVERTED_TIME_MILLIS = 7,
+    CONVERTED_TIME_MICROS = 8,
+    CONVERTED_TIMESTAMP_MILLIS = 9,
+    CONVERTED_TIMESTAMP_MICROS = 10,
+    CONVERTED_UINT_8 = 11,
+    CONVERTED_UINT_16 = 12,
+    CONVERTED_UINT_32 = 13,
+    CONVERTED_UINT_64 = 14,
+    CONVERTED_INT_8 = 15,
+    CONVERTED_INT_16 = 16,
+    CONVERTED_INT_32 = 17,
+    CONVERTED_INT_64 = 18,
+    CONVERTED_JSON = 19,
+    CONVERTED_BSON = 20,
+    CONVERTED_INTERVAL = 21
+};
 
-enum { LOGICAL_STRING = 1, LOGICAL_MAP = 2, LOGICAL_LIST = 3, LOGICAL_ENUM = 4, LOGICAL_DECIMAL = 5, LOGICAL_DATE = 6,
-       LOGICAL_TIME = 7, LOGICAL_TIMESTAMP = 8, LOGICAL_INTEGER = 10, LOGICAL_UNKNOWN = 11, LOGICAL_JSON = 12,
-       LOGICAL_BSON = 13, LOGICAL_UUID = 14, LOGICAL_FLOAT16 = 15, LOGICAL_VARIANT = 16 };
+enum {
+    LOGICAL_STRING = 1,
+    LOGICAL_MAP = 2,
+    LOGICAL_LIST = 3,
+    LOGICAL_ENUM = 4,
+    LOGICAL_DECIMAL = 5,
+    LOGICAL_DATE = 6,
+    LOGICAL_TIME = 7,
+    LOGICAL_TIMESTAMP = 8,
+    LOGICAL_INTEGER = 10,
+    LOGICAL_UNKNOWN = 11,
+    LOGICAL_JSON = 12,
+    LOGICAL_BSON = 13,
+    LOGICAL_UUID = 14,
+    LOGICAL_FLOAT16 = 15,
+    LOGICAL_VARIANT = 16
+};
 
 enum { TIME_UNIT_MILLIS = 1, TIME_UNIT_MICROS = 2, TIME_UNIT_NANOS = 3 };
 
@@ -74,9 +109,9 @@ typedef enum ParquetConversion {
     CONVERT_U64_I128,
     CONVERT_INT96,
     CONVERT_FLOAT16,
-    CONVERT_STRING,        /* BYTE_ARRAY */
-    CONVERT_FIXED_STRING,  /* FIXED_LEN_BYTE_ARRAY kept as bytes */
-    CONVERT_DECIMAL_I64,   /* big-endian bytes, either byte array */
+    CONVERT_STRING,       /* BYTE_ARRAY */
+    CONVERT_FIXED_STRING, /* FIXED_LEN_BYTE_ARRAY kept as bytes */
+    CONVERT_DECIMAL_I64,  /* big-endian bytes, either byte array */
     CONVERT_DECIMAL_I128,
     CONVERT_INTERVAL
 } ParquetConversion;
@@ -111,8 +146,8 @@ typedef struct ParquetLeaf {
 } ParquetLeaf;
 
 typedef struct ParquetStatistics {
-    ThriftBytes min, max;             /* deprecated fields: signed comparison */
-    ThriftBytes min_value, max_value; /* by column order */
+    ThriftBytes min, max;               /* deprecated fields: signed comparison */
+    ThriftBytes min_value, max_value;   /* by column order */
     int64_t null_count, distinct_count; /* -1 unknown */
     int64_t nan_count;                  /* floats, -1 unknown */
     int8_t min_exact, max_exact;        /* -1 not said */
@@ -127,8 +162,8 @@ typedef struct ParquetChunk {
     int64_t dictionary_page_offset; /* 0 = not told */
     int64_t offset_index_offset, column_index_offset;
     int32_t offset_index_bytes, column_index_bytes;
-    uint32_t encodings;       /* bit per ParquetEncoding */
-    int8_t all_dictionary;    /* from encoding_stats: 1 yes, 0 no, -1 not told */
+    uint32_t encodings;    /* bit per ParquetEncoding */
+    int8_t all_dictionary; /* from encoding_stats: 1 yes, 0 no, -1 not told */
     bool encrypted;
     bool external; /* file_path set: the data is in another file */
     bool present;  /* meta_data was there */
@@ -141,7 +176,10 @@ typedef struct ParquetRowGroup {
     ParquetChunk *chunks; /* one per leaf */
 } ParquetRowGroup;
 
-typedef struct ParquetKeyValue { const char *key; const char *value; } ParquetKeyValue;
+typedef struct ParquetKeyValue {
+    const char *key;
+    const char *value;
+} ParquetKeyValue;
 
 typedef struct ParquetMetadata {
     int version;
@@ -178,7 +216,8 @@ typedef struct ParquetPageHeader {
 } ParquetPageHeader;
 
 /* "<path>: <what>" with SQLSTATE XX001. */
-Status parquet_corrupt(Error *err, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
+Status parquet_corrupt(Error *err, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same with 0A000. */
 Status parquet_unsupported(Error *err, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -191,9 +230,10 @@ Status parquet_schema_resolve(const char *path, ParquetMetadata *metadata, Arena
 /* False when the bytes end before the header does (then more bytes may help) or it is malformed. */
 bool parquet_page_header_parse(const uint8_t *data, size_t length, ParquetPageHeader *out);
 
-/* Bounds of one chunk or page as the vector's physical type. `statistics` may be NULL. String bounds point into the
- * footer. */
-void parquet_statistics_resolve(const ParquetLeaf *leaf, const ParquetStatistics *statistics, ParquetColumnStats *out);
+/* Bounds of one chunk or page as the vector's physical type. `statistics` may be NULL. String bounds point
+ * into the footer. */
+void parquet_statistics_resolve(const ParquetLeaf *leaf, const ParquetStatistics *statistics,
+                                ParquetColumnStats *out);
 
 const char *parquet_encoding_name(int encoding);
 const char *parquet_codec_name(int codec);

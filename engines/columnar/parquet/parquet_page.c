@@ -48,8 +48,7 @@ void *parquet_scratch(int slot, size_t bytes) {
     ThreadScratch *scratch = pthread_getspecific(scratch_key);
     if (!scratch) {
         scratch = calloc(1, sizeof *scratch);
-        if (!scratch)
-            abort();
+        if (!scratch) abort();
         pthread_setspecific(scratch_key, scratch);
     }
     size_t capacity = scratch->capacity[slot];
@@ -92,14 +91,14 @@ static void *take_heap(ParquetPage *page, size_t bytes) {
 static bool keeps_stored_bytes(const Decoder *decoder) {
     int encoding = decoder->input->header.encoding;
     bool is_dictionary = decoder->page->is_dictionary;
-    if (decoder->leaf->vector_physical != PHYS_STRING)
-        return false;
+    if (decoder->leaf->vector_physical != PHYS_STRING) return false;
     return is_dictionary || encoding == ENCODING_PLAIN || encoding == ENCODING_DELTA_LENGTH_BYTE_ARRAY;
 }
 
-/* Decompresses `in` into memory that is padded, and that lives with the page when views will point into it. */
-static Status open_body(Decoder *decoder, const uint8_t *in, size_t in_bytes, size_t out_bytes, bool compressed,
-                        ParquetBytes *out) {
+/* Decompresses `in` into memory that is padded, and that lives with the page when views will point into it.
+ */
+static Status open_body(Decoder *decoder, const uint8_t *in, size_t in_bytes, size_t out_bytes,
+                        bool compressed, ParquetBytes *out) {
     const ParquetPageInput *input = decoder->input;
     int codec = compressed ? input->codec : CODEC_NONE;
     bool keep = keeps_stored_bytes(decoder);
@@ -113,8 +112,8 @@ static Status open_body(Decoder *decoder, const uint8_t *in, size_t in_bytes, si
         *out = (ParquetBytes){in, in + in_bytes};
         return STATUS_OK;
     }
-    uint8_t *body =
-        keep ? take_heap(decoder->page, out_bytes) : parquet_scratch(SCRATCH_BODY, out_bytes + PARQUET_PADDING);
+    uint8_t *body = keep ? take_heap(decoder->page, out_bytes)
+                         : parquet_scratch(SCRATCH_BODY, out_bytes + PARQUET_PADDING);
     TRY(parquet_decompress(input->path, codec, in, in_bytes, body, out_bytes, decoder->err));
     memset(body + out_bytes, 0, PARQUET_PADDING);
     *out = (ParquetBytes){body, body + out_bytes};
@@ -123,11 +122,9 @@ static Status open_body(Decoder *decoder, const uint8_t *in, size_t in_bytes, si
 
 static bool take_prefixed(ParquetBytes *in, ParquetBytes *out) {
     uint32_t length;
-    if (parquet_bytes_left(in) < 4)
-        return false;
+    if (parquet_bytes_left(in) < 4) return false;
     memcpy(&length, in->next, 4);
-    if (length > parquet_bytes_left(in) - 4)
-        return false;
+    if (length > parquet_bytes_left(in) - 4) return false;
     *out = (ParquetBytes){in->next + 4, in->next + 4 + length};
     in->next = out->end;
     return true;
@@ -140,8 +137,7 @@ static Status read_validity(Decoder *decoder, ParquetBytes *levels, bool bit_pac
     memset(page->validity, 0, bitmap_bytes((size_t)page->row_count) + 8);
     bool good = bit_packed ? parquet_decode_bit_packed_bits(levels, page->row_count, page->validity)
                            : parquet_decode_hybrid_bits(levels, page->row_count, page->validity);
-    if (!good)
-        return damaged(decoder, "the definition levels end early");
+    if (!good) return damaged(decoder, "the definition levels end early");
     page->value_rows = (int64_t)bitmap_count(page->validity, (size_t)page->row_count);
     if (page->value_rows == page->row_count) {
         parquet_memory_give(page->validity, page->validity_bytes);
@@ -153,25 +149,23 @@ static Status read_validity(Decoder *decoder, ParquetBytes *levels, bool bit_pac
 
 static Status open_v1(Decoder *decoder) {
     const ParquetPageHeader *header = &decoder->input->header;
-    TRY(open_body(decoder, decoder->input->body, (size_t)header->compressed_bytes, (size_t)header->uncompressed_bytes,
-                  true, &decoder->values));
-    if (!decoder->leaf->optional || decoder->page->row_count == 0)
-        return STATUS_OK;
+    TRY(open_body(decoder, decoder->input->body, (size_t)header->compressed_bytes,
+                  (size_t)header->uncompressed_bytes, true, &decoder->values));
+    if (!decoder->leaf->optional || decoder->page->row_count == 0) return STATUS_OK;
     ParquetBytes levels;
     if (header->definition_encoding == ENCODING_BIT_PACKED)
         return read_validity(decoder, &decoder->values, true);
     if (header->definition_encoding != ENCODING_RLE)
         return damaged(decoder, "the definition levels have an unknown encoding");
-    if (!take_prefixed(&decoder->values, &levels))
-        return damaged(decoder, "the definition levels end early");
+    if (!take_prefixed(&decoder->values, &levels)) return damaged(decoder, "the definition levels end early");
     return read_validity(decoder, &levels, false);
 }
 
 static Status open_v2(Decoder *decoder) {
     const ParquetPageHeader *header = &decoder->input->header;
     int64_t levels_bytes = (int64_t)header->definition_bytes + header->repetition_bytes;
-    if (header->definition_bytes < 0 || header->repetition_bytes < 0 || levels_bytes > header->compressed_bytes ||
-        levels_bytes > header->uncompressed_bytes)
+    if (header->definition_bytes < 0 || header->repetition_bytes < 0 ||
+        levels_bytes > header->compressed_bytes || levels_bytes > header->uncompressed_bytes)
         return damaged(decoder, "the levels are longer than the page");
     const uint8_t *body = decoder->input->body;
     if (decoder->leaf->optional && decoder->page->row_count > 0) {
@@ -179,7 +173,8 @@ static Status open_v2(Decoder *decoder) {
         TRY(read_validity(decoder, &levels, false));
     }
     return open_body(decoder, body + levels_bytes, (size_t)(header->compressed_bytes - levels_bytes),
-                     (size_t)(header->uncompressed_bytes - levels_bytes), header->is_compressed, &decoder->values);
+                     (size_t)(header->uncompressed_bytes - levels_bytes), header->is_compressed,
+                     &decoder->values);
 }
 
 /* ---- values ---- */
@@ -217,10 +212,8 @@ static Status decode_plain(Decoder *decoder, int64_t count) {
 
 static Status decode_rle_bools(Decoder *decoder, int64_t count) {
     ParquetBytes bits;
-    if (decoder->leaf->physical != PARQUET_BOOLEAN)
-        return damaged(decoder, "this encoding is for booleans");
-    if (count == 0)
-        return STATUS_OK;
+    if (decoder->leaf->physical != PARQUET_BOOLEAN) return damaged(decoder, "this encoding is for booleans");
+    if (count == 0) return STATUS_OK;
     size_t bitmap_size = bitmap_bytes((size_t)count) + 8;
     uint64_t *bitmap = parquet_scratch(SCRATCH_VALUES, bitmap_size);
     memset(bitmap, 0, bitmap_size);
@@ -236,14 +229,12 @@ static Status decode_delta_integers(Decoder *decoder, int64_t count) {
     bool narrow = decoder->leaf->physical == PARQUET_INT32;
     if (!narrow && decoder->leaf->physical != PARQUET_INT64)
         return damaged(decoder, "this encoding is for integers");
-    if (count == 0)
-        return STATUS_OK;
+    if (count == 0) return STATUS_OK;
     bool as_is = decoder->leaf->conversion == CONVERT_SAME;
     void *raw = as_is ? decoder->page->values : parquet_scratch(SCRATCH_VALUES, (size_t)count * 8);
     bool good = narrow ? parquet_decode_delta32(&decoder->values, count, raw)
                        : parquet_decode_delta64(&decoder->values, count, raw);
-    if (!good)
-        return damaged(decoder, "the values end early or are malformed");
+    if (!good) return damaged(decoder, "the values end early or are malformed");
     return as_is ? STATUS_OK : convert_fixed(decoder, raw, count);
 }
 
@@ -284,8 +275,7 @@ static Status views_of_lengths(Decoder *decoder, const uint32_t *lengths, int64_
 static Status decode_delta_lengths(Decoder *decoder, int64_t count) {
     if (decoder->leaf->physical != PARQUET_BYTE_ARRAY)
         return damaged(decoder, "this encoding is for byte arrays");
-    if (count == 0)
-        return STATUS_OK;
+    if (count == 0) return STATUS_OK;
     uint32_t *lengths = parquet_scratch(SCRATCH_VALUES, (size_t)count * sizeof *lengths);
     if (!parquet_decode_delta32(&decoder->values, count, lengths))
         return damaged(decoder, "the lengths are malformed");
@@ -293,8 +283,8 @@ static Status decode_delta_lengths(Decoder *decoder, int64_t count) {
 }
 
 /* Strings that share a prefix with the one before, written out in full one after the other. */
-static Status expand_prefixes(Decoder *decoder, const uint32_t *prefixes, const uint32_t *suffixes, int64_t count,
-                              uint8_t **out) {
+static Status expand_prefixes(Decoder *decoder, const uint32_t *prefixes, const uint32_t *suffixes,
+                              int64_t count, uint8_t **out) {
     uint64_t total = 0, suffix_total = 0;
     for (int64_t i = 0; i < count; i++) {
         uint64_t previous = i > 0 ? (uint64_t)prefixes[i - 1] + suffixes[i - 1] : 0;
@@ -303,8 +293,7 @@ static Status expand_prefixes(Decoder *decoder, const uint32_t *prefixes, const 
         if (prefixes[i] > previous || total > LARGEST_PAGE_BYTES)
             return damaged(decoder, "a prefix is longer than the string before");
     }
-    if (suffix_total > parquet_bytes_left(&decoder->values))
-        return damaged(decoder, "the values end early");
+    if (suffix_total > parquet_bytes_left(&decoder->values)) return damaged(decoder, "the values end early");
     uint8_t *next = *out = take_heap(decoder->page, total);
     const uint8_t *suffix = decoder->values.next, *previous = next;
     for (int64_t i = 0; i < count; i++) {
@@ -323,8 +312,7 @@ static Status decode_delta_strings(Decoder *decoder, int64_t count) {
     bool fixed = decoder->leaf->physical == PARQUET_FIXED;
     if (!fixed && decoder->leaf->physical != PARQUET_BYTE_ARRAY)
         return damaged(decoder, "this encoding is for byte arrays");
-    if (count == 0)
-        return STATUS_OK;
+    if (count == 0) return STATUS_OK;
     uint32_t *prefixes = parquet_scratch(SCRATCH_VALUES, (size_t)count * 2 * sizeof *prefixes);
     uint32_t *suffixes = prefixes + count;
     uint8_t *expanded = NULL;
@@ -342,22 +330,20 @@ static Status decode_delta_strings(Decoder *decoder, int64_t count) {
 
 static Status decode_codes(Decoder *decoder, const ParquetPage *dictionary, int64_t count) {
     ParquetPage *page = decoder->page;
-    if (!dictionary)
-        return damaged(decoder, "the column chunk has no dictionary");
+    if (!dictionary) return damaged(decoder, "the column chunk has no dictionary");
     page->dictionary_length = (uint32_t)dictionary->row_count;
-    uint32_t *codes =
-        page->coded ? page->codes : parquet_scratch(SCRATCH_VALUES, (size_t)(count ? count : 1) * sizeof *codes);
+    uint32_t *codes = page->coded
+                          ? page->codes
+                          : parquet_scratch(SCRATCH_VALUES, (size_t)(count ? count : 1) * sizeof *codes);
     if (count > 0) {
-        if (decoder->values.next >= decoder->values.end)
-            return damaged(decoder, "the values end early");
+        if (decoder->values.next >= decoder->values.end) return damaged(decoder, "the values end early");
         int width = *decoder->values.next++;
         if (!parquet_decode_hybrid(&decoder->values, width, count, codes))
             return damaged(decoder, "the codes end early or are malformed");
         if (parquet_max_code(codes, count) >= dictionary->row_count)
             return damaged(decoder, "a code is beyond the dictionary");
     }
-    if (!page->coded)
-        parquet_gather(dictionary->values, codes, count, decoder->width, page->values);
+    if (!page->coded) parquet_gather(dictionary->values, codes, count, decoder->width, page->values);
     return STATUS_OK;
 }
 
@@ -380,11 +366,11 @@ static Status decode_values(Decoder *decoder, const ParquetPage *dictionary) {
 
 static Status check_crc(const ParquetPageInput *input, Error *err) {
     const ParquetPageHeader *header = &input->header;
-    if (!header->has_crc)
-        return STATUS_OK;
+    if (!header->has_crc) return STATUS_OK;
     uint32_t crc = libdeflate_crc32(0, input->body, (size_t)header->compressed_bytes);
     if (crc != header->crc)
-        return parquet_corrupt(err, input->path, "a page's checksum is %08x instead of %08x", crc, header->crc);
+        return parquet_corrupt(err, input->path, "a page's checksum is %08x instead of %08x", crc,
+                               header->crc);
     return STATUS_OK;
 }
 
@@ -392,7 +378,8 @@ static Status take_values(Decoder *decoder) {
     ParquetPage *page = decoder->page;
     size_t count = page->row_count > 0 ? (size_t)page->row_count : 1;
     if (count > LARGEST_PAGE_BYTES / 16)
-        return parquet_unsupported(decoder->err, decoder->input->path, "a page of %zu values is too large", count);
+        return parquet_unsupported(decoder->err, decoder->input->path, "a page of %zu values is too large",
+                                   count);
     if (page->coded) {
         page->codes = parquet_memory_take(count * sizeof *page->codes, &page->code_bytes);
         page->codes[0] = 0;
@@ -405,24 +392,31 @@ static Status take_values(Decoder *decoder) {
 
 Status parquet_page_decode(const ParquetPageInput *input, const ParquetPage *dictionary, ParquetPage *out,
                            Error *err) {
-    Decoder decoder = {.input = input, .leaf = input->leaf, .page = out, .err = err,
+    Decoder decoder = {.input = input,
+                       .leaf = input->leaf,
+                       .page = out,
+                       .err = err,
                        .width = physical_width(input->leaf->vector_physical)};
     TRY(check_crc(input, err));
     out->row_count = out->value_rows = input->header.value_count;
-    out->coded = parquet_encoding_is_dictionary(input->header.encoding) && input->leaf->vector_physical == PHYS_STRING;
+    out->coded =
+        parquet_encoding_is_dictionary(input->header.encoding) && input->leaf->vector_physical == PHYS_STRING;
     TRY(input->header.type == PAGE_DATA_V2 ? open_v2(&decoder) : open_v1(&decoder));
     TRY(take_values(&decoder));
     TRY(decode_values(&decoder, dictionary));
     if (out->validity)
-        parquet_spread_nulls(out->coded ? out->codes : out->values, out->coded ? 4 : decoder.width, out->validity,
-                             out->row_count, out->value_rows);
+        parquet_spread_nulls(out->coded ? out->codes : out->values, out->coded ? 4 : decoder.width,
+                             out->validity, out->row_count, out->value_rows);
     return STATUS_OK;
 }
 
 Status parquet_dictionary_decode(const ParquetPageInput *input, ParquetPage *out, Error *err) {
     static _Atomic uint64_t last_id;
     ParquetPageInput plain = *input;
-    Decoder decoder = {.input = &plain, .leaf = input->leaf, .page = out, .err = err,
+    Decoder decoder = {.input = &plain,
+                       .leaf = input->leaf,
+                       .page = out,
+                       .err = err,
                        .width = physical_width(input->leaf->vector_physical)};
     if (input->header.encoding != ENCODING_PLAIN && input->header.encoding != ENCODING_PLAIN_DICTIONARY)
         return damaged(&decoder, "a dictionary page is not PLAIN");

@@ -17,7 +17,8 @@ enum { SCRATCH_INPUT, SCRATCH_BODY, SCRATCH_VALUES, SCRATCH_MORE, SCRATCH_COUNT 
 void *parquet_scratch(int slot, size_t bytes);
 
 /* `dictionary` may be NULL when the page does not use one. */
-Status parquet_page_decode(const ParquetPageInput *input, const ParquetPage *dictionary, ParquetPage *out, Error *err);
+Status parquet_page_decode(const ParquetPageInput *input, const ParquetPage *dictionary, ParquetPage *out,
+                           Error *err);
 Status parquet_dictionary_decode(const ParquetPageInput *input, ParquetPage *out, Error *err);
 static inline bool parquet_encoding_is_dictionary(int encoding) {
     return encoding == ENCODING_PLAIN_DICTIONARY || encoding == ENCODING_RLE_DICTIONARY;

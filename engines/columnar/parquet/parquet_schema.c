@@ -10,10 +10,8 @@ static void set(ParquetLeaf *leaf, SqlTypeId id, ParquetConversion conversion) {
 
 static const char *resolve_decimal(const SchemaElement *element, ParquetLeaf *leaf) {
     int precision = element->precision, scale = element->scale;
-    if (precision < 1 || precision > NUMERIC_MAX_PRECISION)
-        return "decimal with more than 38 digits";
-    if (scale < 0 || scale > precision)
-        return "decimal with a scale outside its precision";
+    if (precision < 1 || precision > NUMERIC_MAX_PRECISION) return "decimal with more than 38 digits";
+    if (scale < 0 || scale > precision) return "decimal with a scale outside its precision";
     leaf->type = sqltype_numeric(precision, scale);
     bool wide = precision > 18;
     switch (element->physical) {
@@ -72,8 +70,8 @@ static void resolve_byte_array(const SchemaElement *element, ParquetLeaf *leaf) 
     int converted = element->logical ? -1 : element->converted;
     if (element->logical == LOGICAL_JSON || converted == CONVERTED_JSON)
         set(leaf, SQL_JSON, CONVERT_STRING);
-    else if (element->logical == LOGICAL_STRING || element->logical == LOGICAL_ENUM || converted == CONVERTED_UTF8 ||
-             converted == CONVERTED_ENUM)
+    else if (element->logical == LOGICAL_STRING || element->logical == LOGICAL_ENUM ||
+             converted == CONVERTED_UTF8 || converted == CONVERTED_ENUM)
         set(leaf, SQL_TEXT, CONVERT_STRING);
     else
         set(leaf, SQL_BYTEA, CONVERT_STRING);
@@ -97,7 +95,8 @@ static const char *resolve_leaf(const SchemaElement *element, ParquetLeaf *leaf)
     leaf->type_length = element->physical == PARQUET_FIXED ? element->type_length : widths[element->physical];
     leaf->optional = element->repetition == 1;
     leaf->type = sqltype_of(SQL_OTHER);
-    if (element->logical == LOGICAL_DECIMAL || (element->logical == 0 && element->converted == CONVERTED_DECIMAL))
+    if (element->logical == LOGICAL_DECIMAL ||
+        (element->logical == 0 && element->converted == CONVERTED_DECIMAL))
         return resolve_decimal(element, leaf);
     switch (leaf->physical) {
     case PARQUET_BOOLEAN: set(leaf, SQL_BOOL, CONVERT_BOOL); break;
@@ -113,22 +112,21 @@ static const char *resolve_leaf(const SchemaElement *element, ParquetLeaf *leaf)
 }
 
 static const char *nested_reason(const SchemaElement *element) {
-    if (element->repetition == 2)
-        return "repeated column (a list without annotation)";
-    if (element->logical == LOGICAL_LIST || element->converted == 3)
-        return "list column";
+    if (element->repetition == 2) return "repeated column (a list without annotation)";
+    if (element->logical == LOGICAL_LIST || element->converted == 3) return "list column";
     if (element->logical == LOGICAL_MAP || element->converted == 1 || element->converted == 2)
         return "map column";
-    if (element->logical == LOGICAL_VARIANT)
-        return "variant column";
+    if (element->logical == LOGICAL_VARIANT) return "variant column";
     return "struct column";
 }
 
 static Status check_element(const char *path, const SchemaElement *element, Error *err) {
     if (element->physical < -1 || element->physical >= PARQUET_PHYSICAL_COUNT)
-        return parquet_corrupt(err, path, "column %s has the unknown type %d", element->name, element->physical);
+        return parquet_corrupt(err, path, "column %s has the unknown type %d", element->name,
+                               element->physical);
     if (element->physical == PARQUET_FIXED && (element->type_length <= 0 || element->type_length > 1 << 20))
-        return parquet_corrupt(err, path, "column %s has the fixed length %d", element->name, element->type_length);
+        return parquet_corrupt(err, path, "column %s has the fixed length %d", element->name,
+                               element->type_length);
     if (element->repetition < 0 || element->repetition > 2)
         return parquet_corrupt(err, path, "column %s has the unknown repetition %d", element->name,
                                element->repetition);
@@ -141,14 +139,14 @@ static Status check_element(const char *path, const SchemaElement *element, Erro
 static int subtree_end(const ParquetMetadata *metadata, int index) {
     int64_t open = 1;
     while (open > 0) {
-        if (index >= metadata->schema_count)
-            return -1;
+        if (index >= metadata->schema_count) return -1;
         open += metadata->schema[index++].child_count - 1;
     }
     return index;
 }
 
-static Status resolve_column(const char *path, ParquetMetadata *metadata, int first, int end, int column, Error *err) {
+static Status resolve_column(const char *path, ParquetMetadata *metadata, int first, int end, int column,
+                             Error *err) {
     const SchemaElement *top = &metadata->schema[first];
     ParquetColumn *out = &metadata->columns[column];
     metadata->column_first_leaf[column] = metadata->leaf_count;
@@ -157,19 +155,16 @@ static Status resolve_column(const char *path, ParquetMetadata *metadata, int fi
         if (metadata->schema[i].physical >= 0) {
             ParquetLeaf *leaf = &metadata->leaves[metadata->leaf_count++];
             const char *why = resolve_leaf(&metadata->schema[i], leaf);
-            if (i == first)
-                out->unsupported = why;
+            if (i == first) out->unsupported = why;
         }
     }
     metadata->column_leaf_count[column] = metadata->leaf_count - metadata->column_first_leaf[column];
     out->name = top->name;
     out->nullable = top->repetition != 0;
     out->field_id = top->field_id;
-    if (top->physical < 0 || top->repetition == 2)
-        out->unsupported = nested_reason(top);
+    if (top->physical < 0 || top->repetition == 2) out->unsupported = nested_reason(top);
     out->type = sqltype_of(SQL_OTHER);
-    if (out->unsupported)
-        return STATUS_OK;
+    if (out->unsupported) return STATUS_OK;
     ParquetLeaf *leaf = &metadata->leaves[metadata->column_first_leaf[column]];
     leaf->vector_physical = physical_type_of(leaf->type);
     out->type = leaf->type;
@@ -191,8 +186,7 @@ Status parquet_schema_resolve(const char *path, ParquetMetadata *metadata, Arena
         TRY(check_element(path, &metadata->schema[i], err));
     for (int column = 0; column < count; column++) {
         int end = subtree_end(metadata, next);
-        if (end < 0)
-            return parquet_corrupt(err, path, "the schema ends within a column");
+        if (end < 0) return parquet_corrupt(err, path, "the schema ends within a column");
         TRY(resolve_column(path, metadata, next, end, column, err));
         next = end;
     }

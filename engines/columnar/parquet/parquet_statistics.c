@@ -20,10 +20,17 @@ static bool is_signed_integer(const ParquetLeaf *leaf) {
 
 static bool resolve_bound(const ParquetLeaf *leaf, ThriftBytes bytes, union ParquetBound *out) {
     const char *why;
-    _Alignas(16) union { uint8_t bytes[16]; int16_t i16; int32_t i32; int64_t i64; __int128 i128; float f32; double f64; } value;
+    _Alignas(16) union {
+        uint8_t bytes[16];
+        int16_t i16;
+        int32_t i32;
+        int64_t i64;
+        __int128 i128;
+        float f32;
+        double f64;
+    } value;
     memset(out, 0, sizeof *out);
-    if (!bytes.data)
-        return false;
+    if (!bytes.data) return false;
     if (leaf->vector_physical == PHYS_STRING) {
         out->string = stringview_make((const char *)bytes.data, bytes.length);
         return true;
@@ -34,8 +41,7 @@ static bool resolve_bound(const ParquetLeaf *leaf, ThriftBytes bytes, union Parq
     }
     if (leaf->physical == PARQUET_BYTE_ARRAY) {
         StringView view = stringview_make((const char *)bytes.data, bytes.length);
-        if (!parquet_convert_bytes(leaf, &view, 1, &value, &why))
-            return false;
+        if (!parquet_convert_bytes(leaf, &view, 1, &value, &why)) return false;
     } else if (bytes.length != (uint32_t)leaf->type_length ||
                !parquet_convert_fixed(leaf, bytes.data, 1, &value, &why)) {
         return false;
@@ -65,11 +71,11 @@ void parquet_statistics_resolve(const ParquetLeaf *leaf, const ParquetStatistics
                                 ParquetColumnStats *out) {
     memset(out, 0, sizeof *out);
     out->null_count = out->distinct_count = -1;
-    if (!statistics)
-        return;
+    if (!statistics) return;
     out->null_count = statistics->null_count;
     out->distinct_count = statistics->distinct_count;
-    if (leaf->conversion == CONVERT_NONE || leaf->conversion == CONVERT_INT96 || leaf->conversion == CONVERT_INTERVAL)
+    if (leaf->conversion == CONVERT_NONE || leaf->conversion == CONVERT_INT96 ||
+        leaf->conversion == CONVERT_INTERVAL)
         return;
     ThriftBytes min = {0}, max = {0};
     if (leaf->order != ORDER_UNDEFINED && statistics->min_value.data && statistics->max_value.data) {
@@ -80,16 +86,14 @@ void parquet_statistics_resolve(const ParquetLeaf *leaf, const ParquetStatistics
         min = statistics->min;
         max = statistics->max;
     }
-    if (!resolve_bound(leaf, min, &out->min) || !resolve_bound(leaf, max, &out->max))
-        return;
+    if (!resolve_bound(leaf, min, &out->min) || !resolve_bound(leaf, max, &out->max)) return;
     bool is_float = leaf->vector_physical == PHYS_F32 || leaf->vector_physical == PHYS_F64;
-    /* Bounds leave NaN out, but SQL sorts it above everything: unless there is none, `max` is no upper bound. */
-    if (is_float && statistics->nan_count != 0)
-        return;
+    /* Bounds leave NaN out, but SQL sorts it above everything: unless there is none, `max` is no upper bound.
+     */
+    if (is_float && statistics->nan_count != 0) return;
     if (is_float && out->min.f64 == 0) /* either zero may hide the other */
         out->min.f64 = -0.0;
-    if (is_float && out->max.f64 == 0)
-        out->max.f64 = 0.0;
+    if (is_float && out->max.f64 == 0) out->max.f64 = 0.0;
     /* Bounds of bytes may be truncated without a word; those of numbers are values unless said otherwise. */
     bool exact_by_default = leaf->vector_physical != PHYS_STRING && !is_float;
     out->has_min_max = in_order(leaf, out);

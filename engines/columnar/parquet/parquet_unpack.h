@@ -1,5 +1,6 @@
-/* Bit unpacking, one straight loop per width: the width is a compile-time constant inside, so shifts and masks are
- * immediate operands and the compiler unrolls. Included by the decoders only; the public form is in parquet_decode.h. */
+/* Bit unpacking, one straight loop per width: the width is a compile-time constant inside, so shifts and
+ * masks are immediate operands and the compiler unrolls. Included by the decoders only; the public form is in
+ * parquet_decode.h. */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* One column of the row group being written: rows collected, then encoded as a chunk. Inside this folder only. */
+/* One column of the row group being written: rows collected, then encoded as a chunk. Inside this folder
+ * only. */
 #pragma once
 
 #include <zstd.h>
@@ -20,7 +21,7 @@ typedef struct ParquetStorage {
 typedef struct ColumnBuffer {
     const ParquetWriterColumn *column;
     ParquetStorage storage;
-    char *values; /* row-aligned physical values; NULL rows are zero */
+    char *values;          /* row-aligned physical values; NULL rows are zero */
     size_t value_capacity; /* rows */
     uint64_t *validity;    /* NULL until the first NULL of the row group */
     size_t validity_words;
@@ -56,13 +57,13 @@ typedef struct ChunkEncoder {
     int zstd_level;
     bool level_is_default;
     int page_rows;
-    StrBuf out;       /* the chunk's bytes */
-    StrBuf body;      /* a page's values */
-    StrBuf packed;    /* the same, compressed */
-    StrBuf dense;     /* stored values without NULLs */
-    uint32_t *codes;  /* of the dense values */
+    StrBuf out;      /* the chunk's bytes */
+    StrBuf body;     /* a page's values */
+    StrBuf packed;   /* the same, compressed */
+    StrBuf dense;    /* stored values without NULLs */
+    uint32_t *codes; /* of the dense values */
     size_t code_capacity;
-    uint32_t *slots;  /* hash table of dictionary codes */
+    uint32_t *slots; /* hash table of dictionary codes */
     size_t slot_count;
 } ChunkEncoder;
 

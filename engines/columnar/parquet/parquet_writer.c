@@ -26,7 +26,7 @@ struct ParquetWriter {
     int64_t row_count;
     int64_t offset;
     ChunkEncoder encoder;
-    Arena arena; /* columns, metadata, bounds of everything written */
+    Arena arena;          /* columns, metadata, bounds of everything written */
     WrittenChunk *chunks; /* row group × column */
     int64_t *group_rows;
     int group_count, group_capacity;
@@ -40,15 +40,13 @@ static void writer_destroy(ParquetWriter *writer) {
     chunk_encoder_deinit(&writer->encoder);
     free(writer->chunks);
     free(writer->group_rows);
-    if (writer->fd >= 0)
-        close(writer->fd);
+    if (writer->fd >= 0) close(writer->fd);
     arena_deinit(&writer->arena);
     free(writer);
 }
 
 void parquet_writer_abort(ParquetWriter *writer) {
-    if (!writer)
-        return;
+    if (!writer) return;
     unlink(writer->path);
     writer_destroy(writer);
 }
@@ -57,10 +55,8 @@ static Status write_bytes(ParquetWriter *writer, const void *data, size_t length
     const char *next = data;
     while (length > 0) {
         ssize_t written = pwrite(writer->fd, next, length, writer->offset);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_set_errno(err, errno, "cannot write %s", writer->path);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return error_set_errno(err, errno, "cannot write %s", writer->path);
         next += written;
         writer->offset += written;
         length -= (size_t)written;
@@ -82,8 +78,7 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
     Arena *arena = &writer->arena;
     size_t count = (size_t)writer->column_count;
     writer->options = options ? *options : (ParquetWriterOptions){0};
-    if (writer->options.row_group_rows <= 0)
-        writer->options.row_group_rows = DEFAULT_ROW_GROUP_ROWS;
+    if (writer->options.row_group_rows <= 0) writer->options.row_group_rows = DEFAULT_ROW_GROUP_ROWS;
     if (writer->options.row_group_rows > INT32_MAX)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "a row group may have at most %d rows", INT32_MAX);
     writer->encoder.level_is_default = writer->options.zstd_level == 0;
@@ -92,8 +87,7 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
     int page_rows = writer->options.page_rows > 0 ? writer->options.page_rows : DEFAULT_PAGE_ROWS;
     writer->encoder.page_rows = page_rows > 1 << 24 ? 1 << 24 : (page_rows + 63) / 64 * 64;
     writer->encoder.zstd = ZSTD_createCCtx();
-    if (!writer->encoder.zstd)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!writer->encoder.zstd) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     writer->path = arena_strdup(arena, path);
     writer->columns = ARENA_NEW_ARRAY(arena, ParquetWriterColumn, count);
     writer->storages = ARENA_NEW_ARRAY(arena, ParquetStorage, count);
@@ -113,8 +107,7 @@ Status parquet_writer_open(const char *path, const ParquetWriterColumn *columns,
     if (column_count < 1)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "a Parquet file needs at least one column");
     ParquetWriter *writer = calloc(1, sizeof *writer);
-    if (!writer)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!writer) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     writer->fd = -1;
     writer->column_count = column_count;
     arena_init(&writer->arena);
@@ -128,8 +121,7 @@ Status parquet_writer_open(const char *path, const ParquetWriterColumn *columns,
                                 : write_bytes(writer, "PAR1", 4, err);
     }
     if (status != STATUS_OK) {
-        if (writer->fd >= 0)
-            unlink(path);
+        if (writer->fd >= 0) unlink(path);
         writer_destroy(writer);
         return STATUS_ERROR;
     }
@@ -138,31 +130,27 @@ Status parquet_writer_open(const char *path, const ParquetWriterColumn *columns,
 }
 
 static Status grow_groups(ParquetWriter *writer, Error *err) {
-    if (writer->group_count < writer->group_capacity)
-        return STATUS_OK;
+    if (writer->group_count < writer->group_capacity) return STATUS_OK;
     int capacity = writer->group_capacity ? writer->group_capacity * 2 : 8;
     size_t columns = (size_t)writer->column_count;
     WrittenChunk *chunks = realloc(writer->chunks, (size_t)capacity * columns * sizeof *chunks);
-    if (chunks)
-        writer->chunks = chunks;
+    if (chunks) writer->chunks = chunks;
     int64_t *rows = realloc(writer->group_rows, (size_t)capacity * sizeof *rows);
-    if (rows)
-        writer->group_rows = rows;
-    if (!chunks || !rows)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (rows) writer->group_rows = rows;
+    if (!chunks || !rows) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     writer->group_capacity = capacity;
     return STATUS_OK;
 }
 
 static Status flush_row_group(ParquetWriter *writer, Error *err) {
-    if (writer->buffered_rows == 0)
-        return STATUS_OK;
+    if (writer->buffered_rows == 0) return STATUS_OK;
     TRY(grow_groups(writer, err));
     WrittenChunk *chunks = writer->chunks + (size_t)writer->group_count * (size_t)writer->column_count;
     memset(chunks, 0, (size_t)writer->column_count * sizeof *chunks);
     writer->group_rows[writer->group_count++] = writer->buffered_rows;
     for (int i = 0; i < writer->column_count; i++) {
-        TRY(chunk_encode(&writer->encoder, &writer->buffers[i], writer->offset, &writer->arena, &chunks[i], err));
+        TRY(chunk_encode(&writer->encoder, &writer->buffers[i], writer->offset, &writer->arena, &chunks[i],
+                         err));
         TRY(write_bytes(writer, strbuf_text(&writer->encoder.out), writer->encoder.out.length, err));
         column_buffer_reset(&writer->buffers[i]);
     }
@@ -209,7 +197,9 @@ Status parquet_writer_append(ParquetWriter *writer, const Batch *batch, Error *e
     return STATUS_OK;
 }
 
-int64_t parquet_writer_row_count(const ParquetWriter *writer) { return writer->row_count; }
+int64_t parquet_writer_row_count(const ParquetWriter *writer) {
+    return writer->row_count;
+}
 
 /* All column indexes, then all offset indexes, then the footer. */
 static Status write_tail(ParquetWriter *writer, Error *err) {
@@ -228,9 +218,12 @@ static Status write_tail(ParquetWriter *writer, Error *err) {
             TRY(write_bytes(writer, strbuf_text(out), out->length, err));
         }
     }
-    FooterInput input = {.columns = writer->columns, .storages = writer->storages,
-                         .column_count = writer->column_count, .chunks = writer->chunks,
-                         .group_rows = writer->group_rows, .group_count = writer->group_count,
+    FooterInput input = {.columns = writer->columns,
+                         .storages = writer->storages,
+                         .column_count = writer->column_count,
+                         .chunks = writer->chunks,
+                         .group_rows = writer->group_rows,
+                         .group_count = writer->group_count,
                          .metadata = writer->metadata};
     strbuf_reset(out);
     parquet_write_footer(&input, out);
@@ -244,17 +237,14 @@ static Status write_tail(ParquetWriter *writer, Error *err) {
 
 /* The file's bytes and its name in the directory. */
 static Status make_durable(ParquetWriter *writer, Error *err) {
-    if (fsync(writer->fd) != 0)
-        return error_set_errno(err, errno, "cannot sync %s", writer->path);
+    if (fsync(writer->fd) != 0) return error_set_errno(err, errno, "cannot sync %s", writer->path);
     char *copy = strdup(writer->path);
-    if (!copy)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!copy) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     int directory = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     Status status = STATUS_OK;
     if (directory < 0 || fsync(directory) != 0)
         status = error_set_errno(err, errno, "cannot sync the directory of %s", writer->path);
-    if (directory >= 0)
-        close(directory);
+    if (directory >= 0) close(directory);
     free(copy);
     return status;
 }
@@ -264,11 +254,13 @@ static void keep_string(union ParquetBound *bound, Arena *arena) {
         bound->string.pointer = arena_memdup(arena, bound->string.pointer, bound->string.length);
 }
 
-static void describe_column(const ParquetWriter *writer, int column, Arena *arena, ParquetWrittenColumn *out) {
+static void describe_column(const ParquetWriter *writer, int column, Arena *arena,
+                            ParquetWrittenColumn *out) {
     PhysicalType physical = writer->storages[column].vector_physical;
     ParquetBounds bounds = {0};
     for (int g = 0; g < writer->group_count; g++) {
-        const WrittenChunk *chunk = &writer->chunks[(size_t)g * (size_t)writer->column_count + (size_t)column];
+        const WrittenChunk *chunk =
+            &writer->chunks[(size_t)g * (size_t)writer->column_count + (size_t)column];
         parquet_bounds_merge(physical, &bounds, &chunk->bounds);
         out->compressed_bytes += chunk->compressed_bytes;
     }
@@ -308,8 +300,7 @@ Status parquet_writer_finish(ParquetWriter *writer, Arena *arena, ParquetWritten
         parquet_writer_abort(writer);
         return STATUS_ERROR;
     }
-    if (out)
-        describe_written(writer, arena, out);
+    if (out) describe_written(writer, arena, out);
     writer_destroy(writer);
     return STATUS_OK;
 }

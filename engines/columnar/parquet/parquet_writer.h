@@ -1,8 +1,9 @@
-/* Writes Parquet files that other engines open without complaint: zstd pages, dictionary or delta or plain by what
- * the data asks for, statistics, page index (column and offset index), field ids.
+/* Writes Parquet files that other engines open without complaint: zstd pages, dictionary or delta or plain by
+ * what the data asks for, statistics, page index (column and offset index), field ids.
  *
- * parquet_writer_open → parquet_writer_append(batch)* → parquet_writer_finish (footer, fsync) or parquet_writer_abort (removes the
- * file). Rows are buffered per row group (row_group_rows); memory is bounded by one row group.
+ * parquet_writer_open → parquet_writer_append(batch)* → parquet_writer_finish (footer, fsync) or
+ * parquet_writer_abort (removes the file). Rows are buffered per row group (row_group_rows); memory is
+ * bounded by one row group.
  */
 #pragma once
 
@@ -21,9 +22,9 @@ typedef struct ParquetWriterColumn {
 } ParquetWriterColumn;
 
 typedef struct ParquetWriterOptions {
-    int64_t row_group_rows; /* 0 = 1,048,576 */
-    int page_rows;          /* 0 = 32,768 */
-    int zstd_level;         /* 0 = 3 */
+    int64_t row_group_rows;      /* 0 = 1,048,576 */
+    int page_rows;               /* 0 = 32,768 */
+    int zstd_level;              /* 0 = 3 */
     const char *const *metadata; /* key, value, key, value ..., NULL-terminated; may be NULL */
 } ParquetWriterOptions;
 
@@ -32,7 +33,7 @@ typedef struct ParquetWrittenColumn {
     int64_t compressed_bytes;
     int64_t value_count; /* with NULLs */
     int64_t null_count;
-    int64_t nan_count;   /* floats */
+    int64_t nan_count;        /* floats */
     ParquetColumnStats stats; /* over the whole file; strings point into the result's arena */
 } ParquetWrittenColumn;
 typedef struct ParquetWritten {

@@ -27,8 +27,7 @@ static uint64_t read_varint(ThriftReader *reader) {
     for (int shift = 0; shift < 64; shift += 7) {
         uint8_t byte = read_byte(reader);
         value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return value;
+        if (!(byte & 0x80)) return value;
     }
     fail(reader);
     return 0;
@@ -41,19 +40,16 @@ static int64_t read_zigzag(ThriftReader *reader) {
 
 bool thrift_next_field(ThriftReader *reader, ThriftField *field) {
     uint8_t header = read_byte(reader);
-    if (reader->failed || (header & 0x0f) == THRIFT_STOP)
-        return false;
+    if (reader->failed || (header & 0x0f) == THRIFT_STOP) return false;
     field->type = header & 0x0f;
     int64_t id = header >> 4 ? field->id + (header >> 4) : read_zigzag(reader);
-    if (id < INT16_MIN || id > INT16_MAX)
-        fail(reader);
+    if (id < INT16_MIN || id > INT16_MAX) fail(reader);
     field->id = (int)id;
     return !reader->failed;
 }
 
 bool thrift_read_bool(ThriftReader *reader, const ThriftField *field) {
-    if (field->type != THRIFT_TRUE && field->type != THRIFT_FALSE)
-        fail(reader);
+    if (field->type != THRIFT_TRUE && field->type != THRIFT_FALSE) fail(reader);
     return field->type == THRIFT_TRUE && !reader->failed;
 }
 
@@ -96,13 +92,14 @@ ThriftBytes thrift_read_bytes(ThriftReader *reader, const ThriftField *field) {
 }
 
 bool thrift_begin_struct(ThriftReader *reader, const ThriftField *field) {
-    if (field->type != THRIFT_STRUCT || reader->depth >= THRIFT_MAX_DEPTH)
-        fail(reader);
+    if (field->type != THRIFT_STRUCT || reader->depth >= THRIFT_MAX_DEPTH) fail(reader);
     reader->depth++;
     return !reader->failed;
 }
 
-void thrift_end_struct(ThriftReader *reader) { reader->depth--; }
+void thrift_end_struct(ThriftReader *reader) {
+    reader->depth--;
+}
 
 uint32_t thrift_begin_list(ThriftReader *reader, const ThriftField *field, ThriftField *element) {
     memset(element, 0, sizeof *element);
@@ -120,7 +117,9 @@ uint32_t thrift_begin_list(ThriftReader *reader, const ThriftField *field, Thrif
     return (uint32_t)count;
 }
 
-bool thrift_read_bool_element(ThriftReader *reader) { return read_byte(reader) == THRIFT_TRUE; }
+bool thrift_read_bool_element(ThriftReader *reader) {
+    return read_byte(reader) == THRIFT_TRUE;
+}
 
 static void skip_value(ThriftReader *reader, uint8_t type, bool in_list, int depth);
 
@@ -139,8 +138,7 @@ static void skip_list(ThriftReader *reader, int depth) {
 
 static void skip_map(ThriftReader *reader, int depth) {
     uint64_t count = read_varint(reader);
-    if (reader->failed || count == 0)
-        return;
+    if (reader->failed || count == 0) return;
     uint8_t types = read_byte(reader);
     for (uint64_t i = 0; i < count && !reader->failed; i++) {
         skip_value(reader, types >> 4, true, depth + 1);
@@ -156,8 +154,7 @@ static void skip_value(ThriftReader *reader, uint8_t type, bool in_list, int dep
     switch (type) {
     case THRIFT_TRUE:
     case THRIFT_FALSE:
-        if (in_list)
-            read_byte(reader);
+        if (in_list) read_byte(reader);
         break;
     case THRIFT_I8: read_byte(reader); break;
     case THRIFT_I16:
@@ -260,11 +257,12 @@ void thrift_write_struct_begin(ThriftWriter *writer, int id) {
 
 void thrift_write_stop(ThriftWriter *writer) {
     strbuf_append_char(writer->out, THRIFT_STOP);
-    if (writer->depth > 0)
-        writer->depth--;
+    if (writer->depth > 0) writer->depth--;
 }
 
-void thrift_write_struct_end(ThriftWriter *writer) { thrift_write_stop(writer); }
+void thrift_write_struct_end(ThriftWriter *writer) {
+    thrift_write_stop(writer);
+}
 
 void thrift_write_empty_struct(ThriftWriter *writer, int id) {
     thrift_write_struct_begin(writer, id);
@@ -281,9 +279,13 @@ void thrift_write_list_begin(ThriftWriter *writer, int id, ThriftType element, s
     }
 }
 
-void thrift_write_element_i32(ThriftWriter *writer, int32_t value) { write_zigzag(writer, value); }
+void thrift_write_element_i32(ThriftWriter *writer, int32_t value) {
+    write_zigzag(writer, value);
+}
 
-void thrift_write_element_i64(ThriftWriter *writer, int64_t value) { write_zigzag(writer, value); }
+void thrift_write_element_i64(ThriftWriter *writer, int64_t value) {
+    write_zigzag(writer, value);
+}
 
 void thrift_write_element_bool(ThriftWriter *writer, bool value) {
     strbuf_append_char(writer->out, (char)(value ? THRIFT_TRUE : THRIFT_FALSE));

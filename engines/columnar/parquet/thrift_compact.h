@@ -1,11 +1,12 @@
 /* Thrift's compact protocol (Apache Thrift, doc/specs/thrift-compact-protocol.md), as far as Parquet uses it.
  *
- * Reading: a ThriftReader over bytes that are not trusted. An error is sticky (`failed`): after it every read gives
- * zero and every loop ends, so callers check once at the end.
+ * Reading: a ThriftReader over bytes that are not trusted. An error is sticky (`failed`): after it every read
+ * gives zero and every loop ends, so callers check once at the end.
  *
  *   ThriftField field = {0};
  *   while (thrift_next_field(&reader, &field))
- *       switch (field.id) { case 1: x = thrift_read_i64(&reader, &field); break; default: thrift_skip(&reader, &field); }
+ *       switch (field.id) { case 1: x = thrift_read_i64(&reader, &field); break; default:
+ * thrift_skip(&reader, &field); }
  *
  * Writing: a ThriftWriter over a StrBuf; struct nesting by begin/end.
  */
@@ -61,8 +62,8 @@ ThriftBytes thrift_read_bytes(ThriftReader *reader, const ThriftField *field);
 /* A struct field: loop thrift_next_field with a fresh ThriftField until false, then thrift_end_struct. */
 bool thrift_begin_struct(ThriftReader *reader, const ThriftField *field);
 void thrift_end_struct(ThriftReader *reader);
-/* A list field: number of elements, each at least one byte long, hence bounded by the bytes left. `element` receives
- * the pseudo field to read every element with. */
+/* A list field: number of elements, each at least one byte long, hence bounded by the bytes left. `element`
+ * receives the pseudo field to read every element with. */
 uint32_t thrift_begin_list(ThriftReader *reader, const ThriftField *field, ThriftField *element);
 /* Element of a list<bool>: one byte, unlike a field. */
 bool thrift_read_bool_element(ThriftReader *reader);
