@@ -1,0 +1,24 @@
+/* Batches out as Arrow arrays, in the mapping of engines/base/arrow_stream.h. Internal to exec/. */
+#pragma once
+
+#include "engines/base/arrow_stream.h"
+#include "engines/columnar/plan/plan.h"
+
+typedef struct ExportColumn ExportColumn;
+typedef struct ArrowExport {
+    ExportColumn *columns;
+    int column_count;
+    int64_t row_count;
+    int64_t bytes;
+} ArrowExport;
+
+void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_count);
+void arrow_export_deinit(ArrowExport *out);
+/* Adds the batch's selected rows [first, first + count). */
+void arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count);
+/* Moves what was gathered into `array`; the export is empty again. */
+void arrow_export_finish(ArrowExport *out, ArrowArray *array);
+void arrow_export_schema(const PlanColumn *columns, int column_count, ArrowSchema *out);
+/* Canonical text of a numeric; returns its length (room for 64 + scale bytes). */
+int numeric_to_text(Numeric value, char *out);
+enum { NUMERIC_TEXT_BYTES = 1100 };

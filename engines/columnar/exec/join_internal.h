@@ -1,0 +1,50 @@
+/* What join_build.c and join_probe.c share. */
+#pragma once
+
+#include "engines/columnar/exec/operators.h"
+#include "engines/columnar/exec/row_segments.h"
+
+/* A build row: next row of its chain, hash, flags, key words, columns. */
+enum { JOIN_NEXT = 0, JOIN_HASH = 8, JOIN_MATCHED = 16, JOIN_KEY = 24 };
+
+typedef struct Join {
+    Sink sink;
+    Stage stage;
+    Source unmatched;
+    const PlanNode *node;
+    JoinType type;
+    Query *query;
+    Program **left_keys, **right_keys;
+    int key_count;
+    KeyLayout keys;
+    RowLayout rows; /* build columns; none when only matches count */
+    SqlType *left_types;
+    int left_count, right_count; /* columns of the inputs */
+    Program *residual;
+    /* built */
+    RowSegment *segments;
+    int64_t segment_count, row_count;
+    uint64_t *slots; /* 16 bits: which tags the chain holds; 48: its first row */
+    int slot_bits;
+    char **all_rows; /* in order: joins without keys, MARK with NULLs */
+    char **null_rows;
+    int64_t null_count;
+} Join;
+
+extern const SinkOps join_build_ops;
+extern const StageOps join_probe_ops;
+extern const SourceOps join_unmatched_ops;
+
+static inline char *join_next(const char *row) {
+    char *next;
+    memcpy(&next, row + JOIN_NEXT, sizeof next);
+    return next;
+}
+static inline uint64_t join_hash(const char *row) {
+    uint64_t hash;
+    memcpy(&hash, row + JOIN_HASH, sizeof hash);
+    return hash;
+}
+static inline uint64_t *join_key(char *row) { return (uint64_t *)(row + JOIN_KEY); }
+static inline uint64_t join_tag(uint64_t hash) { return UINT64_C(1) << (48 + (hash & 15)); }
+static inline bool join_keeps_unmatched(const Join *join) { return join->type == JOIN_RIGHT || join->type == JOIN_FULL; }

@@ -1,0 +1,314 @@
+/* The probe side of joins, a batch at a time: candidates by hash, pairs, residual, and what the join type makes of it. */
+#include <stdlib.h>
+
+#include "engines/columnar/exec/join_internal.h"
+
+#define POINTER_MASK ((UINT64_C(1) << 48) - 1)
+
+typedef struct ProbeState {
+    uint64_t *keys;
+    Arena output_arena; /* of one output batch and everything above it */
+    int pair_count;
+    uint64_t hashes[BATCH_ROWS];
+    uint8_t nulls[BATCH_ROWS];
+    char *candidates[BATCH_ROWS]; /* by position in the selection */
+    uint8_t matched[BATCH_ROWS];  /* by row */
+    uint8_t unknown[BATCH_ROWS];  /* MARK: by row */
+    uint16_t pair_left[BATCH_ROWS];
+    char *pair_right[BATCH_ROWS];
+    uint16_t selection[BATCH_ROWS];
+} ProbeState;
+
+typedef struct Probe {
+    Join *join;
+    Chain *chain;
+    ProbeState *state;
+    int index;
+    Batch *batch;
+    uint8_t *marks; /* where a surviving pair is noted: matched or unknown */
+} Probe;
+
+static Status probe_open(Stage *stage, Chain *chain, void **out, Error *err) {
+    Join *join = (Join *)((char *)stage - offsetof(Join, stage));
+    ProbeState *state = calloc(1, sizeof *state);
+    if (!state)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    *out = state;
+    arena_init(&state->output_arena);
+    state->keys = malloc(8 * (size_t)join->keys.words * BATCH_ROWS + 8);
+    return state->keys ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+}
+
+static void probe_close(Stage *stage, void *pointer) {
+    ProbeState *state = pointer;
+    arena_deinit(&state->output_arena);
+    free(state->keys);
+    free(state);
+}
+
+/* ---- pairs ----------------------------------------------------------------------------------------------- */
+
+static bool rows_are_distinct(const ProbeState *state) {
+    for (int i = 1; i < state->pair_count; i++)
+        if (state->pair_left[i] <= state->pair_left[i - 1])
+            return false;
+    return true;
+}
+
+/* Left and right columns of the pairs. When no left row comes twice, the left vectors are used where they are. */
+static void pairs_batch(Probe *probe, bool distinct, Batch *out) {
+    ProbeState *state = probe->state;
+    Join *join = probe->join;
+    Arena *arena = &probe->chain->batch_arena;
+    int count = state->pair_count, rows = distinct ? probe->batch->row_count : count;
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, join->left_count + join->right_count + 1);
+    for (int i = 0; i < join->left_count; i++) {
+        if (distinct)
+            columns[i] = probe->batch->columns[i];
+        else
+            vector_gather(&probe->batch->columns[i], state->pair_left, count, &columns[i], arena);
+    }
+    for (int i = 0; i < join->rows.column_count; i++)
+        rows_gather(&join->rows, i, state->pair_right, count, distinct ? state->pair_left : NULL, rows,
+                    &columns[join->left_count + i], arena);
+    *out = (Batch){.row_count = rows, .column_count = join->left_count + join->rows.column_count, .columns = columns,
+                   .selection = distinct ? state->pair_left : NULL, .selected = count};
+}
+
+static Status note_pair(Probe *probe, int pair, Error *err) {
+    ProbeState *state = probe->state;
+    uint16_t row = state->pair_left[pair];
+    if (probe->join->type == JOIN_SINGLE && probe->marks[row])
+        return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
+    probe->marks[row] = 1;
+    if (join_keeps_unmatched(probe->join))
+        __atomic_store_n(state->pair_right[pair] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
+    return STATUS_OK;
+}
+
+static bool emits_pairs(const Join *join) {
+    return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK;
+}
+
+static Status flush_in_arena(Probe *probe, Error *err) {
+    ProbeState *state = probe->state;
+    Batch out = {0};
+    bool distinct = rows_are_distinct(state), needs_batch = probe->join->residual || emits_pairs(probe->join);
+    if (needs_batch)
+        pairs_batch(probe, distinct, &out);
+    if (probe->join->residual) {
+        int kept;
+        TRY(program_filter(&probe->chain->evaluator, probe->join->residual, &out, out.selection, out.selected,
+                           &probe->chain->batch_arena, state->selection, &kept, err));
+        for (int k = 0, pair = 0; k < kept; k++, pair++) {
+            while ((distinct ? state->pair_left[pair] : pair) != state->selection[k])
+                pair++;
+            TRY(note_pair(probe, pair, err));
+        }
+        out.selection = state->selection;
+        out.selected = kept;
+    } else {
+        for (int pair = 0; pair < state->pair_count; pair++)
+            TRY(note_pair(probe, pair, err));
+    }
+    state->pair_count = 0;
+    if (!emits_pairs(probe->join) || !out.selected)
+        return STATUS_OK;
+    return chain_emit(probe->chain, probe->index + 1, &out, err);
+}
+
+/* The operators above allocate from the chain's batch arena: it stands aside for one of this batch's own, so that a
+ * join with many matches does not pile up memory. */
+static Status flush_pairs(Probe *probe, Error *err) {
+    if (!probe->state->pair_count)
+        return STATUS_OK;
+    TRY(query_check(probe->join->query, err));
+    Arena kept = probe->chain->batch_arena;
+    probe->chain->batch_arena = probe->state->output_arena;
+    arena_reset(&probe->chain->batch_arena);
+    Status status = flush_in_arena(probe, err);
+    probe->state->output_arena = probe->chain->batch_arena;
+    probe->chain->batch_arena = kept;
+    return status;
+}
+
+static Status add_pair(Probe *probe, uint16_t left, char *right, Error *err) {
+    ProbeState *state = probe->state;
+    state->pair_left[state->pair_count] = left;
+    state->pair_right[state->pair_count++] = right;
+    return state->pair_count == BATCH_ROWS ? flush_pairs(probe, err) : STATUS_OK;
+}
+
+/* ---- matching -------------------------------------------------------------------------------------------- */
+
+static Status find_candidates(Probe *probe, Error *err) {
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    Batch *batch = probe->batch;
+    Arena *arena = &probe->chain->batch_arena;
+    Vector *keys = ARENA_NEW_ARRAY(arena, Vector, join->key_count + 1);
+    for (int i = 0; i < join->key_count; i++)
+        TRY(program_evaluate(&probe->chain->evaluator, join->left_keys[i], batch, arena, &keys[i], err));
+    keys_encode(&join->keys, keys, batch->selection, batch->selected, state->keys, state->nulls);
+    keys_hash(&join->keys, state->keys, batch->selected, state->hashes);
+    for (int k = 0; k < batch->selected; k++)
+        __builtin_prefetch(&join->slots[state->hashes[k] >> (64 - join->slot_bits)]);
+    for (int k = 0; k < batch->selected; k++) {
+        uint64_t entry = join->slots[state->hashes[k] >> (64 - join->slot_bits)];
+        bool possible = (entry & join_tag(state->hashes[k])) && (join->node->nulls_equal || !state->nulls[k]);
+        state->candidates[k] = possible ? (char *)(uintptr_t)(entry & POINTER_MASK) : NULL;
+        __builtin_prefetch(state->candidates[k]);
+    }
+    return STATUS_OK;
+}
+
+static Status match_hashed(Probe *probe, Error *err) {
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    bool first_only = !emits_pairs(join) && !join->residual;
+    TRY(find_candidates(probe, err));
+    for (int k = 0; k < probe->batch->selected && !probe->chain->morsel_stop; k++) {
+        uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
+        const uint64_t *key = state->keys + (size_t)k * join->keys.words;
+        for (char *candidate = state->candidates[k]; candidate; candidate = join_next(candidate)) {
+            if (join_hash(candidate) != state->hashes[k] || !keys_equal(&join->keys, join_key(candidate), key))
+                continue;
+            if (first_only) {
+                state->matched[row] = 1;
+                break;
+            }
+            TRY(add_pair(probe, row, candidate, err));
+        }
+    }
+    return flush_pairs(probe, err);
+}
+
+static Status match_all(Probe *probe, Error *err) {
+    Join *join = probe->join;
+    for (int k = 0; k < probe->batch->selected; k++) {
+        uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
+        if (!emits_pairs(join) && !join->residual) {
+            probe->state->matched[row] = join->row_count > 0;
+            continue;
+        }
+        for (int64_t r = 0; r < join->row_count && !probe->chain->morsel_stop; r++)
+            TRY(add_pair(probe, row, join->all_rows[r], err));
+    }
+    return flush_pairs(probe, err);
+}
+
+/* Whether two keys could be equal if NULLs had values: no column where both are known differs. */
+static bool maybe_equal(const KeyLayout *layout, const uint64_t *a, const uint64_t *b) {
+    static const uint32_t kind_words[] = {1, 2, 2, 3, 2, 2};
+    for (int i = 0; i < layout->column_count; i++) {
+        const KeyColumn *column = &layout->columns[i];
+        if ((a[i / 64] | b[i / 64]) >> (i % 64) & 1)
+            continue;
+        if (column->kind >= KEY_STRING) {
+            StringView left, right;
+            memcpy(&left, a + column->word, sizeof left);
+            memcpy(&right, b + column->word, sizeof right);
+            if (!stringview_equals(&left, &right))
+                return false;
+        } else if (memcmp(a + column->word, b + column->word, 8 * (size_t)kind_words[column->kind])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* MARK: rows without a match for which a NULL on either side leaves it open. */
+static Status find_unknown(Probe *probe, Error *err) {
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    probe->marks = state->unknown;
+    for (int k = 0; k < probe->batch->selected; k++) {
+        uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
+        if (state->matched[row] || !join->key_count)
+            continue;
+        char **rows = state->nulls[k] ? join->all_rows : join->null_rows;
+        int64_t count = state->nulls[k] ? join->row_count : join->null_count;
+        const uint64_t *key = state->keys + (size_t)k * join->keys.words;
+        for (int64_t r = 0; r < count && !state->unknown[row]; r++) {
+            if (!maybe_equal(&join->keys, join_key(rows[r]), key))
+                continue;
+            if (join->residual)
+                TRY(add_pair(probe, row, rows[r], err));
+            else
+                state->unknown[row] = 1;
+        }
+    }
+    return flush_pairs(probe, err);
+}
+
+/* ---- what each join type yields ---------------------------------------------------------------------------- */
+
+static int select_rows(const Batch *batch, const uint8_t *matched, bool wanted, uint16_t *out) {
+    int count = 0;
+    for (int k = 0; k < batch->selected; k++) {
+        uint16_t row = (uint16_t)(batch->selection ? batch->selection[k] : k);
+        out[count] = row;
+        count += (matched[row] != 0) == wanted;
+    }
+    return count;
+}
+
+static Status emit_left_rows(Probe *probe, bool matched, bool with_nulls, Error *err) {
+    Join *join = probe->join;
+    Batch out = *probe->batch;
+    out.selected = select_rows(probe->batch, probe->state->matched, matched, probe->state->selection);
+    out.selection = probe->state->selection;
+    if (!out.selected)
+        return STATUS_OK;
+    if (with_nulls) {
+        Arena *arena = &probe->chain->batch_arena;
+        SqlType *types = plan_column_types_in(arena, join->node->inputs[1]);
+        out.column_count = join->left_count + join->right_count;
+        out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
+        memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
+        for (int i = 0; i < join->right_count; i++)
+            vector_init_constant(&out.columns[join->left_count + i], types[i], NULL, arena);
+    }
+    return chain_emit(probe->chain, probe->index + 1, &out, err);
+}
+
+static Status emit_mark(Probe *probe, Error *err) {
+    Join *join = probe->join;
+    Arena *arena = &probe->chain->batch_arena;
+    Batch out = *probe->batch;
+    TRY(find_unknown(probe, err));
+    out.columns = ARENA_NEW_ARRAY(arena, Vector, join->left_count + 1);
+    memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
+    out.column_count = join->left_count + 1;
+    Vector *mark = &out.columns[join->left_count];
+    vector_init_flat(mark, sqltype_of(SQL_BOOL), out.row_count, arena);
+    memcpy(mark->values, probe->state->matched, (size_t)out.row_count);
+    for (int row = 0; row < out.row_count; row++)
+        if (!probe->state->matched[row] && probe->state->unknown[row])
+            bitmap_clear(vector_make_validity(mark, out.row_count, arena), (size_t)row);
+    return chain_emit(probe->chain, probe->index + 1, &out, err);
+}
+
+static Status probe_push(Stage *stage, Chain *chain, void *pointer, int index, Batch *batch, Error *err) {
+    Join *join = (Join *)((char *)stage - offsetof(Join, stage));
+    ProbeState *state = pointer;
+    Probe probe = {.join = join, .chain = chain, .state = state, .index = index, .batch = batch, .marks = state->matched};
+    memset(state->matched, 0, (size_t)batch->row_count);
+    if (join->type == JOIN_MARK)
+        memset(state->unknown, 0, (size_t)batch->row_count);
+    state->pair_count = 0;
+    TRY(join->key_count ? match_hashed(&probe, err) : match_all(&probe, err));
+    if (chain->morsel_stop)
+        return STATUS_OK;
+    switch (join->type) {
+    case JOIN_LEFT:
+    case JOIN_FULL:
+    case JOIN_SINGLE: return emit_left_rows(&probe, false, true, err);
+    case JOIN_SEMI: return emit_left_rows(&probe, true, false, err);
+    case JOIN_ANTI: return emit_left_rows(&probe, false, false, err);
+    case JOIN_MARK: return emit_mark(&probe, err);
+    default: return STATUS_OK;
+    }
+}
+
+const StageOps join_probe_ops = {probe_open, probe_push, probe_close};

@@ -1,0 +1,129 @@
+#include "engines/columnar/exec/query.h"
+
+#include <stdlib.h>
+
+Status query_check(Query *query, Error *err) {
+    if (atomic_load_explicit(&query->failed, memory_order_relaxed)) {
+        pthread_mutex_lock(&query->lock);
+        if (err)
+            *err = query->error;
+        pthread_mutex_unlock(&query->lock);
+        return STATUS_ERROR;
+    }
+    return cancel_check(query->execution->cancel, err);
+}
+
+void query_fail(Query *query, const Error *err) {
+    pthread_mutex_lock(&query->lock);
+    if (!query->failed) {
+        query->error = *err;
+        atomic_store(&query->failed, 1);
+    }
+    pthread_mutex_unlock(&query->lock);
+}
+
+OperatorStats *query_stats_of(Query *query, const PlanNode *node) {
+    for (int i = 0; i < query->stats_count; i++)
+        if (query->stats[i].node == node)
+            return &query->stats[i];
+    return NULL;
+}
+
+Status query_alloc(Query *query, size_t bytes, void **out, Error *err) {
+    *out = NULL;
+    if (bytes > (size_t)INT64_MAX / 2)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "the statement needs more memory than can be addressed");
+    TRY(budget_reserve(&query->budget, (int64_t)bytes, err));
+    *out = malloc(bytes ? bytes : 1);
+    if (*out)
+        return STATUS_OK;
+    budget_release(&query->budget, (int64_t)bytes);
+    return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory on a request of %zu bytes", bytes);
+}
+
+Status query_zalloc(Query *query, size_t bytes, void **out, Error *err) {
+    TRY(query_alloc(query, bytes, out, err));
+    memset(*out, 0, bytes);
+    return STATUS_OK;
+}
+
+void query_free(Query *query, void *memory, size_t bytes) {
+    if (!memory)
+        return;
+    free(memory);
+    budget_release(&query->budget, (int64_t)bytes);
+}
+
+void charged_arena_init(ChargedArena *arena) {
+    arena_init(&arena->arena);
+    arena->charged_bytes = 0;
+}
+
+void charged_arena_deinit(Query *query, ChargedArena *arena) {
+    arena_deinit(&arena->arena);
+    budget_release(&query->budget, arena->charged_bytes);
+    arena->charged_bytes = 0;
+}
+
+Status charged_arena_settle(Query *query, ChargedArena *arena, Error *err) {
+    int64_t grown = (int64_t)arena->arena.used_bytes - arena->charged_bytes;
+    if (grown < 65536)
+        return STATUS_OK;
+    TRY(budget_reserve(&query->budget, grown, err));
+    arena->charged_bytes += grown;
+    return STATUS_OK;
+}
+
+void query_parallel(Query *query, int count, void (*run)(void *argument, int index), void *argument) {
+    if (!query->workers || count <= 1) {
+        for (int i = 0; i < count; i++)
+            run(argument, i);
+        return;
+    }
+    threadpool_parallel(query->workers, count, run, argument);
+}
+
+uint64_t query_new_dictionary_id(void) {
+    static _Atomic uint64_t next;
+    return UINT64_C(1) << 63 | (atomic_fetch_add(&next, 1) + 1);
+}
+
+static Status cast_param(Query *query, const Param *param, SqlType type, int index, Vector *out, Error *err) {
+    Arena *arena = &query->arena;
+    if (param->kind == PARAM_NULL) {
+        vector_init_constant(out, type, NULL, arena);
+        return STATUS_OK;
+    }
+    StringView text = stringview_make(arena_strndup(arena, param->text, param->length), (uint32_t)param->length);
+    if (sqltype_is_text(type) && !sqltype_is(type, SQL_BPCHAR)) {
+        vector_init_constant(out, type, &text, arena);
+        return STATUS_OK;
+    }
+    const ScalarFunction *cast = cast_function(sqltype_of(SQL_TEXT), type, CAST_EXPLICIT);
+    if (!cast)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "parameter $%d cannot be given as its type", index + 1);
+    Vector arg, flat;
+    vector_init_constant(&arg, sqltype_of(SQL_TEXT), &text, arena);
+    vector_init_flat(&flat, type, 1, arena);
+    KernelCall call = {.args = &arg, .arg_count = 1, .row_count = 1, .selected = 1, .out = &flat, .arena = arena,
+                       .statement_time_us = query->statement_time_us};
+    if (cast->bind) {
+        const Vector *constant = NULL;
+        TRY(cast->bind(&constant, 1, arena, &call.bind_data, err));
+    }
+    TRY(cast->eval(&call, err));
+    vector_init_constant(out, type, vector_is_null(&flat, 0) ? NULL : flat.values, arena);
+    return STATUS_OK;
+}
+
+Status query_bind_params(Query *query, Error *err) {
+    int count = query->plan->param_count;
+    Vector *params = ARENA_NEW_ARRAY(&query->arena, Vector, count + 1);
+    query->params = params;
+    if (count > query->execution->param_count)
+        return error_set(err, "08P01", "the statement needs %d parameters but %d were given", count,
+                         query->execution->param_count);
+    for (int i = 0; i < count; i++)
+        TRY(cast_param(query, &query->execution->params[i], query->plan->param_types[i], i, &params[i], err));
+    return STATUS_OK;
+}

@@ -1,0 +1,435 @@
+/* Scan of a columnar table: its Parquet files, pruned by statistics, filter columns first, the others late. */
+#include <stdlib.h>
+
+#include "engines/columnar/exec/operators.h"
+#include "engines/columnar/exec/scan_prune.h"
+
+/* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded twice. */
+enum { MORSEL_ROWS = 131072 };
+
+typedef struct ScanFile {
+    ParquetFile *file;
+    int *columns; /* per slot: the file's column, -1 = not in this file */
+} ScanFile;
+
+typedef struct ScanMorsel {
+    int file;
+    int row_group;
+    int64_t first_row, row_count;
+} ScanMorsel;
+
+typedef struct ScanSource {
+    Source source;
+    Query *query;
+    int slot_count;    /* distinct table columns read */
+    int *slot_table_column;
+    bool *slot_filters; /* read before filtering */
+    int *out_slots;    /* of each output column */
+    int *filter_slots; /* of each filter column */
+    Program **filters;
+    int filter_count;
+    ScanPruner pruner;
+    ScanFile *files;
+    int file_count;
+    ScanMorsel *morsels;
+    int64_t morsel_capacity;
+    int64_t *group_starts;
+} ScanSource;
+
+typedef struct ScanSlot {
+    ParquetColumnReader *reader;
+    int64_t position; /* rows of the row group the reader has passed */
+    int64_t bytes_counted;
+    Vector vector;
+    bool missing;
+    uint8_t widen; /* PhysicalType the file holds, when it is narrower than the table's; else PHYS_TYPE_COUNT */
+} ScanSlot;
+
+typedef struct ScanState {
+    ScanSlot *slots;
+    int file, row_group; /* the readers' */
+    int64_t row, end;    /* in the row group */
+    ConjunctOrder order;
+    uint16_t selection[BATCH_ROWS];
+    int64_t passed;      /* rows given in this morsel */
+    bool stopped;
+    Batch batch;
+} ScanState;
+
+/* ---- preparing ------------------------------------------------------------------------------------------- */
+
+static int slot_for(ScanSource *scan, int table_column) {
+    for (int i = 0; i < scan->slot_count; i++)
+        if (scan->slot_table_column[i] == table_column)
+            return i;
+    scan->slot_table_column[scan->slot_count] = table_column;
+    return scan->slot_count++;
+}
+
+static int find_file_column(const ParquetFile *file, const TableColumn *column) {
+    int count = parquet_file_column_count(file);
+    for (int i = 0; column->field_id >= 0 && i < count; i++)
+        if (parquet_file_column(file, i)->field_id == column->field_id)
+            return i;
+    for (int i = 0; i < count; i++) {
+        const ParquetColumn *candidate = parquet_file_column(file, i);
+        if ((candidate->field_id < 0 || column->field_id < 0) && !strcmp(candidate->name, column->name))
+            return i;
+    }
+    return -1;
+}
+
+static Status open_file(ScanSource *scan, const DataFile *data, ScanFile *out, Error *err) {
+    const TableVersion *version = scan->source.node->version;
+    TRY(parquet_file_open(data->path, &out->file, err));
+    out->columns = ARENA_NEW_ARRAY(&scan->query->arena, int, scan->slot_count + 1);
+    for (int i = 0; i < scan->slot_count; i++)
+        out->columns[i] = find_file_column(out->file, &version->columns[scan->slot_table_column[i]]);
+    return STATUS_OK;
+}
+
+static void add_morsels(ScanSource *scan, int file, int row_group) {
+    int64_t rows = parquet_row_group_row_count(scan->files[file].file, row_group);
+    for (int64_t first = 0; first < rows; first += MORSEL_ROWS) {
+        if (scan->source.morsel_count == scan->morsel_capacity) {
+            scan->morsel_capacity = scan->morsel_capacity ? scan->morsel_capacity * 2 : 64;
+            scan->morsels = realloc(scan->morsels, sizeof(ScanMorsel) * (size_t)scan->morsel_capacity);
+            if (!scan->morsels)
+                abort();
+        }
+        scan->morsels[scan->source.morsel_count++] =
+            (ScanMorsel){file, row_group, first, rows - first < MORSEL_ROWS ? rows - first : MORSEL_ROWS};
+    }
+}
+
+static void count_skip(ScanSource *scan, int64_t files, int64_t row_groups) {
+    ExecutionStats *stats = scan->query->execution->stats;
+    atomic_fetch_add(&stats->files_skipped, files);
+    atomic_fetch_add(&stats->row_groups_skipped, row_groups);
+    if (!scan->source.stats)
+        return;
+    atomic_fetch_add(&scan->source.stats->files_skipped, files);
+    atomic_fetch_add(&scan->source.stats->row_groups_skipped, row_groups);
+}
+
+static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_group) {
+    for (int t = 0; t < scan->pruner.test_count; t++) {
+        int column = file->columns[scan->filter_slots[scan->pruner.tests[t].column]];
+        ParquetColumnStats stats;
+        if (column < 0)
+            continue;
+        parquet_chunk_stats(file->file, row_group, column, &stats);
+        const ParquetColumn *described = parquet_file_column(file->file, column);
+        int64_t rows = parquet_row_group_row_count(file->file, row_group);
+        if (prune_excludes(&scan->pruner.tests[t], &stats, described->type, rows))
+            return true;
+    }
+    return false;
+}
+
+static bool file_excluded(ScanSource *scan, const DataFile *data) {
+    const PlanNode *node = scan->source.node;
+    for (int t = 0; data->stats && t < scan->pruner.test_count; t++) {
+        int column = node->filter_columns[scan->pruner.tests[t].column];
+        if (prune_excludes(&scan->pruner.tests[t], &data->stats[column], node->version->columns[column].type, data->row_count))
+            return true;
+    }
+    return false;
+}
+
+static Status scan_prepare(Source *source, Query *query, Error *err) {
+    ScanSource *scan = (ScanSource *)source;
+    const TableVersion *version = source->node->version;
+    scan->files = ARENA_NEW_ARRAY(&query->arena, ScanFile, version->file_count + 1);
+    source->morsel_count = 0;
+    int groups = 0, group_capacity = 16;
+    scan->group_starts = malloc(sizeof(int64_t) * (size_t)(group_capacity + 1));
+    if (!scan->group_starts)
+        abort();
+    for (int f = 0; f < version->file_count; f++) {
+        const DataFile *data = &version->files[f];
+        if (source->stats)
+            atomic_fetch_add(&source->stats->files_total, 1);
+        if (file_excluded(scan, data)) {
+            count_skip(scan, 1, 0);
+            continue;
+        }
+        ScanFile *file = &scan->files[scan->file_count];
+        TRY(open_file(scan, data, file, err));
+        scan->file_count++;
+        int row_groups = parquet_file_row_group_count(file->file);
+        if (source->stats)
+            atomic_fetch_add(&source->stats->row_groups_total, row_groups);
+        for (int g = 0; g < row_groups; g++) {
+            if (row_group_excluded(scan, file, g)) {
+                count_skip(scan, 0, 1);
+                continue;
+            }
+            if (groups == group_capacity) {
+                group_capacity *= 2;
+                scan->group_starts = realloc(scan->group_starts, sizeof(int64_t) * (size_t)(group_capacity + 1));
+                if (!scan->group_starts)
+                    abort();
+            }
+            scan->group_starts[groups++] = source->morsel_count;
+            add_morsels(scan, scan->file_count - 1, g);
+        }
+    }
+    scan->group_starts[groups] = source->morsel_count;
+    source->group_starts = scan->group_starts;
+    source->group_count = groups;
+    return STATUS_OK;
+}
+
+/* ---- one worker ------------------------------------------------------------------------------------------ */
+
+static Status scan_open(Source *source, Chain *chain, void **out, Error *err) {
+    ScanSource *scan = (ScanSource *)source;
+    ScanState *state = calloc(1, sizeof *state);
+    if (!state)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    *out = state;
+    state->slots = calloc((size_t)scan->slot_count + 1, sizeof *state->slots);
+    if (!state->slots)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    state->file = state->row_group = -1;
+    conjunct_order_init(&state->order, scan->filters, scan->filter_count);
+    return STATUS_OK;
+}
+
+static void count_bytes(ScanSource *scan, ScanSlot *slot) {
+    int64_t bytes = parquet_column_bytes_read(slot->reader);
+    atomic_fetch_add_explicit(&scan->query->execution->stats->bytes_scanned, bytes - slot->bytes_counted,
+                              memory_order_relaxed);
+    slot->bytes_counted = bytes;
+}
+
+static void close_slot(ScanSource *scan, ScanSlot *slot) {
+    if (slot->reader) {
+        count_bytes(scan, slot);
+        parquet_column_close(slot->reader);
+    }
+    slot->reader = NULL;
+}
+
+/* What the file holds against what the table says: the same, or a width Iceberg lets grow. */
+static Status resolve_promotion(const ScanSource *scan, const ScanFile *file, int slot_index, ScanSlot *slot, Error *err) {
+    const TableColumn *wanted = &scan->source.node->version->columns[scan->slot_table_column[slot_index]];
+    const ParquetColumn *held = parquet_file_column(file->file, file->columns[slot_index]);
+    PhysicalType from = physical_type_of(held->type), to = physical_type_of(wanted->type);
+    slot->widen = PHYS_TYPE_COUNT;
+    if (held->unsupported)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "column \"%s\" of %s cannot be read: %s", wanted->name,
+                         parquet_file_path(file->file), held->unsupported);
+    bool numeric_scaled = sqltype_is(held->type, SQL_NUMERIC) && sqltype_is(wanted->type, SQL_NUMERIC);
+    if (numeric_scaled && held->type.scale != wanted->type.scale)
+        return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "column \"%s\" has another scale in %s", wanted->name,
+                         parquet_file_path(file->file));
+    if (from == to)
+        return STATUS_OK;
+    bool integers = from >= PHYS_I8 && from < to && to <= PHYS_I64 && sqltype_is_integer(wanted->type);
+    bool decimals = numeric_scaled && from == PHYS_I64 && to == PHYS_I128;
+    bool floats = from == PHYS_F32 && to == PHYS_F64;
+    if (!integers && !decimals && !floats)
+        return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "column \"%s\" has another type in %s", wanted->name,
+                         parquet_file_path(file->file));
+    slot->widen = (uint8_t)from;
+    return STATUS_OK;
+}
+
+static Status open_slot(ScanSource *scan, ScanState *state, const ScanMorsel *morsel, int index, Error *err) {
+    ScanSlot *slot = &state->slots[index];
+    ScanFile *file = &scan->files[morsel->file];
+    slot->missing = file->columns[index] < 0;
+    if (slot->missing)
+        return STATUS_OK;
+    TRY(resolve_promotion(scan, file, index, slot, err));
+    slot->bytes_counted = 0;
+    slot->position = morsel->first_row;
+    return parquet_column_open(file->file, morsel->row_group, file->columns[index], morsel->first_row, &slot->reader, err);
+}
+
+static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer, int64_t number, bool *exhausted,
+                               Error *err) {
+    ScanSource *scan = (ScanSource *)source;
+    ScanState *state = state_pointer;
+    const ScanMorsel *morsel = &scan->morsels[number];
+    bool goes_on = state->file == morsel->file && state->row_group == morsel->row_group && state->row <= morsel->first_row;
+    for (int i = 0; i < scan->slot_count && !goes_on; i++)
+        close_slot(scan, &state->slots[i]);
+    state->file = state->row_group = -1;
+    for (int i = 0; i < scan->slot_count && !goes_on; i++)
+        TRY(open_slot(scan, state, morsel, i, err));
+    state->file = morsel->file;
+    state->row_group = morsel->row_group;
+    state->row = morsel->first_row;
+    state->end = morsel->first_row + morsel->row_count;
+    state->passed = 0;
+    state->stopped = false;
+    return STATUS_OK;
+}
+
+#define WIDEN(FROM, TO) for (int i = 0; i < rows; i++) \
+        ((TO *)wide.values)[i] = ((const FROM *)flat.values)[i]
+
+static void widen_vector(ScanSlot *slot, SqlType type, int rows, Arena *arena) {
+    Vector flat, wide;
+    vector_flatten(&slot->vector, rows, &flat, arena);
+    vector_init_flat(&wide, type, rows, arena);
+    wide.validity = flat.validity;
+    switch ((PhysicalType)slot->widen) {
+    case PHYS_I8:
+        if (wide.physical == PHYS_I16) WIDEN(int8_t, int16_t);
+        else if (wide.physical == PHYS_I32) WIDEN(int8_t, int32_t);
+        else WIDEN(int8_t, int64_t);
+        break;
+    case PHYS_I16:
+        if (wide.physical == PHYS_I32) WIDEN(int16_t, int32_t);
+        else WIDEN(int16_t, int64_t);
+        break;
+    case PHYS_I32: WIDEN(int32_t, int64_t); break;
+    case PHYS_I64: WIDEN(int64_t, __int128); break;
+    default: WIDEN(float, double); break;
+    }
+    slot->vector = wide;
+}
+
+static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows, const uint16_t *selection, int selected,
+                        Arena *arena, Error *err) {
+    ScanSlot *slot = &state->slots[index];
+    const TableColumn *column = &scan->source.node->version->columns[scan->slot_table_column[index]];
+    if (slot->missing) {
+        vector_init_constant(&slot->vector, column->type, NULL, arena);
+        return STATUS_OK;
+    }
+    if (slot->position < state->row) {
+        TRY(parquet_column_skip(slot->reader, state->row - slot->position, err));
+        slot->position = state->row;
+    }
+    if (selection && selected < rows)
+        TRY(parquet_column_read_selected(slot->reader, rows, selection, selected, &slot->vector, err));
+    else
+        TRY(parquet_column_read(slot->reader, rows, &slot->vector, err));
+    slot->position += rows;
+    if (slot->widen != PHYS_TYPE_COUNT)
+        widen_vector(slot, column->type, rows, arena);
+    slot->vector.type = column->type; /* names and lengths as the table declares them */
+    return STATUS_OK;
+}
+
+/* Reads the filter columns of the next `rows` rows and finds which rows pass. */
+static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int rows, int *selected, Error *err) {
+    const PlanNode *node = scan->source.node;
+    Arena *arena = &chain->batch_arena;
+    *selected = rows;
+    if (!scan->filter_count)
+        return STATUS_OK;
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->filter_column_count + 1);
+    for (int i = 0; i < node->filter_column_count; i++) {
+        int slot = scan->filter_slots[i];
+        bool again = false;
+        for (int j = 0; j < i && !again; j++)
+            again = scan->filter_slots[j] == slot;
+        if (!again)
+            TRY(read_slot(scan, state, slot, rows, NULL, rows, arena, err));
+        columns[i] = state->slots[slot].vector;
+    }
+    Batch batch = {.row_count = rows, .column_count = node->filter_column_count, .columns = columns, .selected = rows};
+    return conjuncts_filter(&chain->evaluator, &state->order, scan->filters, &batch, NULL, rows, arena, state->selection,
+                            selected, err);
+}
+
+static Status read_rest(ScanSource *scan, ScanState *state, Chain *chain, int rows, int selected, Error *err) {
+    Arena *arena = &chain->batch_arena;
+    const PlanNode *node = scan->source.node;
+    const uint16_t *selection = selected < rows ? state->selection : NULL;
+    for (int i = 0; i < scan->slot_count; i++)
+        if (!scan->slot_filters[i])
+            TRY(read_slot(scan, state, i, rows, selection, selected, arena, err));
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->column_count + 1);
+    for (int i = 0; i < node->column_count; i++)
+        columns[i] = state->slots[scan->out_slots[i]].vector;
+    state->batch = (Batch){.row_count = rows, .column_count = node->column_count, .columns = columns,
+                           .selection = selection, .selected = selected};
+    return STATUS_OK;
+}
+
+static void count_read(ScanSource *scan, ScanState *state, int64_t rows) {
+    atomic_fetch_add_explicit(&scan->query->execution->stats->rows_scanned, rows, memory_order_relaxed);
+    if (scan->source.stats)
+        atomic_fetch_add_explicit(&scan->source.stats->rows_read, rows, memory_order_relaxed);
+}
+
+static Status scan_next(Source *source, Chain *chain, void *state_pointer, Batch **out, Error *err) {
+    ScanSource *scan = (ScanSource *)source;
+    ScanState *state = state_pointer;
+    while (state->row < state->end && !state->stopped) {
+        int rows = state->end - state->row < BATCH_ROWS ? (int)(state->end - state->row) : BATCH_ROWS, selected;
+        TRY(filter_rows(scan, state, chain, rows, &selected, err));
+        if (selected)
+            TRY(read_rest(scan, state, chain, rows, selected, err));
+        state->row += rows;
+        count_read(scan, state, rows);
+        if (!selected) {
+            TRY(query_check(scan->query, err));
+            arena_reset(&chain->batch_arena);
+            continue;
+        }
+        state->passed += selected;
+        state->stopped = source->node->scan_row_limit > 0 && state->passed >= source->node->scan_row_limit;
+        *out = &state->batch;
+        return STATUS_OK;
+    }
+    for (int i = 0; i < scan->slot_count; i++)
+        if (state->slots[i].reader)
+            count_bytes(scan, &state->slots[i]);
+    return STATUS_OK;
+}
+
+static void scan_close(Source *source, void *state_pointer) {
+    ScanSource *scan = (ScanSource *)source;
+    ScanState *state = state_pointer;
+    if (!state)
+        return;
+    for (int i = 0; state->slots && i < scan->slot_count; i++)
+        close_slot(scan, &state->slots[i]);
+    free(state->slots);
+    free(state);
+}
+
+static void scan_destroy(Source *source, Query *query) {
+    ScanSource *scan = (ScanSource *)source;
+    for (int i = 0; i < scan->file_count; i++)
+        parquet_file_release(scan->files[i].file);
+    free(scan->morsels);
+    free(scan->group_starts);
+}
+
+static const SourceOps scan_ops = {.prepare = scan_prepare, .open = scan_open, .morsel_open = scan_morsel_open,
+                                   .next = scan_next, .close = scan_close, .destroy = scan_destroy};
+
+Status scan_source_create(Query *query, const PlanNode *node, Source **out, Error *err) {
+    ScanSource *scan = ARENA_NEW(&query->arena, ScanSource);
+    Arena *arena = &query->arena;
+    scan->source = (Source){.ops = &scan_ops, .node = node, .stats = query_stats_of(query, node)};
+    scan->query = query;
+    int most = node->column_count + node->filter_column_count + 1;
+    scan->slot_table_column = ARENA_NEW_ARRAY(arena, int, most);
+    scan->slot_filters = ARENA_NEW_ARRAY(arena, bool, most);
+    scan->out_slots = ARENA_NEW_ARRAY(arena, int, most);
+    scan->filter_slots = ARENA_NEW_ARRAY(arena, int, most);
+    for (int i = 0; i < node->filter_column_count; i++) {
+        scan->filter_slots[i] = slot_for(scan, node->filter_columns[i]);
+        scan->slot_filters[scan->filter_slots[i]] = true;
+    }
+    for (int i = 0; i < node->column_count; i++)
+        scan->out_slots[i] = slot_for(scan, node->scan_columns[i]);
+    /* Filters that read nothing leave their columns to be read late. */
+    if (!node->filter_count)
+        memset(scan->slot_filters, 0, sizeof(bool) * (size_t)most);
+    scan->filter_count = node->filter_count;
+    TRY(programs_compile(query, node->filters, node->filter_count, &scan->filters, err));
+    scan_pruner_build(query, node, &scan->pruner);
+    *out = &scan->source;
+    return STATUS_OK;
+}

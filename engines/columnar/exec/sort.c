@@ -1,0 +1,404 @@
+/* ORDER BY: rows with their key bytes, sorted in runs and merged in parallel; with a limit, only the best are kept. */
+#include <stdlib.h>
+
+#include "engines/columnar/exec/sort_keys.h"
+
+enum { TOP_N_LIMIT = 1 << 16, MORSEL_SORTED_ROWS = 8 * BATCH_ROWS, SERIAL_SORT_ROWS = 8192 };
+
+typedef struct SortEntry {
+    uint64_t prefix;
+    char *row;
+} SortEntry;
+
+typedef struct Sort {
+    Sink sink;
+    Source source;
+    SortLayout layout;
+    int64_t limit; /* 0 = all */
+    bool top_n;
+    SortEntry *entries;
+    int64_t entry_count, entry_capacity;
+} Sort;
+
+typedef struct SortState {
+    RowStore store;
+    SortEntry *best; /* top-N: candidates, at most 2 × limit */
+    int64_t best_count, best_capacity;
+    bool full;      /* best[limit - 1] bounds what can still matter */
+    uint64_t bound; /* its prefix */
+    uint16_t selection[BATCH_ROWS];
+} SortState;
+
+static int compare_entries(const SortLayout *layout, const SortEntry *a, const SortEntry *b) {
+    if (a->prefix != b->prefix && layout->exact)
+        return a->prefix < b->prefix ? -1 : 1;
+    return sort_compare(layout, a->row, b->row);
+}
+
+/* Merge sort with insertion sort at the bottom: stable, no worst case. */
+static void sort_entries(const SortLayout *layout, SortEntry *entries, SortEntry *scratch, int64_t count) {
+    if (count <= 16) {
+        for (int64_t i = 1; i < count; i++) {
+            SortEntry moving = entries[i];
+            int64_t j = i;
+            for (; j > 0 && compare_entries(layout, &moving, &entries[j - 1]) < 0; j--)
+                entries[j] = entries[j - 1];
+            entries[j] = moving;
+        }
+        return;
+    }
+    int64_t half = count / 2, left = 0, right = half, at = 0;
+    sort_entries(layout, entries, scratch, half);
+    sort_entries(layout, entries + half, scratch, count - half);
+    if (compare_entries(layout, &entries[half - 1], &entries[half]) <= 0)
+        return;
+    memcpy(scratch, entries, sizeof *entries * (size_t)half);
+    while (left < half && right < count)
+        entries[at++] = compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++] : entries[right++];
+    while (left < half)
+        entries[at++] = scratch[left++];
+}
+
+/* ---- one worker ------------------------------------------------------------------------------------------ */
+
+static Status sink_open(Sink *sink, Query *query, void **out, Error *err) {
+    Sort *sort = (Sort *)sink;
+    SortState *state = calloc(1, sizeof *state);
+    if (!state)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    row_store_init(&state->store, query, sort->layout.rows.width);
+    *out = state;
+    return STATUS_OK;
+}
+
+static void sink_state_close(Sink *sink, Query *query, void *pointer) {
+    SortState *state = pointer;
+    query_free(query, state->best, sizeof(SortEntry) * (size_t)state->best_capacity);
+    row_store_deinit(&state->store);
+    free(state);
+}
+
+/* Sorts the candidates, keeps the best `limit` and moves them to fresh storage when the old holds mostly losers. */
+static Status shrink_best(Sort *sort, SortState *state, Error *err) {
+    Query *query = state->store.query;
+    SortEntry *scratch;
+    TRY(query_alloc(query, sizeof *scratch * (size_t)state->best_count, (void **)&scratch, err));
+    sort_entries(&sort->layout, state->best, scratch, state->best_count);
+    query_free(query, scratch, sizeof *scratch * (size_t)state->best_count);
+    if (state->best_count < sort->limit)
+        return STATUS_OK;
+    state->best_count = sort->limit;
+    RowStore fresh;
+    row_store_init(&fresh, query, sort->layout.rows.width);
+    Status status = STATUS_OK;
+    for (int64_t i = 0; i < state->best_count && status == STATUS_OK; i++) {
+        char *row;
+        status = row_store_append(&fresh, 1, &row, err);
+        if (status != STATUS_OK)
+            break;
+        memcpy(row, state->best[i].row, sort->layout.rows.width);
+        for (int c = 0; c < sort->layout.rows.column_count; c++) {
+            const RowColumn *column = &sort->layout.rows.columns[c];
+            StringView view;
+            if (column->physical != PHYS_STRING)
+                continue;
+            memcpy(&view, row + column->offset, sizeof view);
+            if (view.length > 12)
+                view.pointer = arena_memdup(&fresh.strings.arena, view.pointer, view.length);
+            memcpy(row + column->offset, &view, sizeof view);
+        }
+        state->best[i].row = row;
+    }
+    row_store_deinit(&state->store);
+    state->store = fresh;
+    TRY(status);
+    state->full = true;
+    state->bound = state->best[state->best_count - 1].prefix;
+    return STATUS_OK;
+}
+
+/* Room for `count` more candidates. */
+static Status make_room(Sort *sort, SortState *state, int count, Error *err) {
+    Query *query = state->store.query;
+    if (state->best_count + count > state->best_capacity) {
+        if (state->best_capacity)
+            TRY(shrink_best(sort, state, err));
+        if (!state->best_capacity) {
+            int64_t capacity = sort->limit * 2 + 2 * BATCH_ROWS;
+            TRY(query_alloc(query, sizeof(SortEntry) * (size_t)capacity, (void **)&state->best, err));
+            state->best_capacity = capacity;
+        }
+    }
+    return STATUS_OK;
+}
+
+static void place_rows(const Chain *chain, int selected, char *rows, size_t stride) {
+    uint64_t base = (uint64_t)chain->morsel << 32 | (uint64_t)(chain->morsel_rows - selected);
+    for (int k = 0; k < selected; k++) {
+        uint64_t place = base + (uint64_t)k;
+        memcpy(rows + (size_t)k * stride, &place, sizeof place);
+    }
+}
+
+/* Rows that could be among the best, by their key bytes alone. */
+static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch, const char *keys, size_t stride,
+                         uint16_t *kept_index) {
+    int kept = 0;
+    for (int k = 0; k < batch->selected; k++) {
+        uint64_t word;
+        memcpy(&word, keys + (size_t)k * stride + sort->layout.key_begin, sizeof word);
+        state->selection[kept] = (uint16_t)(batch->selection ? batch->selection[k] : k);
+        kept_index[kept] = (uint16_t)k;
+        kept += __builtin_bswap64(word) <= state->bound;
+    }
+    return kept;
+}
+
+static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values, Error *err) {
+    Arena *arena = &chain->batch_arena;
+    size_t width = sort->layout.rows.width, key_width = sort->layout.rows.begin;
+    char *keys = arena_alloc(arena, key_width * (size_t)batch->selected), *rows;
+    uint16_t *kept_index = arena_alloc(arena, sizeof *kept_index * BATCH_ROWS);
+    sort_keys_encode(&sort->layout, values, batch->selection, batch->selected, keys, key_width);
+    place_rows(chain, batch->selected, keys, key_width);
+    int kept = batch->selected;
+    const uint16_t *selection = batch->selection;
+    bool dropped = state->full;
+    if (dropped) {
+        kept = drop_hopeless(sort, state, batch, keys, key_width, kept_index);
+        selection = state->selection;
+    }
+    if (!kept)
+        return STATUS_OK;
+    TRY(make_room(sort, state, kept, err));
+    TRY(row_store_append(&state->store, kept, &rows, err));
+    for (int k = 0; k < kept; k++)
+        memcpy(rows + (size_t)k * width, keys + (size_t)(dropped ? kept_index[k] : k) * key_width, key_width);
+    for (int i = 0; i < sort->layout.rows.column_count; i++)
+        rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], selection, kept, rows, width,
+                     &state->store.strings.arena);
+    for (int k = 0; k < kept; k++)
+        state->best[state->best_count++] = (SortEntry){sort_prefix(&sort->layout, rows + (size_t)k * width),
+                                                       rows + (size_t)k * width};
+    return STATUS_OK;
+}
+
+static Status push_all(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values, Error *err) {
+    size_t width = sort->layout.rows.width;
+    char *rows;
+    TRY(row_store_append(&state->store, batch->selected, &rows, err));
+    sort_keys_encode(&sort->layout, values, batch->selection, batch->selected, rows, width);
+    place_rows(chain, batch->selected, rows, width);
+    for (int i = 0; i < sort->layout.rows.column_count; i++)
+        rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], batch->selection, batch->selected, rows,
+                     width, &state->store.strings.arena);
+    return STATUS_OK;
+}
+
+static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, Error *err) {
+    Sort *sort = (Sort *)sink;
+    const SortLayout *layout = &sort->layout;
+    Arena *arena = &chain->batch_arena;
+    /* Key values, then what each column of the row holds. */
+    Vector *values = ARENA_NEW_ARRAY(arena, Vector, layout->key_count + layout->rows.column_count + 1);
+    for (int i = 0; i < layout->key_count; i++)
+        TRY(program_evaluate(&chain->evaluator, layout->keys[i].program, batch, arena, &values[i], err));
+    if (layout->output_count)
+        memcpy(values + layout->key_count, batch->columns, sizeof(Vector) * (size_t)layout->output_count);
+    for (int i = 0; i < layout->key_count; i++)
+        if (layout->keys[i].column >= layout->output_count)
+            values[layout->key_count + layout->keys[i].column] = values[i];
+    return sort->top_n ? push_top_n(sort, pointer, chain, batch, values, err)
+                       : push_all(sort, pointer, chain, batch, values, err);
+}
+
+/* ---- after all ------------------------------------------------------------------------------------------- */
+
+static int64_t add_store_entries(const Sort *sort, const RowStore *store, SortEntry *out) {
+    int64_t count = 0;
+    for (int b = 0; b < store->block_count; b++)
+        for (int64_t r = 0; r < store->blocks[b].row_count; r++) {
+            char *row = store->blocks[b].data + (size_t)r * store->row_width;
+            out[count++] = (SortEntry){sort_prefix(&sort->layout, row), row};
+        }
+    return count;
+}
+
+static Status gather_entries(Sort *sort, Query *query, void **states, int count, Error *err) {
+    int64_t total = 0;
+    for (int i = 0; i < count; i++) {
+        const SortState *state = states[i];
+        total += !state ? 0 : sort->top_n ? state->best_count : state->store.row_count;
+    }
+    TRY(query_alloc(query, sizeof(SortEntry) * (size_t)total, (void **)&sort->entries, err));
+    sort->entry_capacity = total;
+    for (int i = 0; i < count; i++) {
+        const SortState *state = states[i];
+        if (!state)
+            continue;
+        if (!sort->top_n) {
+            sort->entry_count += add_store_entries(sort, &state->store, sort->entries + sort->entry_count);
+        } else if (state->best_count) {
+            memcpy(sort->entries + sort->entry_count, state->best, sizeof(SortEntry) * (size_t)state->best_count);
+            sort->entry_count += state->best_count;
+        }
+    }
+    return STATUS_OK;
+}
+
+typedef struct SortJob {
+    const SortLayout *layout;
+    Query *query;
+    SortEntry *from, *into; /* merge: pairs of runs of `from` into `into` */
+    int64_t count, run;
+    int pieces; /* per pair */
+} SortJob;
+
+static void run_sort_run(void *argument, int index) {
+    SortJob *job = argument;
+    int64_t start = job->run * index, end = start + job->run < job->count ? start + job->run : job->count;
+    if (start < end && !atomic_load(&job->query->failed) && !cancel_is_requested(job->query->execution->cancel))
+        sort_entries(job->layout, job->from + start, job->into + start, end - start);
+}
+
+/* How many of the first `rank` merged entries come from `left`. */
+static int64_t merge_split(const SortLayout *layout, const SortEntry *left, int64_t left_count, const SortEntry *right,
+                           int64_t right_count, int64_t rank) {
+    int64_t low = rank > right_count ? rank - right_count : 0, high = rank < left_count ? rank : left_count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (compare_entries(layout, &left[middle], &right[rank - middle - 1]) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void run_merge_piece(void *argument, int index) {
+    SortJob *job = argument;
+    int64_t start = job->run * 2 * (index / job->pieces);
+    int piece = index % job->pieces;
+    int64_t left_count = job->count - start < job->run ? job->count - start : job->run;
+    int64_t rest = job->count - start - left_count, right_count = rest < job->run ? rest : job->run;
+    const SortEntry *left = job->from + start, *right = left + left_count;
+    int64_t total = left_count + right_count, first = total * piece / job->pieces, end = total * (piece + 1) / job->pieces;
+    int64_t l = merge_split(job->layout, left, left_count, right, right_count, first), r = first - l;
+    SortEntry *out = job->into + start;
+    for (int64_t i = first; i < end; i++) {
+        bool take_left = r >= right_count || (l < left_count && compare_entries(job->layout, &left[l], &right[r]) < 0);
+        out[i] = take_left ? left[l++] : right[r++];
+    }
+}
+
+/* Runs sorted in parallel, then merged pairwise, each merge cut into as many pieces as keep the workers busy. */
+static Status sort_all(Sort *sort, Query *query, Error *err) {
+    SortEntry *scratch;
+    size_t bytes = sizeof *scratch * (size_t)sort->entry_capacity;
+    TRY(query_alloc(query, bytes, (void **)&scratch, err));
+    int runs = sort->entry_count < SERIAL_SORT_ROWS ? 1 : query->worker_count * 2;
+    SortJob job = {.layout = &sort->layout, .query = query, .from = sort->entries, .into = scratch, .count = sort->entry_count};
+    job.run = (sort->entry_count + runs - 1) / runs;
+    if (job.run < 1)
+        job.run = 1;
+    query_parallel(query, runs, run_sort_run, &job);
+    Status status = query_check(query, err);
+    while (job.run < job.count && status == STATUS_OK) {
+        int64_t pairs = (job.count + job.run * 2 - 1) / (job.run * 2);
+        job.pieces = (int)((query->worker_count * 2 + pairs - 1) / pairs);
+        query_parallel(query, (int)pairs * job.pieces, run_merge_piece, &job);
+        SortEntry *swapped = job.from;
+        job.from = job.into;
+        job.into = swapped;
+        job.run *= 2;
+        status = query_check(query, err);
+    }
+    sort->entries = job.from;
+    query_free(query, job.into, bytes);
+    return status;
+}
+
+static Status sink_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
+    Sort *sort = (Sort *)sink;
+    TRY(gather_entries(sort, query, states, count, err));
+    TRY(sort_all(sort, query, err));
+    if (sort->sink.stats)
+        stats_note_memory(sort->sink.stats, atomic_load(&query->budget.used_bytes));
+    if (sort->limit > 0 && sort->entry_count > sort->limit)
+        sort->entry_count = sort->limit;
+    return STATUS_OK;
+}
+
+static void sink_destroy(Sink *sink, Query *query) {
+    Sort *sort = (Sort *)sink;
+    query_free(query, sort->entries, sizeof(SortEntry) * (size_t)sort->entry_capacity);
+    sort->entries = NULL;
+}
+
+static const SinkOps sort_sink_ops = {.open = sink_open, .push = sink_push, .finish = sink_finish,
+                                      .close = sink_state_close, .destroy = sink_destroy};
+
+/* ---- handing out ----------------------------------------------------------------------------------------- */
+
+typedef struct SortReader {
+    int64_t next, end;
+    Batch batch;
+} SortReader;
+
+static Sort *sort_of(Source *source) { return (Sort *)((char *)source - offsetof(Sort, source)); }
+
+static Status reader_prepare(Source *source, Query *query, Error *err) {
+    source->morsel_count = (sort_of(source)->entry_count + MORSEL_SORTED_ROWS - 1) / MORSEL_SORTED_ROWS;
+    return STATUS_OK;
+}
+
+static Status reader_open(Source *source, Chain *chain, void **state, Error *err) {
+    *state = calloc(1, sizeof(SortReader));
+    return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+}
+
+static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted, Error *err) {
+    SortReader *reader = state;
+    int64_t total = sort_of(source)->entry_count;
+    reader->next = morsel * MORSEL_SORTED_ROWS;
+    reader->end = reader->next + MORSEL_SORTED_ROWS < total ? reader->next + MORSEL_SORTED_ROWS : total;
+    return STATUS_OK;
+}
+
+static Status reader_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
+    Sort *sort = sort_of(source);
+    SortReader *reader = state;
+    Arena *arena = &chain->batch_arena;
+    int count = reader->end - reader->next < BATCH_ROWS ? (int)(reader->end - reader->next) : BATCH_ROWS;
+    if (count <= 0)
+        return STATUS_OK;
+    char **rows = arena_alloc(arena, sizeof *rows * (size_t)count);
+    for (int k = 0; k < count; k++)
+        rows[k] = sort->entries[reader->next + k].row;
+    reader->next += count;
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, sort->layout.output_count + 1);
+    for (int i = 0; i < sort->layout.output_count; i++)
+        rows_gather(&sort->layout.rows, i, rows, count, NULL, count, &columns[i], arena);
+    reader->batch = (Batch){.row_count = count, .column_count = sort->layout.output_count, .columns = columns,
+                            .selected = count};
+    *out = &reader->batch;
+    return STATUS_OK;
+}
+
+static void reader_close(Source *source, void *state) { free(state); }
+
+static const SourceOps sort_source_ops = {.prepare = reader_prepare, .open = reader_open,
+                                          .morsel_open = reader_morsel_open, .next = reader_next, .close = reader_close};
+
+Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source, Error *err) {
+    Sort *sort = ARENA_NEW(&query->arena, Sort);
+    OperatorStats *stats = query_stats_of(query, node);
+    sort->sink = (Sink){.ops = &sort_sink_ops, .node = node, .stats = stats};
+    sort->source = (Source){.ops = &sort_source_ops, .node = node, .stats = stats};
+    sort->limit = limit;
+    sort->top_n = limit > 0 && limit <= TOP_N_LIMIT;
+    TRY(sort_layout_init(&sort->layout, query, node, err));
+    *sink = &sort->sink;
+    *source = &sort->source;
+    return STATUS_OK;
+}

@@ -1,0 +1,40 @@
+/* Sort keys as bytes whose memcmp order is the ORDER BY order, as far as a fixed width goes. Internal to exec/.
+ *
+ * Per key: one byte for NULL, then the value, inverted for DESC. Strings give their first bytes; two rows equal in all
+ * bytes are told apart by their columns (sort_compare) and at last by the place they came from, so the order is total.
+ */
+#pragma once
+
+#include "engines/columnar/exec/operators.h"
+
+enum { SORT_STRING_BYTES = 16 };
+
+typedef struct SortKeyColumn {
+    Program *program;
+    SqlType type;
+    uint8_t physical;
+    bool descending, nulls_first;
+    uint32_t offset, width; /* in the row, after the place; width without the NULL byte */
+    int column;             /* of the row layout: the value itself, -1 when the bytes say all */
+} SortKeyColumn;
+
+/* A row: place (8 bytes), key bytes, columns. */
+typedef struct SortLayout {
+    SortKeyColumn *keys;
+    int key_count;
+    uint32_t key_begin, key_bytes; /* key_bytes is a multiple of 8 */
+    bool exact;                    /* equal bytes are equal keys */
+    RowLayout rows;                /* output columns, then the values of inexact keys */
+    int output_count;
+} SortLayout;
+
+Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, Error *err);
+void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection, int selected,
+                      char *rows, size_t stride);
+static inline uint64_t sort_prefix(const SortLayout *layout, const char *row) {
+    uint64_t word;
+    memcpy(&word, row + layout->key_begin, sizeof word);
+    return __builtin_bswap64(word);
+}
+/* Total order. */
+int sort_compare(const SortLayout *layout, const char *a, const char *b);
