@@ -1,0 +1,73 @@
+/* Shared by the dialect writer's files. */
+#pragma once
+
+#include <pg_query/pg_query.pb-c.h>
+
+#include "engines/base/strbuf.h"
+#include "engines/mysql/dialect.h"
+
+typedef PgQuery__Node Node;
+
+/* One thing in FROM: a table, or a derived table or CTE with named columns. */
+typedef struct FromItem {
+    struct FromItem *next;
+    const char *name;
+    const TableDesc *table;
+    const char **column_names; /* derived */
+    SqlType *column_types;
+    int column_count;
+    bool outer; /* may be NULL-extended */
+} FromItem;
+
+typedef struct Scope {
+    struct Scope *outer;
+    FromItem *items;
+} Scope;
+
+typedef struct CommonTable {
+    struct CommonTable *next;
+    const char *name;
+    FromItem *columns;
+} CommonTable;
+
+typedef struct DialectWriter {
+    const Statement *statement;
+    DialectOptions options;
+    Arena *arena;
+    StrBuf out;
+    Error *err;
+    int *params;
+    SqlType *param_types;
+    int param_count, param_capacity;
+    CommonTable *ctes;
+    int depth;
+} DialectWriter;
+
+/* What is known of an expression before it is written. */
+typedef struct ExprInfo {
+    SqlType type;      /* SQL_INVALID: not known; SQL_UNKNOWN: an untyped literal, parameter or NULL */
+    bool inexact_text; /* text under a collation that is not byte equality */
+    bool nullable;
+} ExprInfo;
+
+/* STATUS_ERROR with 0A000: `what` cannot be written for MySQL. */
+Status dialect_decline(DialectWriter *w, int location, const char *what);
+
+ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node);
+/* The column a reference means, or NULL. */
+const ColumnDesc *dialect_column(const Scope *scope, const PgQuery__ColumnRef *ref, const FromItem **item);
+
+Status dialect_expr(DialectWriter *w, Scope *scope, const Node *node);
+/* As dialect_expr; untyped literals and parameters are written as a value of `target`. */
+Status dialect_expr_as(DialectWriter *w, Scope *scope, const Node *node, SqlType target);
+/* Text operands under exact collation. */
+Status dialect_exact_text(DialectWriter *w, Scope *scope, const Node *node);
+Status dialect_function(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call);
+SqlType dialect_function_type(DialectWriter *w, const Scope *scope, const PgQuery__FuncCall *call);
+Status dialect_select(DialectWriter *w, Scope *outer, const PgQuery__SelectStmt *select, FromItem *columns);
+
+const char *dialect_string(const Node *node);                   /* of a String node, else NULL */
+const char *dialect_operator(const PgQuery__AExpr *expr);
+const char *dialect_function_name(const PgQuery__FuncCall *call); /* without pg_catalog, NULL when qualified otherwise */
+SqlType dialect_type_of_name(const PgQuery__TypeName *name);
+const char *dialect_collation(const DialectWriter *w);

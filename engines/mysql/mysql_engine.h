@@ -1,0 +1,36 @@
+/* The MySQL/MariaDB engine's own struct, shared by its files. */
+#pragma once
+
+#include "engines/engine.h"
+#include "engines/mysql/dialect.h"
+#include "engines/mysql/mysql_call.h"
+#include "engines/mysql/mysql_catalog.h"
+
+typedef struct MysqlEngine {
+    Engine base;
+    EngineConfig config;
+    char *name;
+    MysqlPool pool;
+    MysqlCatalog catalog;
+    _Atomic int64_t pinged_at_ns;
+    pthread_mutex_t health_lock;
+    EngineHealth health;
+} MysqlEngine;
+
+typedef struct MysqlPlan {
+    EnginePlan base;
+    Arena arena;
+    DialectText text;
+    bool is_read;
+    char command[32];
+} MysqlPlan;
+
+Status mysql_describe(Engine *engine, Arena *arena, TableList *out, Error *err);
+Status mysql_plan(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err);
+Status mysql_execute(Engine *engine, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err);
+Status mysql_scan(Engine *engine, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
+                  uint64_t *applied, Error *err);
+/* Runs `sql` with `params` (already in the order of its "?", each to be read as types[i]) and streams the rows. */
+Status mysql_run(MysqlEngine *engine, const char *sql, const Param *params, const SqlType *types, int param_count,
+                 const SqlType *wanted, int wanted_count, const char *command, bool is_read, Execution *execution,
+                 ArrowArrayStream *out, Error *err);
