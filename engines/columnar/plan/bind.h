@@ -15,6 +15,7 @@ typedef struct FromTable {
     VisibleColumn *columns;
     int column_count;
     const TableBinding *binding;
+    const char *written; /* the table's own name, where `alias` hides it */
 } FromTable;
 
 /* One item of FROM, joins included: its columns in the order of `*`, and the aliases inside. */
@@ -93,6 +94,7 @@ struct Query {
 typedef struct BoundColumn {
     const char *name;
     int id;
+    int position;
     Expr *literal; /* an unknown literal whose type a set operation may still decide */
 } BoundColumn;
 

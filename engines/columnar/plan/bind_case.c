@@ -38,6 +38,7 @@ Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err) 
         TRY(bind_expr(query, node->defresult, &values[0], err));
     else
         values[0] = expr_null(binder->arena, sqltype_of(SQL_UNKNOWN));
+    result->declared = modifiers_agree(values, branches + 1);
     TRY(unify(binder, values, branches + 1, "CASE", &result->type, err));
     for (int i = 0; i < branches; i++)
         result->args[2 * i + 1] = values[i + 1];
@@ -52,6 +53,7 @@ Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Erro
     Expr **args = NULL;
     TRY(bind_exprs(query, node->args, node->n_args, &args, err));
     Expr *result = expr_new(binder->arena, EXPR_COALESCE, sqltype_of(SQL_UNKNOWN), (int)node->n_args);
+    result->declared = modifiers_agree(args, result->arg_count);
     TRY(unify(binder, args, result->arg_count, "COALESCE", &result->type, err));
     memcpy(result->args, args, sizeof *args * node->n_args);
     result->position = binder_position(binder, node->location);

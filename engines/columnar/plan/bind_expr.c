@@ -1,4 +1,5 @@
 /* Expressions: one function per kind of node. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "engines/columnar/plan/bind.h"
@@ -12,6 +13,16 @@ static Expr *placed(Query *query, Expr *expr, int location) {
 
 /* ---- constants, parameters, casts ---------------------------------------------------------------------------- */
 
+/* False when the digits have a point or an exponent, or do not fit. */
+static bool read_integer(const char *digits, int64_t *out) {
+    if (strspn(digits, "-0123456789") != strlen(digits))
+        return false;
+    char *end = NULL;
+    errno = 0;
+    *out = strtoll(digits, &end, 10);
+    return errno == 0 && *end == 0;
+}
+
 static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Error *err) {
     Arena *arena = query->binder->arena;
     if (node->isnull) {
@@ -21,13 +32,10 @@ static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Err
         case PG_QUERY__A__CONST__VAL_IVAL: *out = constant_int(arena, node->ival->ival, sqltype_of(SQL_INT4)); break;
         case PG_QUERY__A__CONST__VAL_FVAL: {
             const char *digits = node->fval->fval;
-            char *end = NULL;
-            long long value = strspn(digits, "-0123456789") == strlen(digits) && strlen(digits) < 20 ? strtoll(digits, &end, 10) : 0;
-            __int128 exact = 0;
-            for (const char *at = digits + (*digits == '-'); end && *at; at++)
-                exact = exact * 10 + (*at - '0');
-            if (end && (*digits == '-' ? -exact : exact) == value) {
-                *out = constant_int(arena, value, sqltype_of(SQL_INT8));
+            int64_t value = 0;
+            if (read_integer(digits, &value)) {
+                bool small = value >= INT32_MIN && value <= INT32_MAX;
+                *out = constant_int(arena, value, sqltype_of(small ? SQL_INT4 : SQL_INT8));
             } else if (*digits == '-') {
                 Expr *positive = NULL;
                 TRY(constant_number(arena, digits + 1, &positive, err));
@@ -158,6 +166,11 @@ static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error
     /* numeric without modifiers, asked for by name, forgets the argument's digits only for display: keep exactness. */
     if (*out == arg && !sqltype_equals(arg->type, type) && type.id != SQL_NUMERIC)
         *out = expr_with_type(binder->arena, arg, type);
+    bool declared = node->type_name->n_typmods > 0 && !field;
+    if ((*out)->declared != declared) {
+        *out = expr_with_type(binder->arena, *out, (*out)->type);
+        (*out)->declared = declared;
+    }
     return STATUS_OK;
 }
 
@@ -250,6 +263,7 @@ static Status bind_nullif(Query *query, PgQuery__AExpr *node, Expr **out, Error 
     choice->args[0] = equal;
     choice->args[1] = expr_null(arena, left->type);
     choice->args[2] = expr_copy(arena, left);
+    choice->declared = left->declared;
     *out = placed(query, choice, node->location);
     return STATUS_OK;
 }

@@ -60,9 +60,9 @@ static int add_scan_column(Query *query, Rel *rel, FromTable *table, const char 
     int id = binder_add_column(binder, name, type, nullable);
     id_list_add(binder->arena, &rel->ids, id);
     id_list_add(binder->arena, &rel->table_ids, id);
-    table->columns[table->column_count++] = (VisibleColumn){.name = name, .expr = expr_column(binder, id)};
     binder->columns[id].has_modifiers = type.precision != 0;
-    binder->columns[id].table_column = table->column_count - 1;
+    binder->columns[id].table_column = table->column_count;
+    table->columns[table->column_count++] = (VisibleColumn){.name = name, .expr = expr_column(binder, id)};
     return id;
 }
 
@@ -111,6 +111,7 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
     FromItem *item = single_table_item(query, alias, rel);
     FromTable *table = item->tables[0];
     table->binding = binding;
+    table->written = var->relname;
     rel->alias = arena_strdup(binder->arena, alias);
     if (!var->alias)
         table->schema = var->schemaname && *var->schemaname ? var->schemaname

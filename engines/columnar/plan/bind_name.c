@@ -132,7 +132,7 @@ static Status table_or_error(Query *query, const char *schema, const char *name,
     for (Query *level = query; level; level = level->parent)
         for (int t = 0; t < level->from.table_count; t++) {
             const FromTable *table = level->from.tables[t];
-            if (table->binding && strcmp(table->binding->written_name, name) == 0) {
+            if (table->written && strcmp(table->written, name) == 0) {
                 (void)error_set_at(err, SQLSTATE_UNDEFINED_TABLE, position,
                                    "invalid reference to FROM-clause entry for table \"%s\"", name);
                 return error_add_hint(err, "Perhaps you meant to reference the table alias \"%s\".", table->alias);

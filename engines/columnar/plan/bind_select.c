@@ -46,8 +46,9 @@ static Rel *project_targets(Query *query, Rel *rel) {
             *info = binder->columns[target->expr->column];
             info->name = name;
             info->version = NULL;
-        } else if (target->node && target->node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
-            info->has_modifiers = target->node->type_cast->type_name->n_typmods > 0;
+            info->has_modifiers = target->expr->declared;
+        } else {
+            info->has_modifiers = target->expr->declared;
         }
         expr_list_add(binder->arena, &project->exprs, target->expr);
         id_list_add(binder->arena, &project->ids, target->id);
@@ -101,7 +102,7 @@ static void publish(Query *query, Rel *rel, BoundQuery *out) {
     out->columns = ARENA_NEW_ARRAY(query->binder->arena, BoundColumn, query->visible_count + 1);
     for (int i = 0; i < query->visible_count; i++) {
         const TargetColumn *target = &query->targets[i];
-        out->columns[i] = (BoundColumn){.name = target->name, .id = target->id,
+        out->columns[i] = (BoundColumn){.name = target->name, .id = target->id, .position = target->expr->position,
                                         .literal = expr_is_unknown(target->expr) ? target->expr : NULL};
     }
 }
@@ -314,11 +315,13 @@ static const char *set_name(PgQuery__SetOperation op) {
 }
 
 static Expr *side_expr(Binder *binder, const BoundColumn *column) {
-    return column->literal ? column->literal : expr_column(binder, column->id);
+    Expr *expr = column->literal ? column->literal : expr_column(binder, column->id);
+    expr->position = column->position;
+    return expr;
 }
 
 /* One side, with its columns in order and of the common types. */
-static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *types, Rel **out, Error *err) {
+static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *types, const bool *declared, Rel **out, Error *err) {
     Rel *project = rel_new(binder, PLAN_PROJECT, 1);
     project->inputs[0] = side->rel;
     for (int c = 0; c < side->column_count; c++) {
@@ -326,7 +329,10 @@ static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *
         TRY(coerce_expr(binder, side_expr(binder, &side->columns[c]), types[c], CAST_IMPLICIT, &expr, err));
         int id = binder_add_column(binder, side->columns[c].name, types[c], true);
         if (expr->kind == EXPR_COLUMN)
-            binder->columns[id].nullable = binder->columns[expr->column].nullable;
+            binder->columns[id] = (ColumnInfo){.name = binder->columns[id].name, .type = types[c],
+                                               .nullable = binder->columns[expr->column].nullable,
+                                               .distinct = binder->columns[expr->column].distinct, .table_column = -1};
+        binder->columns[id].has_modifiers = declared[c];
         expr_list_add(binder->arena, &project->exprs, expr);
         id_list_add(binder->arena, &project->ids, id);
     }
@@ -358,7 +364,7 @@ static Status order_set_result(Query *query, PgQuery__SelectStmt *select, SortKe
 }
 
 static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sides, const BoundQuery *left, const SqlType *types,
-                            Rel **out, Error *err) {
+                            const bool *declared, Rel **out, Error *err) {
     Binder *binder = query->binder;
     bool is_union = select->op == PG_QUERY__SET_OPERATION__SETOP_UNION;
     Rel *rel = rel_new(binder, is_union ? PLAN_UNION_ALL : PLAN_SET_OPERATION, 2);
@@ -368,6 +374,7 @@ static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sid
     rel->set_all = select->all;
     for (int c = 0; c < left->column_count; c++) {
         int id = binder_add_column(binder, left->columns[c].name, types[c], true);
+        binder->columns[id].has_modifiers = declared[c];
         id_list_add(binder->arena, &rel->ids, id);
         int target = query_add_target(query, left->columns[c].name, expr_column(binder, id), NULL);
         query->targets[target].id = id;
@@ -403,14 +410,16 @@ static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, Boun
             id_list_add(binder->arena, &query->outer_ids, id);
     }
     SqlType *types = ARENA_NEW_ARRAY(binder->arena, SqlType, left.column_count + 1);
+    bool *declared = ARENA_NEW_ARRAY(binder->arena, bool, left.column_count + 1);
     for (int c = 0; c < left.column_count; c++) {
         Expr *pair[2] = {side_expr(binder, &left.columns[c]), side_expr(binder, &right.columns[c])};
+        declared[c] = modifiers_agree(pair, 2);
         TRY(common_type(binder, pair, 2, name, &types[c], err));
     }
     Rel *sides[2], *rel = NULL;
-    TRY(align_side(binder, &left, types, &sides[0], err));
-    TRY(align_side(binder, &right, types, &sides[1], err));
-    TRY(combine_sides(query, select, sides, &left, types, &rel, err));
+    TRY(align_side(binder, &left, types, declared, &sides[0], err));
+    TRY(align_side(binder, &right, types, declared, &sides[1], err));
+    TRY(combine_sides(query, select, sides, &left, types, declared, &rel, err));
     SortKey *keys = NULL;
     int key_count = 0;
     TRY(order_set_result(query, select, &keys, &key_count, err));

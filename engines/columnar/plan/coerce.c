@@ -203,6 +203,14 @@ static SqlType merge_modifiers(SqlType type, Expr *const *exprs, int count) {
     return type;
 }
 
+bool modifiers_agree(Expr *const *exprs, int count) {
+    for (int i = 0; i < count; i++)
+        if (!exprs[i]->declared || exprs[i]->type.precision != exprs[0]->type.precision || exprs[i]->type.scale != exprs[0]->type.scale ||
+            exprs[i]->type.id != exprs[0]->type.id)
+            return false;
+    return count > 0;
+}
+
 Status common_type(Binder *binder, Expr *const *exprs, int count, const char *what, SqlType *out, Error *err) {
     (void)binder;
     SqlType chosen = sqltype_of(SQL_UNKNOWN);

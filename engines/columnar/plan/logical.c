@@ -115,6 +115,7 @@ Expr *expr_new(Arena *arena, ExprKind kind, SqlType type, int arg_count) {
 
 Expr *expr_column(Binder *binder, int id) {
     Expr *expr = expr_new(binder->arena, EXPR_COLUMN, binder->columns[id].type, 0);
+    expr->declared = binder->columns[id].has_modifiers;
     expr->column = id;
     return expr;
 }

@@ -152,6 +152,8 @@ Status coerce_to_bool(Binder *binder, Expr *expr, const char *what, Expr **out, 
 bool coerce_is_implicit(SqlType from, SqlType to);
 /* The type UNION, CASE, COALESCE ... agree on. `what` as PostgreSQL names the place ("CASE", "UNION"). */
 Status common_type(Binder *binder, Expr *const *exprs, int count, const char *what, SqlType *out, Error *err);
+/* Every one has the same declared modifiers: then so has what they are merged into. */
+bool modifiers_agree(Expr *const *exprs, int count);
 /* The narrowest numeric that holds every value of both exactly; unconstrained when there is none within 38 digits. */
 SqlType numeric_cover(SqlType a, SqlType b);
 bool expr_is_unknown(const Expr *expr); /* literal or parameter whose type is still open */

@@ -34,7 +34,8 @@ typedef enum ExprKind {
 typedef struct Expr {
     ExprKind kind;
     SqlType type;
-    int position; /* in the statement, for errors at run time; 0 unknown */
+    int position; /* 1-based, of its leftmost part in the statement, for errors; 0 unknown */
+    bool declared; /* the type's precision was written by someone, not derived: the user sees it */
     struct Expr **args;
     int arg_count;
     int column;

@@ -257,7 +257,10 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
     Expr *coerced[MAX_CALL_ARGS];
     for (int a = 0; a < arg_count; a++) {
         SqlType declared = candidate_arg(chosen, a);
-        TRY(coerce_expr(binder, args[a], declared, CAST_IMPLICIT, &coerced[a], err));
+        if (declared.id == SQL_UNKNOWN && strcmp(name, "||") == 0) /* anything beside text is written out */
+            TRY(coerce_expr(binder, args[a], declared = sqltype_of(SQL_TEXT), CAST_EXPLICIT, &coerced[a], err));
+        else
+            TRY(coerce_expr(binder, args[a], declared, CAST_IMPLICIT, &coerced[a], err));
         types[a] = declared.id == SQL_UNKNOWN ? coerced[a]->type : declared;
     }
     const char *letters = chosen->result;
@@ -286,6 +289,9 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
     }
     call->function = kernel;
     call->position = position;
+    for (int a = 0; a < arg_count; a++)
+        if (args[a]->position > 0 && args[a]->position < call->position)
+            call->position = args[a]->position;
     if (kernel->result_type)
         call->type = kernel->result_type(final_types, arg_count);
     if (strcmp(name, "now") == 0 || strcmp(name, "transaction_timestamp") == 0 || strcmp(name, "statement_timestamp") == 0)
