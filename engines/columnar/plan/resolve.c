@@ -250,6 +250,12 @@ static bool types_exotic(Expr *const *args, int arg_count) {
     return false;
 }
 
+/* Functions that take anything as its text. concat writes booleans as t and f, which is not what a cast gives. */
+static bool writes_out(const char *name, const Expr *arg) {
+    bool concat = strcmp(name, "concat") == 0 || strcmp(name, "concat_ws") == 0;
+    return strcmp(name, "||") == 0 || (concat && arg->type.id != SQL_BOOL);
+}
+
 /* Coerces arguments to what was declared, then to what the kernel takes, and makes the call. */
 static Status make_call(Binder *binder, const char *name, Expr **args, int arg_count, const Candidate *chosen,
                         int position, Expr **out, Error *err) {
@@ -257,7 +263,7 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
     Expr *coerced[MAX_CALL_ARGS];
     for (int a = 0; a < arg_count; a++) {
         SqlType declared = candidate_arg(chosen, a);
-        if (declared.id == SQL_UNKNOWN && strcmp(name, "||") == 0) /* anything beside text is written out */
+        if (declared.id == SQL_UNKNOWN && writes_out(name, args[a])) /* anything beside text is written out */
             TRY(coerce_expr(binder, args[a], declared = sqltype_of(SQL_TEXT), CAST_EXPLICIT, &coerced[a], err));
         else
             TRY(coerce_expr(binder, args[a], declared, CAST_IMPLICIT, &coerced[a], err));

@@ -25,6 +25,25 @@ static const FakeTable FAKE_TABLES[] = {
      "l numeric, m float4, n interval, o uuid, p time"},
     {"u", 100000, "a int4 not null, x int8, y text, z numeric(12,4)"},
     {"empty", 0, "a int4, b text"},
+    {"lineitem", 6000000,
+     "l_orderkey int8 not null, l_partkey int4 not null, l_suppkey int4 not null, l_linenumber int4, l_quantity numeric(15,2), "
+     "l_extendedprice numeric(15,2), l_discount numeric(15,2), l_tax numeric(15,2), l_returnflag text, l_linestatus text, "
+     "l_shipdate date, l_commitdate date, l_receiptdate date, l_shipinstruct text, l_shipmode text, l_comment text"},
+    {"orders", 1500000,
+     "o_orderkey int8 not null, o_custkey int4, o_orderstatus text, o_totalprice numeric(15,2), o_orderdate date, "
+     "o_orderpriority text, o_clerk text, o_shippriority int4, o_comment text"},
+    {"customer", 150000,
+     "c_custkey int4 not null, c_name text, c_address text, c_nationkey int4, c_phone text, c_acctbal numeric(15,2), "
+     "c_mktsegment text, c_comment text"},
+    {"part", 200000,
+     "p_partkey int4 not null, p_name text, p_mfgr text, p_brand text, p_type text, p_size int4, p_container text, "
+     "p_retailprice numeric(15,2), p_comment text"},
+    {"supplier", 10000,
+     "s_suppkey int4 not null, s_name text, s_address text, s_nationkey int4, s_phone text, s_acctbal numeric(15,2), s_comment text"},
+    {"partsupp", 800000,
+     "ps_partkey int4 not null, ps_suppkey int4 not null, ps_availqty int4, ps_supplycost numeric(15,2), ps_comment text"},
+    {"nation", 25, "n_nationkey int4 not null, n_name text, n_regionkey int4, n_comment text"},
+    {"region", 5, "r_regionkey int4 not null, r_name text, r_comment text"},
 };
 enum { FAKE_TABLE_COUNT = sizeof FAKE_TABLES / sizeof FAKE_TABLES[0] };
 
