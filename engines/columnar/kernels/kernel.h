@@ -120,6 +120,7 @@ FunctionTable compare_functions(void);
 FunctionTable text_functions(void);
 FunctionTable pattern_functions(void);
 FunctionTable datetime_functions(void);
+FunctionTable choice_functions(void);
 CastTable number_casts(void);
 CastTable text_casts(void);
 CastTable datetime_casts(void);

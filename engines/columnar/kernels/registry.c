@@ -31,6 +31,7 @@ static FunctionTable (*const function_tables[])(void) = {
     text_functions,
     pattern_functions,
     datetime_functions,
+    choice_functions,
 };
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {number_aggregates, extreme_aggregates, other_aggregates,

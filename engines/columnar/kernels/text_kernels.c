@@ -488,43 +488,88 @@ static Status text_quote_literal(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- concat, concat_ws: NULLs are left out ------------------------------------------------------------------------------ */
+/* ---- concat, concat_ws: NULLs are left out, other types come in their output form ------------------------------------------ */
 
-KERNEL_INLINE Status join_rows(const KernelCall *call, int first, bool separated) {
+/* An argument as text; booleans as "t" and "f" when it is their output form that counts, "true" and "false" in a cast. */
+static Status as_text(const KernelCall *call, int index, bool output_form, Vector *out, Error *err) {
+    const Vector *from = &call->args[index];
+    *out = *from;
+    if (physical_type_of(from->type) == PHYS_STRING && from->type.id != SQL_BYTEA && from->type.id != SQL_UUID)
+        return STATUS_OK;
+    const ScalarFunction *cast = cast_function(from->type, sqltype_of(SQL_TEXT), CAST_EXPLICIT);
+    if (!cast)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "text of this type in concat");
+    KernelCall inner = *call;
+    bool constant = kernel_is_constant(from);
+    inner.args = from;
+    inner.arg_count = 1;
+    inner.row_count = constant ? 1 : call->row_count;
+    inner.selection = constant ? NULL : call->selection;
+    inner.selected = constant ? 1 : kernel_selected(call);
+    inner.out = out;
+    vector_init_flat(out, sqltype_of(SQL_TEXT), inner.row_count > 0 ? inner.row_count : 1, call->arena);
+    out->validity = from->validity;
+    TRY(cast->eval(&inner, err));
+    out->encoding = from->encoding;
+    for (int row = 0; output_form && from->type.id == SQL_BOOL && row < inner.row_count; row++)
+        ((StringView *)out->values)[row] = stringview_make(((const uint8_t *)from->values)[row] ? "t" : "f", 1);
+    return STATUS_OK;
+}
+
+static void join_row(const Vector *parts, int first, int count, int row, bool separated, StrBuf *buffer) {
+    bool any = false;
+    for (int i = first; i < count; i++) {
+        if (vector_is_null(&parts[i], row))
+            continue;
+        const StringView *part = &((const StringView *)parts[i].values)[kernel_index(&parts[i], row)];
+        const StringView *between = &((const StringView *)parts[0].values)[kernel_index(&parts[0], row)];
+        if (separated && any)
+            strbuf_append(buffer, stringview_data(between), between->length);
+        strbuf_append(buffer, stringview_data(part), part->length);
+        any = true;
+    }
+}
+
+KERNEL_INLINE Status join_rows(const KernelCall *call, bool separated, Error *err) {
     StringView *out = call->out->values;
+    Vector *parts = arena_alloc(call->arena, sizeof *parts * (size_t)call->arg_count);
+    for (int i = 0; i < call->arg_count; i++)
+        TRY(as_text(call, i, true, &parts[i], err));
     StrBuf buffer;
     strbuf_init(&buffer);
     for (int k = 0, n = kernel_selected(call); k < n; k++) {
         int row = kernel_row(call, k);
-        if (separated && vector_is_null(&call->args[0], row)) {
+        out[row] = stringview_make("", 0);
+        if (separated && vector_is_null(&parts[0], row)) {
             kernel_set_null(call, row);
-            out[row] = stringview_make("", 0);
             continue;
         }
         strbuf_reset(&buffer);
-        bool any = false;
-        for (int i = first; i < call->arg_count; i++) {
-            if (vector_is_null(&call->args[i], row))
-                continue;
-            const StringView *part = kernel_text(call, i, row);
-            if (separated && any)
-                strbuf_append(&buffer, stringview_data(kernel_text(call, 0, row)), kernel_text(call, 0, row)->length);
-            strbuf_append(&buffer, stringview_data(part), part->length);
-            any = true;
-        }
+        join_row(parts, separated, call->arg_count, row, separated, &buffer);
         out[row] = kernel_string(call, strbuf_text(&buffer), buffer.length);
     }
     strbuf_deinit(&buffer);
     return STATUS_OK;
 }
-static Status text_concat(const KernelCall *call, Error *err) { return join_rows(call, 0, false); }
-static Status text_concat_ws(const KernelCall *call, Error *err) { return join_rows(call, 1, true); }
+static Status text_concat(const KernelCall *call, Error *err) { return join_rows(call, false, err); }
+static Status text_concat_ws(const KernelCall *call, Error *err) { return join_rows(call, true, err); }
+
+/* text || anything and anything || text */
+static Status text_concatenate_any(const KernelCall *call, Error *err) {
+    Vector parts[2];
+    TRY(as_text(call, 0, false, &parts[0], err));
+    TRY(as_text(call, 1, false, &parts[1], err));
+    KernelCall inner = *call;
+    inner.args = parts;
+    return text_concatenate(&inner, err);
+}
 
 #define T K_TEXT
 #define I K_INT4
 
 static const ScalarFunction rows[] = {
-    KERNEL_FN_RAISES("||", text_concatenate, T, T, T),
+    KERNEL_FN_RAISES("||", text_concatenate, T, T, T), KERNEL_FN_RAISES("||", text_concatenate_any, T, T, K_ANY),
+    KERNEL_FN_RAISES("||", text_concatenate_any, T, K_ANY, T), KERNEL_FN_RAISES("||", text_concatenate, K_BYTEA, K_BYTEA, K_BYTEA),
     KERNEL_FN("length", text_length, I, T), KERNEL_FN("char_length", text_length, I, T),
     KERNEL_FN("character_length", text_length, I, T), KERNEL_FN("length", bpchar_length, I, K_BPCHAR),
     KERNEL_FN("char_length", bpchar_length, I, K_BPCHAR), KERNEL_FN("character_length", bpchar_length, I, K_BPCHAR),
@@ -549,8 +594,8 @@ static const ScalarFunction rows[] = {
     KERNEL_FN_RAISES("overlay", text_overlay, T, T, T, I, I), KERNEL_FN_RAISES("overlay", text_overlay, T, T, T, I),
     KERNEL_FN("to_hex", text_hex_i32, T, I), KERNEL_FN("to_hex", text_hex_i64, T, K_INT8),
     KERNEL_FN("quote_literal", text_quote_literal, T, T),
-    {.name = "concat", .arg_count = 1, .variadic = true, .args = {T}, .result = T, .null_on_error = true, .eval = text_concat},
-    {.name = "concat_ws", .arg_count = 2, .variadic = true, .args = {T, T}, .result = T, .null_on_error = true, .eval = text_concat_ws},
+    {.name = "concat", .arg_count = 1, .variadic = true, .args = {K_ANY}, .result = T, .null_on_error = true, .eval = text_concat},
+    {.name = "concat_ws", .arg_count = 2, .variadic = true, .args = {T, K_ANY}, .result = T, .null_on_error = true, .eval = text_concat_ws},
 };
 
 FunctionTable text_functions(void) { return KERNEL_TABLE(rows); }

@@ -173,6 +173,18 @@ add("fn", "concat", "text=a", "text=\\N", "text=b")
 add("fn", "concat_ws", "text=,", "text=a", "text=\\N", "text=b")
 add("fn", "concat_ws", "text=\\N", "text=a", "text=b")
 
+for kind, value in [("integer", "42"), ("boolean", "t"), ("numeric", "1.50"), ("date", "2024-02-29"), ("double precision", "1e15")]:
+    add("op", "||", "text=x", f"{kind}={value}")
+    add("op", "||", f"{kind}={value}", "text=x")
+    add("fn", "concat", "text=x", f"{kind}={value}", f"{kind}=\\N")
+    add("fn", "concat_ws", "text=-", f"{kind}={value}", "text=y", f"{kind}={value}")
+for kind, values in [("integer", INTS["integer"]), ("numeric", NUMERICS[:4]), ("double precision", ["1", "NaN", "-Infinity"]),
+                     ("text", TEXTS[:4]), ("date", DATES[:3]), ("interval", INTERVALS[:3])]:
+    for a, b in itertools.product(values + ["\\N"], values):
+        add("fn", "greatest", f"{kind}={a}", f"{kind}={b}")
+        add("fn", "least", f"{kind}={a}", f"{kind}={b}", f"{kind}={values[0]}")
+add("fn", "greatest", "integer=\\N", "integer=\\N")
+
 for d in DATES:
     for n in ["0", "1", "-400", "2147483647"]:
         add("op", "+", f"date={d}", f"integer={n}")
