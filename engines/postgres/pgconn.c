@@ -159,17 +159,22 @@ static void end_copy(PgConn *conn, ExecStatusType status) {
     if (status == PGRES_COPY_OUT) conn->broken = true;
 }
 
-static void drain_until(PgConn *conn, CancelToken *cancel, int64_t until_ns) {
+/* True when the statement came to its own end rather than to an error. */
+static bool drain_until(PgConn *conn, CancelToken *cancel, int64_t until_ns) {
+    bool completed = false;
     while (!conn->broken) {
         PGresult *result;
         if (wait_result(conn, cancel, until_ns, &result, NULL) != STATUS_OK) {
             conn->broken = true;
-            return;
+            return false;
         }
-        if (!result) return;
-        end_copy(conn, PQresultStatus(result));
+        if (!result) return completed;
+        ExecStatusType kind = PQresultStatus(result);
+        completed = kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK;
+        end_copy(conn, kind);
         PQclear(result);
     }
+    return false;
 }
 
 void pgconn_cancel(PgConn *conn) {
@@ -177,7 +182,7 @@ void pgconn_cancel(PgConn *conn) {
     char message[256];
     if (!cancel || !PQcancel(cancel, message, sizeof message)) conn->broken = true;
     PQfreeCancel(cancel);
-    drain_until(conn, NULL, clock_now_ns() + (int64_t)DRAIN_MS * 1000000);
+    conn->cancel_missed = drain_until(conn, NULL, clock_now_ns() + (int64_t)DRAIN_MS * 1000000);
 }
 
 void pgconn_drain(PgConn *conn, CancelToken *cancel) {

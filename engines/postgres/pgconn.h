@@ -50,8 +50,9 @@ typedef struct PgConn {
     PGconn *pg;
     PgPreparedCache prepared;
     bool broken;
-    bool dirty; /* the session's state may differ from a fresh one */
-    bool fresh; /* made for this checkout: never idle before */
+    bool dirty;         /* the session's state may differ from a fresh one */
+    bool fresh;         /* made for this checkout: never idle before */
+    bool cancel_missed; /* the last statement to be cancelled was done before the cancellation came */
     struct PgConn *next_idle;
 } PgConn;
 

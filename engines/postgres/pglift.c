@@ -104,6 +104,8 @@ static bool column_takes_text(const Lifter *lifter, const char *column, const ch
 
 static void add_param(Lifter *lifter, size_t start, size_t end, const char *cast, ParamKind kind,
                       const char *text, size_t length) {
+    if (start > 0 && is_word(lifter->statement->sql[start - 1])) /* AND.5 would become AND$1, an identifier */
+        return;
     PgLifted *out = lifter->out;
     if (out->count == PGLIFT_MAX) {
         lifter->full = true;

@@ -52,6 +52,17 @@ static Status fail_open_transaction(Error *err) {
     return error_add_hint(err, "Send BEGIN, the statements and COMMIT in one request");
 }
 
+/* A write that was to be cancelled: says what became of it when that is not simply nothing. */
+static void explain_cancelled_write(const PgConn *conn, CancelToken *cancel, Error *err) {
+    if (!cancel_is_requested(cancel) || !err) return;
+    if (conn->broken)
+        (void)error_set(err, "08007",
+                        "the write was cancelled and did not answer; whether it happened is unknown");
+    else if (conn->cancel_missed)
+        (void)error_set(err, SQLSTATE_QUERY_CANCELED,
+                        "the write had been completed before it could be cancelled");
+}
+
 /* Reads to the end of the statement: only then is it committed. */
 static Status read_end(PgStream *stream, PGresult *last, Error *err) {
     Status status = STATUS_OK;
@@ -69,8 +80,12 @@ static Status read_end(PgStream *stream, PGresult *last, Error *err) {
     }
     if (status == STATUS_OK && PQtransactionStatus(stream->conn->pg) != PQTRANS_IDLE)
         status = fail_open_transaction(err);
-    if (status != STATUS_OK && stream->conn->broken && !stream->read_only)
-        status = pgstream_fail_unknown(err);
+    if (status != STATUS_OK && !stream->read_only) {
+        if (cancel_is_requested(stream->cancel))
+            explain_cancelled_write(stream->conn, stream->cancel, err);
+        else if (stream->conn->broken)
+            status = pgstream_fail_unknown(err);
+    }
     return status;
 }
 
@@ -231,6 +246,7 @@ static Status start_anywhere(PgEngine *engine, const PgRun *run, CancelToken *ca
         bool harmless = !attempt->sent || run->read_only;
         bool told =
             attempt->first != NULL; /* the server said goodbye before the statement was done: it was undone */
+        if (attempt->sent && !run->read_only && !told) explain_cancelled_write(attempt->conn, cancel, err);
         drop_attempt(engine, attempt);
         if (lost && !harmless && !told) return pgstream_fail_unknown(err);
         if (!lost || !harmless || tries > 0) return STATUS_ERROR;

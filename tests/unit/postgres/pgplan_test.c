@@ -62,6 +62,7 @@ static void test_lifted(void **state) {
 
 static void test_not_lifted(void **state) {
     static const char *const same[] = {
+        "SELECT * FROM pgplan_t WHERE flag AND.5 = price",
         "SELECT * FROM pgplan_t WHERE name = E'a\\n'",
         "SELECT * FROM pgplan_t WHERE name = $$a$$",
         "SELECT * FROM pgplan_t WHERE name = 'a'\n'b'",

@@ -1,0 +1,1 @@
+SELECT * FROM t WHERE id=-  5 OR 1.5e3<=id AND name IN ('a','b', E'c')

@@ -1,0 +1,1 @@
+UPDATE t SET name = 'x', id = .5 WHERE day BETWEEN '2020-01-02' AND '2020-02-03'

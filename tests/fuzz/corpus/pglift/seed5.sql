@@ -1,0 +1,1 @@
+DELETE FROM t WHERE NOT (id <> 0) /* c */ AND name >= 'q' -- end

@@ -1,0 +1,1 @@
+SELECT 1 FROM t WHERE id = 5and name='x'

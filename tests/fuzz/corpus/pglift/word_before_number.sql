@@ -1,0 +1,1 @@
+SELECT * FROM t WHERE 5e3<=idid AND .5e3<=id AND.5e3<=id AND name IN ('a','b', E'c')
