@@ -149,7 +149,7 @@ static Status interval_minus(const KernelCall *call, Error *err) {
 static double to_micros(double seconds) { return rint(seconds * 1e6) / 1e6; }
 
 /* A fraction of a month becomes days of a 30-day month, a fraction of a day time, each step rounded to microseconds. */
-static bool interval_scale(Interval span, double factor, bool divide, Interval *out) {
+bool interval_scale(Interval span, double factor, bool divide, Interval *out) {
     double months = divide ? span.months / factor : span.months * factor;
     double days = divide ? span.days / factor : span.days * factor;
     double micros = divide ? (double)span.microseconds / factor : (double)span.microseconds * factor;

@@ -56,6 +56,8 @@ int iso_week(int year, int month, int day, int *iso_year);
 /* false: out of range ("timestamp out of range"). */
 bool timestamp_add_interval(int64_t timestamp, Interval span, int64_t *out);
 Interval timestamp_age(int64_t left, int64_t right);
+/* span × factor or span / factor (factor != 0); false: out of range. */
+bool interval_scale(Interval span, double factor, bool divide, Interval *out);
 
 /* Text; lengths without NUL, `text` has DATETIME_TEXT_BYTES. */
 size_t date_format(int32_t date, char *text);

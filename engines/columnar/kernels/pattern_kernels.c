@@ -1,8 +1,9 @@
 /* LIKE, ILIKE and regular expressions. A constant pattern is compiled once in bind; others row by row.
  *
  * LIKE becomes one of: exact, prefix, suffix, contains, or a general matcher over bytes (UTF-8: `_` takes a code point).
- * Regular expressions run on PCRE2's JIT where PostgreSQL's advanced syntax means the same there; what differs (see
- * regex_refuse) is refused with 0A000. */
+ * Regular expressions run on PCRE2 where PostgreSQL's advanced syntax means the same there; what differs (see regex_refuse) is
+ * refused with 0A000. Compiled code lives in the plan's arena, which frees nothing by name: so no JIT, whose pages are mapped
+ * apart and would be lost. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <utf8proc.h>

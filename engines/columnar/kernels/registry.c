@@ -32,10 +32,11 @@ static FunctionTable (*const function_tables[])(void) = {
     pattern_functions,
     datetime_functions,
     choice_functions,
+    to_char_functions,
 };
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {number_aggregates, extreme_aggregates, other_aggregates,
-                                                           statistics_aggregates};
+                                                           statistics_aggregates, interval_aggregates};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static NameSlot *find_slot(const char *name) {

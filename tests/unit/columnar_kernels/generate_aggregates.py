@@ -30,7 +30,7 @@ FUNCTIONS["double precision"] = NUMBERS + ["corr", "covar_pop", "covar_samp", "r
 FUNCTIONS["text"] = ["min", "max", "count", "string_agg"]
 FUNCTIONS["boolean"] = ["bool_and", "bool_or", "every", "count"]
 for kind in ["date", "timestamp", "interval"]:
-    FUNCTIONS[kind] = ["min", "max", "count"]
+    FUNCTIONS[kind] = ["min", "max", "count"] + (["sum", "avg"] if kind == "interval" else [])
 
 
 def literal(kind, text):

@@ -215,6 +215,10 @@ for t in TIMESTAMPS:
         add("fn", "date_trunc", f"text={field}", f"timestamp={t}")
     add("fn", "date_bin", "interval=15 minutes", f"timestamp={t}", "timestamp=2001-01-01")
     add("fn", "date_bin", "interval=1 mon", f"timestamp={t}", "timestamp=2001-01-01")
+for t in TIMESTAMPS + ["2024-12-30 00:05:09", "1999-05-02 12:00:00"]:
+    for template in ["YYYY-MM-DD", "YYYY-MM-DD HH24:MI:SS", "DD Mon YYYY", "FMMonth FMDD, YYYY", "Month|DAY|dy", "HH12:MI AM", "hh:mi:ss pm",
+                     "YY/Q", "IYYY-IW-ID", "DDD D WW W", "HH24:MI:SS.MS US", '"Week" WW', "FMMM/FMDD/YY", "", "Day, FMDDth"]:
+        add("fn", "to_char", f"timestamp={t}", f"text={template}")
 for i in INTERVALS:
     for j in INTERVALS:
         add("op", "+", f"interval={i}", f"interval={j}")
