@@ -48,7 +48,7 @@ static Status fail_connect(PGconn *pg, Error *err) {
     char message[600];
     snprintf(message, sizeof message, "%s", PQerrorMessage(pg));
     for (char *c = message; *c; c++)
-        if (*c == '\n') *c = ' ';
+        if (*c == '\n' || *c == '\t') *c = ' ';
     size_t length = strlen(message);
     while (length && message[length - 1] == ' ')
         message[--length] = 0;
@@ -332,7 +332,7 @@ Status pgconn_prepare_unnamed(PgConn *conn, const PgText *text, PgTypes *types, 
 
 Status pgconn_send_prepared(PgConn *conn, const char *name, const PgShape *shape, const Param *const *params,
                             int param_count, Error *err) {
-    const char *few[32];
+    const char *few[32] = {NULL};
     const char **values = few;
     if (param_count > PGCONN_MAX_PARAMS)
         return error_set(err, SQLSTATE_PROGRAM_LIMIT, "PostgreSQL takes at most %d parameters",
