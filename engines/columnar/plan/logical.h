@@ -173,6 +173,8 @@ Status type_from_node(Binder *binder, const PgQuery__TypeName *name, SqlType *ou
 /* ---- rules ------------------------------------------------------------------------------------------------ */
 
 Status rule_fold(Binder *binder, Rel *root, Error *err);
+/* One comparison, on behalf of folding. */
+Expr *rule_narrow(Binder *binder, Expr *expr);
 Rel *rule_pushdown(Binder *binder, Rel *root);
 Rel *rule_join_order(Binder *binder, Rel *root);
 void rule_prune(Binder *binder, Rel *root, const IdList *needed);

@@ -83,7 +83,7 @@ static Expr *fold(Binder *binder, Expr *expr) {
         if (constant_fold(binder->arena, expr, &folded, &ignored) == STATUS_OK && folded)
             return folded;
     }
-    return expr;
+    return rule_narrow(binder, expr);
 }
 
 static void fold_list(Binder *binder, ExprList *list) {

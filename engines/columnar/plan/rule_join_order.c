@@ -136,7 +136,40 @@ static Rel *order_greedy(Cluster *cluster) {
     return rels[0];
 }
 
+/* A semi join over a cluster of inner joins that concerns one relation of it is done there, when that relation is not larger
+ * than what the joins give. */
+static Rel *sink_semi(Binder *binder, Rel *semi) {
+    IdList ids = {0};
+    for (int p = 0; p < semi->predicates.count; p++)
+        expr_collect_ids(binder->arena, semi->predicates.items[p], &ids);
+    Rel **slot = &semi->inputs[0];
+    double rows = semi->inputs[0]->rows;
+    while (is_inner(*slot)) {
+        Rel **next = NULL;
+        for (int side = 0; side < 2; side++) {
+            bool all = true;
+            for (int i = 0; all && i < ids.count; i++)
+                all = rel_produces(semi->inputs[1], ids.items[i]) || rel_produces((*slot)->inputs[side], ids.items[i]);
+            next = all ? &(*slot)->inputs[side] : next;
+        }
+        if (!next)
+            return semi;
+        slot = next;
+    }
+    if (slot == &semi->inputs[0] || (*slot)->rows > rows)
+        return semi;
+    Rel *top = semi->inputs[0];
+    semi->inputs[0] = *slot;
+    *slot = semi;
+    rel_refresh_ids(binder, semi);
+    rel_note(binder, semi, "semi join first");
+    estimate_rows(binder, semi);
+    return top;
+}
+
 Rel *rule_join_order(Binder *binder, Rel *rel) {
+    if (rel->kind == PLAN_JOIN && rel->join_type == JOIN_SEMI && rel->predicates.count > 0)
+        rel = sink_semi(binder, rel);
     if (!is_inner(rel)) {
         for (int i = 0; i < rel->input_count; i++)
             rel->inputs[i] = rule_join_order(binder, rel->inputs[i]);

@@ -64,6 +64,25 @@ void rule_transitive(Binder *binder, ExprList *conjuncts) {
     }
 }
 
+/* From (a1 AND b1) OR (a2 AND b2), with a's reading one side only: a1 OR a2 holds too, and can sink into that side. */
+static void imply_from_or(Binder *binder, const Expr *predicate, const Rel *side, ExprList *out) {
+    Arena *arena = binder->arena;
+    if (predicate->kind != EXPR_OR || expr_reads_only(predicate, side))
+        return;
+    Expr *implied = expr_new(arena, EXPR_OR, predicate->type, predicate->arg_count);
+    for (int i = 0; i < predicate->arg_count; i++) {
+        ExprList branch = {0}, own = {0};
+        expr_split_conjuncts(arena, predicate->args[i], &branch);
+        for (int b = 0; b < branch.count; b++)
+            if (expr_reads_only(branch.items[b], side) && !expr_reads_nothing(branch.items[b]))
+                expr_list_add(arena, &own, expr_copy(arena, branch.items[b]));
+        if (own.count == 0)
+            return;
+        implied->args[i] = expr_and_all(arena, &own);
+    }
+    expr_list_add(arena, out, implied);
+}
+
 /* ---- joins ------------------------------------------------------------------------------------------------------ */
 
 static bool passes_null(const Expr *expr) { /* could a NULL in a column leave this not NULL? */
@@ -101,6 +120,8 @@ static Rel *push_inner_join(Binder *binder, Rel *rel, ExprList *predicates) {
         Expr *predicate = pool.items[i];
         int side = expr_reads_only(predicate, rel->inputs[0]) ? 0 : expr_reads_only(predicate, rel->inputs[1]) ? 1 : -1;
         expr_list_add(binder->arena, side < 0 ? &own : &sides[side], predicate);
+        for (int s = 0; side < 0 && s < 2; s++)
+            imply_from_or(binder, predicate, rel->inputs[s], &sides[s]);
     }
     rel->predicates = own;
     for (int side = 0; side < 2; side++)
