@@ -67,25 +67,26 @@ void api_reply_json(Exchange *exchange, int status, StrBuf *json) {
 
 static void *loop_open(void *context, int loop_index, EventLoop *loop) {
     Api *api = context;
-    LoopLanes *lanes = calloc(1, sizeof *lanes);
+    LoopState *state = calloc(1, sizeof *state);
     for (int i = 0; i < router_engine_count(api->router); i++) {
         Engine *engine = router_engine(api->router, i);
         Error err;
-        if (engine->ops->lane_open && engine->ops->lane_open(engine, loop, &lanes->lanes[i], &err) != STATUS_OK) {
+        if (engine->ops->lane_open && engine->ops->lane_open(engine, loop, &state->lanes[i], &err) != STATUS_OK) {
             log_warn("lane", "engine=%s error=\"%s\"", engine->name, err.message);
-            lanes->lanes[i] = NULL;
+            state->lanes[i] = NULL;
         }
     }
-    return lanes;
+    return state;
 }
 
 static void loop_close(void *context, void *loop_state) {
     Api *api = context;
-    LoopLanes *lanes = loop_state;
+    LoopState *state = loop_state;
     for (int i = 0; i < ROUTER_MAX_CANDIDATES; i++)
-        if (lanes->lanes[i])
-            router_engine(api->router, i)->ops->lane_close(lanes->lanes[i]);
-    free(lanes);
+        if (state->lanes[i])
+            router_engine(api->router, i)->ops->lane_close(state->lanes[i]);
+    route_texts_deinit(&state->routes);
+    free(state);
 }
 
 int api_engine_index(const Api *api, const Engine *engine) {

@@ -7,6 +7,7 @@
 #include "fcgi/api/api.h"
 #include "fcgi/api/attempts.h"
 #include "fcgi/api/metrics.h"
+#include "fcgi/api/route_texts.h"
 
 struct Api {
     Router *router;
@@ -31,10 +32,11 @@ struct Api {
     int64_t health_ns;
 };
 
-/* The lanes of one event loop, by engine index; NULL where an engine has none. */
-typedef struct LoopLanes {
-    EngineLane *lanes[ROUTER_MAX_CANDIDATES];
-} LoopLanes;
+/* What belongs to one event loop. */
+typedef struct LoopState {
+    EngineLane *lanes[ROUTER_MAX_CANDIDATES]; /* by engine index; NULL where an engine has none */
+    RouteTexts routes;
+} LoopState;
 
 /* `arguments` are the path's {} segments, decoded. */
 typedef void (*ResourceHandler)(Api *api, Exchange *exchange, char *const *arguments);

@@ -5,6 +5,21 @@
 
 static void append_text(StrBuf *out, const char *text) { strbuf_append_json(out, text ? text : "", text ? strlen(text) : 0); }
 
+void json_append_fixed(StrBuf *out, double value, int digits) {
+    static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    if (!(value >= 0 && value < 1e12))
+        value = value > 0 ? 1e12 : 0;
+    int64_t scaled = (int64_t)(value * (double)powers[digits] + 0.5);
+    strbuf_append_i64(out, scaled / powers[digits]);
+    if (!digits)
+        return;
+    char fraction[8] = ".000000";
+    int64_t rest = scaled % powers[digits];
+    for (int i = digits; i > 0; i--, rest /= 10)
+        fraction[i] = (char)('0' + rest % 10);
+    strbuf_append(out, fraction, (size_t)digits + 1);
+}
+
 void json_append_estimate(StrBuf *out, double value) {
     if (!isfinite(value) || value < 0)
         strbuf_append_text(out, "null");

@@ -86,7 +86,7 @@ static Status write_batches(QueryRun *run, ArrowArrayStream *stream, RowWriter *
         Status status = rowformat_batch(writer, &batch, buf, err);
         arrow_array_release(&batch);
         TRY(status);
-        if (run->may_stream && buf->length >= COMMIT_BYTES)
+        if (run->on_worker && buf->length >= COMMIT_BYTES)
             TRY(flush(run, buf, err));
     }
     return STATUS_OK;
@@ -192,7 +192,6 @@ static void execute_and_answer(QueryRun *run) {
     strbuf_init(&buf);
     Error err = {0};
     int64_t rows = 0;
-    run->may_stream = true;
     Status status = execute(run, &buf, &rows, &err);
     if (status == STATUS_OK)
         count_success(run, LANE_SLOW, rows);
@@ -219,6 +218,7 @@ static void execute_and_answer(QueryRun *run) {
 
 static void run_on_worker(Exchange *exchange) {
     QueryRun *run = run_of(exchange);
+    run->on_worker = true;
     run->queue_us = (double)(clock_now_ns() - run->queued_ns) / 1e3;
     Error err = {0};
     if (!run->decision) {
@@ -250,9 +250,9 @@ static void hand_to_worker(QueryRun *run) {
 /* ---- fast lane ------------------------------------------------------------------------------------------- */
 
 static EngineLane *lane_of(const QueryRun *run) {
-    const LoopLanes *lanes = run->exchange->loop_state;
-    int index = lanes ? engine_index(run) : -1;
-    return index >= 0 ? lanes->lanes[index] : NULL;
+    const LoopState *state = run->exchange->loop_state;
+    int index = state ? engine_index(run) : -1;
+    return index >= 0 ? state->lanes[index] : NULL;
 }
 
 static void abandon_lane(Exchange *exchange, CancelReason reason) {

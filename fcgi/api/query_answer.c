@@ -4,6 +4,7 @@
 
 #include "engines/base/clock.h"
 #include "fcgi/api/decision_json.h"
+#include "fcgi/api/route_texts.h"
 
 static void append_engine(StrBuf *out, const QueryRun *run) {
     const char *name = run->decision->engine->name;
@@ -15,12 +16,21 @@ static void append_route_and_timing(StrBuf *out, const QueryRun *run) {
     int64_t now_ns = clock_now_ns();
     double execute_us = run->execute_started_ns ? (double)(now_ns - run->execute_started_ns) / 1e3 : 0;
     strbuf_append_text(out, ",\"route\":");
-    decision_append_route(out, run->decision);
-    strbuf_printf(out,
-                  ",\"duration\":%.6f,\"timing\":{\"parse_us\":%.1f,\"route_us\":%.1f,\"queue_us\":%.1f,"
-                  "\"execute_us\":%.1f}",
-                  (double)(now_ns - run->exchange->received_ns) / 1e9, run->timing.parse_us, run->timing.route_us,
-                  run->queue_us, execute_us);
+    if (run->on_worker || !run->exchange->loop_state)
+        decision_append_route(out, run->decision);
+    else
+        route_texts_append(out, &((LoopState *)run->exchange->loop_state)->routes, run->decision);
+    strbuf_append_text(out, ",\"duration\":");
+    json_append_fixed(out, (double)(now_ns - run->exchange->received_ns) / 1e9, 6);
+    strbuf_append_text(out, ",\"timing\":{\"parse_us\":");
+    json_append_fixed(out, run->timing.parse_us, 1);
+    strbuf_append_text(out, ",\"route_us\":");
+    json_append_fixed(out, run->timing.route_us, 1);
+    strbuf_append_text(out, ",\"queue_us\":");
+    json_append_fixed(out, run->queue_us, 1);
+    strbuf_append_text(out, ",\"execute_us\":");
+    json_append_fixed(out, execute_us, 1);
+    strbuf_append_char(out, '}');
 }
 
 void query_answer_append_tail(StrBuf *out, QueryRun *run) {
@@ -31,11 +41,15 @@ void query_answer_append_tail(StrBuf *out, QueryRun *run) {
         strbuf_append_json(out, stats->command, strnlen(stats->command, sizeof stats->command));
     }
     append_route_and_timing(out, run);
-    strbuf_printf(out,
-                  ",\"stats\":{\"rows_scanned\":%lld,\"bytes_scanned\":%lld,\"files_skipped\":%lld,"
-                  "\"row_groups_skipped\":%lld},\"cached\":false,\"token\":null",
-                  (long long)atomic_load(&stats->rows_scanned), (long long)atomic_load(&stats->bytes_scanned),
-                  (long long)atomic_load(&stats->files_skipped), (long long)atomic_load(&stats->row_groups_skipped));
+    strbuf_append_text(out, ",\"stats\":{\"rows_scanned\":");
+    strbuf_append_i64(out, atomic_load(&stats->rows_scanned));
+    strbuf_append_text(out, ",\"bytes_scanned\":");
+    strbuf_append_i64(out, atomic_load(&stats->bytes_scanned));
+    strbuf_append_text(out, ",\"files_skipped\":");
+    strbuf_append_i64(out, atomic_load(&stats->files_skipped));
+    strbuf_append_text(out, ",\"row_groups_skipped\":");
+    strbuf_append_i64(out, atomic_load(&stats->row_groups_skipped));
+    strbuf_append_text(out, "},\"cached\":false,\"token\":null");
 }
 
 void query_answer_append_write(StrBuf *out, QueryRun *run) {

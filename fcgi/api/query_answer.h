@@ -19,7 +19,7 @@ typedef struct QueryRun {
     LaneRequest lane_request;
     int64_t queued_ns, execute_started_ns;
     double queue_us;
-    bool may_stream; /* on a worker */
+    bool on_worker; /* may block, so rows may stream */
     bool streaming;  /* the response has begun */
     bool is_write;   /* answered without rows */
     bool write_begun;

@@ -17,7 +17,7 @@ static bool is_json(const char *content_type) {
 
 bool query_request_read(Exchange *exchange, QueryBody *body) {
     if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
-        problem_reply_text(exchange, 415, "the request body must be application/json");
+        problem_reply_text(exchange, 415, "the request body must be application/json: send the header Content-Type: application/json");
         return false;
     }
     Error err = {0};
