@@ -399,8 +399,8 @@ Status parquet_page_decode(const ParquetPageInput *input, const ParquetPage *dic
                        .width = physical_width(input->leaf->vector_physical)};
     TRY(check_crc(input, err));
     out->row_count = out->value_rows = input->header.value_count;
-    out->coded =
-        parquet_encoding_is_dictionary(input->header.encoding) && input->leaf->vector_physical == PHYS_STRING;
+    out->coded = dictionary && parquet_encoding_is_dictionary(input->header.encoding) &&
+                 input->leaf->vector_physical == PHYS_STRING;
     TRY(input->header.type == PAGE_DATA_V2 ? open_v2(&decoder) : open_v1(&decoder));
     TRY(take_values(&decoder));
     TRY(decode_values(&decoder, dictionary));

@@ -44,6 +44,8 @@ static bool null_at(int nulls, int64_t row) {
 
 static void make_value(SqlType type, int kind, int64_t row, char *text, void *out) {
     int64_t value = integer_at(kind, row);
+    if (sqltype_is(type, SQL_TIME)) /* other readers insist on a time within the day */
+        value = (int64_t)((uint64_t)value % UINT64_C(86400000000));
     switch (physical_type_of(type)) {
     case PHYS_BOOL: *(uint8_t *)out = value & 1; break;
     case PHYS_I16: *(int16_t *)out = (int16_t)value; break;
@@ -57,6 +59,8 @@ static void make_value(SqlType type, int kind, int64_t row, char *text, void *ou
     default: {
         int length = sqltype_is(type, SQL_UUID) ? 16 : (int)(mix((uint64_t)value) % 40);
         snprintf(text, 64, "%020lld-%020lld", (long long)value, (long long)mix((uint64_t)value));
+        if (sqltype_is(type, SQL_JSON)) /* and on well-formed JSON */
+            length = snprintf(text, 64, "{\"v\":%lld}", (long long)value);
         StringView view = stringview_make(text, (uint32_t)length);
         memcpy(out, &view, sizeof view);
     }
