@@ -1,0 +1,368 @@
+/* The columnar engine as the rest of the house sees it: EngineOps over catalog, planner and executor.
+ *
+ * A plan pins the table versions it was made for. Before each run their metadata locations are compared with the catalog's;
+ * when a table has moved on, the statement is planned again and the new plan takes the old one's place. Streams
+ * still running keep the plan they started with. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
+#include "engines/columnar/exec/executor.h"
+#include "engines/columnar/parquet/parquet_reader.h"
+
+typedef struct ColumnarEngine {
+    Engine base;
+    char *name;
+    TableCatalog *catalog;
+    ThreadPool *workers;
+    Budget budget;
+    ExecutorResources resources;
+    char *spill_directory;
+} ColumnarEngine;
+
+/* One Plan, shared by an EnginePlan and the streams that run it. */
+typedef struct SharedPlan {
+    _Atomic int references;
+    Plan *plan;
+} SharedPlan;
+
+typedef struct ColumnarPlan {
+    EnginePlan base;
+    pthread_mutex_t lock; /* guards `current` */
+    SharedPlan *current;
+} ColumnarPlan;
+
+/* ---- shared plans ----------------------------------------------------------------------------------------------- */
+
+static SharedPlan *shared_plan_make(Plan *plan) {
+    SharedPlan *shared = calloc(1, sizeof *shared);
+    if (!shared)
+        abort();
+    shared->references = 1;
+    shared->plan = plan;
+    return shared;
+}
+
+static void shared_plan_release(SharedPlan *shared) {
+    if (!shared || atomic_fetch_sub(&shared->references, 1) > 1)
+        return;
+    plan_destroy(shared->plan);
+    free(shared);
+}
+
+static SharedPlan *current_plan(ColumnarPlan *plan) {
+    pthread_mutex_lock(&plan->lock);
+    SharedPlan *shared = plan->current;
+    atomic_fetch_add(&shared->references, 1);
+    pthread_mutex_unlock(&plan->lock);
+    return shared;
+}
+
+static void columnar_plan_destroy(EnginePlan *base) {
+    ColumnarPlan *plan = (ColumnarPlan *)base;
+    shared_plan_release(plan->current);
+    pthread_mutex_destroy(&plan->lock);
+    free(plan);
+}
+
+/* ---- a stream that keeps its plan alive -------------------------------------------------------------------------- */
+
+typedef struct HeldStream {
+    ArrowArrayStream inner;
+    SharedPlan *plan;
+} HeldStream;
+
+static int held_schema(ArrowArrayStream *stream, ArrowSchema *out) {
+    HeldStream *held = stream->private_data;
+    return held->inner.get_schema(&held->inner, out);
+}
+
+static int held_next(ArrowArrayStream *stream, ArrowArray *out) {
+    HeldStream *held = stream->private_data;
+    return held->inner.get_next(&held->inner, out);
+}
+
+static const char *held_last_error(ArrowArrayStream *stream) {
+    HeldStream *held = stream->private_data;
+    return held->inner.get_last_error(&held->inner);
+}
+
+static void held_release(ArrowArrayStream *stream) {
+    HeldStream *held = stream->private_data;
+    arrow_stream_release(&held->inner);
+    shared_plan_release(held->plan);
+    free(held);
+    stream->release = NULL;
+}
+
+/* Takes the inner stream and one reference to the plan. */
+static void hold_stream(ArrowArrayStream *inner, SharedPlan *plan, ArrowArrayStream *out) {
+    HeldStream *held = calloc(1, sizeof *held);
+    if (!held)
+        abort();
+    held->inner = *inner;
+    held->plan = plan;
+    *out = (ArrowArrayStream){.get_schema = held_schema,
+                              .get_next = held_next,
+                              .get_last_error = held_last_error,
+                              .release = held_release,
+                              .private_data = held};
+}
+
+/* ---- open, close, describe ----------------------------------------------------------------------------------------- */
+
+static void columnar_close(Engine *base) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    if (engine->workers)
+        threadpool_destroy(engine->workers);
+    if (engine->catalog)
+        table_catalog_close(engine->catalog);
+    budget_deinit(&engine->budget);
+    free(engine->spill_directory);
+    free(engine->name);
+    free(engine);
+}
+
+/* Three quarters of the machine when nothing is configured. */
+static int64_t default_memory(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_bytes > 0 ? (int64_t)pages * page_bytes / 4 * 3 : (int64_t)4 << 30;
+}
+
+static Status columnar_open(const EngineConfig *config, Engine **out, Error *err) {
+    ColumnarEngine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while opening engine %s", config->name);
+    engine->name = strdup(config->name);
+    engine->base = (Engine){.ops = &columnar_engine_ops, .name = engine->name};
+    budget_init(&engine->budget, NULL, config->memory_bytes > 0 ? config->memory_bytes : default_memory());
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = config->threads > 0 ? config->threads : cores > 0 ? (int)cores : 1;
+    Status status = table_catalog_open(config->catalog, config->directory, &engine->catalog, err);
+    if (status == STATUS_OK)
+        status = threadpool_create(&engine->workers, "columnar", threads, err);
+    if (status == STATUS_OK && asprintf(&engine->spill_directory, "%s/spill", config->directory) < 0) {
+        engine->spill_directory = NULL;
+        status = error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while opening engine %s", config->name);
+    }
+    if (status != STATUS_OK) {
+        columnar_close(&engine->base);
+        return STATUS_ERROR;
+    }
+    if (config->cache_bytes > 0)
+        parquet_cache_configure(config->cache_bytes);
+    engine->resources = (ExecutorResources){.workers = engine->workers,
+                                            .budget = &engine->budget,
+                                            .spill_directory = engine->spill_directory,
+                                            .query_memory_bytes = config->query_memory_bytes};
+    *out = &engine->base;
+    return STATUS_OK;
+}
+
+static void describe_table(const TableVersion *version, Arena *arena, TableDesc *out) {
+    ColumnDesc *columns = ARENA_NEW_ARRAY(arena, ColumnDesc, version->column_count + 1);
+    char scratch[SQLTYPE_NAME_BYTES];
+    for (int c = 0; c < version->column_count; c++) {
+        const TableColumn *column = &version->columns[c];
+        columns[c] = (ColumnDesc){.name = arena_strdup(arena, column->name),
+                                  .type = column->type,
+                                  .type_name = arena_strdup(arena, sqltype_short_name(column->type, scratch)),
+                                  .nullable = column->nullable,
+                                  .distinct = -1};
+    }
+    *out = (TableDesc){.schema = arena_strdup(arena, version->namespace_name),
+                       .name = arena_strdup(arena, version->name),
+                       .kind = "table",
+                       .columns = columns,
+                       .column_count = version->column_count,
+                       .row_estimate = (double)version->row_count,
+                       .bytes = version->bytes};
+}
+
+static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    TableName *names = NULL;
+    int count = 0;
+    TRY(table_catalog_list(engine->catalog, arena, &names, &count, err));
+    *out = (TableList){.tables = ARENA_NEW_ARRAY(arena, TableDesc, count + 1), .default_schema = "default"};
+    for (int i = 0; i < count; i++) {
+        TableVersion *version = NULL;
+        Error failure = {0};
+        /* One broken table does not hide the others. */
+        if (table_catalog_load(engine->catalog, names[i].namespace_name, names[i].name, &version, &failure) != STATUS_OK) {
+            log_warn("columnar.describe", "table=%s.%s error=\"%s\"", names[i].namespace_name, names[i].name, failure.message);
+            continue;
+        }
+        describe_table(version, arena, &out->tables[out->count++]);
+        table_version_release(version);
+    }
+    return STATUS_OK;
+}
+
+/* ---- plan ---------------------------------------------------------------------------------------------------------- */
+
+static Status columnar_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    Error failure = {0};
+    Plan *plan = NULL;
+    *verdict = (EngineVerdict){.estimate = {.rows = -1}};
+    *out = NULL;
+    if (plan_statement(base, engine->catalog, statement, &plan, &failure) != STATUS_OK) {
+        if (strcmp(failure.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) != 0) {
+            if (err)
+                *err = failure;
+            return STATUS_ERROR;
+        }
+        snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", failure.sqlstate);
+        snprintf(verdict->why, sizeof verdict->why, "%.250s", failure.message);
+        verdict->position = failure.position;
+        return STATUS_OK;
+    }
+    ColumnarPlan *made = calloc(1, sizeof *made);
+    if (!made)
+        abort();
+    made->base = (EnginePlan){.references = 1, .engine = base, .statement = statement, .destroy = columnar_plan_destroy};
+    pthread_mutex_init(&made->lock, NULL);
+    made->current = shared_plan_make(plan);
+    verdict->eligible = true;
+    plan_estimate(plan, threadpool_thread_count(engine->workers), &verdict->estimate);
+    *out = &made->base;
+    return STATUS_OK;
+}
+
+/* ---- execute ------------------------------------------------------------------------------------------------------- */
+
+static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err) {
+    *current = true;
+    for (int i = 0; i < plan->version_count && *current; i++) {
+        const TableVersion *pinned = plan->versions[i];
+        TableVersion *latest = NULL;
+        TRY(table_catalog_load(engine->catalog, pinned->namespace_name, pinned->name, &latest, err));
+        *current = strcmp(latest->metadata_location, pinned->metadata_location) == 0;
+        table_version_release(latest);
+    }
+    return STATUS_OK;
+}
+
+/* A reference to a plan over the tables as they are now. */
+static Status fresh_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan **out, Error *err) {
+    SharedPlan *shared = current_plan(plan);
+    bool current = false;
+    Status status = is_current(engine, shared->plan, &current, err);
+    if (status == STATUS_OK && current) {
+        *out = shared;
+        return STATUS_OK;
+    }
+    shared_plan_release(shared);
+    TRY(status);
+    Plan *again = NULL;
+    TRY(plan_statement(&engine->base, engine->catalog, plan->base.statement, &again, err));
+    shared = shared_plan_make(again);
+    atomic_fetch_add(&shared->references, 1);
+    pthread_mutex_lock(&plan->lock);
+    SharedPlan *old = plan->current;
+    plan->current = shared;
+    pthread_mutex_unlock(&plan->lock);
+    shared_plan_release(old);
+    *out = shared;
+    return STATUS_OK;
+}
+
+static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, Execution *execution, ArrowArrayStream *out, Error *err) {
+    ArrowArrayStream inner;
+    if (executor_run(shared->plan, &engine->resources, execution, &inner, err) != STATUS_OK) {
+        shared_plan_release(shared);
+        return STATUS_ERROR;
+    }
+    execution->stats->rows_affected = -1;
+    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", shared->plan->explain ? "EXPLAIN" : "SELECT");
+    hold_stream(&inner, shared, out);
+    return STATUS_OK;
+}
+
+static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    SharedPlan *shared = NULL;
+    TRY(fresh_plan(engine, (ColumnarPlan *)plan, &shared, err));
+    return run_shared(engine, shared, execution, out, err);
+}
+
+/* ---- scan ---------------------------------------------------------------------------------------------------------- */
+
+/* A plan of one scan. No filter is applied, and none claimed. */
+static Plan *scan_plan(const ScanRequest *request, TableVersion *version) {
+    Plan *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        abort();
+    arena_init(&plan->arena);
+    PlanNode *node = ARENA_NEW(&plan->arena, PlanNode);
+    node->kind = PLAN_SCAN;
+    node->version = version;
+    node->row_estimate = (double)version->row_count;
+    node->column_count = request->column_count;
+    node->scan_columns = ARENA_NEW_ARRAY(&plan->arena, int, request->column_count + 1);
+    node->columns = ARENA_NEW_ARRAY(&plan->arena, PlanColumn, request->column_count + 1);
+    for (int c = 0; c < request->column_count; c++) {
+        const TableColumn *column = &version->columns[request->columns[c]];
+        node->scan_columns[c] = request->columns[c];
+        node->columns[c] = (PlanColumn){.name = column->name, .type = column->type, .nullable = column->nullable};
+    }
+    if (request->filter_count == 0)
+        node->scan_row_limit = request->row_limit;
+    plan->root = node;
+    plan->versions = ARENA_NEW_ARRAY(&plan->arena, TableVersion *, 1);
+    plan->versions[0] = version;
+    plan->version_count = 1;
+    return plan;
+}
+
+static Status columnar_scan(Engine *base, const ScanRequest *request, Execution *execution, ArrowArrayStream *out, uint64_t *applied,
+                            Error *err) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    TableVersion *version = NULL;
+    *applied = 0;
+    TRY(table_catalog_load(engine->catalog, request->table->schema, request->table->name, &version, err));
+    for (int c = 0; c < request->column_count; c++) {
+        int column = request->columns[c];
+        if (column >= 0 && column < version->column_count && strcmp(version->columns[column].name, request->table->columns[column].name) == 0)
+            continue;
+        table_version_release(version);
+        return error_set(err, SQLSTATE_SERIALIZATION_FAILURE, "table %s changed its columns since the statement was planned", request->table->name);
+    }
+    return run_shared(engine, shared_plan_make(scan_plan(request, version)), execution, out, err);
+}
+
+/* ---- health -------------------------------------------------------------------------------------------------------- */
+
+static void columnar_health(Engine *base, EngineHealth *out) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    *out = (EngineHealth){0};
+    Arena arena;
+    arena_init(&arena);
+    TableName *names = NULL;
+    int count = 0;
+    Error failure = {0};
+    int64_t start_ns = clock_now_ns();
+    out->up = table_catalog_list(engine->catalog, &arena, &names, &count, &failure) == STATUS_OK;
+    out->latency_ms = (double)(clock_now_ns() - start_ns) / 1e6;
+    snprintf(out->version, sizeof out->version, "Signalbox columnar %s", SIGNALBOX_VERSION);
+    if (!out->up)
+        snprintf(out->message, sizeof out->message, "%.250s", failure.message);
+    arena_deinit(&arena);
+}
+
+const EngineOps columnar_engine_ops = {
+    .kind = "columnar",
+    .open = columnar_open,
+    .close = columnar_close,
+    .describe = columnar_describe,
+    .plan = columnar_plan,
+    .execute = columnar_execute,
+    .scan = columnar_scan,
+    .health = columnar_health,
+};

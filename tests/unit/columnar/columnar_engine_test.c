@@ -1,0 +1,239 @@
+/* The engine as the router uses it: plan once, execute many times, see new snapshots without being told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pg_query.h>
+#include <pg_query/pg_query.pb-c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engines/columnar/iceberg/table_catalog.h"
+#include "engines/engine.h"
+
+typedef struct Fixture {
+    char directory[64], catalog_path[96];
+    Engine *engine;
+    TableCatalog *catalog; /* another process's view of the same warehouse */
+    Arena arena;
+} Fixture;
+
+static int remove_tree(const char *path) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    return system(command);
+}
+
+static int setup(void **state) {
+    Fixture *fixture = calloc(1, sizeof *fixture);
+    Error err = {0};
+    strcpy(fixture->directory, "/tmp/signalbox-engine-test-XXXXXX");
+    assert_non_null(mkdtemp(fixture->directory));
+    snprintf(fixture->catalog_path, sizeof fixture->catalog_path, "%s/catalog.db", fixture->directory);
+    EngineConfig config = {.name = "columnar", .kind = "columnar", .enabled = true, .directory = fixture->directory,
+                           .catalog = fixture->catalog_path, .threads = 2, .query_memory_bytes = 256 << 20};
+    if (columnar_engine_ops.open(&config, &fixture->engine, &err) != STATUS_OK)
+        fail_msg("open: %s", err.message);
+    assert_int_equal(table_catalog_open(fixture->catalog_path, fixture->directory, &fixture->catalog, &err), STATUS_OK);
+    TableColumn columns[2] = {{.name = "a", .type = sqltype_of(SQL_INT4)}, {.name = "b", .type = sqltype_of(SQL_INT8), .nullable = true}};
+    assert_int_equal(table_catalog_create(fixture->catalog, "default", "numbers", columns, 2, &err), STATUS_OK);
+    arena_init(&fixture->arena);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state) {
+    Fixture *fixture = *state;
+    table_catalog_close(fixture->catalog);
+    columnar_engine_ops.close(fixture->engine);
+    arena_deinit(&fixture->arena);
+    int status = remove_tree(fixture->directory);
+    free(fixture);
+    return status;
+}
+
+/* Rows (from + i, 10 × (from + i)). */
+static void append_rows(Fixture *fixture, int from, int count) {
+    Error err = {0};
+    TableAppend *append = NULL;
+    assert_int_equal(table_append_begin(fixture->catalog, "default", "numbers", false, &append, &err), STATUS_OK);
+    Vector columns[2];
+    vector_init_flat(&columns[0], sqltype_of(SQL_INT4), count, &fixture->arena);
+    vector_init_flat(&columns[1], sqltype_of(SQL_INT8), count, &fixture->arena);
+    for (int i = 0; i < count; i++) {
+        ((int32_t *)columns[0].values)[i] = from + i;
+        ((int64_t *)columns[1].values)[i] = (int64_t)(from + i) * 10;
+    }
+    Batch batch = {.row_count = count, .column_count = 2, .columns = columns, .selected = count};
+    int64_t rows = 0, snapshot = 0;
+    assert_int_equal(table_append_batch(append, &batch, &err), STATUS_OK);
+    assert_int_equal(table_append_commit(append, &rows, &snapshot, &err), STATUS_OK);
+}
+
+typedef struct Parsed {
+    Statement statement;
+    PgQuery__ParseResult *tree;
+} Parsed;
+
+static void parse(const char *sql, int params, Parsed *out) {
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(sql);
+    assert_null(result.error);
+    out->tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len, (const uint8_t *)result.parse_tree.data);
+    pg_query_free_protobuf_parse_result(result);
+    out->statement = (Statement){.sql = sql, .sql_length = strlen(sql), .tree = out->tree, .kind = STATEMENT_READ, .statement_count = 1, .param_count = params};
+}
+
+static EnginePlan *plan_of(Fixture *fixture, Parsed *parsed) {
+    EngineVerdict verdict;
+    EnginePlan *plan = NULL;
+    Error err = {0};
+    if (columnar_engine_ops.plan(fixture->engine, &parsed->statement, &verdict, &plan, &err) != STATUS_OK || !verdict.eligible)
+        fail_msg("%s: %s %s", parsed->statement.sql, err.message, verdict.why);
+    assert_true(verdict.estimate.cost_ms > 0);
+    return plan;
+}
+
+/* The first column of the only row, an int8. */
+static int64_t single_value(Fixture *fixture, EnginePlan *plan, const Param *params, int param_count) {
+    ExecutionStats stats = {0};
+    Execution execution = {.params = params, .param_count = param_count, .stats = &stats};
+    ArrowArrayStream stream;
+    ArrowArray array;
+    Error err = {0};
+    if (columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err) != STATUS_OK)
+        fail_msg("execute: %s %s", err.sqlstate, err.message);
+    int64_t value = 0, rows = 0;
+    for (;;) {
+        if (arrow_stream_next(&stream, &array, &err) != STATUS_OK)
+            fail_msg("next: %s %s", err.sqlstate, err.message);
+        if (!array.release)
+            break;
+        if (array.length > 0)
+            value = ((const int64_t *)array.children[0]->buffers[1])[array.children[0]->offset];
+        rows += array.length;
+        arrow_array_release(&array);
+    }
+    arrow_stream_release(&stream);
+    assert_int_equal(rows, 1);
+    assert_string_equal(stats.command, "SELECT");
+    return value;
+}
+
+static void test_a_plan_sees_new_snapshots(void **state) {
+    Fixture *fixture = *state;
+    append_rows(fixture, 1, 100);
+    Parsed all, some;
+    parse("select count(*) from numbers", 0, &all);
+    parse("select count(b) from numbers where a > $1 and b < 1000", 1, &some);
+    EnginePlan *plan_all = plan_of(fixture, &all), *plan_some = plan_of(fixture, &some);
+    Param forty = {.kind = PARAM_INT, .text = "40", .length = 2}, ninety = {.kind = PARAM_INT, .text = "90", .length = 2};
+    assert_int_equal(single_value(fixture, plan_all, NULL, 0), 100);
+    assert_int_equal(single_value(fixture, plan_some, &forty, 1), 59);
+    assert_int_equal(single_value(fixture, plan_some, &ninety, 1), 9);
+    append_rows(fixture, 41, 20);
+    assert_int_equal(single_value(fixture, plan_all, NULL, 0), 120);
+    assert_int_equal(single_value(fixture, plan_some, &forty, 1), 79);
+    engine_plan_release(plan_all);
+    engine_plan_release(plan_some);
+    pg_query__parse_result__free_unpacked(all.tree, NULL);
+    pg_query__parse_result__free_unpacked(some.tree, NULL);
+}
+
+static void test_a_stream_outlives_its_plan_and_the_table_s_version(void **state) {
+    Fixture *fixture = *state;
+    append_rows(fixture, 1, 2000);
+    Parsed parsed;
+    parse("select a from numbers", 0, &parsed);
+    EnginePlan *plan = plan_of(fixture, &parsed);
+    ExecutionStats stats = {0};
+    Execution execution = {.stats = &stats};
+    ArrowArrayStream stream;
+    ArrowArray array;
+    Error err = {0};
+    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err), STATUS_OK);
+    append_rows(fixture, 1, 10);
+    ArrowArrayStream second;
+    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &second, &err), STATUS_OK);
+    arrow_stream_release(&second);
+    int64_t rows = 0;
+    for (;;) {
+        assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_OK);
+        if (!array.release)
+            break;
+        rows += array.length;
+        arrow_array_release(&array);
+    }
+    arrow_stream_release(&stream);
+    assert_int_equal(rows, 2000);
+    engine_plan_release(plan);
+    pg_query__parse_result__free_unpacked(parsed.tree, NULL);
+}
+
+static void test_verdicts(void **state) {
+    Fixture *fixture = *state;
+    Parsed parsed;
+    EngineVerdict verdict;
+    EnginePlan *plan = NULL;
+    Error err = {0};
+    parse("select random() from numbers", 0, &parsed);
+    assert_int_equal(columnar_engine_ops.plan(fixture->engine, &parsed.statement, &verdict, &plan, &err), STATUS_OK);
+    assert_false(verdict.eligible);
+    assert_string_equal(verdict.sqlstate, "0A000");
+    assert_non_null(strstr(verdict.why, "random()"));
+    pg_query__parse_result__free_unpacked(parsed.tree, NULL);
+    parse("select nosuch from numbers", 0, &parsed);
+    assert_int_equal(columnar_engine_ops.plan(fixture->engine, &parsed.statement, &verdict, &plan, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, "42703");
+    assert_int_equal(err.position, 8);
+    pg_query__parse_result__free_unpacked(parsed.tree, NULL);
+}
+
+static void test_describe_scan_and_health(void **state) {
+    Fixture *fixture = *state;
+    append_rows(fixture, 1, 7);
+    TableList list;
+    Error err = {0};
+    assert_int_equal(columnar_engine_ops.describe(fixture->engine, &fixture->arena, &list, &err), STATUS_OK);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.default_schema, "default");
+    assert_string_equal(list.tables[0].name, "numbers");
+    assert_int_equal(list.tables[0].column_count, 2);
+    assert_true(list.tables[0].row_estimate == 7);
+    int columns[1] = {1};
+    uint64_t applied = 99;
+    ExecutionStats stats = {0};
+    Execution execution = {.stats = &stats};
+    ScanRequest request = {.table = &list.tables[0], .columns = columns, .column_count = 1};
+    ArrowArrayStream stream;
+    ArrowArray array;
+    assert_int_equal(columnar_engine_ops.scan(fixture->engine, &request, &execution, &stream, &applied, &err), STATUS_OK);
+    assert_int_equal(applied, 0);
+    int64_t sum = 0;
+    for (;;) {
+        assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_OK);
+        if (!array.release)
+            break;
+        for (int64_t i = 0; i < array.length; i++)
+            sum += ((const int64_t *)array.children[0]->buffers[1])[array.children[0]->offset + i];
+        arrow_array_release(&array);
+    }
+    arrow_stream_release(&stream);
+    assert_int_equal(sum, 280);
+    EngineHealth health;
+    columnar_engine_ops.health(fixture->engine, &health);
+    assert_true(health.up);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_plan_sees_new_snapshots, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_stream_outlives_its_plan_and_the_table_s_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_verdicts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_describe_scan_and_health, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
