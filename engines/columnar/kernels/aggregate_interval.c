@@ -9,9 +9,9 @@ typedef struct IntervalTotal {
 static Status interval_range(Error *err) { return error_set(err, "22008", "interval out of range"); }
 
 static bool total_add(Interval *into, const Interval *value) {
-    return __builtin_add_overflow(into->months, value->months, &into->months) |
-           __builtin_add_overflow(into->days, value->days, &into->days) |
-           __builtin_add_overflow(into->microseconds, value->microseconds, &into->microseconds);
+    bool months = __builtin_add_overflow(into->months, value->months, &into->months);
+    bool days = __builtin_add_overflow(into->days, value->days, &into->days);
+    return __builtin_add_overflow(into->microseconds, value->microseconds, &into->microseconds) || months || days;
 }
 KERNEL_INLINE bool total_row(IntervalTotal *state, Interval value) {
     state->count++;
