@@ -14,7 +14,8 @@ static int check_engine(Engine *engine) {
     engine->ops->health(engine, &health);
     char message[512];
     if (health.up)
-        snprintf(message, sizeof message, "%s %s, %.2f ms", engine->ops->kind, health.version, health.latency_ms);
+        snprintf(message, sizeof message, "%s %s, %.2f ms", engine->ops->kind, health.version,
+                 health.latency_ms);
     else
         snprintf(message, sizeof message, "%s", health.message[0] ? health.message : "does not answer");
     return print_line(health.up, engine->name, message);
@@ -22,8 +23,7 @@ static int check_engine(Engine *engine) {
 
 static int check_catalog(Router *router) {
     Error err = {0};
-    if (router_refresh(router, &err) != STATUS_OK)
-        return print_line(false, "catalog", err.message);
+    if (router_refresh(router, &err) != STATUS_OK) return print_line(false, "catalog", err.message);
     RegistryView view;
     router_registry(router, &view);
     char message[64];
@@ -42,7 +42,6 @@ static int run_check(Runtime *runtime, void *argument) {
 }
 
 int command_check(CommandLine *line) {
-    if (line->argc)
-        return command_usage_error("check", "\"%s\" was not expected", line->argv[0]);
+    if (line->argc) return command_usage_error("check", "\"%s\" was not expected", line->argv[0]);
     return command_with_runtime(line, run_check, NULL);
 }

@@ -14,7 +14,8 @@
 #include "engines/base/utf8.h"
 
 static void remove_arguments(CommandLine *line, int index, int count) {
-    memmove(line->argv + index, line->argv + index + count, sizeof *line->argv * (size_t)(line->argc - index - count));
+    memmove(line->argv + index, line->argv + index + count,
+            sizeof *line->argv * (size_t)(line->argc - index - count));
     line->argc -= count;
 }
 
@@ -22,16 +23,14 @@ bool command_take_option(CommandLine *line, const char *name, const char **value
     size_t length = strlen(name);
     *value = NULL;
     for (int i = 0; i < line->argc && strcmp(line->argv[i], "--") != 0; i++) {
-        if (strncmp(line->argv[i], name, length) != 0)
-            continue;
+        if (strncmp(line->argv[i], name, length) != 0) continue;
         if (line->argv[i][length] == '=') {
             *value = line->argv[i] + length + 1;
             remove_arguments(line, i, 1);
             return true;
         }
         if (line->argv[i][length] == 0) {
-            if (i + 1 >= line->argc)
-                return false;
+            if (i + 1 >= line->argc) return false;
             *value = line->argv[i + 1];
             remove_arguments(line, i, 2);
             return true;
@@ -42,8 +41,7 @@ bool command_take_option(CommandLine *line, const char *name, const char **value
 
 bool command_take_flag(CommandLine *line, const char *name) {
     for (int i = 0; i < line->argc && strcmp(line->argv[i], "--") != 0; i++) {
-        if (strcmp(line->argv[i], name) != 0)
-            continue;
+        if (strcmp(line->argv[i], name) != 0) continue;
         remove_arguments(line, i, 1);
         return true;
     }
@@ -83,32 +81,30 @@ static void print_position(const char *sql, int position) {
     for (size_t i = 0; i < from; i++)
         number += sql[i] == '\n';
     int label = fprintf(stderr, "LINE %d: ", number);
-    fprintf(stderr, "%.*s\n%*s^\n", (int)(end - from), sql + from, label + (int)utf8_count(sql + from, at - from), "");
+    fprintf(stderr, "%.*s\n%*s^\n", (int)(end - from), sql + from,
+            label + (int)utf8_count(sql + from, at - from), "");
 }
 
 int command_failed(const Error *err, const char *sql) {
     fprintf(stderr, "ERROR %s: %s\n", err->sqlstate, err->message);
-    if (sql && err->position > 0)
-        print_position(sql, err->position);
-    if (err->detail[0])
-        fprintf(stderr, "DETAIL: %s\n", err->detail);
-    if (err->hint[0])
-        fprintf(stderr, "HINT: %s\n", err->hint);
+    if (sql && err->position > 0) print_position(sql, err->position);
+    if (err->detail[0]) fprintf(stderr, "DETAIL: %s\n", err->detail);
+    if (err->hint[0]) fprintf(stderr, "HINT: %s\n", err->hint);
     return EXIT_FAILED;
 }
 
 char *command_read_text(const char *argument) {
-    if (strcmp(argument, "-") != 0)
-        return strdup(argument);
+    if (strcmp(argument, "-") != 0) return strdup(argument);
     StrBuf text;
     strbuf_init(&text);
     char part[8192];
     size_t count;
     while ((count = fread(part, 1, sizeof part, stdin)) > 0)
         strbuf_append(&text, part, count);
-    if (!ferror(stdin) && strlen(strbuf_text(&text)) == text.length)
-        return strbuf_release(&text);
-    fprintf(stderr, ferror(stdin) ? "ERROR: cannot read standard input: %s\n" : "ERROR: standard input holds a NUL byte\n",
+    if (!ferror(stdin) && strlen(strbuf_text(&text)) == text.length) return strbuf_release(&text);
+    fprintf(stderr,
+            ferror(stdin) ? "ERROR: cannot read standard input: %s\n"
+                          : "ERROR: standard input holds a NUL byte\n",
             strerror(errno));
     strbuf_deinit(&text);
     return NULL;
@@ -131,8 +127,7 @@ static void *run_job(void *argument) {
         return NULL;
     }
     (void)!log_open(NULL, LOG_WARN, false, NULL);
-    if (router_refresh(runtime.router, &err) != STATUS_OK)
-        log_warn("registry", "error=\"%s\"", err.message);
+    if (router_refresh(runtime.router, &err) != STATUS_OK) log_warn("registry", "error=\"%s\"", err.message);
     job->code = job->work(&runtime, job->argument);
     runtime_close(&runtime);
     return NULL;
@@ -142,8 +137,7 @@ int command_with_runtime(CommandLine *line, int (*work)(Runtime *, void *), void
     Job job = {.line = line, .work = work, .argument = argument};
     unsigned long thread;
     Error err = {0};
-    if (thread_start(&thread, run_job, &job, &err) != STATUS_OK)
-        return command_failed(&err, NULL);
+    if (thread_start(&thread, run_job, &job, &err) != STATUS_OK) return command_failed(&err, NULL);
     pthread_join(thread, NULL);
     return job.code;
 }

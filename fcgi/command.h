@@ -1,7 +1,8 @@
-/* The program's subcommands. Each is one file with one function; commands.c holds the table. To add one: write
- * fcgi/NAME.c with command_NAME and add its row.
+/* The program's subcommands. Each is one file with one function; commands.c holds the table. To add one:
+ * write fcgi/NAME.c with command_NAME and add its row.
  *
- * Exit codes: 0 done, 1 failed, 2 wrong usage. `--config FILE` and `--help` work for all and are taken off by main.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage. `--config FILE` and `--help` work for all and are taken off by
+ * main.
  */
 #pragma once
 
@@ -27,7 +28,8 @@ extern const Command commands[];
 extern const int command_count;
 const Command *command_find(const char *name);
 
-/* Takes `name VALUE` or `name=VALUE` off the line. False when the value is missing (usage); *value NULL when not given. */
+/* Takes `name VALUE` or `name=VALUE` off the line. False when the value is missing (usage); *value NULL when
+ * not given. */
 bool command_take_option(CommandLine *line, const char *name, const char **value);
 bool command_take_flag(CommandLine *line, const char *name);
 /* An option that nobody took ("-" and what follows "--" are arguments), or NULL. */
@@ -36,7 +38,8 @@ const char *command_unknown_option(CommandLine *line);
 int command_usage_error(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints an error for people, with the line of `sql` it points at (may be NULL); returns EXIT_FAILED. */
 int command_failed(const Error *err, const char *sql);
-/* Opens configuration, engines, router and runs `work` on a thread with the large stack; returns its exit code. */
+/* Opens configuration, engines, router and runs `work` on a thread with the large stack; returns its exit
+ * code. */
 int command_with_runtime(CommandLine *line, int (*work)(Runtime *runtime, void *argument), void *argument);
 /* The text of an argument; "-" reads standard input. malloc'd, NULL after printing an error. */
 char *command_read_text(const char *argument);

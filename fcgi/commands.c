@@ -7,12 +7,15 @@ const Command commands[] = {
      "A listening descriptor inherited from systemd or spawn-fcgi is used in place of the address.\n"
      "SIGTERM finishes the requests in flight and exits 0; SIGHUP reads the configuration again.",
      command_serve},
-    {"query", "[--engine NAME] [--format table|json|compact|csv|ndjson] [--max-rows N] SQL", "run a statement",
-     "SQL may be '-': the statement is read from standard input. All rows are shown unless --max-rows is given.",
+    {"query", "[--engine NAME] [--format table|json|compact|csv|ndjson] [--max-rows N] SQL",
+     "run a statement",
+     "SQL may be '-': the statement is read from standard input. All rows are shown unless --max-rows is "
+     "given.",
      command_query},
     {"route", "[--engine NAME] [--format text|json] SQL", "show which engine would run a statement, and why",
      "SQL may be '-': the statement is read from standard input.", command_route},
-    {"load", "TABLE FILE... [--create|--append|--replace] [--format F]", "load CSV, JSON or Parquet files into a columnar table",
+    {"load", "TABLE FILE... [--create|--append|--replace] [--format F]",
+     "load CSV, JSON or Parquet files into a columnar table",
      "  --create     make the table, its types found over the whole input (default)\n"
      "  --append     add to a table that exists; --replace gives a table the files' columns and rows\n"
      "  --format     csv, tsv, json, ndjson, parquet; otherwise found by content, then by the file's name\n"
@@ -36,7 +39,6 @@ const int command_count = sizeof commands / sizeof commands[0];
 
 const Command *command_find(const char *name) {
     for (int i = 0; i < command_count; i++)
-        if (!strcmp(commands[i].name, name))
-            return &commands[i];
+        if (!strcmp(commands[i].name, name)) return &commands[i];
     return NULL;
 }

@@ -14,10 +14,9 @@ static void print_help(FILE *out) {
 }
 
 static int print_command_help(const Command *command) {
-    printf("Usage: signalbox [--config FILE] %s%s%s\n\n%s.\n", command->name, command->arguments[0] ? " " : "",
-           command->arguments, command->summary);
-    if (command->details)
-        printf("%s\n", command->details);
+    printf("Usage: signalbox [--config FILE] %s%s%s\n\n%s.\n", command->name,
+           command->arguments[0] ? " " : "", command->arguments, command->summary);
+    if (command->details) printf("%s\n", command->details);
     return EXIT_DONE;
 }
 
@@ -38,8 +37,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "signalbox: there is no command \"%s\" (see signalbox --help)\n", name);
         return EXIT_USAGE;
     }
-    if (help)
-        return print_command_help(command);
+    if (help) return print_command_help(command);
     line.argc--;
     line.argv++;
     return command->run(&line);

@@ -30,19 +30,17 @@ static Status print_batches(ArrowArrayStream *stream, RowWriter *writer, StrBuf 
     while (!rowformat_truncated(writer)) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release)
-            return STATUS_OK;
+        if (!batch.release) return STATUS_OK;
         Status status = rowformat_batch(writer, &batch, buf, err);
         arrow_array_release(&batch);
         TRY(status);
-        if (buf->length >= FLUSH_BYTES)
-            TRY(flush(buf, err));
+        if (buf->length >= FLUSH_BYTES) TRY(flush(buf, err));
     }
     return STATUS_OK;
 }
 
-static Status print_rows(QueryCommand *command, ArrowArrayStream *stream, const ArrowSchema *schema, StrBuf *buf,
-                         Error *err) {
+static Status print_rows(QueryCommand *command, ArrowArrayStream *stream, const ArrowSchema *schema,
+                         StrBuf *buf, Error *err) {
     RowFormatOptions options = {.format = command->format, .max_rows = command->max_rows};
     RowWriter *writer;
     TRY(rowformat_begin(schema, &options, &writer, buf, err));
@@ -61,8 +59,7 @@ static Status drain(ArrowArrayStream *stream, Error *err) {
     for (;;) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release)
-            return STATUS_OK;
+        if (!batch.release) return STATUS_OK;
         arrow_array_release(&batch);
     }
 }
@@ -71,8 +68,8 @@ static void print_write(const QueryCommand *command) {
     const ExecutionStats *stats = &command->stats;
     int64_t rows = stats->rows_affected > 0 ? stats->rows_affected : 0;
     if (command->format == ROWFORMAT_JSON || command->format == ROWFORMAT_COMPACT)
-        printf("{\"row_count\":%lld,\"command\":\"%s\",\"engine\":\"%s\",\"duration\":%.6f}\n", (long long)rows,
-               stats->command, command->decision->engine->name,
+        printf("{\"row_count\":%lld,\"command\":\"%s\",\"engine\":\"%s\",\"duration\":%.6f}\n",
+               (long long)rows, stats->command, command->decision->engine->name,
                (double)(clock_now_ns() - command->started_ns) / 1e9);
     else if (stats->rows_affected >= 0)
         printf("%s %lld\n", stats->command, (long long)rows);
@@ -88,8 +85,7 @@ static Status print_answer(QueryCommand *command, ArrowArrayStream *stream, Erro
     Status status;
     if (schema.n_children == 0 && command->decision->statement->kind != STATEMENT_READ) {
         status = drain(stream, err);
-        if (status == STATUS_OK)
-            print_write(command);
+        if (status == STATUS_OK) print_write(command);
     } else {
         status = print_rows(command, stream, &schema, &buf, err);
     }
@@ -100,7 +96,8 @@ static Status print_answer(QueryCommand *command, ArrowArrayStream *stream, Erro
 
 static int run_query(Runtime *runtime, void *argument) {
     QueryCommand *command = argument;
-    RouteRequest request = {.sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
+    RouteRequest request = {
+        .sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
     RouteTiming timing;
     Error err = {0};
     command->started_ns = clock_now_ns();
@@ -127,21 +124,22 @@ static int run_query(Runtime *runtime, void *argument) {
 int command_query(CommandLine *line) {
     QueryCommand command = {.format = ROWFORMAT_TABLE};
     const char *format, *max_rows;
-    if (!command_take_option(line, "--engine", &command.engine) || !command_take_option(line, "--format", &format) ||
+    if (!command_take_option(line, "--engine", &command.engine) ||
+        !command_take_option(line, "--format", &format) ||
         !command_take_option(line, "--max-rows", &max_rows))
         return command_usage_error("query", "an option needs a value");
     const char *unknown = command_unknown_option(line);
-    if (unknown)
-        return command_usage_error("query", "there is no option %s", unknown);
+    if (unknown) return command_usage_error("query", "there is no option %s", unknown);
     if (format && !rowformat_from_name(format, &command.format))
-        return command_usage_error("query", "there is no format \"%s\"; table, json, compact, csv and ndjson are", format);
+        return command_usage_error(
+            "query", "there is no format \"%s\"; table, json, compact, csv and ndjson are", format);
     if (max_rows && (command.max_rows = atoll(max_rows)) < 1)
         return command_usage_error("query", "--max-rows must be at least 1");
     if (line->argc != 1)
-        return command_usage_error("query", line->argc ? "one statement was expected, quote it" : "the statement is missing");
+        return command_usage_error("query", line->argc ? "one statement was expected, quote it"
+                                                       : "the statement is missing");
     command.sql = command_read_text(line->argv[0]);
-    if (!command.sql)
-        return EXIT_FAILED;
+    if (!command.sql) return EXIT_FAILED;
     int code = command_with_runtime(line, run_query, &command);
     free(command.sql);
     return code;

@@ -13,13 +13,12 @@ typedef struct RouteCommand {
 } RouteCommand;
 
 static void print_estimate(const char *unit, double value) {
-    if (value >= 0)
-        printf("  %s %.4g", unit, value);
+    if (value >= 0) printf("  %s %.4g", unit, value);
 }
 
 static void print_text(const Decision *decision, const RouteTiming *timing) {
-    printf("engine     %s\nrule       %s\nclass      %s\nreason     %s\n", decision->engine->name, decision->rule,
-           statement_class_name(decision->class), decision->reason);
+    printf("engine     %s\nrule       %s\nclass      %s\nreason     %s\n", decision->engine->name,
+           decision->rule, statement_class_name(decision->class), decision->reason);
     for (int i = 0; i < decision->candidate_count; i++) {
         const Candidate *candidate = &decision->candidates[i];
         printf("%-10s %-10s", i ? "" : "candidates", candidate->engine->name);
@@ -36,7 +35,8 @@ static void print_text(const Decision *decision, const RouteTiming *timing) {
 
 static int run_route(Runtime *runtime, void *argument) {
     RouteCommand *command = argument;
-    RouteRequest request = {.sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
+    RouteRequest request = {
+        .sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
     RouteTiming timing = {0};
     Decision *decision;
     Error err = {0};
@@ -58,19 +58,19 @@ static int run_route(Runtime *runtime, void *argument) {
 int command_route(CommandLine *line) {
     RouteCommand command = {0};
     const char *format;
-    if (!command_take_option(line, "--engine", &command.engine) || !command_take_option(line, "--format", &format))
+    if (!command_take_option(line, "--engine", &command.engine) ||
+        !command_take_option(line, "--format", &format))
         return command_usage_error("route", "an option needs a value");
     const char *unknown = command_unknown_option(line);
-    if (unknown)
-        return command_usage_error("route", "there is no option %s", unknown);
+    if (unknown) return command_usage_error("route", "there is no option %s", unknown);
     if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
         return command_usage_error("route", "there is no format \"%s\"; text and json are", format);
     if (line->argc != 1)
-        return command_usage_error("route", line->argc ? "one statement was expected, quote it" : "the statement is missing");
+        return command_usage_error("route", line->argc ? "one statement was expected, quote it"
+                                                       : "the statement is missing");
     command.json = format && format[0] == 'j';
     command.sql = command_read_text(line->argv[0]);
-    if (!command.sql)
-        return EXIT_FAILED;
+    if (!command.sql) return EXIT_FAILED;
     int code = command_with_runtime(line, run_route, &command);
     free(command.sql);
     return code;

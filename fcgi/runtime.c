@@ -23,19 +23,18 @@ Status runtime_load_config(Config *config, const char *config_path, Error *err) 
 
 static const EngineOps *ops_of(const char *kind) {
     for (int i = 0; i < ENGINE_KIND_COUNT; i++)
-        if (!strcmp(engine_kinds[i]->kind, kind))
-            return engine_kinds[i];
+        if (!strcmp(engine_kinds[i]->kind, kind)) return engine_kinds[i];
     return NULL;
 }
 
 static Status open_engines(Runtime *runtime, Error *err) {
     for (int i = 0; i < runtime->config.engine_count; i++) {
         const EngineConfig *config = &runtime->config.engines[i];
-        if (!config->enabled)
-            continue;
+        if (!config->enabled) continue;
         const EngineOps *ops = ops_of(config->kind);
         if (!ops) {
-            log_warn("engine", "engine=%s error=\"this program has no engine of kind %s\"", config->name, config->kind);
+            log_warn("engine", "engine=%s error=\"this program has no engine of kind %s\"", config->name,
+                     config->kind);
             continue;
         }
         TRY(ops->open(config, &runtime->engines[runtime->engine_count], err));
@@ -48,15 +47,15 @@ Status runtime_open(Runtime *runtime, const char *config_path, Error *err) {
     memset(runtime, 0, sizeof *runtime);
     TRY(runtime_load_config(&runtime->config, config_path, err));
     if (open_engines(runtime, err) == STATUS_OK &&
-        router_create(&runtime->config, runtime->engines, runtime->engine_count, &runtime->router, err) == STATUS_OK)
+        router_create(&runtime->config, runtime->engines, runtime->engine_count, &runtime->router, err) ==
+            STATUS_OK)
         return STATUS_OK;
     runtime_close(runtime);
     return STATUS_ERROR;
 }
 
 void runtime_close(Runtime *runtime) {
-    if (runtime->router)
-        router_destroy(runtime->router);
+    if (runtime->router) router_destroy(runtime->router);
     while (runtime->engine_count > 0) {
         Engine *engine = runtime->engines[--runtime->engine_count];
         engine->ops->close(engine);

@@ -16,10 +16,14 @@ typedef struct Service {
 } Service;
 
 static LogLevel level_of(const char *name) {
-    return !strcmp(name, "debug") ? LOG_DEBUG : !strcmp(name, "warn") ? LOG_WARN : !strcmp(name, "error") ? LOG_ERROR : LOG_INFO;
+    return !strcmp(name, "debug")   ? LOG_DEBUG
+           : !strcmp(name, "warn")  ? LOG_WARN
+           : !strcmp(name, "error") ? LOG_ERROR
+                                    : LOG_INFO;
 }
 
-/* SIGHUP: limits and log level are taken over, the log file is opened again. Engines and addresses need a restart. */
+/* SIGHUP: limits and log level are taken over, the log file is opened again. Engines and addresses need a
+ * restart. */
 static void reload(void *context) {
     Service *service = context;
     Config config;
@@ -30,7 +34,8 @@ static void reload(void *context) {
         return;
     }
     log_set_level(level_of(config.log_level));
-    server_set_limits(service->server, config.max_body_bytes, config.max_header_bytes, config.drain_timeout_ms);
+    server_set_limits(service->server, config.max_body_bytes, config.max_header_bytes,
+                      config.drain_timeout_ms);
     api_set_limits(service->api, &config);
     config_deinit(&config);
     log_info("reload", "config=\"%s\"", service->config_path ? service->config_path : "signalbox.toml");
@@ -46,7 +51,8 @@ static void share_attempts(Service *service, const char *listen) {
         snprintf(path, sizeof path, "%s/attempts", service->runtime.config.data_directory);
     Error err = {0};
     if (api_share_attempts(service->api, path, &err) != STATUS_OK)
-        log_warn("attempts", "error=\"%s\" effect=\"a write that nginx tries twice may run twice\"", err.message);
+        log_warn("attempts", "error=\"%s\" effect=\"a write that nginx tries twice may run twice\"",
+                 err.message);
 }
 
 static Status start(Service *service, const char *listen, Error *err) {
@@ -73,8 +79,7 @@ int command_serve(CommandLine *line) {
     const char *listen;
     if (!command_take_option(line, "--listen", &listen))
         return command_usage_error("serve", "--listen needs an address");
-    if (line->argc)
-        return command_usage_error("serve", "\"%s\" was not expected", line->argv[0]);
+    if (line->argc) return command_usage_error("serve", "\"%s\" was not expected", line->argv[0]);
     server_block_signals();
     Service *service = calloc(1, sizeof *service);
     service->config_path = line->config_path;
@@ -84,15 +89,11 @@ int command_serve(CommandLine *line) {
         return command_failed(&err, NULL);
     }
     Status status = start(service, listen, &err);
-    if (status == STATUS_OK)
-        status = server_run(service->server, &err);
+    if (status == STATUS_OK) status = server_run(service->server, &err);
     int code = status == STATUS_OK ? EXIT_DONE : command_failed(&err, NULL);
-    if (service->api)
-        api_stop_upkeep(service->api);
-    if (service->server)
-        server_destroy(service->server);
-    if (service->api)
-        api_destroy(service->api);
+    if (service->api) api_stop_upkeep(service->api);
+    if (service->server) server_destroy(service->server);
+    if (service->api) api_destroy(service->api);
     runtime_close(&service->runtime);
     log_info("serve", "state=ended");
     log_close();

@@ -9,7 +9,8 @@
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
 
-/* ---- dispatch -------------------------------------------------------------------------------------------- */
+/* ---- dispatch --------------------------------------------------------------------------------------------
+ */
 
 typedef struct Call {
     Api *api;
@@ -29,7 +30,8 @@ static void handle(void *context, Exchange *exchange) {
     exchange->resource = resource_match(exchange, call.arguments);
     const Resource *resource = resource_at(exchange->resource);
     if (exchange->resource == RESOURCE_OTHER) {
-        problem_reply_text(exchange, 404, "there is nothing at this path; GET /api/v1/openapi.json lists what there is");
+        problem_reply_text(exchange, 404,
+                           "there is nothing at this path; GET /api/v1/openapi.json lists what there is");
     } else if (resource->methods & exchange->method) {
         if (!resource->on_worker) {
             resource->handle(api, exchange, call.arguments);
@@ -63,7 +65,8 @@ void api_reply_json(Exchange *exchange, int status, StrBuf *json) {
     strbuf_deinit(json);
 }
 
-/* ---- lanes ----------------------------------------------------------------------------------------------- */
+/* ---- lanes -----------------------------------------------------------------------------------------------
+ */
 
 static void *loop_open(void *context, int loop_index, EventLoop *loop) {
     Api *api = context;
@@ -71,7 +74,8 @@ static void *loop_open(void *context, int loop_index, EventLoop *loop) {
     for (int i = 0; i < router_engine_count(api->router); i++) {
         Engine *engine = router_engine(api->router, i);
         Error err;
-        if (engine->ops->lane_open && engine->ops->lane_open(engine, loop, &state->lanes[i], &err) != STATUS_OK) {
+        if (engine->ops->lane_open &&
+            engine->ops->lane_open(engine, loop, &state->lanes[i], &err) != STATUS_OK) {
             log_warn("lane", "engine=%s error=\"%s\"", engine->name, err.message);
             state->lanes[i] = NULL;
         }
@@ -83,25 +87,23 @@ static void loop_close(void *context, void *loop_state) {
     Api *api = context;
     LoopState *state = loop_state;
     for (int i = 0; i < ROUTER_MAX_CANDIDATES; i++)
-        if (state->lanes[i])
-            router_engine(api->router, i)->ops->lane_close(state->lanes[i]);
+        if (state->lanes[i]) router_engine(api->router, i)->ops->lane_close(state->lanes[i]);
     route_texts_deinit(&state->routes);
     free(state);
 }
 
 int api_engine_index(const Api *api, const Engine *engine) {
     for (int i = 0; i < router_engine_count(api->router); i++)
-        if (router_engine(api->router, i) == engine)
-            return i;
+        if (router_engine(api->router, i) == engine) return i;
     return -1;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------
+ */
 
 static void reload(void *context) {
     Api *api = context;
-    if (api->reload)
-        api->reload(api->reload_context);
+    if (api->reload) api->reload(api->reload_context);
 }
 
 ServerApp api_server_app(Api *api) {
@@ -141,7 +143,9 @@ Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     return STATUS_OK;
 }
 
-Status api_share_attempts(Api *api, const char *path, Error *err) { return attempts_open(path, &api->attempts, err); }
+Status api_share_attempts(Api *api, const char *path, Error *err) {
+    return attempts_open(path, &api->attempts, err);
+}
 
 void api_destroy(Api *api) {
     attempts_close(api->attempts);

@@ -3,8 +3,8 @@
  *   api_create → api_server_app (to server_create) → api_attach_server → api_start_upkeep → server_run
  *   → api_stop_upkeep → server_destroy → api_destroy
  *
- * The upkeep thread reads the registry right at the start (statements wait for that once), then calls router_tick and
- * asks the engines' health every second.
+ * The upkeep thread reads the registry right at the start (statements wait for that once), then calls
+ * router_tick and asks the engines' health every second.
  */
 #pragma once
 
@@ -22,8 +22,8 @@ void api_attach_server(Api *api, Server *server, void (*reload)(void *), void *r
 /* Takes max_rows, max_runtime_seconds from a configuration read again. */
 void api_set_limits(Api *api, const Config *config);
 
-/* Remembers writes begun, in a file that the pool's processes on this host share; without it nginx's second attempt at a
- * write whose process died would run it again. */
+/* Remembers writes begun, in a file that the pool's processes on this host share; without it nginx's second
+ * attempt at a write whose process died would run it again. */
 Status api_share_attempts(Api *api, const char *path, Error *err);
 
 Status api_start_upkeep(Api *api, Error *err);

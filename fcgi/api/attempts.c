@@ -26,15 +26,13 @@ struct Attempts {
 Status attempts_open(const char *path, Attempts **out, Error *err) {
     size_t bytes = sizeof(Slot[BUCKETS][WAYS]);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot open %s", path);
+    if (fd < 0) return error_set_errno(err, errno, "cannot open %s", path);
     void *memory = MAP_FAILED;
     if (ftruncate(fd, (off_t)bytes) == 0) /* every process makes it the same size */
         memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     int failure = errno;
     close(fd);
-    if (memory == MAP_FAILED)
-        return error_set_errno(err, failure, "cannot map %s", path);
+    if (memory == MAP_FAILED) return error_set_errno(err, failure, "cannot map %s", path);
     Attempts *attempts = calloc(1, sizeof *attempts);
     attempts->buckets = memory;
     *out = attempts;
@@ -42,8 +40,7 @@ Status attempts_open(const char *path, Attempts **out, Error *err) {
 }
 
 void attempts_close(Attempts *attempts) {
-    if (!attempts)
-        return;
+    if (!attempts) return;
     munmap(attempts->buckets, sizeof(Slot[BUCKETS][WAYS]));
     free(attempts);
 }
@@ -54,14 +51,11 @@ bool attempts_begin(Attempts *attempts, const char *identifier) {
     for (;;) {
         Slot *oldest = &bucket[0];
         for (int i = 0; i < WAYS; i++) {
-            if (atomic_load(&bucket[i].identifier) == hash)
-                return false;
-            if (atomic_load(&bucket[i].since_us) < atomic_load(&oldest->since_us))
-                oldest = &bucket[i];
+            if (atomic_load(&bucket[i].identifier) == hash) return false;
+            if (atomic_load(&bucket[i].since_us) < atomic_load(&oldest->since_us)) oldest = &bucket[i];
         }
         uint64_t replaced = atomic_load(&oldest->identifier);
-        if (replaced == hash)
-            return false;
+        if (replaced == hash) return false;
         if (atomic_compare_exchange_strong(&oldest->identifier, &replaced, hash)) {
             atomic_store(&oldest->since_us, clock_wall_us());
             return true;

@@ -3,16 +3,16 @@
 #include <math.h>
 #include <string.h>
 
-static void append_text(StrBuf *out, const char *text) { strbuf_append_json(out, text ? text : "", text ? strlen(text) : 0); }
+static void append_text(StrBuf *out, const char *text) {
+    strbuf_append_json(out, text ? text : "", text ? strlen(text) : 0);
+}
 
 void json_append_fixed(StrBuf *out, double value, int digits) {
     static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-    if (!(value >= 0 && value < 1e12))
-        value = value > 0 ? 1e12 : 0;
+    if (!(value >= 0 && value < 1e12)) value = value > 0 ? 1e12 : 0;
     int64_t scaled = (int64_t)(value * (double)powers[digits] + 0.5);
     strbuf_append_i64(out, scaled / powers[digits]);
-    if (!digits)
-        return;
+    if (!digits) return;
     char fraction[8] = ".000000";
     int64_t rest = scaled % powers[digits];
     for (int i = digits; i > 0; i--, rest /= 10)
@@ -57,8 +57,7 @@ static void append_route_members(StrBuf *out, const Decision *decision) {
     append_text(out, statement_class_name(decision->class));
     strbuf_append_text(out, ",\"candidates\":[");
     for (int i = 0; i < decision->candidate_count; i++) {
-        if (i)
-            strbuf_append_char(out, ',');
+        if (i) strbuf_append_char(out, ',');
         append_candidate(out, &decision->candidates[i]);
     }
     strbuf_append_char(out, ']');
@@ -103,8 +102,7 @@ void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTi
 
 const EngineEstimate *decision_estimate(const Decision *decision) {
     for (int i = 0; i < decision->candidate_count; i++)
-        if (decision->candidates[i].chosen)
-            return &decision->candidates[i].verdict.estimate;
+        if (decision->candidates[i].chosen) return &decision->candidates[i].verdict.estimate;
     static const EngineEstimate unknown = {.cost_ms = -1, .rows = -1, .bytes_scanned = -1};
     return &unknown;
 }

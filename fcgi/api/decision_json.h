@@ -4,7 +4,8 @@
 #include "engines/base/strbuf.h"
 #include "router/router.h"
 
-/* {"rule","reason","class","candidates":[{"engine","cost_ms","rows","bytes_scanned","eligible","chosen","why"}]} */
+/* {"rule","reason","class","candidates":[{"engine","cost_ms","rows","bytes_scanned","eligible","chosen",
+ * "why"}]} */
 void decision_append_route(StrBuf *out, const Decision *decision);
 /* {"engine":..., the members of the above, "tables":[...], "timing":{...}} */
 void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTiming *timing);

@@ -40,8 +40,7 @@ void engines_handle(Api *api, Exchange *exchange, char *const *arguments) {
     strbuf_append_text(&out, "{\"engines\":[");
     for (int i = 0; i < router_engine_count(api->router); i++) {
         const Engine *engine = router_engine(api->router, i);
-        if (i)
-            strbuf_append_char(&out, ',');
+        if (i) strbuf_append_char(&out, ',');
         append_engine(&out, engine, &health[i], count_tables(&view, engine));
     }
     strbuf_append_text(&out, "]}\n");

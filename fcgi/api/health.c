@@ -11,8 +11,7 @@ static void reply(Api *api, Exchange *exchange, const EngineHealth *health) {
     for (int i = 0; i < router_engine_count(api->router); i++) {
         const char *name = router_engine(api->router, i)->name;
         any |= health[i].up;
-        if (i)
-            strbuf_append_char(&out, ',');
+        if (i) strbuf_append_char(&out, ',');
         strbuf_append_json(&out, name, strlen(name));
         strbuf_append_text(&out, health[i].up ? ":\"up\"" : ":\"down\"");
     }

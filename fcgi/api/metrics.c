@@ -12,8 +12,8 @@
 #include "fcgi/api/resources.h"
 
 /* 0 stands for a response that was cut before it had a status; the last slot for any other. */
-static const int statuses[METRICS_STATUSES - 1] = {0,   200, 201, 202, 204, 400, 401, 403, 404, 405, 406,
-                                                   408, 409, 413, 415, 422, 429, 431, 500, 502, 503, 504, 507};
+static const int statuses[METRICS_STATUSES - 1] = {0,   200, 201, 202, 204, 400, 401, 403, 404, 405, 406, 408,
+                                                   409, 413, 415, 422, 429, 431, 500, 502, 503, 504, 507};
 static const double buckets_s[METRICS_BUCKETS] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
                                                   0.025,  0.05,    0.1,    0.5,   1,      5,     30};
 
@@ -62,25 +62,25 @@ static void append_latency_of(StrBuf *out, const Metrics *metrics, int resource)
     for (int bucket = 0; bucket <= METRICS_BUCKETS; bucket++) {
         total += load(&metrics->latency[resource][bucket]);
         if (bucket < METRICS_BUCKETS)
-            strbuf_printf(out, "signalbox_request_duration_seconds_bucket{path=\"%s\",le=\"%g\"} %llu\n", path,
-                          buckets_s[bucket], (unsigned long long)total);
+            strbuf_printf(out, "signalbox_request_duration_seconds_bucket{path=\"%s\",le=\"%g\"} %llu\n",
+                          path, buckets_s[bucket], (unsigned long long)total);
     }
     strbuf_printf(out,
                   "signalbox_request_duration_seconds_bucket{path=\"%s\",le=\"+Inf\"} %llu\n"
                   "signalbox_request_duration_seconds_sum{path=\"%s\"} %.6f\n"
                   "signalbox_request_duration_seconds_count{path=\"%s\"} %llu\n",
-                  path, (unsigned long long)total, path, (double)load(&metrics->latency_sum_us[resource]) / 1e6, path,
-                  (unsigned long long)total);
+                  path, (unsigned long long)total, path,
+                  (double)load(&metrics->latency_sum_us[resource]) / 1e6, path, (unsigned long long)total);
 }
 
 static void append_latency(StrBuf *out, const Metrics *metrics) {
-    head(out, "signalbox_request_duration_seconds", "histogram", "Time from the request read to the answer written.");
+    head(out, "signalbox_request_duration_seconds", "histogram",
+         "Time from the request read to the answer written.");
     for (int resource = 0; resource < RESOURCE_COUNT; resource++) {
         uint64_t any = 0;
         for (int bucket = 0; bucket <= METRICS_BUCKETS; bucket++)
             any |= load(&metrics->latency[resource][bucket]);
-        if (any)
-            append_latency_of(out, metrics, resource);
+        if (any) append_latency_of(out, metrics, resource);
     }
 }
 
@@ -97,14 +97,14 @@ static void append_engines(StrBuf *out, Api *api) {
                           (unsigned long long)load(&metrics->queries[i][lane]));
     head(out, "signalbox_query_errors_total", "counter", "Statements that failed in an engine.");
     for (int i = 0; i < count; i++)
-        strbuf_printf(out, "signalbox_query_errors_total{engine=\"%s\"} %llu\n", router_engine(api->router, i)->name,
+        strbuf_printf(out, "signalbox_query_errors_total{engine=\"%s\"} %llu\n",
+                      router_engine(api->router, i)->name,
                       (unsigned long long)load(&metrics->query_errors[i]));
     head(out, "signalbox_rows_total", "counter", "Rows answered, by engine.");
     for (int i = 0; i < count; i++)
         strbuf_printf(out, "signalbox_rows_total{engine=\"%s\"} %llu\n", router_engine(api->router, i)->name,
                       (unsigned long long)load(&metrics->rows[i]));
-    if (!known)
-        return;
+    if (!known) return;
     head(out, "signalbox_engine_up", "gauge", "1 when the engine answers.");
     for (int i = 0; i < count; i++)
         strbuf_printf(out, "signalbox_engine_up{engine=\"%s\"} %d\n", router_engine(api->router, i)->name,
@@ -135,23 +135,23 @@ static void append_router(StrBuf *out, Api *api) {
            counters.route_us_total / 1e6);
     head(out, "signalbox_router_chosen_total", "counter", "Decisions by chosen engine.");
     for (int i = 0; i < router_engine_count(api->router); i++)
-        strbuf_printf(out, "signalbox_router_chosen_total{engine=\"%s\"} %llu\n", router_engine(api->router, i)->name,
-                      (unsigned long long)counters.chosen[i]);
+        strbuf_printf(out, "signalbox_router_chosen_total{engine=\"%s\"} %llu\n",
+                      router_engine(api->router, i)->name, (unsigned long long)counters.chosen[i]);
 }
 
 int64_t process_resident_bytes(void) {
     FILE *file = fopen("/proc/self/statm", "re");
     long long total = 0, resident = 0;
     if (file) {
-        if (fscanf(file, "%lld %lld", &total, &resident) != 2)
-            resident = 0;
+        if (fscanf(file, "%lld %lld", &total, &resident) != 2) resident = 0;
         fclose(file);
     }
     return resident * sysconf(_SC_PAGESIZE);
 }
 
 static void append_process(StrBuf *out, Api *api) {
-    single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", (double)process_resident_bytes());
+    single(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+           (double)process_resident_bytes());
     single(out, "process_start_time_seconds", "gauge", "Start time since the epoch.",
            (double)api->started_wall_us / 1e6);
     single(out, "signalbox_uptime_seconds", "gauge", "Time since the process began to serve.",
@@ -159,19 +159,21 @@ static void append_process(StrBuf *out, Api *api) {
     const Metrics *metrics = &api->metrics;
     single(out, "signalbox_response_bytes_total", "counter", "Bytes of response bodies.",
            (double)load(&metrics->response_bytes));
-    single(out, "signalbox_lane_fallbacks_total", "counter", "Fast-lane statements run again on the slow lane.",
-           (double)load(&metrics->lane_fallbacks));
+    single(out, "signalbox_lane_fallbacks_total", "counter",
+           "Fast-lane statements run again on the slow lane.", (double)load(&metrics->lane_fallbacks));
     single(out, "signalbox_responses_cut_total", "counter", "Responses cut because they failed midway.",
            (double)load(&metrics->cut_responses));
-    single(out, "signalbox_statements_cancelled_total", "counter", "Statements cancelled: client gone or out of time.",
-           (double)load(&metrics->cancelled));
-    if (!api->server)
-        return;
+    single(out, "signalbox_statements_cancelled_total", "counter",
+           "Statements cancelled: client gone or out of time.", (double)load(&metrics->cancelled));
+    if (!api->server) return;
     ServerCounters counters;
     server_counters(api->server, &counters);
-    single(out, "signalbox_connections_open", "gauge", "FastCGI connections.", (double)counters.connections_open);
-    single(out, "signalbox_requests_active", "gauge", "Requests in flight.", (double)counters.requests_active);
-    single(out, "signalbox_workers_busy", "gauge", "Slow-lane workers at work.", (double)counters.workers_busy);
+    single(out, "signalbox_connections_open", "gauge", "FastCGI connections.",
+           (double)counters.connections_open);
+    single(out, "signalbox_requests_active", "gauge", "Requests in flight.",
+           (double)counters.requests_active);
+    single(out, "signalbox_workers_busy", "gauge", "Slow-lane workers at work.",
+           (double)counters.workers_busy);
     single(out, "signalbox_tasks_queued", "gauge", "Slow-lane tasks waiting.", (double)counters.tasks_queued);
 }
 

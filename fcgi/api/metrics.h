@@ -10,7 +10,8 @@ typedef enum QueryLane { LANE_FAST, LANE_SLOW, LANE_COUNT } QueryLane;
 
 typedef struct Metrics {
     _Atomic uint64_t requests[METRICS_RESOURCES][METRICS_STATUSES];
-    _Atomic uint64_t latency[METRICS_RESOURCES][METRICS_BUCKETS + 1]; /* not cumulative; the last is beyond all */
+    _Atomic uint64_t
+        latency[METRICS_RESOURCES][METRICS_BUCKETS + 1]; /* not cumulative; the last is beyond all */
     _Atomic uint64_t latency_sum_us[METRICS_RESOURCES];
     _Atomic uint64_t queries[METRICS_ENGINES][LANE_COUNT];
     _Atomic uint64_t query_errors[METRICS_ENGINES];

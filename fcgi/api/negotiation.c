@@ -18,8 +18,7 @@ static const struct {
 enum { OFFERED_COUNT = sizeof offered / sizeof offered[0] };
 
 static Status from_query(const char *name, RowFormat *out, int *http_status, Error *err) {
-    if (rowformat_from_name(name, out) && *out != ROWFORMAT_TABLE)
-        return STATUS_OK;
+    if (rowformat_from_name(name, out) && *out != ROWFORMAT_TABLE) return STATUS_OK;
     bool known = !strcmp(name, "arrow") || !strcmp(name, "parquet");
     *http_status = known ? 406 : 400;
     return error_set(err, SQLSTATE_INVALID_PARAMETER,
@@ -32,16 +31,12 @@ static Status from_query(const char *name, RowFormat *out, int *http_status, Err
 static int match_range(const char *range, size_t length) {
     for (int i = 0; i < OFFERED_COUNT; i++) {
         const char *type = offered[i].type;
-        if (strlen(type) == length && !strncasecmp(type, range, length))
-            return i;
+        if (strlen(type) == length && !strncasecmp(type, range, length)) return i;
     }
-    if (length == 3 && !memcmp(range, "*/*", 3))
-        return 0;
-    if (length < 3 || memcmp(range + length - 2, "/*", 2))
-        return -1;
+    if (length == 3 && !memcmp(range, "*/*", 3)) return 0;
+    if (length < 3 || memcmp(range + length - 2, "/*", 2)) return -1;
     for (int i = 0; i < OFFERED_COUNT; i++)
-        if (!strncasecmp(offered[i].type, range, length - 1))
-            return i;
+        if (!strncasecmp(offered[i].type, range, length - 1)) return i;
     return -1;
 }
 
@@ -51,8 +46,7 @@ static double quality_of(const char *parameters, const char *end) {
         at++;
         while (at < end && (*at == ' ' || *at == '\t'))
             at++;
-        if (end - at >= 2 && (*at == 'q' || *at == 'Q') && at[1] == '=')
-            return strtod(at + 2, NULL);
+        if (end - at >= 2 && (*at == 'q' || *at == 'Q') && at[1] == '=') return strtod(at + 2, NULL);
     }
     return 1;
 }
@@ -63,12 +57,11 @@ static size_t trimmed_length(const char *text, size_t length) {
     return length;
 }
 
-Status negotiate_format(const char *query_format, const char *accept, RowFormat *out, int *http_status, Error *err) {
+Status negotiate_format(const char *query_format, const char *accept, RowFormat *out, int *http_status,
+                        Error *err) {
     *out = ROWFORMAT_JSON;
-    if (query_format)
-        return from_query(query_format, out, http_status, err);
-    if (!accept || !accept[0])
-        return STATUS_OK;
+    if (query_format) return from_query(query_format, out, http_status, err);
+    if (!accept || !accept[0]) return STATUS_OK;
     double best = 0;
     for (const char *at = accept; *at; at += *at == ',') {
         at += strspn(at, " \t");
@@ -82,8 +75,7 @@ Status negotiate_format(const char *query_format, const char *accept, RowFormat 
         }
         at += length;
     }
-    if (best > 0)
-        return STATUS_OK;
+    if (best > 0) return STATUS_OK;
     *http_status = 406;
     return error_set(err, SQLSTATE_INVALID_PARAMETER,
                      "none of the media types in Accept is offered; application/json, "

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The longest prefix wins. What PostgREST's users expect where the contract is silent (constraint violations: 409). */
+/* The longest prefix wins. What PostgREST's users expect where the contract is silent (constraint violations:
+ * 409). */
 static const struct {
     const char *prefix;
     int status;
@@ -69,15 +70,13 @@ int problem_status(const Error *err) {
 }
 
 static void member(StrBuf *out, const char *name, const char *value) {
-    if (!value[0])
-        return;
+    if (!value[0]) return;
     strbuf_printf(out, ",\"%s\":", name);
     strbuf_append_json(out, value, strlen(value));
 }
 
 static const char *type_of(const Error *err, char text[64]) {
-    if (!error_is_set(err))
-        return "about:blank";
+    if (!error_is_set(err)) return "about:blank";
     memcpy(text, "urn:signalbox:sqlstate:", 23);
     memcpy(text + 23, err->sqlstate, sizeof err->sqlstate);
     return text;
@@ -85,12 +84,10 @@ static const char *type_of(const Error *err, char text[64]) {
 
 void problem_reply(Exchange *exchange, int status, const Error *err) {
     static const Error none;
-    if (!err)
-        err = &none;
+    if (!err) err = &none;
     int found = error_is_set(err) ? find(err->sqlstate) : -1;
     bool from_state = status == 0 || (found >= 0 && sqlstates[found].status == status);
-    if (status == 0)
-        status = problem_status(err);
+    if (status == 0) status = problem_status(err);
     char type[64];
     StrBuf out;
     strbuf_init(&out);
@@ -101,8 +98,7 @@ void problem_reply(Exchange *exchange, int status, const Error *err) {
     strbuf_printf(&out, ",\"status\":%d", status);
     member(&out, "detail", err->message);
     member(&out, "sqlstate", err->sqlstate);
-    if (err->position > 0)
-        strbuf_printf(&out, ",\"position\":%d", err->position);
+    if (err->position > 0) strbuf_printf(&out, ",\"position\":%d", err->position);
     member(&out, "more", err->detail);
     member(&out, "hint", err->hint);
     member(&out, "request_id", exchange->request_id ? exchange->request_id : "");
@@ -121,10 +117,10 @@ void problem_reply_method(Exchange *exchange, unsigned allowed_methods) {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
     char allow[64] = "";
     for (int i = 0; i < 7; i++)
-        if (allowed_methods & 1u << i)
-            strcat(strcat(allow, allow[0] ? ", " : ""), names[i]);
+        if (allowed_methods & 1u << i) strcat(strcat(allow, allow[0] ? ", " : ""), names[i]);
     exchange_add_header(exchange, "Allow", allow);
     Error err = {0};
-    snprintf(err.message, sizeof err.message, "%.20s is not possible here, %s is", exchange->method_name, allow);
+    snprintf(err.message, sizeof err.message, "%.20s is not possible here, %s is", exchange->method_name,
+             allow);
     problem_reply(exchange, 405, &err);
 }

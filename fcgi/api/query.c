@@ -1,5 +1,5 @@
-/* POST /query. A decision from the cache that is fit for it runs on the loop through the engine's lane; everything else
- * moves to a worker, which decides, executes, formats and streams. */
+/* POST /query. A decision from the cache that is fit for it runs on the loop through the engine's lane;
+ * everything else moves to a worker, which decides, executes, formats and streams. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +11,19 @@
 #include "fcgi/api/query_answer.h"
 #include "fcgi/api/query_request.h"
 
-/* A response is committed to 200 only beyond this much: a failure before it is still a clean problem document. */
+/* A response is committed to 200 only beyond this much: a failure before it is still a clean problem
+ * document. */
 enum { COMMIT_BYTES = 64 << 10 };
 
-static QueryRun *run_of(Exchange *exchange) { return exchange->state; }
+static QueryRun *run_of(Exchange *exchange) {
+    return exchange->state;
+}
 
-/* ---- endings --------------------------------------------------------------------------------------------- */
+/* ---- endings ---------------------------------------------------------------------------------------------
+ */
 
 static void let_go(QueryRun *run) {
-    if (run->decision)
-        decision_release(run->decision);
+    if (run->decision) decision_release(run->decision);
     run->decision = NULL;
 }
 
@@ -32,19 +35,18 @@ static void end_with_problem(QueryRun *run, const Error *err) {
     Exchange *exchange = run->exchange;
     int reason = atomic_load(&exchange->cancel.reason);
     int index = engine_index(run);
-    if (index >= 0)
-        metrics_add(&run->api->metrics.query_errors[index], 1);
+    if (index >= 0) metrics_add(&run->api->metrics.query_errors[index], 1);
     bool overdue = exchange->cancel.deadline_ns && clock_now_ns() >= exchange->cancel.deadline_ns;
     bool cancelled = !strcmp(err->sqlstate, SQLSTATE_QUERY_CANCELED);
     let_go(run);
-    if (cancelled)
-        metrics_add(&run->api->metrics.cancelled, 1);
+    if (cancelled) metrics_add(&run->api->metrics.cancelled, 1);
     if (reason == CANCEL_BY_CLIENT_GONE)
         exchange_stream_cut(exchange);
     else if (cancelled && reason == CANCEL_BY_SHUTDOWN)
         problem_reply(exchange, 503, err);
     else if (cancelled && overdue)
-        problem_reply_text(exchange, 408, "the statement ran longer than max_runtime_seconds allows and was cancelled");
+        problem_reply_text(exchange, 408,
+                           "the statement ran longer than max_runtime_seconds allows and was cancelled");
     else
         problem_reply(exchange, 0, err);
 }
@@ -57,13 +59,13 @@ static void end_with_reply(QueryRun *run, const char *content_type, StrBuf *body
 
 static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
     int index = engine_index(run);
-    if (index < 0)
-        return;
+    if (index < 0) return;
     metrics_add(&run->api->metrics.queries[index][lane], 1);
     metrics_add(&run->api->metrics.rows[index], rows > 0 ? (uint64_t)rows : 0);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------------------
+ */
 
 /* Commits what is buffered to the client. */
 static Status flush(QueryRun *run, StrBuf *buf, Error *err) {
@@ -77,17 +79,16 @@ static Status flush(QueryRun *run, StrBuf *buf, Error *err) {
 }
 
 /* All batches into `buf`; on a worker what exceeds COMMIT_BYTES goes out. */
-static Status write_batches(QueryRun *run, ArrowArrayStream *stream, RowWriter *writer, StrBuf *buf, Error *err) {
+static Status write_batches(QueryRun *run, ArrowArrayStream *stream, RowWriter *writer, StrBuf *buf,
+                            Error *err) {
     while (!rowformat_truncated(writer)) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release)
-            return STATUS_OK;
+        if (!batch.release) return STATUS_OK;
         Status status = rowformat_batch(writer, &batch, buf, err);
         arrow_array_release(&batch);
         TRY(status);
-        if (run->on_worker && buf->length >= COMMIT_BYTES)
-            TRY(flush(run, buf, err));
+        if (run->on_worker && buf->length >= COMMIT_BYTES) TRY(flush(run, buf, err));
     }
     return STATUS_OK;
 }
@@ -96,8 +97,7 @@ static Status drain(ArrowArrayStream *stream, Error *err) {
     for (;;) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release)
-            return STATUS_OK;
+        if (!batch.release) return STATUS_OK;
         arrow_array_release(&batch);
     }
 }
@@ -132,8 +132,7 @@ static Status answer(QueryRun *run, ArrowArrayStream *stream, StrBuf *buf, int64
         status = drain(stream, err);
         run->is_write = true;
         *rows = run->stats.rows_affected > 0 ? run->stats.rows_affected : 0;
-        if (status == STATUS_OK)
-            query_answer_append_write(buf, run);
+        if (status == STATUS_OK) query_answer_append_write(buf, run);
     } else if (status == STATUS_OK) {
         status = write_rows(run, stream, &schema, buf, rows, err);
     }
@@ -153,16 +152,16 @@ static bool only_reads(const QueryRun *run) {
 
 /* Marks a write as begun. Fails for nginx's second attempt at one whose first process was lost. */
 static Status begin_write(QueryRun *run, Error *err) {
-    if (run->write_begun || !run->api->attempts || only_reads(run))
-        return STATUS_OK;
+    if (run->write_begun || !run->api->attempts || only_reads(run)) return STATUS_OK;
     const char *identifier = exchange_parameter(run->exchange, "SIGNALBOX_ATTEMPT_ID");
     run->write_begun = !identifier || !identifier[0] || attempts_begin(run->api->attempts, identifier);
-    if (run->write_begun)
-        return STATUS_OK;
-    return error_set(err, "40003", "the process that began this statement was lost, whether it took effect is unknown");
+    if (run->write_begun) return STATUS_OK;
+    return error_set(err, "40003",
+                     "the process that began this statement was lost, whether it took effect is unknown");
 }
 
-/* ---- slow lane ------------------------------------------------------------------------------------------- */
+/* ---- slow lane -------------------------------------------------------------------------------------------
+ */
 
 static void refresh_after_ddl(QueryRun *run) {
     Error err;
@@ -193,10 +192,8 @@ static void execute_and_answer(QueryRun *run) {
     Error err = {0};
     int64_t rows = 0;
     Status status = execute(run, &buf, &rows, &err);
-    if (status == STATUS_OK)
-        count_success(run, LANE_SLOW, rows);
-    if (status == STATUS_OK && run->streaming)
-        status = flush(run, &buf, &err);
+    if (status == STATUS_OK) count_success(run, LANE_SLOW, rows);
+    if (status == STATUS_OK && run->streaming) status = flush(run, &buf, &err);
     if (status == STATUS_OK && !run->streaming) {
         end_with_reply(run, content_type_of(run), &buf);
         return;
@@ -212,7 +209,8 @@ static void execute_and_answer(QueryRun *run) {
         return;
     }
     metrics_add(&run->api->metrics.cut_responses, 1);
-    log_warn("response.cut", "id=%s sqlstate=%s error=\"%s\"", run->exchange->request_id, err.sqlstate, err.message);
+    log_warn("response.cut", "id=%s sqlstate=%s error=\"%s\"", run->exchange->request_id, err.sqlstate,
+             err.message);
     exchange_stream_cut(run->exchange);
 }
 
@@ -247,7 +245,8 @@ static void hand_to_worker(QueryRun *run) {
     exchange_run_on_worker(run->exchange, run_on_worker);
 }
 
-/* ---- fast lane ------------------------------------------------------------------------------------------- */
+/* ---- fast lane -------------------------------------------------------------------------------------------
+ */
 
 static EngineLane *lane_of(const QueryRun *run) {
     const LoopState *state = run->exchange->loop_state;
@@ -303,11 +302,9 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
 }
 
 static bool try_fast_lane(QueryRun *run) {
-    if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema)
-        return false;
+    if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema) return false;
     EngineLane *lane = lane_of(run);
-    if (!lane || begin_write(run, NULL) != STATUS_OK)
-        return false;
+    if (!lane || begin_write(run, NULL) != STATUS_OK) return false;
     run->lane_request = (LaneRequest){.plan = run->decision->plan,
                                       .params = run->body.params,
                                       .param_count = run->body.param_count,
@@ -316,19 +313,19 @@ static bool try_fast_lane(QueryRun *run) {
                                       .done = on_lane_done,
                                       .user = run};
     run->execute_started_ns = clock_now_ns();
-    if (run->decision->engine->ops->lane_submit(lane, &run->lane_request, NULL) != STATUS_OK)
-        return false;
+    if (run->decision->engine->ops->lane_submit(lane, &run->lane_request, NULL) != STATUS_OK) return false;
     exchange_await(run->exchange, abandon_lane);
     return true;
 }
 
-/* ---- beginning ------------------------------------------------------------------------------------------- */
+/* ---- beginning -------------------------------------------------------------------------------------------
+ */
 
 static bool negotiate(Exchange *exchange, RowFormat *format) {
     Error err = {0};
     int status = 0;
-    if (negotiate_format(exchange_query_value(exchange, "format"), exchange_parameter(exchange, "HTTP_ACCEPT"), format,
-                         &status, &err) == STATUS_OK)
+    if (negotiate_format(exchange_query_value(exchange, "format"),
+                         exchange_parameter(exchange, "HTTP_ACCEPT"), format, &status, &err) == STATUS_OK)
         return true;
     problem_reply(exchange, status, &err);
     return false;
@@ -341,19 +338,16 @@ static void set_limits(QueryRun *run) {
     run->exchange->cancel.deadline_ns = run->exchange->received_ns + (int64_t)(seconds * 1e9);
     run->max_rows = run->body.max_rows ? run->body.max_rows
                                        : atomic_load_explicit(&run->api->max_rows, memory_order_relaxed);
-    if (run->max_rows > INT64_MAX - 1)
-        run->max_rows = INT64_MAX - 1;
+    if (run->max_rows > INT64_MAX - 1) run->max_rows = INT64_MAX - 1;
 }
 
 void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     QueryRun *run = ARENA_NEW(&exchange->arena, QueryRun);
     *run = (QueryRun){.api = api, .exchange = exchange, .stats = {.rows_affected = -1}};
-    if (!negotiate(exchange, &run->format) || !query_request_read(exchange, &run->body))
-        return;
+    if (!negotiate(exchange, &run->format) || !query_request_read(exchange, &run->body)) return;
     exchange->state = run;
     set_limits(run);
     RouteRequest request = query_request_route(exchange, &run->body);
     run->decision = router_lookup(api->router, &request, &run->timing);
-    if (!run->decision || !try_fast_lane(run))
-        hand_to_worker(run);
+    if (!run->decision || !try_fast_lane(run)) hand_to_worker(run);
 }

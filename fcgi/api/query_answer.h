@@ -20,8 +20,8 @@ typedef struct QueryRun {
     int64_t queued_ns, execute_started_ns;
     double queue_us;
     bool on_worker; /* may block, so rows may stream */
-    bool streaming;  /* the response has begun */
-    bool is_write;   /* answered without rows */
+    bool streaming; /* the response has begun */
+    bool is_write;  /* answered without rows */
     bool write_begun;
 } QueryRun;
 

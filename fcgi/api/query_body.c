@@ -18,19 +18,18 @@ static Status wrong_type(const JsonNode *node, const char *expected, Error *err)
 }
 
 static Status read_bool(const JsonNode *node, bool *out, Error *err) {
-    if (node->kind != JSON_BOOL)
-        return wrong_type(node, "true or false", err);
+    if (node->kind != JSON_BOOL) return wrong_type(node, "true or false", err);
     *out = node->boolean;
     return STATUS_OK;
 }
 
-/* ---- parameters ------------------------------------------------------------------------------------------ */
+/* ---- parameters ------------------------------------------------------------------------------------------
+ */
 
 static void append_array_string(StrBuf *out, const char *text, size_t length) {
     strbuf_append_char(out, '"');
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"' || text[i] == '\\')
-            strbuf_append_char(out, '\\');
+        if (text[i] == '"' || text[i] == '\\') strbuf_append_char(out, '\\');
         strbuf_append_char(out, text[i]);
     }
     strbuf_append_char(out, '"');
@@ -40,8 +39,7 @@ static void append_array_string(StrBuf *out, const char *text, size_t length) {
 static void append_array_literal(StrBuf *out, const JsonNode *array) {
     strbuf_append_char(out, '{');
     for (const JsonNode *item = array->children; item; item = item->next) {
-        if (item != array->children)
-            strbuf_append_char(out, ',');
+        if (item != array->children) strbuf_append_char(out, ',');
         switch (item->kind) {
         case JSON_NULL: strbuf_append_text(out, "NULL"); break;
         case JSON_BOOL:
@@ -86,10 +84,8 @@ static Param param_of(Arena *arena, const JsonNode *node) {
 }
 
 static Status read_params(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind == JSON_NULL)
-        return STATUS_OK;
-    if (node->kind != JSON_ARRAY)
-        return wrong_type(node, "an array", err);
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_ARRAY) return wrong_type(node, "an array", err);
     if (node->child_count > MAX_PARAMS)
         return error_set(err, SQLSTATE_PROGRAM_LIMIT, "\"params\" has %d values, at most %d are possible",
                          node->child_count, MAX_PARAMS);
@@ -99,36 +95,33 @@ static Status read_params(Arena *arena, const JsonNode *node, QueryBody *body, E
     return STATUS_OK;
 }
 
-/* ---- the other members ----------------------------------------------------------------------------------- */
+/* ---- the other members -----------------------------------------------------------------------------------
+ */
 
 static Status read_sql(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind != JSON_STRING)
-        return wrong_type(node, "a string", err);
+    if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
     body->sql = node->text;
     body->sql_bytes = node->length;
     return STATUS_OK;
 }
 
 static Status read_engine(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind == JSON_NULL)
-        return STATUS_OK;
-    if (node->kind != JSON_STRING)
-        return wrong_type(node, "a string", err);
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
     if (!node->length)
-        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%s\" must name an engine or be \"auto\"", node->key);
-    if (!strcmp(node->text, "auto"))
-        return STATUS_OK;
+        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%s\" must name an engine or be \"auto\"",
+                         node->key);
+    if (!strcmp(node->text, "auto")) return STATUS_OK;
     if (body->engine && strcmp(body->engine, node->text) != 0)
-        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"engine\" and \"force_engine\" name different engines");
+        return error_set(err, SQLSTATE_INVALID_PARAMETER,
+                         "\"engine\" and \"force_engine\" name different engines");
     body->engine = node->text;
     return STATUS_OK;
 }
 
 static Status read_max_runtime(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind == JSON_NULL)
-        return STATUS_OK;
-    if (node->kind != JSON_NUMBER)
-        return wrong_type(node, "a number", err);
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_NUMBER) return wrong_type(node, "a number", err);
     double seconds = strtod(node->text, NULL);
     if (!isfinite(seconds) || seconds <= 0)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"max_runtime_seconds\" must be greater than 0");
@@ -137,12 +130,11 @@ static Status read_max_runtime(Arena *arena, const JsonNode *node, QueryBody *bo
 }
 
 static Status read_max_rows(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind == JSON_NULL)
-        return STATUS_OK;
-    if (node->kind != JSON_NUMBER)
-        return wrong_type(node, "a number", err);
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_NUMBER) return wrong_type(node, "a number", err);
     if (!node->integer || !fits_int64(node->text) || strtoll(node->text, NULL, 10) < 1)
-        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"max_rows\" must be a whole number of at least 1");
+        return error_set(err, SQLSTATE_INVALID_PARAMETER,
+                         "\"max_rows\" must be a whole number of at least 1");
     body->max_rows = strtoll(node->text, NULL, 10);
     return STATUS_OK;
 }
@@ -156,32 +148,30 @@ static Status read_dry_run(Arena *arena, const JsonNode *node, QueryBody *body, 
 }
 
 static Status read_as_of(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind == JSON_NULL)
-        return STATUS_OK;
+    if (node->kind == JSON_NULL) return STATUS_OK;
     if (node->kind != JSON_STRING && node->kind != JSON_NUMBER)
         return wrong_type(node, "a timestamp or a snapshot", err);
     body->as_of = node->text;
     return STATUS_OK;
 }
 
-/* Every table is read where it is written, so any staleness allowed, any token given, is already satisfied. */
+/* Every table is read where it is written, so any staleness allowed, any token given, is already satisfied.
+ */
 static Status read_max_staleness(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind == JSON_NULL)
-        return STATUS_OK;
-    if (node->kind != JSON_NUMBER)
-        return wrong_type(node, "a number or null", err);
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_NUMBER) return wrong_type(node, "a number or null", err);
     if (node->text[0] == '-')
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"max_staleness_seconds\" must not be negative");
     return STATUS_OK;
 }
 
 static Status read_fresh_as_of(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    return node->kind == JSON_NULL || node->kind == JSON_STRING ? STATUS_OK : wrong_type(node, "a token", err);
+    return node->kind == JSON_NULL || node->kind == JSON_STRING ? STATUS_OK
+                                                                : wrong_type(node, "a token", err);
 }
 
 static Status read_big_numbers(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
-    if (node->kind != JSON_STRING)
-        return wrong_type(node, "a string", err);
+    if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
     if (strcmp(node->text, "string") != 0 && strcmp(node->text, "number") != 0)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"big_numbers\" must be \"number\" or \"string\"");
     body->big_numbers_as_strings = node->text[0] == 's';
@@ -208,14 +198,14 @@ static const struct {
 
 static Status read_field(Arena *arena, const JsonNode *node, QueryBody *body, uint32_t *seen, Error *err) {
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (node->key_length != strlen(fields[i].name) || strcmp(node->key, fields[i].name))
-            continue;
+        if (node->key_length != strlen(fields[i].name) || strcmp(node->key, fields[i].name)) continue;
         if (*seen & 1u << i)
             return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%s\" is given twice", fields[i].name);
         *seen |= 1u << i;
         return fields[i].read(arena, node, body, err);
     }
-    return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%.100s\" is not a member of this request", node->key);
+    return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%.100s\" is not a member of this request",
+                     node->key);
 }
 
 Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
@@ -228,7 +218,6 @@ Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody 
     uint32_t seen = 0;
     for (const JsonNode *node = root->children; node; node = node->next)
         TRY(read_field(arena, node, out, &seen, err));
-    if (!out->sql)
-        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"sql\" is missing");
+    if (!out->sql) return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"sql\" is missing");
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
-/* The JSON body of POST /query and POST /api/v1/route: strict. An unknown member, a member twice, a wrong type or an
- * impossible value is an error that names the member. */
+/* The JSON body of POST /query and POST /api/v1/route: strict. An unknown member, a member twice, a wrong
+ * type or an impossible value is an error that names the member. */
 #pragma once
 
 #include "engines/engine.h"
@@ -15,7 +15,7 @@ typedef struct QueryBody {
     bool cache;
     bool dry_run;
     bool big_numbers_as_strings;
-    const char *as_of;          /* as written, NULL = not given */
+    const char *as_of; /* as written, NULL = not given */
 } QueryBody;
 
 /* Everything is in the arena; errors carry 22023 or 22P02. */

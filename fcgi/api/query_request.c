@@ -6,18 +6,18 @@
 #include "fcgi/api/problem.h"
 
 static bool is_json(const char *content_type) {
-    if (!content_type || !content_type[0])
-        return true;
+    if (!content_type || !content_type[0]) return true;
     static const char json[] = "application/json";
     size_t length = sizeof json - 1;
-    if (strncasecmp(content_type, json, length))
-        return false;
+    if (strncasecmp(content_type, json, length)) return false;
     return content_type[length] == 0 || content_type[length] == ';' || content_type[length] == ' ';
 }
 
 bool query_request_read(Exchange *exchange, QueryBody *body) {
     if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
-        problem_reply_text(exchange, 415, "the request body must be application/json: send the header Content-Type: application/json");
+        problem_reply_text(
+            exchange, 415,
+            "the request body must be application/json: send the header Content-Type: application/json");
         return false;
     }
     Error err = {0};
@@ -26,7 +26,8 @@ bool query_request_read(Exchange *exchange, QueryBody *body) {
         return false;
     }
     if (body->as_of) {
-        (void)!error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"as_of\" is not supported by any engine of this server");
+        (void)!error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "\"as_of\" is not supported by any engine of this server");
         problem_reply(exchange, 422, &err);
         return false;
     }

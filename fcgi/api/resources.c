@@ -19,8 +19,12 @@ static const Resource resources[RESOURCE_COUNT] = {
     [RESOURCE_OTHER] = {"other", 0, NULL, false},
 };
 
-const Resource *resource_at(int id) { return &resources[id]; }
-const char *resource_path(int id) { return resources[id].path; }
+const Resource *resource_at(int id) {
+    return &resources[id];
+}
+const char *resource_path(int id) {
+    return resources[id].path;
+}
 
 /* Compares segment by segment; an undecodable argument matches nothing. */
 static bool matches(Exchange *exchange, const char *pattern, char *arguments[RESOURCE_MAX_ARGUMENTS]) {
@@ -30,8 +34,7 @@ static bool matches(Exchange *exchange, const char *pattern, char *arguments[RES
         if (pattern[0] == '{' && pattern[1] == '}') {
             size_t length = strcspn(path, "/");
             char *argument = length ? exchange_percent_decode(exchange, path, length, false) : NULL;
-            if (!argument || count == RESOURCE_MAX_ARGUMENTS)
-                return false;
+            if (!argument || count == RESOURCE_MAX_ARGUMENTS) return false;
             arguments[count++] = argument;
             path += length;
             pattern += 2;
@@ -44,7 +47,6 @@ static bool matches(Exchange *exchange, const char *pattern, char *arguments[RES
 
 ResourceId resource_match(Exchange *exchange, char *arguments[RESOURCE_MAX_ARGUMENTS]) {
     for (int id = 0; id < RESOURCE_OTHER; id++)
-        if (matches(exchange, resources[id].path, arguments))
-            return (ResourceId)id;
+        if (matches(exchange, resources[id].path, arguments)) return (ResourceId)id;
     return RESOURCE_OTHER;
 }

@@ -30,5 +30,6 @@ enum { RESOURCE_MAX_ARGUMENTS = 4 };
 
 const Resource *resource_at(int id);
 const char *resource_path(int id);
-/* The resource of a request path, RESOURCE_OTHER when there is none. Arguments are decoded into the exchange's arena. */
+/* The resource of a request path, RESOURCE_OTHER when there is none. Arguments are decoded into the
+ * exchange's arena. */
 ResourceId resource_match(Exchange *exchange, char *arguments[RESOURCE_MAX_ARGUMENTS]);

@@ -6,8 +6,7 @@
 
 void route_handle(Api *api, Exchange *exchange, char *const *arguments) {
     QueryBody body;
-    if (!query_request_read(exchange, &body))
-        return;
+    if (!query_request_read(exchange, &body)) return;
     RouteRequest request = query_request_route(exchange, &body);
     Decision *decision = NULL;
     RouteTiming timing = {0};

@@ -7,8 +7,7 @@
 static const int64_t EMPTY_INTERVAL_NS = 60000000000;
 
 static void empty(struct RouteText *slot) {
-    if (!slot->decision)
-        return;
+    if (!slot->decision) return;
     decision_release(slot->decision);
     slot->decision = NULL;
     strbuf_deinit(&slot->text);

@@ -1,6 +1,6 @@
-/* The "route" member of answers, written once per decision: on the fast lane writing it took longer than the rest of the
- * answer. Belongs to one event loop. Each entry keeps its decision alive, so that a pointer names one decision only; once a minute all
- * are let go, since a decision holds on to the tables as they were. */
+/* The "route" member of answers, written once per decision: on the fast lane writing it took longer than the
+ * rest of the answer. Belongs to one event loop. Each entry keeps its decision alive, so that a pointer names
+ * one decision only; once a minute all are let go, since a decision holds on to the tables as they were. */
 #pragma once
 
 #include "engines/base/strbuf.h"

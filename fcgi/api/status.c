@@ -7,8 +7,7 @@
 
 void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
     ServerCounters server = {0};
-    if (api->server)
-        server_counters(api->server, &server);
+    if (api->server) server_counters(api->server, &server);
     RouterCounters router = {0};
     router_counters(api->router, &router);
     StrBuf out;
@@ -21,10 +20,11 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
                   "\"router\":{\"decisions\":%llu,\"cache_hits\":%llu,\"parses\":%llu,\"errors\":%llu,"
                   "\"cache_bytes\":%lld}}\n",
                   SIGNALBOX_VERSION, (int)getpid(), (double)(clock_now_ns() - api->started_ns) / 1e9,
-                  (long long)process_resident_bytes(), server.workers, server.workers_busy, server.tasks_queued,
-                  (long long)server.connections_open, (long long)server.connections_accepted,
-                  (long long)server.requests_active, (unsigned long long)router.decisions,
-                  (unsigned long long)router.cache_hits, (unsigned long long)router.parses,
-                  (unsigned long long)router.errors, (long long)router.cache_bytes);
+                  (long long)process_resident_bytes(), server.workers, server.workers_busy,
+                  server.tasks_queued, (long long)server.connections_open,
+                  (long long)server.connections_accepted, (long long)server.requests_active,
+                  (unsigned long long)router.decisions, (unsigned long long)router.cache_hits,
+                  (unsigned long long)router.parses, (unsigned long long)router.errors,
+                  (long long)router.cache_bytes);
     api_reply_json(exchange, 200, &out);
 }

@@ -23,7 +23,8 @@ static void append_columns(StrBuf *out, const TableDesc *table) {
         strbuf_append_text(out, i ? ",{" : "{");
         append_text(out, "name", column->name);
         strbuf_append_char(out, ',');
-        append_text(out, "type", column->type_name ? column->type_name : sqltype_short_name(column->type, scratch));
+        append_text(out, "type",
+                    column->type_name ? column->type_name : sqltype_short_name(column->type, scratch));
         strbuf_printf(out, ",\"nullable\":%s}", column->nullable ? "true" : "false");
     }
     strbuf_append_char(out, ']');
@@ -40,8 +41,7 @@ static void append_keys(StrBuf *out, const TableDesc *table) {
         for (int c = 0; c < key->column_count; c++) {
             bool named = key->columns[c] >= 0 && key->columns[c] < table->column_count;
             const char *name = named ? table->columns[key->columns[c]].name : "(expression)";
-            if (c)
-                strbuf_append_char(out, ',');
+            if (c) strbuf_append_char(out, ',');
             strbuf_append_json(out, name, strlen(name));
         }
         strbuf_append_text(out, "]}");
@@ -84,8 +84,7 @@ static void append_table(StrBuf *out, const RegistryTable *const *entries, int c
     append_keys(out, table);
     strbuf_append_text(out, ",\"placements\":[");
     for (int i = 0; i < count; i++) {
-        if (i)
-            strbuf_append_char(out, ',');
+        if (i) strbuf_append_char(out, ',');
         append_placement(out, entries[i]);
     }
     strbuf_append_text(out, "]}");
@@ -94,8 +93,7 @@ static void append_table(StrBuf *out, const RegistryTable *const *entries, int c
 static int compare_entries(const void *left, const void *right) {
     const RegistryTable *a = *(const RegistryTable *const *)left, *b = *(const RegistryTable *const *)right;
     int order = strcmp(a->table->name, b->table->name);
-    if (!order)
-        order = strcmp(a->table->schema, b->table->schema);
+    if (!order) order = strcmp(a->table->schema, b->table->schema);
     return order ? order : (a > b) - (a < b); /* the registry's own order among placements */
 }
 
@@ -117,11 +115,11 @@ static void reply_tables(Api *api, Exchange *exchange, const char *schema) {
     strbuf_append_text(&out, "{\"tables\":[");
     int shown = 0;
     for (int i = 0, next; i < view.count; i = next) {
-        for (next = i + 1; next < view.count && !strcmp(entries[i]->table->name, entries[next]->table->name) &&
+        for (next = i + 1; next < view.count &&
+                           !strcmp(entries[i]->table->name, entries[next]->table->name) &&
                            !strcmp(entries[i]->table->schema, entries[next]->table->schema);)
             next++;
-        if (schema && strcmp(schema, entries[i]->table->schema) != 0)
-            continue;
+        if (schema && strcmp(schema, entries[i]->table->schema) != 0) continue;
         strbuf_append_text(&out, shown++ ? ",\n" : "\n");
         append_table(&out, entries + i, next - i);
     }
@@ -135,22 +133,25 @@ static void reply_tables(Api *api, Exchange *exchange, const char *schema) {
     }
 }
 
-void tables_list_handle(Api *api, Exchange *exchange, char *const *arguments) { reply_tables(api, exchange, NULL); }
+void tables_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
+    reply_tables(api, exchange, NULL);
+}
 
 void schema_tables_handle(Api *api, Exchange *exchange, char *const *arguments) {
     reply_tables(api, exchange, arguments[0]);
 }
 
-/* "users", "public.users", "postgres.public.users"; a name may itself contain dots, so compare, do not split. */
+/* "users", "public.users", "postgres.public.users"; a name may itself contain dots, so compare, do not split.
+ */
 static bool is_called(const RegistryTable *entry, const char *wanted) {
     const TableDesc *table = entry->table;
-    if (!strcmp(wanted, table->name))
-        return true;
+    if (!strcmp(wanted, table->name)) return true;
     size_t engine = strlen(entry->engine->name);
     if (!strncmp(wanted, entry->engine->name, engine) && wanted[engine] == '.') {
         const char *rest = wanted + engine + 1;
         size_t schema = strlen(table->schema);
-        if (!strncmp(rest, table->schema, schema) && rest[schema] == '.' && !strcmp(rest + schema + 1, table->name))
+        if (!strncmp(rest, table->schema, schema) && rest[schema] == '.' &&
+            !strcmp(rest + schema + 1, table->name))
             return true;
     }
     size_t schema = strlen(table->schema);
@@ -164,12 +165,10 @@ void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
     const RegistryTable **found = ARENA_NEW_ARRAY(&exchange->arena, const RegistryTable *, view.count + 1);
     int count = 0;
     for (int i = 0; i < view.count; i++)
-        if (is_called(&view.tables[i], arguments[0]))
-            found[count++] = &view.tables[i];
+        if (is_called(&view.tables[i], arguments[0])) found[count++] = &view.tables[i];
     StrBuf out;
     strbuf_init(&out);
-    if (count)
-        append_table(&out, found, count);
+    if (count) append_table(&out, found, count);
     registry_view_release(&view);
     if (!count) {
         Error err;
@@ -199,8 +198,7 @@ void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
             tables += same;
             seen = same && j < i;
         }
-        if (seen)
-            continue;
+        if (seen) continue;
         strbuf_append_text(&out, shown++ ? ",{" : "{");
         append_text(&out, "name", entry->table->schema);
         strbuf_append_char(&out, ',');

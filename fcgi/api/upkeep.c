@@ -65,8 +65,7 @@ static void *upkeep_main(void *argument) {
     Api *api = argument;
     pthread_setname_np(pthread_self(), "upkeep");
     Error err;
-    if (router_refresh(api->router, &err) != STATUS_OK)
-        log_warn("registry", "error=\"%s\"", err.message);
+    if (router_refresh(api->router, &err) != STATUS_OK) log_warn("registry", "error=\"%s\"", err.message);
     become_ready(api);
     do {
         api_poll_health(api);
@@ -86,7 +85,6 @@ void api_stop_upkeep(Api *api) {
     api->stopping = true;
     pthread_cond_broadcast(&api->changed);
     pthread_mutex_unlock(&api->lock);
-    if (api->upkeep_running)
-        pthread_join(api->upkeep_thread, NULL);
+    if (api->upkeep_running) pthread_join(api->upkeep_thread, NULL);
     api->upkeep_running = false;
 }

@@ -30,7 +30,8 @@ void connection_open(LoopThread *thread, int fd) {
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall);
     int family = 0;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &(socklen_t){sizeof family}) == 0 && family != AF_UNIX) {
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &(socklen_t){sizeof family}) == 0 &&
+        family != AF_UNIX) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         /* Room for a whole LOOP_WRITE_BYTES reply, so that the loop never waits for the peer. */
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){4 * LOOP_WRITE_BYTES}, sizeof(int));
@@ -45,14 +46,12 @@ void connection_open(LoopThread *thread, int fd) {
     strbuf_init(&connection->headers);
     strbuf_init(&connection->out);
     connection->next = thread->connections;
-    if (connection->next)
-        connection->next->previous = connection;
+    if (connection->next) connection->next->previous = connection;
     thread->connections = connection;
     atomic_fetch_add(&thread->server->connections_open, 1);
     atomic_fetch_add(&thread->server->connections_accepted, 1);
     watch(connection);
-    if (connection->peer_gone)
-        connection_close(connection);
+    if (connection->peer_gone) connection_close(connection);
 }
 
 static void unlink_connection(Connection *connection) {
@@ -60,8 +59,7 @@ static void unlink_connection(Connection *connection) {
         connection->previous->next = connection->next;
     else
         connection->thread->connections = connection->next;
-    if (connection->next)
-        connection->next->previous = connection->previous;
+    if (connection->next) connection->next->previous = connection->previous;
 }
 
 void connection_close(Connection *connection) {
@@ -77,11 +75,11 @@ void connection_close(Connection *connection) {
     strbuf_deinit(&connection->out);
     free(connection);
     atomic_fetch_sub(&thread->server->connections_open, 1);
-    if (thread->draining && !thread->connections)
-        eventloop_stop(thread->loop);
+    if (thread->draining && !thread->connections) eventloop_stop(thread->loop);
 }
 
-/* ---- a request begins ------------------------------------------------------------------------------------ */
+/* ---- a request begins ------------------------------------------------------------------------------------
+ */
 
 static void dispatch(Connection *connection) {
     Server *server = connection->thread->server;
@@ -97,8 +95,7 @@ static void dispatch(Connection *connection) {
 
 static void after_slow_read(void *argument) {
     Connection *connection = argument;
-    if (!connection->failed)
-        watch(connection);
+    if (!connection->failed) watch(connection);
     if (connection->failed || connection->peer_gone)
         connection_close(connection);
     else
@@ -112,21 +109,21 @@ static void slow_read(void *argument) {
     int duplicate = fcntl(connection->source.fd, F_DUPFD_CLOEXEC, 0);
     connection->request.ipcFd = duplicate;
     connection->failed = duplicate < 0 || !request_read(connection);
-    if (connection->request.ipcFd >= 0)
-        close(connection->request.ipcFd);
+    if (connection->request.ipcFd >= 0) close(connection->request.ipcFd);
     connection->request.ipcFd = connection->source.fd;
     eventloop_post(connection->thread->loop, after_slow_read, connection);
 }
 
 static void receive(Connection *connection) {
     LoopThread *thread = connection->thread;
-    ssize_t count = recv(connection->source.fd, thread->peeked, sizeof thread->peeked, MSG_PEEK | MSG_DONTWAIT);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+    ssize_t count =
+        recv(connection->source.fd, thread->peeked, sizeof thread->peeked, MSG_PEEK | MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     RecordScan scan = count > 0 ? fastcgi_records_scan(thread->peeked, (size_t)count) : RECORDS_INVALID;
     if (scan == RECORDS_INVALID) {
         if (count > 0)
-            log_warn("connection.refused", "reason=\"not a FastCGI record\" first_byte=%d", thread->peeked[0]);
+            log_warn("connection.refused", "reason=\"not a FastCGI record\" first_byte=%d",
+                     thread->peeked[0]);
         connection_close(connection);
     } else if (scan == RECORDS_COMPLETE) {
         if (request_read(connection))
@@ -140,7 +137,8 @@ static void receive(Connection *connection) {
     }
 }
 
-/* ---- a request ends -------------------------------------------------------------------------------------- */
+/* ---- a request ends --------------------------------------------------------------------------------------
+ */
 
 static void shrink(StrBuf *buf) {
     if (buf->capacity > KEPT_BUFFER_BYTES)
@@ -152,8 +150,7 @@ static void shrink(StrBuf *buf) {
 static void finish_on_loop(void *argument) {
     Connection *connection = argument;
     Server *server = connection->thread->server;
-    if (server->app.finished)
-        server->app.finished(server->app.context, &connection->exchange);
+    if (server->app.finished) server->app.finished(server->app.context, &connection->exchange);
     atomic_fetch_sub_explicit(&server->requests_active, 1, memory_order_relaxed);
     if (connection->failed || connection->peer_gone || !connection->keep || connection->thread->draining) {
         connection_close(connection);
@@ -172,8 +169,7 @@ static void finish_on_loop(void *argument) {
     shrink(&connection->out);
     connection->state = CONNECTION_IDLE;
     watch(connection);
-    if (connection->peer_gone)
-        connection_close(connection);
+    if (connection->peer_gone) connection_close(connection);
 }
 
 void connection_finish(Connection *connection) {
@@ -183,7 +179,8 @@ void connection_finish(Connection *connection) {
         finish_on_loop(connection);
 }
 
-/* ---- while a request is in flight ------------------------------------------------------------------------ */
+/* ---- while a request is in flight ------------------------------------------------------------------------
+ */
 
 void connection_cancel(Connection *connection, CancelReason reason) {
     cancel_request(&connection->exchange.cancel, reason);
@@ -199,12 +196,11 @@ static void watch_peer(Connection *connection, uint32_t epoll_events) {
     uint8_t header[FASTCGI_HEADER_BYTES];
     ssize_t count = recv(connection->source.fd, header, sizeof header, MSG_PEEK | MSG_DONTWAIT);
     bool gone = (epoll_events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) || count == 0 ||
-                (count < 0 && errno != EAGAIN && errno != EINTR) || (count > 1 && header[1] == FASTCGI_ABORT_REQUEST);
-    if (!gone && count < 0)
-        return;
+                (count < 0 && errno != EAGAIN && errno != EINTR) ||
+                (count > 1 && header[1] == FASTCGI_ABORT_REQUEST);
+    if (!gone && count < 0) return;
     eventloop_remove(connection->thread->loop, &connection->source);
-    if (!gone)
-        return; /* the next request, sent early: looked at when this one is done */
+    if (!gone) return; /* the next request, sent early: looked at when this one is done */
     connection->peer_gone = true;
     connection_cancel(connection, CANCEL_BY_CLIENT_GONE);
 }

@@ -40,11 +40,11 @@ struct Connection {
     EventSource source;
     FCGX_Request request;
     ConnectionState state;
-    bool keep;      /* the client wants the connection kept */
+    bool keep; /* the client wants the connection kept */
     bool peer_gone;
-    bool failed;    /* close without an end record */
+    bool failed; /* close without an end record */
     bool streaming;
-    bool finished;  /* the exchange has been answered */
+    bool finished;     /* the exchange has been answered */
     int reject_status; /* found while reading */
     const char *reject_detail;
     void (*run)(Exchange *);
@@ -91,5 +91,6 @@ void connection_finish(Connection *connection);
 void connection_cancel(Connection *connection, CancelReason reason);
 void connection_tick(Connection *connection, int64_t now_ns);
 
-/* Reads one request with libfcgi: blocks unless it was seen to be complete. False = the connection is of no more use. */
+/* Reads one request with libfcgi: blocks unless it was seen to be complete. False = the connection is of no
+ * more use. */
 bool request_read(Connection *connection);

@@ -16,17 +16,19 @@
 enum { LIBFCGI_REPLY_BYTES = 8000, SEND_POLL_MS = 100 };
 static const int64_t SEND_STALL_NS = 60000000000;
 
-static Connection *connection_of(Exchange *exchange) { return (Connection *)exchange; }
+static Connection *connection_of(Exchange *exchange) {
+    return (Connection *)exchange;
+}
 
-/* ---- request --------------------------------------------------------------------------------------------- */
+/* ---- request ---------------------------------------------------------------------------------------------
+ */
 
 const char *exchange_parameter(const Exchange *exchange, const char *name) {
     return FCGX_GetParam(name, ((const Connection *)exchange)->request.envp);
 }
 
 static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -39,8 +41,7 @@ char *exchange_percent_decode(Exchange *exchange, const char *text, size_t lengt
         if (c == '%') {
             int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
             int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
-            if (high < 0 || low < 0 || (high | low) == 0)
-                return NULL;
+            if (high < 0 || low < 0 || (high | low) == 0) return NULL;
             c = (char)(high << 4 | low);
             i += 2;
         } else if (c == '+' && plus_is_space) {
@@ -65,7 +66,8 @@ const char *exchange_query_value(Exchange *exchange, const char *name) {
     return NULL;
 }
 
-/* ---- sending --------------------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------------------------
+ */
 
 const char *http_reason(int status) {
     switch (status) {
@@ -128,10 +130,8 @@ static Status send_failed(Connection *connection, Error *err) {
 static bool wait_writable(Connection *connection, int64_t stalled_since_ns) {
     struct pollfd wait = {.fd = connection->request.ipcFd, .events = POLLOUT};
     int ready = poll(&wait, 1, SEND_POLL_MS);
-    if (ready > 0)
-        return !(wait.revents & (POLLERR | POLLNVAL));
-    if (connection->streaming && cancel_is_requested(&connection->exchange.cancel))
-        return false;
+    if (ready > 0) return !(wait.revents & (POLLERR | POLLNVAL));
+    if (connection->streaming && cancel_is_requested(&connection->exchange.cancel)) return false;
     return clock_now_ns() - stalled_since_ns < SEND_STALL_NS;
 }
 
@@ -141,14 +141,10 @@ static bool send_parts(Connection *connection, struct iovec *parts, int count) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
         ssize_t sent = sendmsg(connection->request.ipcFd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0) {
-            if (errno == EINTR)
-                continue;
-            if (errno != EAGAIN)
-                return false;
-            if (!stalled_since_ns)
-                stalled_since_ns = clock_now_ns();
-            if (!wait_writable(connection, stalled_since_ns))
-                return false;
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN) return false;
+            if (!stalled_since_ns) stalled_since_ns = clock_now_ns();
+            if (!wait_writable(connection, stalled_since_ns)) return false;
             continue;
         }
         stalled_since_ns = 0;
@@ -168,8 +164,7 @@ static Status send_records(Connection *connection, const char *data, size_t byte
         uint8_t header[FASTCGI_HEADER_BYTES];
         fastcgi_record_header(header, FASTCGI_STDOUT, connection->request.requestId, part);
         struct iovec parts[2] = {{header, sizeof header}, {(void *)data, part}};
-        if (!send_parts(connection, parts, 2))
-            return send_failed(connection, err);
+        if (!send_parts(connection, parts, 2)) return send_failed(connection, err);
         data += part;
         bytes -= part;
     }
@@ -181,11 +176,11 @@ static void close_streams(Connection *connection) {
     FCGX_Request *request = &connection->request;
     int failed = FCGX_FClose(request->err);
     failed |= FCGX_FClose(request->out);
-    if (failed)
-        connection->failed = true;
+    if (failed) connection->failed = true;
 }
 
-/* ---- a complete reply ------------------------------------------------------------------------------------ */
+/* ---- a complete reply ------------------------------------------------------------------------------------
+ */
 
 static void write_reply(Connection *connection) {
     StrBuf *out = &connection->out;
@@ -193,14 +188,16 @@ static void write_reply(Connection *connection) {
         FCGX_PutStr(out->data, (int)out->length, connection->request.out);
     else if (send_records(connection, out->data, out->length, NULL) != STATUS_OK)
         connection->failed = true;
-    if (!connection->failed)
-        close_streams(connection);
+    if (!connection->failed) close_streams(connection);
     connection_finish(connection);
 }
 
-static void write_reply_task(void *argument) { write_reply(argument); }
+static void write_reply_task(void *argument) {
+    write_reply(argument);
+}
 
-void exchange_reply(Exchange *exchange, int status, const char *content_type, const void *data, size_t bytes) {
+void exchange_reply(Exchange *exchange, int status, const char *content_type, const void *data,
+                    size_t bytes) {
     Connection *connection = connection_of(exchange);
     StrBuf *out = &connection->out;
     connection->abandon = NULL;
@@ -211,8 +208,7 @@ void exchange_reply(Exchange *exchange, int status, const char *content_type, co
         strbuf_append_text(out, "\r\n");
     }
     strbuf_append_text(out, "\r\n");
-    if (exchange->method != HTTP_HEAD)
-        strbuf_append(out, data, bytes);
+    if (exchange->method != HTTP_HEAD) strbuf_append(out, data, bytes);
     exchange->response_bytes = (int64_t)bytes;
     if (connection->state == CONNECTION_ON_LOOP && out->length > LOOP_WRITE_BYTES) {
         connection->state = CONNECTION_ON_WORKER;
@@ -222,7 +218,8 @@ void exchange_reply(Exchange *exchange, int status, const char *content_type, co
     }
 }
 
-/* ---- later answers --------------------------------------------------------------------------------------- */
+/* ---- later answers ---------------------------------------------------------------------------------------
+ */
 
 void exchange_await(Exchange *exchange, void (*abandon)(Exchange *, CancelReason)) {
     connection_of(exchange)->abandon = abandon;
@@ -251,16 +248,14 @@ Status exchange_stream_begin(Exchange *exchange, int status, const char *content
 
 Status exchange_stream_write(Exchange *exchange, const void *data, size_t bytes, Error *err) {
     Connection *connection = connection_of(exchange);
-    if (connection->failed)
-        return send_failed(connection, err);
+    if (connection->failed) return send_failed(connection, err);
     exchange->response_bytes += (int64_t)bytes;
     return exchange->method == HTTP_HEAD ? STATUS_OK : send_records(connection, data, bytes, err);
 }
 
 void exchange_stream_end(Exchange *exchange) {
     Connection *connection = connection_of(exchange);
-    if (!connection->failed)
-        close_streams(connection);
+    if (!connection->failed) close_streams(connection);
     connection_finish(connection);
 }
 

@@ -1,16 +1,16 @@
 /* One request and its response, as the application sees them.
  *
  *   handle(exchange)  on the connection's loop thread, must not block
- *     ├─ exchange_reply()                         a complete answer, at once
- *     ├─ exchange_await(abandon)                  an engine's lane answers later, on the same loop: exchange_reply()
- *     └─ exchange_run_on_worker(run)              the rest happens on a slow-lane thread, which may block:
+ *     ├─ exchange_reply()              a complete answer, at once
+ *     ├─ exchange_await(abandon)       an engine's lane answers later, on the same loop: exchange_reply()
+ *     └─ exchange_run_on_worker(run)   the rest happens on a slow-lane thread, which may block:
  *          ├─ exchange_reply()
  *          └─ exchange_stream_begin → exchange_stream_write* → exchange_stream_end | exchange_stream_cut
  *
- * Exactly one of reply, end, cut ends the exchange; after it the exchange and its arena are gone. While a worker has the
- * exchange the loop watches the connection: `cancel` is set when the client leaves. A response that has begun and cannot
- * be finished is cut: the connection closes without FastCGI's end record, so nginx closes the client's without the last
- * chunk and nobody takes the part for the whole.
+ * Exactly one of reply, end, cut ends the exchange; after it the exchange and its arena are gone. While a
+ * worker has the exchange the loop watches the connection: `cancel` is set when the client leaves. A response
+ * that has begun and cannot be finished is cut: the connection closes without FastCGI's end record, so nginx
+ * closes the client's without the last chunk and nobody takes the part for the whole.
  */
 #pragma once
 
@@ -61,11 +61,13 @@ char *exchange_percent_decode(Exchange *exchange, const char *text, size_t lengt
 
 /* Adds a header to the response; before reply or stream_begin. CR and LF in the value become spaces. */
 void exchange_add_header(Exchange *exchange, const char *name, const char *value);
-/* `content_type` NULL = no body. Never blocks on the loop: what is too large to fit a socket is written by a worker. */
+/* `content_type` NULL = no body. Never blocks on the loop: what is too large to fit a socket is written by a
+ * worker. */
 void exchange_reply(Exchange *exchange, int status, const char *content_type, const void *data, size_t bytes);
 
-/* The answer will come later on this loop. `abandon` is called on the loop when it is no longer wanted: the client left
- * (then end with exchange_stream_cut), the deadline in `cancel` passed, or the process stops (then reply an error). */
+/* The answer will come later on this loop. `abandon` is called on the loop when it is no longer wanted: the
+ * client left (then end with exchange_stream_cut), the deadline in `cancel` passed, or the process stops
+ * (then reply an error). */
 void exchange_await(Exchange *exchange, void (*abandon)(Exchange *exchange, CancelReason reason));
 void exchange_run_on_worker(Exchange *exchange, void (*run)(Exchange *exchange));
 

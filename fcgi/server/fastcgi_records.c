@@ -7,22 +7,20 @@ RecordScan fastcgi_records_scan(const uint8_t *bytes, size_t length) {
     bool begun = false;
     while (length - at >= FASTCGI_HEADER_BYTES) {
         const uint8_t *header = bytes + at;
-        if (header[0] != 1)
-            return RECORDS_INVALID;
+        if (header[0] != 1) return RECORDS_INVALID;
         int type = header[1];
         size_t content = (size_t)header[4] << 8 | header[5];
         size_t record = FASTCGI_HEADER_BYTES + content + header[6];
-        if (record > length - at)
-            return RECORDS_PARTIAL;
+        if (record > length - at) return RECORDS_PARTIAL;
         begun |= type == FASTCGI_BEGIN_REQUEST;
-        if (begun && type == FASTCGI_STDIN && content == 0)
-            return RECORDS_COMPLETE;
+        if (begun && type == FASTCGI_STDIN && content == 0) return RECORDS_COMPLETE;
         at += record;
     }
     return length - at > 0 && bytes[at] != 1 ? RECORDS_INVALID : RECORDS_PARTIAL;
 }
 
-void fastcgi_record_header(uint8_t header[FASTCGI_HEADER_BYTES], int type, int request_id, size_t content_bytes) {
+void fastcgi_record_header(uint8_t header[FASTCGI_HEADER_BYTES], int type, int request_id,
+                           size_t content_bytes) {
     header[0] = 1;
     header[1] = (uint8_t)type;
     header[2] = (uint8_t)(request_id >> 8);

@@ -1,8 +1,9 @@
-/* Just enough of the FastCGI record layout to know, before libfcgi reads a byte, that it will not have to wait.
+/* Just enough of the FastCGI record layout to know, before libfcgi reads a byte, that it will not have to
+ * wait.
  *
- * libfcgi reads with blocking calls, so the event loop peeks at what has arrived and hands a connection to libfcgi
- * only when the whole request is there (fastcgi_records_scan). Large responses are framed here too, because
- * libfcgi's writer is fixed at 8 KiB a write. Record layout: FastCGI specification 1.0, section 3.3.
+ * libfcgi reads with blocking calls, so the event loop peeks at what has arrived and hands a connection to
+ * libfcgi only when the whole request is there (fastcgi_records_scan). Large responses are framed here too,
+ * because libfcgi's writer is fixed at 8 KiB a write. Record layout: FastCGI specification 1.0, section 3.3.
  */
 #pragma once
 
@@ -27,4 +28,5 @@ typedef enum RecordScan {
 
 RecordScan fastcgi_records_scan(const uint8_t *bytes, size_t length);
 /* The header of one record of at most 65,535 content bytes, without padding. */
-void fastcgi_record_header(uint8_t header[FASTCGI_HEADER_BYTES], int type, int request_id, size_t content_bytes);
+void fastcgi_record_header(uint8_t header[FASTCGI_HEADER_BYTES], int type, int request_id,
+                           size_t content_bytes);

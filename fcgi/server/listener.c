@@ -23,8 +23,7 @@ static bool is_listening_socket(int fd) {
 /* The descriptor a supervisor left open for us, or -1. */
 static int inherited_descriptor(void) {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    if (pid && count && atol(pid) == (long)getpid() && atoi(count) >= 1)
-        return SYSTEMD_FIRST_FD;
+    if (pid && count && atol(pid) == (long)getpid() && atoi(count) >= 1) return SYSTEMD_FIRST_FD;
     return is_listening_socket(STDIN_FILENO) ? STDIN_FILENO : -1;
 }
 
@@ -39,17 +38,16 @@ static Status use_descriptor(Listener *listener, int fd, Error *err) {
 /* Removes the socket file of a process that is gone; one that still answers is left alone. */
 static Status clear_stale_socket(const struct sockaddr_un *address, Error *err) {
     struct stat status;
-    if (lstat(address->sun_path, &status))
-        return STATUS_OK;
+    if (lstat(address->sun_path, &status)) return STATUS_OK;
     if (!S_ISSOCK(status.st_mode))
         return error_set(err, SQLSTATE_CONFIG, "%s exists and is not a socket", address->sun_path);
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe < 0)
-        return error_set_errno(err, errno, "cannot make a socket");
+    if (probe < 0) return error_set_errno(err, errno, "cannot make a socket");
     bool answers = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0;
     close(probe);
     if (answers)
-        return error_set(err, SQLSTATE_CONFIG, "another process already listens on unix:%s", address->sun_path);
+        return error_set(err, SQLSTATE_CONFIG, "another process already listens on unix:%s",
+                         address->sun_path);
     if (unlink(address->sun_path))
         return error_set_errno(err, errno, "cannot remove the old socket %s", address->sun_path);
     return STATUS_OK;
@@ -63,22 +61,21 @@ static Status open_unix(Listener *listener, const char *path, Error *err) {
     strcpy(address.sun_path, path);
     TRY(clear_stale_socket(&address, err));
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener->fd < 0)
-        return error_set_errno(err, errno, "cannot make a socket");
+    if (listener->fd < 0) return error_set_errno(err, errno, "cannot make a socket");
     if (bind(listener->fd, (struct sockaddr *)&address, sizeof address))
         return error_set_errno(err, errno, "cannot listen on unix:%s", path);
     listener->path = strdup(path);
     /* nginx's workers run as another user than the pool; the directory's mode is what guards the socket. */
-    if (chmod(path, 0666))
-        return error_set_errno(err, errno, "cannot set the mode of %s", path);
+    if (chmod(path, 0666)) return error_set_errno(err, errno, "cannot set the mode of %s", path);
     return STATUS_OK;
 }
 
-static Status open_tcp(Listener *listener, const char *host, const char *port, const char *address, Error *err) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+static Status open_tcp(Listener *listener, const char *host, const char *port, const char *address,
+                       Error *err) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE},
+                    *found = NULL;
     int code = getaddrinfo(host[0] && strcmp(host, "*") != 0 ? host : NULL, port, &hints, &found);
-    if (code)
-        return error_set(err, SQLSTATE_CONFIG, "cannot listen on %s: %s", address, gai_strerror(code));
+    if (code) return error_set(err, SQLSTATE_CONFIG, "cannot listen on %s: %s", address, gai_strerror(code));
     int failure = EADDRNOTAVAIL;
     for (struct addrinfo *info = found; info && listener->fd < 0; info = info->ai_next) {
         int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, info->ai_protocol);
@@ -104,7 +101,8 @@ static Status open_host_port(Listener *listener, const char *address, Error *err
     long port = colon ? strtol(colon + 1, &end, 10) : -1; /* getaddrinfo would wrap 99999 around */
     if (port < 0 || port > 65535 || end == colon + 1 || *end)
         return error_set(err, SQLSTATE_CONFIG,
-                         "cannot understand the listen address \"%s\": use unix:PATH, HOST:PORT or fd:N", address);
+                         "cannot understand the listen address \"%s\": use unix:PATH, HOST:PORT or fd:N",
+                         address);
     char host[256];
     size_t length = (size_t)(colon - address);
     if (length >= 2 && address[0] == '[' && address[length - 1] == ']') {
@@ -120,8 +118,7 @@ static Status open_host_port(Listener *listener, const char *address, Error *err
 
 static Status open_address(Listener *listener, const char *address, Error *err) {
     int inherited = inherited_descriptor();
-    if (inherited >= 0)
-        return use_descriptor(listener, inherited, err);
+    if (inherited >= 0) return use_descriptor(listener, inherited, err);
     if (!strncmp(address, "fd:", 3)) {
         char *end;
         long fd = strtol(address + 3, &end, 10);
@@ -138,21 +135,17 @@ Status listener_open(Listener *listener, const char *address, Error *err) {
     Status status = open_address(listener, address, err);
     if (status == STATUS_OK && !listener->inherited && listen(listener->fd, LISTEN_BACKLOG))
         status = error_set_errno(err, errno, "cannot listen on %s", address);
-    if (status == STATUS_OK &&
-        (fcntl(listener->fd, F_SETFL, fcntl(listener->fd, F_GETFL) | O_NONBLOCK) < 0 ||
-         fcntl(listener->fd, F_SETFD, FD_CLOEXEC) < 0))
+    if (status == STATUS_OK && (fcntl(listener->fd, F_SETFL, fcntl(listener->fd, F_GETFL) | O_NONBLOCK) < 0 ||
+                                fcntl(listener->fd, F_SETFD, FD_CLOEXEC) < 0))
         status = error_set_errno(err, errno, "cannot set up the listening socket");
-    if (status != STATUS_OK)
-        listener_close(listener);
+    if (status != STATUS_OK) listener_close(listener);
     return status;
 }
 
 void listener_close(Listener *listener) {
-    if (listener->fd >= 0)
-        close(listener->fd);
+    if (listener->fd >= 0) close(listener->fd);
     listener->fd = -1;
-    if (listener->path)
-        unlink(listener->path);
+    if (listener->path) unlink(listener->path);
     free(listener->path);
     listener->path = NULL;
 }

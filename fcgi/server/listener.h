@@ -8,8 +8,8 @@
 #include "engines/base/error.h"
 
 typedef struct Listener {
-    int fd;         /* non-blocking, close-on-exec; -1 when closed */
-    char *path;     /* of a unix socket that we made, NULL otherwise: removed on close */
+    int fd;     /* non-blocking, close-on-exec; -1 when closed */
+    char *path; /* of a unix socket that we made, NULL otherwise: removed on close */
     bool inherited;
 } Listener;
 

@@ -4,18 +4,19 @@
 #include "engines/base/clock.h"
 #include "fcgi/server/connection.h"
 
-/* Beyond the limit a body is read and thrown away, so that nginx gets to read the 413; beyond this, we hang up. */
+/* Beyond the limit a body is read and thrown away, so that nginx gets to read the 413; beyond this, we hang
+ * up. */
 enum { DISCARD_FACTOR = 8, READ_BYTES = 16 << 10 };
 
 static HttpMethod method_of(const char *name) {
     static const struct {
         const char *name;
         HttpMethod method;
-    } methods[] = {{"GET", HTTP_GET},       {"POST", HTTP_POST},     {"HEAD", HTTP_HEAD},      {"PUT", HTTP_PUT},
-                   {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE}, {"OPTIONS", HTTP_OPTIONS}};
+    } methods[] = {{"GET", HTTP_GET},        {"POST", HTTP_POST},   {"HEAD", HTTP_HEAD},
+                   {"PUT", HTTP_PUT},        {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE},
+                   {"OPTIONS", HTTP_OPTIONS}};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (!strcmp(name, methods[i].name))
-            return methods[i].method;
+        if (!strcmp(name, methods[i].name)) return methods[i].method;
     return HTTP_OTHER;
 }
 
@@ -25,8 +26,7 @@ static bool is_sane_request_id(const char *id) {
 }
 
 static void refuse(Connection *connection, int status, const char *detail) {
-    if (connection->reject_status)
-        return;
+    if (connection->reject_status) return;
     connection->reject_status = status;
     connection->reject_detail = detail;
 }
@@ -88,17 +88,14 @@ static bool read_body(Connection *connection) {
     for (;;) {
         strbuf_grow(body, READ_BYTES);
         int count = FCGX_GetStr(body->data + body->length, READ_BYTES, in);
-        if (count <= 0)
-            break;
+        if (count <= 0) break;
         total += count;
         if (total <= limit)
             body->length += (size_t)count;
         else
             refuse(connection, 413, "the request's body is larger than this server accepts");
-        if (total / DISCARD_FACTOR > limit)
-            return false;
-        if (count < READ_BYTES)
-            break;
+        if (total / DISCARD_FACTOR > limit) return false;
+        if (count < READ_BYTES) break;
     }
     body->data[body->length] = 0;
     connection->exchange.body = body->data;
@@ -108,14 +105,13 @@ static bool read_body(Connection *connection) {
 
 bool request_read(Connection *connection) {
     FCGX_Request *request = &connection->request;
-    /* libfcgi first finishes the request before (there is none: `in` is NULL) and closes unless told to keep; a failing
-     * read makes it close the descriptor (`detached`: without its select loop, which breaks beyond descriptor 1023)
-     * and accept from listen_sock, which is -1 and fails. */
+    /* libfcgi first finishes the request before (there is none: `in` is NULL) and closes unless told to keep;
+     * a failing read makes it close the descriptor (`detached`: without its select loop, which breaks beyond
+     * descriptor 1023) and accept from listen_sock, which is -1 and fails. */
     request->keepConnection = 1;
     request->detached = 1;
     request->listen_sock = -1;
-    if (FCGX_Accept_r(request) < 0)
-        return false;
+    if (FCGX_Accept_r(request) < 0) return false;
     request->detached = 0;
     connection->keep = request->keepConnection != 0;
     connection->exchange.received_ns = clock_now_ns();

@@ -16,7 +16,8 @@
 #include "fcgi/server/connection.h"
 
 enum { TICK_MS = 50, ACCEPTS_PER_EVENT = 64 };
-/* After the drain's end statements are cancelled; then their connections are shut; then we leave all the same. */
+/* After the drain's end statements are cancelled; then their connections are shut; then we leave all the
+ * same. */
 static const int64_t SHUT_AFTER_NS = 1000000000, LEAVE_AFTER_NS = 5000000000;
 
 void server_block_signals(void) {
@@ -29,7 +30,8 @@ void server_block_signals(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- accepting ------------------------------------------------------------------------------------------- */
+/* ---- accepting -------------------------------------------------------------------------------------------
+ */
 
 static void on_listener(EventSource *source, uint32_t epoll_events) {
     LoopThread *thread = source->owner;
@@ -53,7 +55,8 @@ static Status start_accepting(LoopThread *thread, Error *err) {
     return eventloop_add(thread->loop, &thread->listener, EPOLLIN | EPOLLEXCLUSIVE, err);
 }
 
-/* ---- draining -------------------------------------------------------------------------------------------- */
+/* ---- draining --------------------------------------------------------------------------------------------
+ */
 
 static bool has_bytes_waiting(int fd) {
     char byte;
@@ -72,22 +75,18 @@ static void close_idle_connections(LoopThread *thread) {
 static void drain_loop(void *argument) {
     LoopThread *thread = argument;
     Server *server = thread->server;
-    if (thread->draining)
-        return;
+    if (thread->draining) return;
     if (thread->listener.registered)
         on_listener(&thread->listener, EPOLLIN); /* those that nginx believes are connected */
     thread->draining = true;
     eventloop_remove(thread->loop, &thread->listener);
-    if (atomic_fetch_sub(&server->loops_accepting, 1) == 1)
-        listener_close(&server->listener);
+    if (atomic_fetch_sub(&server->loops_accepting, 1) == 1) listener_close(&server->listener);
     close_idle_connections(thread);
-    if (!thread->connections)
-        eventloop_stop(thread->loop);
+    if (!thread->connections) eventloop_stop(thread->loop);
 }
 
 void server_stop(Server *server) {
-    if (atomic_exchange(&server->draining, true))
-        return;
+    if (atomic_exchange(&server->draining, true)) return;
     int64_t timeout_ns = (int64_t)atomic_load(&server->drain_timeout_ms) * 1000000;
     atomic_store(&server->drain_deadline_ns, clock_now_ns() + timeout_ns);
     for (int i = 0; i < server->thread_count; i++)
@@ -97,16 +96,15 @@ void server_stop(Server *server) {
 static void press_on_with_drain(LoopThread *thread, int64_t now_ns) {
     int64_t late_ns = now_ns - atomic_load(&thread->server->drain_deadline_ns);
     close_idle_connections(thread);
-    if (late_ns < 0)
-        return;
+    if (late_ns < 0) return;
     for (Connection *connection = thread->connections, *next; connection; connection = next) {
         next = connection->next;
-        if (late_ns > SHUT_AFTER_NS)
-            shutdown(connection->source.fd, SHUT_RDWR);
+        if (late_ns > SHUT_AFTER_NS) shutdown(connection->source.fd, SHUT_RDWR);
         connection_cancel(connection, CANCEL_BY_SHUTDOWN);
     }
     if (late_ns > LEAVE_AFTER_NS && thread->connections) {
-        log_error("drain", "error=\"requests did not end when cancelled, leaving without them\" requests=%lld",
+        log_error("drain",
+                  "error=\"requests did not end when cancelled, leaving without them\" requests=%lld",
                   (long long)atomic_load(&thread->server->requests_active));
         _exit(0);
     }
@@ -123,8 +121,7 @@ static void on_tick(void *argument) {
         next = connection->next;
         connection_tick(connection, now_ns);
     }
-    if (thread->draining)
-        press_on_with_drain(thread, now_ns);
+    if (thread->draining) press_on_with_drain(thread, now_ns);
 }
 
 static void on_signal(EventSource *source, uint32_t epoll_events) {
@@ -132,8 +129,7 @@ static void on_signal(EventSource *source, uint32_t epoll_events) {
     struct signalfd_siginfo info;
     while (read(source->fd, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGHUP) {
-            if (server->app.reload)
-                server->app.reload(server->app.context);
+            if (server->app.reload) server->app.reload(server->app.context);
         } else {
             log_info("drain", "signal=%u requests=%lld", info.ssi_signo,
                      (long long)atomic_load(&server->requests_active));
@@ -142,7 +138,8 @@ static void on_signal(EventSource *source, uint32_t epoll_events) {
     }
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------
+ */
 
 static Status create_threads(Server *server, Error *err) {
     int count = server->options.io_threads > 0 ? server->options.io_threads : 1;
@@ -168,15 +165,13 @@ static Status watch_signals(Server *server, Error *err) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot watch signals");
+    if (fd < 0) return error_set_errno(err, errno, "cannot watch signals");
     server->signals = (EventSource){.fd = fd, .callback = on_signal, .owner = server};
     return eventloop_add(server->threads[0]->loop, &server->signals, EPOLLIN, err);
 }
 
 static Status set_up(Server *server, Error *err) {
-    if (FCGX_Init())
-        return error_set(err, SQLSTATE_INTERNAL, "the FastCGI library cannot be started");
+    if (FCGX_Init()) return error_set(err, SQLSTATE_INTERNAL, "the FastCGI library cannot be started");
     TRY(listener_open(&server->listener, server->options.listen, err));
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int workers = server->options.worker_threads > 0 ? server->options.worker_threads : (int)(2 * cores);
@@ -206,11 +201,9 @@ Status server_create(const ServerOptions *options, const ServerApp *app, Server 
 static void *thread_main(void *argument) {
     LoopThread *thread = argument;
     const ServerApp *app = &thread->server->app;
-    if (app->loop_open)
-        thread->app_state = app->loop_open(app->context, thread->index, thread->loop);
+    if (app->loop_open) thread->app_state = app->loop_open(app->context, thread->index, thread->loop);
     eventloop_run(thread->loop);
-    if (app->loop_close)
-        app->loop_close(app->context, thread->app_state);
+    if (app->loop_close) app->loop_close(app->context, thread->app_state);
     return NULL;
 }
 
@@ -222,29 +215,26 @@ Status server_run(Server *server, Error *err) {
         status = thread_start(&server->threads[started]->pthread, thread_main, server->threads[started], err);
         started += status == STATUS_OK;
     }
-    if (status != STATUS_OK)
-        server_stop(server);
+    if (status != STATUS_OK) server_stop(server);
     for (int i = 0; i < started; i++)
         pthread_join(server->threads[i]->pthread, NULL);
     return status;
 }
 
 void server_destroy(Server *server) {
-    if (server->pool)
-        threadpool_destroy(server->pool);
+    if (server->pool) threadpool_destroy(server->pool);
     for (int i = 0; i < server->thread_count; i++) {
-        if (server->threads[i]->loop)
-            eventloop_destroy(server->threads[i]->loop);
+        if (server->threads[i]->loop) eventloop_destroy(server->threads[i]->loop);
         free(server->threads[i]);
     }
     free(server->threads);
-    if (server->signals.fd >= 0)
-        close(server->signals.fd);
+    if (server->signals.fd >= 0) close(server->signals.fd);
     listener_close(&server->listener);
     free(server);
 }
 
-void server_set_limits(Server *server, int64_t max_body_bytes, int64_t max_header_bytes, int drain_timeout_ms) {
+void server_set_limits(Server *server, int64_t max_body_bytes, int64_t max_header_bytes,
+                       int drain_timeout_ms) {
     atomic_store(&server->max_body_bytes, max_body_bytes);
     atomic_store(&server->max_header_bytes, max_header_bytes);
     atomic_store(&server->drain_timeout_ms, drain_timeout_ms);

@@ -1,11 +1,11 @@
 /* The FastCGI server: sockets, threads, signals. Knows nothing of SQL.
  *
- *   server_block_signals (before any thread is made) → server_create → server_run (returns after SIGTERM or SIGINT, drained)
- *   → server_destroy
+ *   server_block_signals (before any thread is made) → server_create → server_run (returns after SIGTERM
+ *   or SIGINT, drained) → server_destroy
  *
- * One event loop per I/O thread holds the listener and its kept connections; one pool of workers is the slow lane.
- * SIGTERM and SIGINT stop accepting, let requests in flight finish for drain_timeout_ms, then cancel them. SIGHUP calls
- * the application's reload.
+ * One event loop per I/O thread holds the listener and its kept connections; one pool of workers is the slow
+ * lane. SIGTERM and SIGINT stop accepting, let requests in flight finish for drain_timeout_ms, then cancel
+ * them. SIGHUP calls the application's reload.
  */
 #pragma once
 
@@ -52,5 +52,6 @@ void server_stop(Server *server);
 void server_destroy(Server *server);
 
 /* Limits may change while running (SIGHUP). */
-void server_set_limits(Server *server, int64_t max_body_bytes, int64_t max_header_bytes, int drain_timeout_ms);
+void server_set_limits(Server *server, int64_t max_body_bytes, int64_t max_header_bytes,
+                       int drain_timeout_ms);
 void server_counters(Server *server, ServerCounters *out);
