@@ -3,7 +3,7 @@
 #include "engines/columnar/ingest/value_parse.h"
 
 /* A double tells apart any two numbers of this many digits. */
-enum { EXACT_FLOAT_DIGITS = 17, NARROW_DIGITS = 18, SPARE_DIGITS = 3 };
+enum { EXACT_FLOAT_DIGITS = 17, NARROW_DIGITS = 18, SPARE_DIGITS = 3, MAX_NUMBER_BYTES = 300 };
 
 #define SHAPE_BIT(shape) (UINT32_C(1) << (shape))
 
@@ -22,6 +22,13 @@ static void add_number(ColumnProfile *profile, const NumberShape *number) {
         profile->min_int = number->i64;
     if (number->i64 > profile->max_int)
         profile->max_int = number->i64;
+}
+
+/* What no number type can hold stays text: 1e400, or thousands of digits. */
+static bool is_beyond_double(const Cell *cell, ValueShape shape) {
+    double value;
+    return cell->length > MAX_NUMBER_BYTES ||
+           (shape == SHAPE_FLOAT && !value_parse_f64(cell->data, cell->length, &value));
 }
 
 void column_profile_add(ColumnProfile *profile, const Cell *cell) {
@@ -48,7 +55,10 @@ void column_profile_add(ColumnProfile *profile, const Cell *cell) {
         if (shape == SHAPE_INT || shape == SHAPE_NUMERIC || shape == SHAPE_FLOAT) {
             NumberShape number = value_number_shape(cell->data, cell->length);
             shape = number.shape;
-            add_number(profile, &number);
+            if (is_beyond_double(cell, shape))
+                shape = SHAPE_TEXT;
+            else
+                add_number(profile, &number);
         }
     }
     profile->shapes |= SHAPE_BIT(shape);

@@ -95,9 +95,7 @@ Status loader_cell(Loader *loader, int column, const Cell *cell, const char *fil
         column_profile_add(&loader->registry.columns[column].profile, cell);
         return STATUS_OK;
     }
-    if (!loader->append)
-        return STATUS_OK;
-    SqlType type = table_append_target(loader->append)->columns[column].type;
+    SqlType type = loader->types[column];
     bool is_csv = cell->kind == CELL_TEXT || cell->kind == CELL_QUOTED;
     if (is_csv && cell->length && (type.id == SQL_JSON || type.id == SQL_JSONB)) {
         if (!loader->json_checker)
@@ -113,14 +111,15 @@ Status loader_cell(Loader *loader, int column, const Cell *cell, const char *fil
 }
 
 static Status flush(Loader *loader, Error *err) {
-    TRY(table_append_batch(loader->append, batch_builder_batch(&loader->builder), err));
+    if (loader->append)
+        TRY(table_append_batch(loader->append, batch_builder_batch(&loader->builder), err));
     batch_builder_reset(&loader->builder);
     return STATUS_OK;
 }
 
 Status loader_end_row(Loader *loader, int64_t file_bytes, Error *err) {
     loader->rows++;
-    if (loader->append) {
+    if (loader->types) {
         batch_builder_end_row(&loader->builder);
         if (batch_builder_is_full(&loader->builder))
             TRY(flush(loader, err));
@@ -140,26 +139,46 @@ static Status read_files(Loader *loader, const IngestFormat *formats, Error *err
     return STATUS_OK;
 }
 
+SqlType *loader_profiled_types(Loader *loader) {
+    ColumnRegistry *registry = &loader->registry;
+    SqlType *types = ARENA_NEW_ARRAY(&registry->arena, SqlType, registry->count + 1);
+    for (int i = 0; i < registry->count; i++)
+        types[i] = column_profile_type(&registry->columns[i].profile);
+    return types;
+}
+
 static Status begin_from_profiles(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
     ColumnRegistry *registry = &loader->registry;
     if (registry->count == 0)
         return error_set(err, "22P04", "\"%s\" has no columns", options->files[0]);
+    const SqlType *types = loader_profiled_types(loader);
     TableColumn *columns = ARENA_NEW_ARRAY(&registry->arena, TableColumn, registry->count);
     for (int i = 0; i < registry->count; i++)
-        columns[i] = (TableColumn){.name = registry->columns[i].name,
-                                   .type = column_profile_type(&registry->columns[i].profile), .nullable = true};
+        columns[i] = (TableColumn){.name = registry->columns[i].name, .type = types[i], .nullable = true};
     return table_append_begin_create(loader->catalog, options->namespace_name, options->table, columns,
                                      registry->count, options->mode == INGEST_REPLACE, &loader->append, err);
 }
 
-static void start_builder(Loader *loader) {
+void loader_start_batches(Loader *loader, const SqlType *types, int count) {
+    batch_builder_init(&loader->builder, types, count);
+    loader->types = types;
+}
+
+void loader_deinit(Loader *loader) {
+    if (loader->types)
+        batch_builder_deinit(&loader->builder);
+    if (loader->json_checker)
+        json_parser_destroy(loader->json_checker);
+    column_registry_deinit(&loader->registry);
+}
+
+static void start_table_batches(Loader *loader) {
     const TableVersion *target = table_append_target(loader->append);
     SqlType *types = ARENA_NEW_ARRAY(&loader->registry.arena, SqlType, target->column_count + 1);
     for (int i = 0; i < target->column_count; i++)
         types[i] = target->columns[i].type;
-    batch_builder_init(&loader->builder, types, target->column_count);
-    loader->has_builder = true;
+    loader_start_batches(loader, types, target->column_count);
 }
 
 static Status load_text(Loader *loader, const IngestFormat *formats, Error *err) {
@@ -177,7 +196,7 @@ static Status load_text(Loader *loader, const IngestFormat *formats, Error *err)
             TRY(column_registry_add(&loader->registry, target->columns[i].name, strlen(target->columns[i].name),
                                     &column, err));
     }
-    start_builder(loader);
+    start_table_batches(loader);
     TRY(read_files(loader, formats, err));
     return flush(loader, err);
 }
@@ -229,10 +248,6 @@ Status ingest_load(TableCatalog *catalog, const IngestOptions *options, IngestRe
     }
     table_append_abort(loader.append);
     result->bytes_read = loader.finished_bytes;
-    if (loader.has_builder)
-        batch_builder_deinit(&loader.builder);
-    if (loader.json_checker)
-        json_parser_destroy(loader.json_checker);
-    column_registry_deinit(&loader.registry);
+    loader_deinit(&loader);
     return status;
 }

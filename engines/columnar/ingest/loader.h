@@ -16,7 +16,7 @@ typedef struct Loader {
     bool fixed;      /* the columns are those of an existing table: unknown names are errors */
     TableAppend *append;
     BatchBuilder builder;
-    bool has_builder;
+    const SqlType *types; /* of the builder's columns; NULL until it is there */
     JsonParser *json_checker; /* for text into json columns */
     int64_t rows;             /* of this pass */
     int64_t finished_bytes, total_bytes, next_report;
@@ -30,6 +30,12 @@ Status loader_cell(Loader *loader, int column, const Cell *cell, const char *fil
 Status loader_end_row(Loader *loader, int64_t file_bytes, Error *err);
 /* Progress, cancellation. */
 Status loader_report(Loader *loader, int64_t file_bytes, Error *err);
+
+/* Types that hold everything profiled so far, in the registry's arena. */
+SqlType *loader_profiled_types(Loader *loader);
+/* From here on cells become batches, which go to `append` or, when there is none, nowhere. */
+void loader_start_batches(Loader *loader, const SqlType *types, int count);
+void loader_deinit(Loader *loader);
 
 Status load_csv_file(Loader *loader, const char *path, Error *err);
 Status load_json_file(Loader *loader, const char *path, Error *err);
