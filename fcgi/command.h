@@ -49,5 +49,6 @@ int command_query(CommandLine *line);
 int command_route(CommandLine *line);
 int command_load(CommandLine *line);
 int command_generate(CommandLine *line);
+int command_export(CommandLine *line);
 int command_check(CommandLine *line);
 int command_version(CommandLine *line);

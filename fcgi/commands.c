@@ -31,6 +31,10 @@ const Command commands[] = {
      "  --users N    user ids of transactions and events are 1..N (default 100000)\n"
      "Counts may end in k, m or g.",
      command_generate},
+    {"export", "[--engine NAME] [--format csv|ndjson|json] SQL FILE", "write the rows of a statement to a file",
+     "The format follows the file's name. SQL may be '-': the statement is read from standard input.\n"
+     "The file appears when all rows are in it.",
+     command_export},
     {"check", "", "check configuration, engines and catalog: one line each", "Exits 1 if any of them fails.",
      command_check},
     {"version", "", "print the version", NULL, command_version},

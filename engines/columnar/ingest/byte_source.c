@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 Status byte_source_open(ByteSource *source, const char *path, Error *err) {
-    *source = (ByteSource){.name = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    *source = (ByteSource){.name = path, .fd = open(path, O_RDONLY | O_CLOEXEC), .chunk_bytes = BYTE_SOURCE_CHUNK};
     if (source->fd < 0)
         return error_set_errno(err, errno, "cannot open \"%s\"", path);
     struct stat info;
@@ -21,7 +21,8 @@ Status byte_source_open(ByteSource *source, const char *path, Error *err) {
 }
 
 void byte_source_open_memory(ByteSource *source, const void *data, size_t bytes, const char *name) {
-    *source = (ByteSource){.name = name, .fd = -1, .memory = data, .memory_bytes = bytes};
+    size_t chunk = bytes < BYTE_SOURCE_CHUNK ? bytes + 1 : BYTE_SOURCE_CHUNK;
+    *source = (ByteSource){.name = name, .fd = -1, .memory = data, .memory_bytes = bytes, .chunk_bytes = chunk};
 }
 
 void byte_source_close(ByteSource *source) {
@@ -37,10 +38,10 @@ static Status make_room(ByteSource *source, Error *err) {
     if (unread > BYTE_SOURCE_MAX_RECORD)
         return error_set(err, SQLSTATE_PROGRAM_LIMIT, "\"%s\": a record is longer than %d MB", source->name,
                          BYTE_SOURCE_MAX_RECORD >> 20);
-    if (source->capacity - source->end >= BYTE_SOURCE_CHUNK && source->buffer)
+    if (source->capacity - source->end >= source->chunk_bytes && source->buffer)
         return STATUS_OK;
-    if (unread + BYTE_SOURCE_CHUNK > source->capacity) {
-        size_t capacity = source->capacity ? source->capacity * 2 : 2 * BYTE_SOURCE_CHUNK;
+    if (unread + source->chunk_bytes > source->capacity) {
+        size_t capacity = source->capacity ? source->capacity * 2 : 2 * source->chunk_bytes;
         char *grown = malloc(capacity + BYTE_SOURCE_PADDING);
         if (!grown)
             return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while reading \"%s\"", source->name);
@@ -62,13 +63,13 @@ Status byte_source_fill(ByteSource *source, Error *err) {
     ssize_t got;
     if (source->fd < 0) {
         size_t left = source->memory_bytes - source->memory_offset;
-        got = (ssize_t)(left < BYTE_SOURCE_CHUNK ? left : BYTE_SOURCE_CHUNK);
+        got = (ssize_t)(left < source->chunk_bytes ? left : source->chunk_bytes);
         if (got)
             memcpy(source->buffer + source->end, source->memory + source->memory_offset, (size_t)got);
         source->memory_offset += (size_t)got;
     } else {
         do
-            got = read(source->fd, source->buffer + source->end, BYTE_SOURCE_CHUNK);
+            got = read(source->fd, source->buffer + source->end, source->chunk_bytes);
         while (got < 0 && errno == EINTR);
     }
     if (got < 0)

@@ -15,6 +15,7 @@ typedef struct ByteSource {
     size_t memory_bytes, memory_offset;
     char *buffer;
     size_t start, end, capacity; /* unread bytes are buffer[start, end) */
+    size_t chunk_bytes;          /* read at a time; tests make it small, so that records cross windows */
     bool at_end;                 /* nothing beyond `end` */
     int64_t bytes_read;
 } ByteSource;
