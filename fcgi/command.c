@@ -126,7 +126,7 @@ static void *run_job(void *argument) {
         command_failed(&err, NULL);
         return NULL;
     }
-    (void)!log_open(NULL, LOG_WARN, false, NULL);
+    (void)!log_open(NULL, LOG_ERROR, false, NULL);
     if (router_refresh(runtime.router, &err) != STATUS_OK) log_warn("registry", "error=\"%s\"", err.message);
     job->code = job->work(&runtime, job->argument);
     runtime_close(&runtime);

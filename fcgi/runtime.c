@@ -2,19 +2,8 @@
 
 #include <string.h>
 
-#include "engines/base/log.h"
-
-static const EngineOps *const engine_kinds[] = {
-#ifdef SIGNALBOX_HAS_POSTGRES
-    &postgres_engine_ops,
-#endif
-#ifdef SIGNALBOX_HAS_MYSQL
-    &mysql_engine_ops,
-#endif
-#ifdef SIGNALBOX_HAS_COLUMNAR
-    &columnar_engine_ops,
-#endif
-};
+static const EngineOps *const engine_kinds[] = {&postgres_engine_ops, &mysql_engine_ops,
+                                                &columnar_engine_ops};
 enum { ENGINE_KIND_COUNT = sizeof engine_kinds / sizeof engine_kinds[0] };
 
 Status runtime_load_config(Config *config, const char *config_path, Error *err) {
@@ -32,11 +21,9 @@ static Status open_engines(Runtime *runtime, Error *err) {
         const EngineConfig *config = &runtime->config.engines[i];
         if (!config->enabled) continue;
         const EngineOps *ops = ops_of(config->kind);
-        if (!ops) {
-            log_warn("engine", "engine=%s error=\"this program has no engine of kind %s\"", config->name,
-                     config->kind);
-            continue;
-        }
+        if (!ops)
+            return error_set(err, SQLSTATE_CONFIG, "engine \"%s\" has the unknown kind \"%s\"", config->name,
+                             config->kind);
         TRY(ops->open(config, &runtime->engines[runtime->engine_count], err));
         runtime->engine_count++;
     }
