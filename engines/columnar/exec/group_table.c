@@ -96,9 +96,20 @@ Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64
     if (table->slot_count >= PREFETCH_FROM)
         for (int k = 0; k < count; k++)
             __builtin_prefetch(&table->slots[hashes[k] & mask]);
+    if (table->slot_count >= PREFETCH_FROM)
+        for (int k = 0; k < count; k++) {
+            uint64_t entry = table->slots[hashes[k] & mask];
+            if (entry)
+                __builtin_prefetch(group_row(table, (int64_t)(entry & ~TAG_MASK) - 1));
+        }
     for (int k = 0; k < count; k++) {
         const uint64_t *key = keys + (size_t)k * layout->words;
         uint64_t hash = hashes[k], tag = hash & TAG_MASK, slot = hash & mask, entry;
+        /* Clustered data: the row before had the same key, and came first. */
+        if (k && hash == hashes[k - 1] && first[k] > first[k - 1] && keys_equal(layout, key, key - layout->words)) {
+            groups[k] = groups[k - 1];
+            continue;
+        }
         for (;; slot = (slot + 1) & mask) {
             entry = table->slots[slot];
             if (!entry) {

@@ -183,8 +183,38 @@ static Status match_hashed(Probe *probe, Error *err) {
     return flush_pairs(probe, err);
 }
 
+/* One build row and no keys (a scalar subquery's value, mostly): its columns are constants beside the left ones. */
+static Status match_one_row(Probe *probe, Error *err) {
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    Arena *arena = &probe->chain->batch_arena;
+    Batch out = *probe->batch;
+    out.column_count = join->left_count + join->rows.column_count;
+    out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
+    memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
+    for (int i = 0; i < join->rows.column_count; i++) {
+        Vector *column = &out.columns[join->left_count + i];
+        rows_gather(&join->rows, i, join->all_rows, 1, NULL, 1, column, arena);
+        column->encoding = VECTOR_CONSTANT;
+    }
+    if (join->residual) {
+        TRY(program_filter(&probe->chain->evaluator, join->residual, &out, out.selection, out.selected, arena,
+                           state->selection, &out.selected, err));
+        out.selection = state->selection;
+    }
+    for (int k = 0; k < out.selected; k++)
+        probe->marks[out.selection ? out.selection[k] : k] = 1;
+    if (out.selected && join_keeps_unmatched(join))
+        __atomic_store_n(join->all_rows[0] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
+    if (!emits_pairs(join) || !out.selected)
+        return STATUS_OK;
+    return chain_emit(probe->chain, probe->index + 1, &out, err);
+}
+
 static Status match_all(Probe *probe, Error *err) {
     Join *join = probe->join;
+    if (join->row_count == 1)
+        return match_one_row(probe, err);
     for (int k = 0; k < probe->batch->selected; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
         if (!emits_pairs(join) && !join->residual) {

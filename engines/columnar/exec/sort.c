@@ -26,6 +26,7 @@ typedef struct SortState {
     int64_t best_count, best_capacity;
     bool full;      /* best[limit - 1] bounds what can still matter */
     uint64_t bound; /* its prefix */
+    char *bound_row;
     uint16_t selection[BATCH_ROWS];
 } SortState;
 
@@ -114,6 +115,7 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
     TRY(status);
     state->full = true;
     state->bound = state->best[state->best_count - 1].prefix;
+    state->bound_row = state->best[state->best_count - 1].row;
     return STATUS_OK;
 }
 
@@ -143,13 +145,17 @@ static void place_rows(const Chain *chain, int selected, char *rows, size_t stri
 /* Rows that could be among the best, by their key bytes alone. */
 static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch, const char *keys, size_t stride,
                          uint16_t *kept_index) {
+    const SortLayout *layout = &sort->layout;
     int kept = 0;
     for (int k = 0; k < batch->selected; k++) {
+        const char *key = keys + (size_t)k * stride + layout->key_begin;
         uint64_t word;
-        memcpy(&word, keys + (size_t)k * stride + sort->layout.key_begin, sizeof word);
+        memcpy(&word, key, sizeof word);
+        word = __builtin_bswap64(word);
         state->selection[kept] = (uint16_t)(batch->selection ? batch->selection[k] : k);
         kept_index[kept] = (uint16_t)k;
-        kept += __builtin_bswap64(word) <= state->bound;
+        kept += word < state->bound ||
+                (word == state->bound && memcmp(key, state->bound_row + layout->key_begin, layout->ordered_bytes) <= 0);
     }
     return kept;
 }

@@ -37,6 +37,8 @@ Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, 
         key->column = -1;
         if (bytes_say_all((PhysicalType)key->physical))
             continue;
+        if (layout->exact)
+            layout->ordered_bytes = offset - layout->key_begin;
         layout->exact = false;
         int same = program_column(key->program);
         key->column = same >= 0 && same < node->column_count ? same : columns;
@@ -44,6 +46,8 @@ Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, 
             types[columns++] = key->type;
     }
     layout->key_bytes = (offset - layout->key_begin + 7) & ~7u;
+    if (layout->exact)
+        layout->ordered_bytes = layout->key_bytes;
     row_layout_init(&layout->rows, types, columns, layout->key_begin + layout->key_bytes, arena);
     return STATUS_OK;
 }

@@ -24,6 +24,7 @@ typedef struct SortLayout {
     int key_count;
     uint32_t key_begin, key_bytes; /* key_bytes is a multiple of 8 */
     bool exact;                    /* equal bytes are equal keys */
+    uint32_t ordered_bytes;        /* of the key bytes: up to the first key they do not tell fully */
     RowLayout rows;                /* output columns, then the values of inexact keys */
     int output_count;
 } SortLayout;

@@ -367,6 +367,7 @@ static void semi_anti_and_not_in(void **state) {
     expect_rows("select id from t where not exists (select 1 from u where u.k = t.a and u.w < 15)", &anti);
     expect_text("select count(*) from t where a not in (select k from u)", "0\n");
     expect_text("select count(*) from t where a not in (select k from u where w < 0)", "20000\n");
+    expect_text("select count(*) from t where id < (select max(w) from u)", "1999\n");
 }
 
 static void set_operations(void **state) {
