@@ -3,7 +3,7 @@
 
 static Status coerce_all(Binder *binder, Expr **items, int count, SqlType type, Error *err) {
     for (int i = 0; i < count; i++)
-        TRY(coerce_expr(binder, items[i], type, CAST_IMPLICIT, &items[i], err));
+        TRY(coerce_exact(binder, items[i], type, CAST_IMPLICIT, &items[i], err));
     return STATUS_OK;
 }
 

@@ -305,11 +305,9 @@ static Status widen_numerics(Binder *binder, Expr **left, Expr **items, int coun
     for (int i = 0; i < count; i++)
         if (!expr_is_null_constant(items[i]))
             cover = numeric_cover(cover, items[i]->type);
-    if (cover.precision == 0 && (*left)->type.precision == 0)
-        return STATUS_OK;
-    TRY(coerce_expr(binder, *left, cover, CAST_EXPLICIT, left, err));
+    TRY(coerce_exact(binder, *left, cover, CAST_EXPLICIT, left, err));
     for (int i = 0; i < count; i++)
-        TRY(coerce_expr(binder, items[i], cover, CAST_EXPLICIT, &items[i], err));
+        TRY(coerce_exact(binder, items[i], cover, CAST_EXPLICIT, &items[i], err));
     return STATUS_OK;
 }
 

@@ -262,8 +262,8 @@ static Status join_using(Query *query, const char **names, int count, const From
         SqlType merged;
         TRY(common_type(binder, sides, 2, "JOIN/USING", &merged, err));
         Expr *left_expr = NULL, *right_expr = NULL, *shown = NULL;
-        TRY(coerce_expr(binder, sides[0], merged, CAST_IMPLICIT, &left_expr, err));
-        TRY(coerce_expr(binder, sides[1], merged, CAST_IMPLICIT, &right_expr, err));
+        TRY(coerce_exact(binder, sides[0], merged, CAST_IMPLICIT, &left_expr, err));
+        TRY(coerce_exact(binder, sides[1], merged, CAST_IMPLICIT, &right_expr, err));
         shown = type == JOIN_LEFT && swapped ? right_expr : left_expr;
         if (type == JOIN_FULL) {
             shown = expr_new(arena, EXPR_COALESCE, merged, 2);

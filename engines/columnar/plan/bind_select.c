@@ -287,7 +287,7 @@ static Status bind_values(Query *query, PgQuery__SelectStmt *select, BoundQuery 
             column[r] = rows[r][c];
         TRY(common_type(binder, column, row_count, "VALUES", &type, err));
         for (int r = 0; r < row_count; r++)
-            TRY(coerce_expr(binder, rows[r][c], type, CAST_IMPLICIT, &rows[r][c], err));
+            TRY(coerce_exact(binder, rows[r][c], type, CAST_IMPLICIT, &rows[r][c], err));
         const char *name = arena_printf(binder->arena, "column%d", c + 1);
         int id = binder_add_column(binder, name, type, true);
         id_list_add(binder->arena, &rel->ids, id);
@@ -326,7 +326,7 @@ static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *
     project->inputs[0] = side->rel;
     for (int c = 0; c < side->column_count; c++) {
         Expr *expr = NULL;
-        TRY(coerce_expr(binder, side_expr(binder, &side->columns[c]), types[c], CAST_IMPLICIT, &expr, err));
+        TRY(coerce_exact(binder, side_expr(binder, &side->columns[c]), types[c], CAST_IMPLICIT, &expr, err));
         int id = binder_add_column(binder, side->columns[c].name, types[c], true);
         if (expr->kind == EXPR_COLUMN)
             binder->columns[id] = (ColumnInfo){.name = binder->columns[id].name, .type = types[c],

@@ -154,6 +154,28 @@ Status coerce_expr(Binder *binder, Expr *expr, SqlType target, CastContext conte
     return cast_kernel(binder, expr, numeric_target(from, target), out, err);
 }
 
+Status coerce_exact(Binder *binder, Expr *expr, SqlType target, CastContext context, Expr **out, Error *err) {
+    TRY(coerce_expr(binder, expr, target, context, out, err));
+    SqlType held = (*out)->type;
+    if (target.id != SQL_NUMERIC || held.id != SQL_NUMERIC || (held.precision == target.precision && held.scale == target.scale))
+        return STATUS_OK;
+    expr = *out;
+    const ScalarFunction *function = cast_function(held, target, CAST_EXPLICIT);
+    if (!function)
+        return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position,
+                            "numerics of different scale here are not available in the columnar engine");
+    Expr *cast = expr_new(binder->arena, EXPR_CAST, target, 1);
+    cast->function = function;
+    cast->args[0] = expr;
+    cast->position = expr->position;
+    *out = cast;
+    Expr *folded = NULL;
+    if (expr_is_constant(expr))
+        TRY(constant_fold(binder->arena, cast, &folded, err));
+    *out = folded ? folded : cast;
+    return STATUS_OK;
+}
+
 Status coerce_to_bool(Binder *binder, Expr *expr, const char *what, Expr **out, Error *err) {
     if (expr_is_unknown(expr))
         return coerce_expr(binder, expr, sqltype_of(SQL_BOOL), CAST_IMPLICIT, out, err);

@@ -147,6 +147,8 @@ void constant_describe(const Vector *constant, StrBuf *out);
 /* ---- resolve.c, coerce.c: PostgreSQL's type rules ------------------------------------------------------- */
 
 Status coerce_expr(Binder *binder, Expr *expr, SqlType target, CastContext context, Expr **out, Error *err);
+/* As coerce_expr, and the result is held as the target is: coerce_expr leaves numeric(10,2) as it is where any numeric will do. */
+Status coerce_exact(Binder *binder, Expr *expr, SqlType target, CastContext context, Expr **out, Error *err);
 /* To boolean, for WHERE, AND, NOT ...; `what` names the place in the message. */
 Status coerce_to_bool(Binder *binder, Expr *expr, const char *what, Expr **out, Error *err);
 bool coerce_is_implicit(SqlType from, SqlType to);

@@ -229,8 +229,8 @@ static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
         type = sqltype_of(a.id > b.id ? a.id : b.id);
     else
         return false;
-    return coerce_expr(binder, *left, type, CAST_EXPLICIT, left, &ignored) == STATUS_OK &&
-           coerce_expr(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
+    return coerce_exact(binder, *left, type, CAST_EXPLICIT, left, &ignored) == STATUS_OK &&
+           coerce_exact(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
 }
 
 static Status split_join_condition(Lowering *lowering, const Rel *rel, const Lowered *left, const Lowered *right, PlanNode *node,
