@@ -42,16 +42,25 @@ static void reload(void *context) {
 }
 
 /* Beside the socket: the pool's processes have their sockets in one directory. */
-static void share_attempts(Service *service, const char *listen) {
-    char path[4096];
+static void path_of_shared(Service *service, const char *listen, const char *name, char path[4096]) {
     const char *slash = !strncmp(listen, "unix:", 5) ? strrchr(listen, '/') : NULL;
     if (slash)
-        snprintf(path, sizeof path, "%.*s/attempts", (int)(slash - listen - 5), listen + 5);
+        snprintf(path, 4096, "%.*s/%s", (int)(slash - listen - 5), listen + 5, name);
     else
-        snprintf(path, sizeof path, "%s/attempts", service->runtime.config.data_directory);
+        snprintf(path, 4096, "%s/%s", service->runtime.config.data_directory, name);
+}
+
+static void share_with_pool(Service *service, const char *listen) {
+    char path[4096];
     Error err = {0};
+    path_of_shared(service, listen, "attempts", path);
     if (api_share_attempts(service->api, path, &err) != STATUS_OK)
         log_warn("attempts", "error=\"%s\" effect=\"a write that nginx tries twice may run twice\"",
+                 err.message);
+    path_of_shared(service, listen, "schema-clock", path);
+    if (api_share_schema_clock(service->api, path, &err) != STATUS_OK)
+        log_warn("schema_clock",
+                 "error=\"%s\" effect=\"a table made in another process is seen a second later\"",
                  err.message);
 }
 
@@ -67,7 +76,7 @@ static Status start(Service *service, const char *listen, Error *err) {
                              .drain_timeout_ms = config->drain_timeout_ms};
     ServerApp app = api_server_app(service->api);
     TRY(server_create(&options, &app, &service->server, err));
-    share_attempts(service, options.listen);
+    share_with_pool(service, options.listen);
     api_attach_server(service->api, service->server, reload, service);
     TRY(api_start_upkeep(service->api, err));
     log_info("serve", "version=%s listen=\"%s\" engines=%d io_threads=%d", SIGNALBOX_VERSION, options.listen,

@@ -147,7 +147,14 @@ Status api_share_attempts(Api *api, const char *path, Error *err) {
     return attempts_open(path, &api->attempts, err);
 }
 
+Status api_share_schema_clock(Api *api, const char *path, Error *err) {
+    TRY(schema_clock_open(path, &api->schema_clock, err));
+    atomic_store(&api->schema_seen, schema_clock_read(api->schema_clock));
+    return STATUS_OK;
+}
+
 void api_destroy(Api *api) {
+    schema_clock_close(api->schema_clock);
     attempts_close(api->attempts);
     pthread_cond_destroy(&api->changed);
     pthread_mutex_destroy(&api->lock);

@@ -8,6 +8,7 @@
 #include "fcgi/api/attempts.h"
 #include "fcgi/api/metrics.h"
 #include "fcgi/api/route_texts.h"
+#include "fcgi/api/schema_clock.h"
 
 struct Api {
     Router *router;
@@ -19,6 +20,8 @@ struct Api {
     int64_t started_wall_us, started_ns;
     Metrics metrics;
     Attempts *attempts; /* NULL = not shared */
+    SchemaClock *schema_clock; /* NULL = not shared */
+    _Atomic uint64_t schema_seen; /* the clock when the registry was last known to be current */
 
     /* Upkeep. `lock` guards what follows; `changed` tells of ready and stop. */
     pthread_mutex_t lock;
@@ -43,6 +46,12 @@ typedef void (*ResourceHandler)(Api *api, Exchange *exchange, char *const *argum
 
 /* Blocks (workers only) until the registry was read once. */
 void api_wait_ready(Api *api);
+/* Another process of the pool has changed definitions since the registry was read. */
+bool api_is_behind(const Api *api);
+/* Reads the registry again if so (blocking, workers only). */
+void api_catch_up(Api *api);
+/* Reads the registry after DDL of our own and tells the other processes. */
+void api_note_ddl(Api *api);
 /* Copies the last known health of every engine; false when none is known yet. */
 bool api_health(Api *api, EngineHealth out[ROUTER_MAX_CANDIDATES]);
 /* Asks the engines now (blocking). */

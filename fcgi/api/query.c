@@ -163,12 +163,6 @@ static Status begin_write(QueryRun *run, Error *err) {
 /* ---- slow lane -------------------------------------------------------------------------------------------
  */
 
-static void refresh_after_ddl(QueryRun *run) {
-    Error err;
-    if (run->decision->changes_schema && router_refresh(run->api->router, &err) != STATUS_OK)
-        log_warn("registry", "error=\"%s\"", err.message);
-}
-
 static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     Decision *decision = run->decision;
     TRY(begin_write(run, err));
@@ -182,7 +176,7 @@ static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     ArrowArrayStream stream = {0};
     TRY(decision->engine->ops->execute(decision->engine, decision->plan, &run->execution, &stream, err));
     TRY(answer(run, &stream, buf, rows, err));
-    refresh_after_ddl(run);
+    if (decision->changes_schema) api_note_ddl(run->api);
     return STATUS_OK;
 }
 
@@ -221,6 +215,7 @@ static void run_on_worker(Exchange *exchange) {
     Error err = {0};
     if (!run->decision) {
         api_wait_ready(run->api);
+        api_catch_up(run->api);
         RouteRequest request = query_request_route(exchange, &run->body);
         if (router_decide(run->api->router, &request, &run->decision, &run->timing, &err) != STATUS_OK) {
             run->decision = NULL;
@@ -270,7 +265,9 @@ static void abandon_lane(Exchange *exchange, CancelReason reason) {
 
 /* The statement did not run, or it only reads: another connection may try. */
 static bool is_worth_another_try(const QueryRun *run, const Error *error) {
-    bool connection_lost = !strncmp(error->sqlstate, "08", 2) || !strncmp(error->sqlstate, "57P", 3);
+    bool protocol_violation = !strcmp(error->sqlstate, "08P01"); /* the parameters do not fit */
+    bool connection_lost =
+        (!strncmp(error->sqlstate, "08", 2) && !protocol_violation) || !strncmp(error->sqlstate, "57P", 3);
     return connection_lost && only_reads(run);
 }
 
@@ -348,6 +345,6 @@ void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     exchange->state = run;
     set_limits(run);
     RouteRequest request = query_request_route(exchange, &run->body);
-    run->decision = router_lookup(api->router, &request, &run->timing);
+    if (!api_is_behind(api)) run->decision = router_lookup(api->router, &request, &run->timing);
     if (!run->decision || !try_fast_lane(run)) hand_to_worker(run);
 }

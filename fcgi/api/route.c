@@ -7,6 +7,7 @@
 void route_handle(Api *api, Exchange *exchange, char *const *arguments) {
     QueryBody body;
     if (!query_request_read(exchange, &body)) return;
+    api_catch_up(api);
     RouteRequest request = query_request_route(exchange, &body);
     Decision *decision = NULL;
     RouteTiming timing = {0};

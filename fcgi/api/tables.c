@@ -108,6 +108,7 @@ static const RegistryTable **sorted_entries(Exchange *exchange, const RegistryVi
 
 static void reply_tables(Api *api, Exchange *exchange, const char *schema) {
     RegistryView view;
+    api_catch_up(api);
     router_registry(api->router, &view);
     const RegistryTable **entries = sorted_entries(exchange, &view);
     StrBuf out;
@@ -161,6 +162,7 @@ static bool is_called(const RegistryTable *entry, const char *wanted) {
 
 void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
     RegistryView view;
+    api_catch_up(api);
     router_registry(api->router, &view);
     const RegistryTable **found = ARENA_NEW_ARRAY(&exchange->arena, const RegistryTable *, view.count + 1);
     int count = 0;
@@ -183,6 +185,7 @@ void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
 
 void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
     RegistryView view;
+    api_catch_up(api);
     router_registry(api->router, &view);
     StrBuf out;
     strbuf_init(&out);

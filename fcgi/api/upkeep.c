@@ -40,6 +40,29 @@ void api_poll_health(Api *api) {
     pthread_mutex_unlock(&api->lock);
 }
 
+bool api_is_behind(const Api *api) {
+    return api->schema_clock && schema_clock_read(api->schema_clock) != atomic_load(&api->schema_seen);
+}
+
+static void read_registry(Api *api) {
+    /* Read before the tables are: a change between the two makes us look once more, never once less. */
+    uint64_t now = api->schema_clock ? schema_clock_read(api->schema_clock) : 0;
+    Error err;
+    if (router_refresh(api->router, &err) != STATUS_OK) log_warn("registry", "error=\"%s\"", err.message);
+    uint64_t seen = atomic_load(&api->schema_seen);
+    while (seen < now && !atomic_compare_exchange_weak(&api->schema_seen, &seen, now)) {
+    }
+}
+
+void api_catch_up(Api *api) {
+    if (api_is_behind(api)) read_registry(api);
+}
+
+void api_note_ddl(Api *api) {
+    if (api->schema_clock) schema_clock_advance(api->schema_clock);
+    read_registry(api);
+}
+
 static void become_ready(Api *api) {
     pthread_mutex_lock(&api->lock);
     api->ready = true;
@@ -64,8 +87,7 @@ static bool wait_interval(Api *api) {
 static void *upkeep_main(void *argument) {
     Api *api = argument;
     pthread_setname_np(pthread_self(), "upkeep");
-    Error err;
-    if (router_refresh(api->router, &err) != STATUS_OK) log_warn("registry", "error=\"%s\"", err.message);
+    read_registry(api);
     become_ready(api);
     do {
         api_poll_health(api);
