@@ -180,12 +180,37 @@ static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     return STATUS_OK;
 }
 
+/* A cached decision over tables that another process of the pool has changed since: they are read again and the
+ * statement decided once more. An unknown name is found before anything runs, so nothing runs twice. */
+static bool decide_again(QueryRun *run, const Error *failure) {
+    bool unknown_name = !strcmp(failure->sqlstate, SQLSTATE_UNDEFINED_TABLE) ||
+                        !strcmp(failure->sqlstate, SQLSTATE_UNDEFINED_COLUMN);
+    bool may = unknown_name && run->timing.cached && !run->streaming && !run->decided_again &&
+               run->decision->statement->statement_count == 1;
+    if (!may) return false;
+    run->decided_again = true;
+    Error err = {0};
+    if (router_refresh(run->api->router, &err) != STATUS_OK) return false;
+    RouteRequest request = query_request_route(run->exchange, &run->body);
+    Decision *decision;
+    if (router_decide(run->api->router, &request, &decision, &run->timing, &err) != STATUS_OK) return false;
+    let_go(run);
+    run->decision = decision;
+    run->stats = (ExecutionStats){.rows_affected = -1};
+    return true;
+}
+
 static void execute_and_answer(QueryRun *run) {
     StrBuf buf;
     strbuf_init(&buf);
     Error err = {0};
     int64_t rows = 0;
     Status status = execute(run, &buf, &rows, &err);
+    if (status != STATUS_OK && decide_again(run, &err)) {
+        strbuf_reset(&buf);
+        error_clear(&err);
+        status = execute(run, &buf, &rows, &err);
+    }
     if (status == STATUS_OK) count_success(run, LANE_SLOW, rows);
     if (status == STATUS_OK && run->streaming) status = flush(run, &buf, &err);
     if (status == STATUS_OK && !run->streaming) {
@@ -268,7 +293,9 @@ static bool is_worth_another_try(const QueryRun *run, const Error *error) {
     bool protocol_violation = !strcmp(error->sqlstate, "08P01"); /* the parameters do not fit */
     bool connection_lost =
         (!strncmp(error->sqlstate, "08", 2) && !protocol_violation) || !strncmp(error->sqlstate, "57P", 3);
-    return connection_lost && only_reads(run);
+    bool unknown_name = !strcmp(error->sqlstate, SQLSTATE_UNDEFINED_TABLE) ||
+                        !strcmp(error->sqlstate, SQLSTATE_UNDEFINED_COLUMN); /* a worker may decide again */
+    return (connection_lost && only_reads(run)) || unknown_name;
 }
 
 static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {

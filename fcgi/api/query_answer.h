@@ -23,6 +23,7 @@ typedef struct QueryRun {
     bool streaming; /* the response has begun */
     bool is_write;  /* answered without rows */
     bool write_begun;
+    bool decided_again; /* the tables had changed under the cached decision */
 } QueryRun;
 
 /* The members after the rows, without braces. */
