@@ -294,6 +294,12 @@ Status mysql_result_stream(const MysqlCall *call, MYSQL_STMT *stmt, const SqlTyp
                            Execution *execution, const char *command, ArrowArrayStream *out, Error *err) {
     MYSQL_RES *metadata = mysql_stmt_result_metadata(stmt);
     int count = metadata ? (int)mysql_num_fields(metadata) : 0;
+    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", command);
+    if (!metadata) { /* a write: nothing to fetch, the connection is free */
+        mysql_pool_give(call->pool, call->connection);
+        arrow_stream_make_empty(out);
+        return STATUS_OK;
+    }
     MysqlResult *result = calloc(1, sizeof *result);
     ArrowColumnSpec *specs = calloc((size_t)count + 1, sizeof *specs);
     result->call = *call;
@@ -302,15 +308,12 @@ Status mysql_result_stream(const MysqlCall *call, MYSQL_STMT *stmt, const SqlTyp
     result->column_count = count;
     result->columns = calloc((size_t)count + 1, sizeof *result->columns);
     result->binds = calloc((size_t)count + 1, sizeof *result->binds);
-    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", command);
-    if (metadata)
-        describe_columns(result, wanted, wanted_count, specs, mysql_fetch_fields(metadata));
+    describe_columns(result, wanted, wanted_count, specs, mysql_fetch_fields(metadata));
     arrow_builder_init(&result->builder, specs, count);
     ArrowSchema schema;
     arrow_schema_build(&schema, specs, count);
     free(specs);
-    if (metadata)
-        mysql_free_result(metadata);
+    mysql_free_result(metadata);
     if (bind_result(result, err) != STATUS_OK) {
         arrow_schema_release(&schema);
         close_result(result);
