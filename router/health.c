@@ -8,7 +8,8 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 
-enum { FRESH_NS = 500 * 1000 * 1000 };
+/* That an engine is down is believed for a moment only: the first statement after its restart shall work. */
+enum { FRESH_NS = 500 * 1000 * 1000, FRESH_DOWN_NS = 20 * 1000 * 1000 };
 
 typedef struct HealthEntry {
     pthread_mutex_t mutex;
@@ -43,7 +44,8 @@ void health_destroy(HealthBoard *board) {
 
 static bool begin_asking(HealthEntry *entry, bool only_when_stale) {
     pthread_mutex_lock(&entry->mutex);
-    bool stale = entry->seen_ns == 0 || clock_now_ns() - entry->seen_ns > FRESH_NS;
+    int64_t fresh_ns = entry->health.up ? FRESH_NS : FRESH_DOWN_NS;
+    bool stale = entry->seen_ns == 0 || clock_now_ns() - entry->seen_ns > fresh_ns;
     bool mine = !entry->asking && (stale || !only_when_stale);
     entry->asking |= mine;
     pthread_mutex_unlock(&entry->mutex);

@@ -7,6 +7,9 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 
+/* A failure slower than this was a wait, not a refusal. */
+enum { SLOW_FAILURE_NS = 50 * 1000 * 1000 };
+
 static const char session_setup[] =
     "SET NAMES utf8mb4 COLLATE %s; SET SESSION time_zone = '+00:00', sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,"
     "NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY'";
@@ -91,7 +94,8 @@ static Status connection_open(MysqlPool *pool, MysqlConnection **out, Error *err
     return STATUS_OK;
 }
 
-static void note_outcome(MysqlPool *pool, bool connected, const Error *failure) {
+/* A refusal that comes at once costs nothing to repeat; a server that lets us wait is left alone for a while. */
+static void note_outcome(MysqlPool *pool, bool connected, int64_t took_ns, const Error *failure) {
     pthread_mutex_lock(&pool->lock);
     if (connected) {
         pool->backoff_ms = 0;
@@ -100,10 +104,12 @@ static void note_outcome(MysqlPool *pool, bool connected, const Error *failure) 
     } else {
         pool->open--;
         pool->busy--;
-        pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : 50;
-        if (pool->backoff_ms > 5000)
-            pool->backoff_ms = 5000;
-        pool->retry_at_ns = clock_now_ns() + pool->backoff_ms * 1000000;
+        if (took_ns > SLOW_FAILURE_NS) {
+            pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : 50;
+            if (pool->backoff_ms > 5000)
+                pool->backoff_ms = 5000;
+            pool->retry_at_ns = clock_now_ns() + pool->backoff_ms * 1000000;
+        }
         pool->last_failure = *failure;
         pthread_cond_signal(&pool->changed);
     }
@@ -147,8 +153,9 @@ Status mysql_pool_take(MysqlPool *pool, CancelToken *cancel, MysqlConnection **o
     Status status = claim(pool, cancel, out, &own);
     pthread_mutex_unlock(&pool->lock);
     if (status == STATUS_OK && !*out) {
+        int64_t started_ns = clock_now_ns();
         status = connection_open(pool, out, &own);
-        note_outcome(pool, status == STATUS_OK, &own);
+        note_outcome(pool, status == STATUS_OK, clock_now_ns() - started_ns, &own);
     }
     if (status != STATUS_OK && err)
         *err = own;

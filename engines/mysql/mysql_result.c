@@ -122,6 +122,8 @@ static void bind_column(ResultColumn *column, MYSQL_BIND *bind) {
 }
 
 static Status bind_result(MysqlResult *result, Error *err) {
+    if (result->column_count == 0) /* a write: there is nothing to bind, and the client library refuses to */
+        return STATUS_OK;
     for (int i = 0; i < result->column_count; i++)
         bind_column(&result->columns[i], &result->binds[i]);
     if (mysql_stmt_bind_result(result->stmt, result->binds))
@@ -306,6 +308,7 @@ Status mysql_result_stream(const MysqlCall *call, MYSQL_STMT *stmt, const SqlTyp
     result->stmt = stmt;
     result->execution = execution;
     result->column_count = count;
+    result->ended = count == 0;
     result->columns = calloc((size_t)count + 1, sizeof *result->columns);
     result->binds = calloc((size_t)count + 1, sizeof *result->binds);
     describe_columns(result, wanted, wanted_count, specs, mysql_fetch_fields(metadata));

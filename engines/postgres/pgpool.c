@@ -10,6 +10,7 @@ enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_LARGEST_MS = 5000,
     HEALTH_INTERVAL_MS = 1000,
+    DOWN_INTERVAL_MS = 10, /* a refused connection costs little, and the server may be back */
     PING_TIMEOUT_MS = 250,
     WAIT_SLICE_MS = 50,
 };
@@ -219,7 +220,8 @@ static void ping(PgEngine *engine) {
 void pgengine_health(Engine *base, EngineHealth *out) {
     PgEngine *engine = pgengine_of(base);
     pthread_mutex_lock(&engine->lock);
-    bool stale = clock_now_ns() - engine->last_seen_ns > (int64_t)HEALTH_INTERVAL_MS * 1000000;
+    int64_t interval_ms = engine->up ? HEALTH_INTERVAL_MS : DOWN_INTERVAL_MS;
+    bool stale = clock_now_ns() - engine->last_seen_ns > interval_ms * 1000000;
     bool mine = (stale || engine->last_seen_ns == 0) && !engine->pinging && !engine->closing;
     engine->pinging |= mine;
     pthread_mutex_unlock(&engine->lock);

@@ -77,6 +77,22 @@ static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *
     return STATUS_OK;
 }
 
+/* A parameter comes as text and is cast when execution starts: what cannot be cast is declined now. */
+static Status settle_params(Binder *binder, Error *err) {
+    Plan *plan = binder->plan;
+    for (int p = 0; p < plan->param_count; p++) {
+        SqlType *type = &plan->param_types[p];
+        if (type->id == SQL_INVALID || type->id == SQL_UNKNOWN)
+            *type = sqltype_of(SQL_TEXT);
+        bool as_it_is = sqltype_is_text(*type) && !sqltype_is(*type, SQL_BPCHAR);
+        char name[SQLTYPE_NAME_BYTES];
+        if (!as_it_is && !cast_function(sqltype_of(SQL_TEXT), *type, CAST_EXPLICIT))
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "a parameter of type %s ($%d) is not supported",
+                             sqltype_short_name(*type, name), p + 1);
+    }
+    return STATUS_OK;
+}
+
 static Status build(Binder *binder, Error *err) {
     PgQuery__SelectStmt *select = NULL;
     TRY(find_select(binder, &select, err));
@@ -88,13 +104,10 @@ static Status build(Binder *binder, Error *err) {
         id_list_add(binder->arena, &output, bound.columns[c].id);
         names[c] = arena_strdup(binder->arena, bound.columns[c].name);
     }
-    Plan *plan = binder->plan;
-    for (int p = 0; p < plan->param_count; p++)
-        if (plan->param_types[p].id == SQL_INVALID || plan->param_types[p].id == SQL_UNKNOWN)
-            plan->param_types[p] = sqltype_of(SQL_TEXT);
+    TRY(settle_params(binder, err));
     Rel *root = bound.rel;
     TRY(optimise(binder, &root, &output, err));
-    return lower_plan(binder, root, &output, names, &plan->root, err);
+    return lower_plan(binder, root, &output, names, &binder->plan->root, err);
 }
 
 static void keep_versions(Binder *binder) {
