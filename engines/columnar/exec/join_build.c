@@ -4,7 +4,6 @@
 #include "engines/columnar/exec/join_internal.h"
 
 enum { PARALLEL_BUILD_ROWS = 1 << 16, UNMATCHED_SEGMENTS = 16 };
-#define POINTER_MASK ((UINT64_C(1) << 48) - 1)
 
 typedef struct BuildState {
     RowCollector collector;
@@ -77,9 +76,9 @@ static void run_build_part(void *argument, int part) {
             uint64_t hash = join_hash(row), slot = hash >> (64 - join->slot_bits);
             if (slot < first || slot >= end || (!join->node->nulls_equal && key_has_null(join, row)))
                 continue;
-            char *next = (char *)(uintptr_t)(join->slots[slot] & POINTER_MASK);
+            char *next = (char *)(uintptr_t)(join->slots[slot] & JOIN_POINTER_MASK);
             memcpy(row + JOIN_NEXT, &next, sizeof next);
-            join->slots[slot] = (join->slots[slot] & ~POINTER_MASK) | join_tag(hash) | (uint64_t)(uintptr_t)row;
+            join->slots[slot] = (join->slots[slot] & ~JOIN_POINTER_MASK) | join_tag(hash) | (uint64_t)(uintptr_t)row;
         }
     }
 }

@@ -3,10 +3,9 @@
 
 #include "engines/columnar/exec/join_internal.h"
 
-#define POINTER_MASK ((UINT64_C(1) << 48) - 1)
-
 typedef struct ProbeState {
     uint64_t *keys;
+    JoinDictionary dictionary;
     Arena output_arena; /* of one output batch and everything above it */
     int pair_count;
     uint64_t hashes[BATCH_ROWS];
@@ -35,13 +34,16 @@ static Status probe_open(Stage *stage, Chain *chain, void **out, Error *err) {
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     arena_init(&state->output_arena);
+    join_dictionary_init(&state->dictionary);
     state->keys = malloc(8 * (size_t)join->keys.words * BATCH_ROWS + 8);
     return state->keys ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
 static void probe_close(Stage *stage, void *pointer) {
     ProbeState *state = pointer;
+    Join *join = (Join *)((char *)stage - offsetof(Join, stage));
     arena_deinit(&state->output_arena);
+    join_dictionary_deinit(&state->dictionary, join->query);
     free(state->keys);
     free(state);
 }
@@ -141,32 +143,67 @@ static Status add_pair(Probe *probe, uint16_t left, char *right, Error *err) {
 
 /* ---- matching -------------------------------------------------------------------------------------------- */
 
-static Status find_candidates(Probe *probe, Error *err) {
+static void find_candidates(Probe *probe, const Vector *keys) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
     Batch *batch = probe->batch;
-    Arena *arena = &probe->chain->batch_arena;
-    Vector *keys = ARENA_NEW_ARRAY(arena, Vector, join->key_count + 1);
-    for (int i = 0; i < join->key_count; i++)
-        TRY(program_evaluate(&probe->chain->evaluator, join->left_keys[i], batch, arena, &keys[i], err));
     keys_encode(&join->keys, keys, batch->selection, batch->selected, state->keys, state->nulls);
     keys_hash(&join->keys, state->keys, batch->selected, state->hashes);
     for (int k = 0; k < batch->selected; k++)
         __builtin_prefetch(&join->slots[state->hashes[k] >> (64 - join->slot_bits)]);
     for (int k = 0; k < batch->selected; k++) {
-        uint64_t entry = join->slots[state->hashes[k] >> (64 - join->slot_bits)];
-        bool possible = (entry & join_tag(state->hashes[k])) && (join->node->nulls_equal || !state->nulls[k]);
-        state->candidates[k] = possible ? (char *)(uintptr_t)(entry & POINTER_MASK) : NULL;
+        bool possible = join->node->nulls_equal || !state->nulls[k];
+        state->candidates[k] = possible ? join_chain(join, state->hashes[k]) : NULL;
         __builtin_prefetch(state->candidates[k]);
     }
-    return STATUS_OK;
+}
+
+/* One match at most for each value of a dictionary: one batch out, its build columns as dictionaries. */
+static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    const JoinDictionary *dictionary = &state->dictionary;
+    Arena *arena = &probe->chain->batch_arena;
+    Batch out = *probe->batch;
+    out.selected = join_dictionary_select(dictionary, key, probe->batch, state->pair_left);
+    out.selection = out.selected < out.row_count ? state->pair_left : NULL;
+    if (!out.selected)
+        return STATUS_OK;
+    if (join->residual || emits_pairs(join)) {
+        out.column_count = join->left_count + join->rows.column_count;
+        out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
+        memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
+        join_dictionary_columns(dictionary, join, key, probe->batch, out.columns + join->left_count, arena);
+    }
+    if (join->residual) {
+        TRY(program_filter(&probe->chain->evaluator, join->residual, &out, out.selection, out.selected, arena,
+                           state->selection, &out.selected, err));
+        out.selection = state->selection;
+    }
+    for (int k = 0; k < out.selected; k++) {
+        int row = out.selection ? out.selection[k] : k;
+        probe->marks[row] = 1;
+        if (join_keeps_unmatched(join))
+            __atomic_store_n(dictionary->first[key->codes[row]] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
+    }
+    if (!emits_pairs(join) || !out.selected)
+        return STATUS_OK;
+    return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
 static Status match_hashed(Probe *probe, Error *err) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
-    bool first_only = !emits_pairs(join) && !join->residual;
-    TRY(find_candidates(probe, err));
+    Arena *arena = &probe->chain->batch_arena;
+    bool first_only = !emits_pairs(join) && !join->residual, by_dictionary = false;
+    Vector *keys = ARENA_NEW_ARRAY(arena, Vector, join->key_count + 1);
+    for (int i = 0; i < join->key_count; i++)
+        TRY(program_evaluate(&probe->chain->evaluator, join->left_keys[i], probe->batch, arena, &keys[i], err));
+    if (join->key_count == 1 && join->type != JOIN_MARK && !join->node->nulls_equal)
+        TRY(join_dictionary_use(&state->dictionary, join, &keys[0], first_only, &by_dictionary, err));
+    if (by_dictionary)
+        return match_dictionary(probe, &keys[0], err);
+    find_candidates(probe, keys);
     for (int k = 0; k < probe->batch->selected && !probe->chain->morsel_stop; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
         const uint64_t *key = state->keys + (size_t)k * join->keys.words;

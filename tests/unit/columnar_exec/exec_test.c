@@ -330,6 +330,53 @@ static void inner_join(void **state) {
     expect_rows("select t.id, u.w from t join u on t.a = u.k where t.id < 500", &expected);
 }
 
+/* Probe keys that are dictionaries: each value met once, twice, with a NULL beside it, or not at all. */
+static void joins_by_dictionary(void **state) {
+    static const char names[] = "(values ('alpha', 1), ('zz', null), ('another quite long string', 3), ('unseen', 4)) v(w, n)";
+    static const int match[WORDS] = {1, 0, 0, 0, 0, 2, 3, 0}; /* 2: NULL */
+    StrBuf inner, left, full, semi, anti, residual;
+    StrBuf *all[] = {&inner, &left, &full, &semi, &anti, &residual};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        strbuf_init(all[i]);
+    for (int i = 0; i < ROWS; i++) {
+        int n = rows[i].word_null ? 0 : match[rows[i].word];
+        char number[8] = "NULL";
+        if (n && n != 2)
+            snprintf(number, sizeof number, "%d", n);
+        if (n)
+            strbuf_printf(&inner, "%d|%s\n", i, number);
+        strbuf_printf(&left, "%d|%s\n", i, number);
+        strbuf_printf(&full, "%d|%s\n", i, number);
+        strbuf_printf(n ? &semi : &anti, "%d\n", i);
+        if (n == 3 && i > 500)
+            strbuf_printf(&residual, "%d|%s\n", i, number);
+    }
+    strbuf_append_text(&full, "NULL|4\n");
+    static const struct { const char *select, *join, *rest; } statements[] = {
+        {"select t.id, v.n", "join", "on v.w = t.c"}, {"select t.id, v.n", "left join", "on v.w = t.c"},
+        {"select t.id, v.n", "full join", "on v.w = t.c"}, {"select t.id", "", "where exists (select 1 from %s where v.w = t.c)"},
+        {"select t.id", "", "where not exists (select 1 from %s where v.w = t.c)"},
+        {"select t.id, v.n", "join", "on v.w = t.c and v.n * 200 + t.id > 1100 and v.n > 1"}};
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        char sql[512], rest[256];
+        snprintf(rest, sizeof rest, statements[i].rest, names);
+        snprintf(sql, sizeof sql, "%s from t %s %s %s", statements[i].select, statements[i].join, *statements[i].join ? names : "",
+                 rest);
+        expect_rows(sql, all[i]);
+    }
+    expect_text("select v.n, count(*) from t join (values ('alpha', 1), ('alpha', 2), ('zz', 1)) v(w, n) on v.w = t.c "
+                "where t.id < 0 group by 1", "");
+    int alpha = 0, zz = 0;
+    char expected[64];
+    for (int i = 0; i < ROWS; i++) {
+        alpha += !rows[i].word_null && rows[i].word == 0;
+        zz += !rows[i].word_null && rows[i].word == 5;
+    }
+    snprintf(expected, sizeof expected, "1|%d\n2|%d\n", alpha + zz, alpha);
+    expect_text("select v.n, count(*) from t join (values ('alpha', 1), ('alpha', 2), ('zz', 1)) v(w, n) on v.w = t.c "
+                "group by 1 order by 1", expected);
+}
+
 static void outer_joins(void **state) {
     StrBuf left, full;
     bool met[OTHER_ROWS] = {false};
@@ -480,6 +527,7 @@ int main(void) {
         cmocka_unit_test(sorts_and_limits),
         cmocka_unit_test(limit_without_order_is_the_first_rows),
         cmocka_unit_test(inner_join),
+        cmocka_unit_test(joins_by_dictionary),
         cmocka_unit_test(outer_joins),
         cmocka_unit_test(semi_anti_and_not_in),
         cmocka_unit_test(set_operations),
