@@ -646,6 +646,29 @@ static bool is_point(const Node *where, const TableDesc *table) {
     return false;
 }
 
+static Status write_statement(DialectWriter *w, const Node *node, FromItem *columns, const Node **where);
+
+static bool has_option(const PgQuery__ExplainStmt *explain, const char *name) {
+    for (size_t i = 0; i < explain->n_options; i++)
+        if (!strcmp(explain->options[i]->def_elem->defname, name))
+            return true;
+    return false;
+}
+
+static Status write_explain(DialectWriter *w, const PgQuery__ExplainStmt *explain, FromItem *columns, const Node **where) {
+    bool analyze = has_option(explain, "analyze");
+    if (analyze && explain->query->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+        return dialect_decline(w, -1, "EXPLAIN ANALYZE of a write");
+    strbuf_append_text(&w->out, !analyze               ? "EXPLAIN FORMAT=JSON "
+                                : w->options.mariadb ? "ANALYZE FORMAT=JSON "
+                                                       : "EXPLAIN ANALYZE ");
+    TRY(write_statement(w, explain->query, columns, where));
+    *where = NULL; /* what comes back is a plan, not the row of a key */
+    *columns = (FromItem){0};
+    add_column(w, columns, "QUERY PLAN", sqltype_of(SQL_TEXT));
+    return STATUS_OK;
+}
+
 static Status write_statement(DialectWriter *w, const Node *node, FromItem *columns, const Node **where) {
     *where = NULL;
     switch (node->node_case) {
@@ -660,11 +683,7 @@ static Status write_statement(DialectWriter *w, const Node *node, FromItem *colu
         *where = node->delete_stmt->where_clause;
         return write_delete(w, node->delete_stmt, columns);
     case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
-        strbuf_append_text(&w->out, "EXPLAIN FORMAT=JSON ");
-        TRY(write_statement(w, node->explain_stmt->query, columns, where));
-        *columns = (FromItem){0};
-        add_column(w, columns, "QUERY PLAN", sqltype_of(SQL_TEXT));
-        return STATUS_OK;
+        return write_explain(w, node->explain_stmt, columns, where);
     default: return dialect_decline(w, -1, "this kind of statement");
     }
 }
