@@ -19,6 +19,7 @@ const Command commands[] = {
      "  --create     make the table, its types found over the whole input (default)\n"
      "  --append     add to a table that exists; --replace gives a table the files' columns and rows\n"
      "  --format     csv, tsv, json, ndjson, parquet; otherwise found by content, then by the file's name\n"
+     "  --schema     the table's columns, not looked for: 'id int8, price numeric(10,2), \"Full name\" text'\n"
      "  --delimiter, --quote, --header, --no-header   CSV: otherwise detected\n"
      "  --null TEXT  CSV: this unquoted text is NULL, as the empty field is\n"
      "Every row is loaded, as one snapshot, or none: an error names file, row and column.",

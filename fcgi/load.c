@@ -4,13 +4,14 @@
 
 #include "engines/base/clock.h"
 #include "engines/columnar/ingest/ingest.h"
+#include "engines/columnar/ingest/schema_text.h"
 #include "fcgi/columnar_target.h"
 
 static void show_progress(void *context, int64_t rows, int64_t bytes, int64_t total_bytes) {
     progress_line_show(context, rows, bytes, total_bytes);
 }
 
-static int run_load(const CommandLine *line, IngestOptions *options) {
+static int load_files(const CommandLine *line, IngestOptions *options) {
     ProgressLine progress;
     IngestResult result;
     Error err = {0};
@@ -29,6 +30,23 @@ static int run_load(const CommandLine *line, IngestOptions *options) {
     printf("%s: %s rows in %.2f s\n", options->table, text_with_commas(result.row_count, rows),
            (double)(clock_now_ns() - progress.started_ns) / 1e9);
     return EXIT_DONE;
+}
+
+static int run_load(const CommandLine *line, IngestOptions *options, const char *schema) {
+    Arena arena;
+    Error err = {0};
+    TableColumn *columns;
+    arena_init(&arena);
+    int code = EXIT_FAILED;
+    if (schema && schema_text_parse(schema, &arena, &columns, &options->column_count, &err) != STATUS_OK) {
+        command_failed(&err, schema);
+    } else {
+        if (schema)
+            options->columns = columns;
+        code = load_files(line, options);
+    }
+    arena_deinit(&arena);
+    return code;
 }
 
 /* "schema.table" → namespace and table; the text is cut in place. */
@@ -51,9 +69,9 @@ static bool one_character(const char *text, char *out) {
 
 int command_load(CommandLine *line) {
     IngestOptions options = INGEST_OPTIONS_DEFAULT;
-    const char *format, *delimiter, *quote;
+    const char *format, *delimiter, *quote, *schema;
     if (!command_take_option(line, "--format", &format) || !command_take_option(line, "--delimiter", &delimiter) ||
-        !command_take_option(line, "--quote", &quote) || !command_take_option(line, "--null", &options.null_text))
+        !command_take_option(line, "--quote", &quote) || !command_take_option(line, "--schema", &schema) || !command_take_option(line, "--null", &options.null_text))
         return command_usage_error("load", "an option needs a value");
     bool create = command_take_flag(line, "--create"), append = command_take_flag(line, "--append");
     bool replace = command_take_flag(line, "--replace");
@@ -76,5 +94,5 @@ int command_load(CommandLine *line) {
     split_name(line->argv[0], &options);
     options.files = (const char *const *)(line->argv + 1);
     options.file_count = line->argc - 1;
-    return run_load(line, &options);
+    return run_load(line, &options, schema);
 }

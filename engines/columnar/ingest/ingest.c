@@ -182,6 +182,10 @@ static void start_table_batches(Loader *loader) {
 }
 
 static Status load_text(Loader *loader, const IngestFormat *formats, Error *err) {
+    const IngestOptions *options = loader->options;
+    if (!loader->append && options->columns)
+        TRY(table_append_begin_create(loader->catalog, options->namespace_name, options->table, options->columns,
+                                      options->column_count, options->mode == INGEST_REPLACE, &loader->append, err));
     if (!loader->append) {
         loader->profiling = true;
         loader->total_bytes *= 2;
@@ -211,7 +215,7 @@ static Status find_formats(Loader *loader, IngestFormat *formats, Error *err) {
             TRY(detect_format(options->files[i], &formats[i], err));
         if (stat(options->files[i], &info) != 0)
             return error_set_errno(err, errno, "cannot look at \"%s\"", options->files[i]);
-        if (!S_ISREG(info.st_mode) && options->mode != INGEST_APPEND)
+        if (!S_ISREG(info.st_mode) && options->mode != INGEST_APPEND && !options->columns)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                              "\"%s\" is not a regular file; it would have to be read twice", options->files[i]);
         loader->total_bytes += info.st_size;
@@ -227,6 +231,10 @@ static Status load(Loader *loader, IngestFormat *formats, Error *err) {
     if (options->file_count == 0)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "no file to load");
     TRY(find_formats(loader, formats, err));
+    if (options->columns && (options->mode == INGEST_APPEND || formats[0] == INGEST_PARQUET))
+        return error_set(err, SQLSTATE_INVALID_PARAMETER, options->mode == INGEST_APPEND
+                             ? "the table has its columns already; a schema is for new tables"
+                             : "Parquet files carry their own schema");
     if (options->mode == INGEST_APPEND)
         TRY(table_append_begin(loader->catalog, options->namespace_name, options->table, false, &loader->append, err));
     if (formats[0] == INGEST_PARQUET)

@@ -9,6 +9,7 @@
 
 #include "engines/columnar/ingest/generate.h"
 #include "engines/columnar/ingest/ingest.h"
+#include "engines/columnar/ingest/schema_text.h"
 #include "tests/unit/columnar_ingest/table_text.h"
 
 static char scratch[64];
@@ -56,10 +57,9 @@ static void load_text(const char *name, const char *input, TableText *out) {
 }
 
 /* "name type, name type | cell, cell | cell, cell" */
-static void check_load(const char *name, const char *input, const char *expected) {
-    TableText text;
+static void check_table(TableText *table, const char *expected) {
     StrBuf have;
-    load_text(name, input, &text);
+    const TableText text = *table;
     strbuf_init(&have);
     for (int i = 0; i < text.column_count; i++) {
         char type[SQLTYPE_NAME_BYTES];
@@ -73,7 +73,13 @@ static void check_load(const char *name, const char *input, const char *expected
     }
     assert_string_equal(strbuf_text(&have), expected);
     strbuf_deinit(&have);
-    table_text_free(&text);
+    table_text_free(table);
+}
+
+static void check_load(const char *name, const char *input, const char *expected) {
+    TableText text;
+    load_text(name, input, &text);
+    check_table(&text, expected);
 }
 
 static void check_refused(const char *name, const char *input, const char *state, const char *part) {
@@ -393,9 +399,60 @@ static void parquet_files_carry_their_types(void **state) {
     assert_string_equal(err.sqlstate, SQLSTATE_DUPLICATE_TABLE);
 }
 
+/* ---- a schema given ------------------------------------------------------------------------------------------ */
+
+static Status load_schema(const char *input, const char *schema, IngestMode mode, Error *err) {
+    Arena arena;
+    IngestOptions options = INGEST_OPTIONS_DEFAULT;
+    IngestResult result;
+    TableColumn *columns;
+    const char *path = write_input("schema.csv", input, strlen(input));
+    arena_init(&arena);
+    Status status = schema_text_parse(schema, &arena, &columns, &options.column_count, err);
+    if (status == STATUS_OK) {
+        options.table = "t";
+        options.files = &path;
+        options.file_count = 1;
+        options.mode = mode;
+        options.columns = columns;
+        status = ingest_load(catalog, &options, &result, err);
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+static void a_schema_given_is_the_table(void **state) {
+    (void)state;
+    Error err = {0};
+    TableText text;
+    assert_int_equal(load_schema("ID,\"Full  name\",p\n1,2,3\n,\"\",\n", "\"ID\" smallint , \"Full  name\" character  varying (4),"
+                                 "p decimal( 10 , 2 )", INGEST_REPLACE, &err), STATUS_OK);
+    assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
+    check_table(&text, "ID smallint, Full  name character varying(4), p numeric(10,2) | 1, 2, 3.00 | <null>, , <null>");
+}
+
+static void a_schema_that_does_not_fit_is_refused(void **state) {
+    (void)state;
+    static const struct { const char *schema, *sqlstate; } CASES[] = {
+        {"", "42601"}, {"a", "42601"}, {"a int,", "42601"}, {"1a int", "42601"}, {"\"a int", "42601"}, {"a numeric(3", "42601"},
+        {"\"\" int", "42601"}, {"a nosuchtype", "42704"}, {"a int, A text", "42701"}, {"a numeric", "0A000"}, {"b int", "42703"},
+        {"a bool", "22P02"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        Error err = {0};
+        assert_int_equal(load_schema("a\n7\n", CASES[i].schema, INGEST_REPLACE, &err), STATUS_ERROR);
+        if (strcmp(err.sqlstate, CASES[i].sqlstate) != 0)
+            fail_msg("'%s': %s %s", CASES[i].schema, err.sqlstate, err.message);
+    }
+    Error err = {0};
+    assert_int_equal(load_schema("a\n7\n", "a int", INGEST_APPEND, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, "22023");
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(a_schema_given_is_the_table), TEST(a_schema_that_does_not_fit_is_refused),
         TEST(csv_types_follow_the_whole_input), TEST(csv_dialects_are_found), TEST(csv_errors_name_the_row),
         TEST(json_rows_keep_every_value), TEST(appending_keeps_to_the_table), TEST(long_input_crosses_windows),
         TEST(csv_spectrum), TEST(json_accept), TEST(generated_rows_are_the_same_each_time),
