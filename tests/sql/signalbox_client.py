@@ -1,0 +1,152 @@
+"""What the SQL tests need of a running Signalbox: statements over HTTP, tables copied from engine to engine.
+
+The directory (VAR of ./run) and the port say where it is. Answers keep every value as the server wrote it, so that 1.50 and
+1.5 differ."""
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+POSTGRES_PORT = '54329'  # names the socket; see ./run
+TIMEOUT_S = 120
+
+
+class Answer:
+    """Rows (columns, types, rows) or an error (status, sqlstate, detail, position)."""
+
+    def __init__(self, status, body):
+        self.status = status
+        self.error = None
+        self.columns, self.types, self.rows = [], [], []
+        self.engine = None
+        try:
+            data = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
+        except ValueError:
+            data = {'detail': 'the answer is not JSON: %r' % body[:200], 'sqlstate': 'cut'}
+            status = 0
+        if status != 200:
+            self.error = data
+            self.sqlstate = data.get('sqlstate', 'HTTP %s' % status)
+            self.detail = data.get('detail', '')
+            self.position = data.get('position')
+            return
+        self.engine = data.get('engine')
+        for column in data.get('columns', []):
+            self.columns.append(column['name'])
+            self.types.append(column['type'])
+        self.rows = data.get('data', [])
+
+    @property
+    def declined(self):
+        """The engine said that it cannot: no wrong answer, and none either."""
+        return self.error is not None and self.sqlstate in ('SB003', '0A000')
+
+
+class Server:
+    def __init__(self, var, port):
+        self.var, self.port = os.path.abspath(var), int(port)
+        self.config = os.environ.get('SIGNALBOX_E2E_CONFIG') or os.path.join(os.path.dirname(self.var), 'signalbox.toml')
+        if not os.path.exists(self.config):
+            self.config = os.path.join(self.var, 'signalbox.toml')
+        self.program = os.environ.get('SIGNALBOX_PROGRAM') or os.path.join(
+            ROOT, 'build', os.environ.get('PRESET', 'release'), 'signalbox')
+        self.connection = None
+        self.scratch = tempfile.mkdtemp(prefix='signalbox-sqltest.')
+        os.chmod(self.scratch, 0o755)
+
+    def close(self):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.connection:
+            self.connection.close()
+
+    def query(self, sql, engine='auto', params=None):
+        body = {'sql': sql, 'engine': engine, 'max_rows': 50000000, 'cache': False}
+        if params is not None:
+            body['params'] = params
+        data = json.dumps(body)
+        headers = {'Content-Type': 'application/json', 'Accept': 'application/vnd.signalbox.compact+json'}
+        for attempt in (1, 2):
+            reused = self.connection is not None
+            if not reused:
+                self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=TIMEOUT_S)
+            try:
+                self.connection.request('POST', '/query', data, headers)
+                response = self.connection.getresponse()
+                text = response.read()
+                return Answer(response.status, text)
+            except (http.client.HTTPException, OSError) as problem:
+                self.connection.close()
+                self.connection = None
+                # nginx may end a kept connection between two requests; anything else is the answer.
+                if attempt == 2 or not reused or isinstance(problem, http.client.IncompleteRead):
+                    return Answer(0, json.dumps({'detail': repr(problem), 'sqlstate': 'cut'}))
+
+    # ---- programs beside it -----------------------------------------------------------------------------
+
+    def _as_pool_user(self, command):
+        """As root the warehouse belongs to the pool's user; see ./run."""
+        if os.geteuid() != 0:
+            return command
+        return ['setpriv', '--reuid=www-data', '--regid=www-data', '--init-groups', 'env', 'HOME=' + self.var] + command
+
+    def _run(self, command, text=None):
+        done = subprocess.run(command, input=text, capture_output=True, encoding='utf-8', cwd='/')
+        if done.returncode != 0:
+            raise RuntimeError('%s: %s' % (' '.join(command[-4:]), (done.stderr or done.stdout).strip()))
+        return done.stdout
+
+    def signalbox(self, *arguments):
+        return self._run(self._as_pool_user([self.program, '--config', self.config] + list(arguments)))
+
+    def psql(self, script):
+        return self._run(['psql', '-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-h', os.path.join(self.var, 'run/postgres'), '-p',
+                          POSTGRES_PORT, '-U', 'signalbox', '-d', 'signalbox'], script)
+
+    def mariadb(self, script):
+        return self._run(['mariadb', '--no-defaults', '--socket=' + os.path.join(self.var, 'run/mysql/mysqld.sock'), '-u', 'signalbox',
+                          '--local-infile=1', 'signalbox'], script)
+
+    # ---- tables -------------------------------------------------------------------------------------------
+
+    def postgres_schema(self, table):
+        return self.psql("SELECT string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) "
+                         "FROM pg_attribute WHERE attrelid = '%s'::regclass AND attnum > 0 AND NOT attisdropped;" % table).strip()
+
+    def copy_to_columnar(self, table):
+        """PostgreSQL's table, under the same name, with the same types."""
+        path = os.path.join(self.scratch, table + '.csv')
+        self.psql("\\copy %s TO '%s' CSV HEADER\n" % (table, path))
+        os.chmod(path, 0o644)
+        self.signalbox('load', table, path, '--replace', '--format', 'csv', '--delimiter', ',', '--quote', '"', '--header', '--schema',
+                       self.postgres_schema(table))
+        os.unlink(path)
+
+    def copy_to_postgres(self, table):
+        """The columnar table, under the same name, with the same types."""
+        answer = self.query('SELECT * FROM %s LIMIT 0' % table, 'columnar')
+        if answer.error:
+            raise RuntimeError(answer.detail)
+        path = os.path.join(self.scratch, table + '.csv')
+        with open(path, 'w') as out:
+            subprocess.run(self._as_pool_user([self.program, '--config', self.config, 'query', '--engine', 'columnar', '--format', 'csv',
+                                               'SELECT * FROM %s' % table]), stdout=out, check=True, cwd='/')
+        columns = ', '.join('"%s" %s' % (name, kind) for name, kind in zip(answer.columns, answer.types))
+        self.psql('DROP TABLE IF EXISTS %s; CREATE TABLE %s (%s);\n\\copy %s FROM \'%s\' CSV HEADER\nANALYZE %s;\n' %
+                  (table, table, columns, table, path, table))
+        os.unlink(path)
+
+    def refresh(self):
+        """Every process of the pool reads the engines' tables again: DDL through us says so."""
+        for sql in ('CREATE TABLE sqltest_refresh (x integer)', 'DROP TABLE sqltest_refresh'):
+            answer = self.query(sql, 'postgres')
+            if answer.error:
+                raise RuntimeError(answer.detail)
+
+
+def find_server():
+    var, port = os.environ.get('SIGNALBOX_E2E_VAR'), os.environ.get('SIGNALBOX_E2E_PORT')
+    return Server(var, port) if var and port else None
