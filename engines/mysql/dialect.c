@@ -1,6 +1,7 @@
 #include "engines/mysql/dialect.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engines/mysql/dialect_internal.h"
@@ -62,36 +63,71 @@ static Status collect_relation(DialectWriter *w, Scope *scope, const PgQuery__Ra
     return STATUS_OK;
 }
 
-static Status write_subselect(DialectWriter *w, Scope *scope, const PgQuery__RangeSubselect *sub, FromItem *columns) {
-    if (sub->lateral)
-        return dialect_decline(w, -1, "LATERAL");
-    if (sub->subquery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
-        return dialect_decline(w, -1, "this derived table");
+const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope, const PgQuery__SelectStmt *select) {
+    for (const WrittenSelect *written = w->selects; written; written = written->next)
+        if (written->select == select) {
+            if (written->status != STATUS_OK && w->err)
+                *w->err = written->error;
+            return written->status == STATUS_OK ? written : NULL;
+        }
+    WrittenSelect *written = ARENA_NEW(w->arena, WrittenSelect);
+    DialectWriter outside = *w;
+    strbuf_init(&w->out);
+    w->params = NULL;
+    w->param_types = NULL;
+    w->param_count = w->param_capacity = 0;
+    written->select = select;
     strbuf_append_char(&w->out, '(');
-    TRY(dialect_select(w, scope->outer, sub->subquery->select_stmt, columns));
-    strbuf_append_text(&w->out, ") AS ");
-    strbuf_append_identifier(&w->out, alias_of(sub->alias), '`');
-    return STATUS_OK;
+    written->status = dialect_select(w, (Scope *)scope, select, &written->columns);
+    strbuf_append_char(&w->out, ')');
+    written->text = arena_strndup(w->arena, strbuf_text(&w->out), w->out.length);
+    written->params = w->params;
+    written->param_types = w->param_types;
+    written->param_count = w->param_count;
+    if (written->status != STATUS_OK && w->err)
+        written->error = *w->err;
+    strbuf_deinit(&w->out);
+    w->out = outside.out;
+    w->params = outside.params;
+    w->param_types = outside.param_types;
+    w->param_count = outside.param_count;
+    w->param_capacity = outside.param_capacity;
+    w->depth = outside.depth;
+    w->ctes = outside.ctes;
+    written->next = w->selects;
+    w->selects = written;
+    return written->status == STATUS_OK ? written : NULL;
 }
 
-/* A derived table's columns are known once its text was written; it is written to a side buffer for that. */
+void dialect_append_select(DialectWriter *w, const WrittenSelect *select) {
+    strbuf_append_text(&w->out, select->text);
+    for (int i = 0; i < select->param_count; i++)
+        dialect_add_param(w, select->params[i], select->param_types[i]);
+}
+
 static Status collect_subselect(DialectWriter *w, Scope *scope, const PgQuery__RangeSubselect *sub, bool outer) {
     if (!alias_of(sub->alias) || sub->alias->n_colnames)
         return dialect_decline(w, -1, "a derived table without a plain alias");
-    StrBuf kept = w->out;
-    int params = w->param_count;
-    strbuf_init(&w->out);
-    FromItem columns = {0};
-    Status status = write_subselect(w, scope, sub, &columns);
-    strbuf_deinit(&w->out);
-    w->out = kept;
-    w->param_count = params;
-    TRY(status);
+    if (sub->lateral || sub->subquery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+        return dialect_decline(w, -1, sub->lateral ? "LATERAL" : "this derived table");
+    const WrittenSelect *select = dialect_subselect(w, scope->outer, sub->subquery->select_stmt);
+    if (!select)
+        return STATUS_ERROR;
     FromItem *item = scope_add(w, scope, sub->alias->aliasname);
-    item->column_names = columns.column_names;
-    item->column_types = columns.column_types;
-    item->column_count = columns.column_count;
+    item->column_names = select->columns.column_names;
+    item->column_types = select->columns.column_types;
+    item->column_count = select->columns.column_count;
     item->outer = outer;
+    return STATUS_OK;
+}
+
+static Status write_subselect(DialectWriter *w, Scope *scope, const PgQuery__RangeSubselect *sub) {
+    const WrittenSelect *select = dialect_subselect(w, scope->outer, sub->subquery->select_stmt);
+    if (!select)
+        return STATUS_ERROR;
+    dialect_append_select(w, select);
+    strbuf_append_text(&w->out, " AS ");
+    strbuf_append_identifier(&w->out, alias_of(sub->alias), '`');
     return STATUS_OK;
 }
 
@@ -140,17 +176,16 @@ static Status write_join(DialectWriter *w, Scope *scope, const PgQuery__JoinExpr
     TRY(write_from(w, scope, join->rarg));
     if (join->quals) {
         strbuf_append_text(&w->out, " ON ");
-        TRY(dialect_expr(w, scope, join->quals));
+        TRY(dialect_condition(w, scope, join->quals));
     }
     strbuf_append_char(&w->out, ')');
     return STATUS_OK;
 }
 
 static Status write_from(DialectWriter *w, Scope *scope, const Node *node) {
-    FromItem columns = {0};
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_RANGE_VAR: return write_relation(w, node->range_var);
-    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT: return write_subselect(w, scope, node->range_subselect, &columns);
+    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT: return write_subselect(w, scope, node->range_subselect);
     default: return write_join(w, scope, node->join_expr);
     }
 }
@@ -290,7 +325,7 @@ static Status write_group_by(DialectWriter *w, Scope *scope, const PgQuery__Sele
     }
     if (select->having_clause) {
         strbuf_append_text(&w->out, " HAVING ");
-        TRY(dialect_expr(w, scope, select->having_clause));
+        TRY(dialect_condition(w, scope, select->having_clause));
     }
     return STATUS_OK;
 }
@@ -306,6 +341,8 @@ static Status write_sort_key(DialectWriter *w, Scope *scope, const PgQuery__Sele
         return dialect_decline(w, sort->location, "ORDER BY ... USING");
     if (is_star(node))
         return dialect_decline(w, sort->location, "ORDER BY *");
+    if (!meant && node->node_case == PG_QUERY__NODE__NODE_A_CONST)
+        return dialect_decline(w, sort->location, "ORDER BY a constant");
     ExprInfo info = dialect_info(w, scope, node);
     if (info.nullable && nulls_first == descending) {
         strbuf_append_text(&w->out, "(");
@@ -418,7 +455,7 @@ static Status write_plain_select(DialectWriter *w, Scope *scope, const PgQuery__
     }
     if (select->where_clause) {
         strbuf_append_text(&w->out, select->n_from_clause ? " WHERE " : " FROM DUAL WHERE ");
-        TRY(dialect_expr(w, scope, select->where_clause));
+        TRY(dialect_condition(w, scope, select->where_clause));
     }
     TRY(write_group_by(w, scope, select));
     return write_order_and_limit(w, scope, select);
@@ -448,26 +485,42 @@ static const ColumnDesc *table_column(const TableDesc *table, const char *name) 
     return NULL;
 }
 
-static Status write_row(DialectWriter *w, Scope *scope, const PgQuery__List *row, const SqlType *types, int count) {
+/* A value for a column, where PostgreSQL would cast it on assignment without a word and MySQL would give the same. */
+static Status write_assigned(DialectWriter *w, Scope *scope, const Node *value, const ColumnDesc *column) {
+    if (value->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
+        strbuf_append_text(&w->out, "DEFAULT");
+        return STATUS_OK;
+    }
+    SqlType from = dialect_info(w, scope, value).type, to = column->type;
+    bool fits = from.id == SQL_UNKNOWN || from.id == to.id || (sqltype_is_number(from) && sqltype_is_number(to)) ||
+                (sqltype_is_text(to) && (sqltype_is_text(from) || sqltype_is_integer(from))) ||
+                (to.id == SQL_TIMESTAMP && from.id == SQL_DATE) || (to.id == SQL_DATE && from.id == SQL_TIMESTAMP);
+    if (!fits) {
+        char what[160];
+        snprintf(what, sizeof what, "a value of this type for column \"%.80s\"", column->name);
+        return dialect_decline(w, -1, what);
+    }
+    return dialect_expr_as(w, scope, value, to);
+}
+
+static Status write_row(DialectWriter *w, Scope *scope, const PgQuery__List *row, const ColumnDesc *const *targets,
+                        int count) {
     if ((int)row->n_items != count)
         return dialect_decline(w, -1, "a row of VALUES with another number of columns");
     strbuf_append_char(&w->out, '(');
     for (size_t i = 0; i < row->n_items; i++) {
         if (i)
             strbuf_append_text(&w->out, ", ");
-        if (row->items[i]->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT)
-            strbuf_append_text(&w->out, "DEFAULT");
-        else
-            TRY(dialect_expr_as(w, scope, row->items[i], types[i]));
+        TRY(write_assigned(w, scope, row->items[i], targets[i]));
     }
     strbuf_append_char(&w->out, ')');
     return STATUS_OK;
 }
 
 static Status write_insert_columns(DialectWriter *w, const PgQuery__InsertStmt *insert, const TableDesc *table,
-                                   SqlType **types, int *count) {
+                                   const ColumnDesc ***targets, int *count) {
     *count = insert->n_cols ? (int)insert->n_cols : table->column_count;
-    *types = ARENA_NEW_ARRAY(w->arena, SqlType, *count + 1);
+    *targets = ARENA_NEW_ARRAY(w->arena, const ColumnDesc *, *count + 1);
     strbuf_append_text(&w->out, " (");
     for (int i = 0; i < *count; i++) {
         const char *name = insert->n_cols ? insert->cols[i]->res_target->name : table->columns[i].name;
@@ -475,7 +528,7 @@ static Status write_insert_columns(DialectWriter *w, const PgQuery__InsertStmt *
         if (!column)
             return error_set_at(w->err, SQLSTATE_UNDEFINED_COLUMN, insert->n_cols ? insert->cols[i]->res_target->location + 1 : 0,
                                 "column \"%s\" of relation \"%s\" does not exist", name, table->name);
-        (*types)[i] = column->type;
+        (*targets)[i] = column;
         if (i)
             strbuf_append_text(&w->out, ", ");
         strbuf_append_identifier(&w->out, name, '`');
@@ -507,13 +560,13 @@ static Status write_target_table(DialectWriter *w, Scope *scope, const PgQuery__
 static Status write_insert(DialectWriter *w, const PgQuery__InsertStmt *insert, FromItem *columns) {
     Scope scope = {0};
     const TableDesc *table;
-    SqlType *types;
+    const ColumnDesc **targets;
     int count;
     if (insert->on_conflict_clause || insert->with_clause || !insert->select_stmt)
         return dialect_decline(w, -1, insert->on_conflict_clause ? "ON CONFLICT" : "INSERT with WITH or DEFAULT VALUES");
     strbuf_append_text(&w->out, "INSERT INTO ");
     TRY(write_target_table(w, &scope, insert->relation, &table));
-    TRY(write_insert_columns(w, insert, table, &types, &count));
+    TRY(write_insert_columns(w, insert, table, &targets, &count));
     const PgQuery__SelectStmt *select = insert->select_stmt->select_stmt;
     FromItem selected = {0};
     if (!select->n_values_lists) {
@@ -522,7 +575,7 @@ static Status write_insert(DialectWriter *w, const PgQuery__InsertStmt *insert, 
     }
     for (size_t i = 0; i < select->n_values_lists; i++) {
         strbuf_append_text(&w->out, i ? ", " : " VALUES ");
-        TRY(write_row(w, &scope, select->values_lists[i]->list, types, count));
+        TRY(write_row(w, &scope, select->values_lists[i]->list, targets, count));
     }
     return write_returning(w, &scope, insert->returning_list, insert->n_returning_list, columns, w->options.mariadb);
 }
@@ -582,14 +635,11 @@ static Status write_update(DialectWriter *w, const PgQuery__UpdateStmt *update, 
         strbuf_append_text(&w->out, i ? ", " : " SET ");
         strbuf_append_identifier(&w->out, target->name, '`');
         strbuf_append_text(&w->out, " = ");
-        if (target->val->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT)
-            strbuf_append_text(&w->out, "DEFAULT");
-        else
-            TRY(dialect_expr_as(w, &scope, target->val, column->type));
+        TRY(write_assigned(w, &scope, target->val, column));
     }
     if (update->where_clause) {
         strbuf_append_text(&w->out, " WHERE ");
-        TRY(dialect_expr(w, &scope, update->where_clause));
+        TRY(dialect_condition(w, &scope, update->where_clause));
     }
     return write_returning(w, &scope, update->returning_list, update->n_returning_list, columns, false);
 }
@@ -603,7 +653,7 @@ static Status write_delete(DialectWriter *w, const PgQuery__DeleteStmt *delete, 
     TRY(write_target_table(w, &scope, delete->relation, &table));
     if (delete->where_clause) {
         strbuf_append_text(&w->out, " WHERE ");
-        TRY(dialect_expr(w, &scope, delete->where_clause));
+        TRY(dialect_condition(w, &scope, delete->where_clause));
     }
     return write_returning(w, &scope, delete->returning_list, delete->n_returning_list, columns, w->options.mariadb);
 }

@@ -1,9 +1,9 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engines/mysql/dialect_internal.h"
+#include "engines/mysql/mysql_value.h"
 
 Status dialect_decline(DialectWriter *w, int location, const char *what) {
     return error_set_at(w->err, SQLSTATE_FEATURE_NOT_SUPPORTED, location >= 0 ? location + 1 : 0,
@@ -16,58 +16,31 @@ const char *dialect_collation(const DialectWriter *w) {
 
 /* ---- literals and parameters ------------------------------------------------------------------------------------ */
 
-static bool is_number_text(const char *text, bool integer_only) {
-    const char *p = text;
-    if (*p == '-' || *p == '+')
-        p++;
-    size_t digits = strspn(p, "0123456789");
-    p += digits;
-    if (!integer_only && *p == '.') {
-        size_t fraction = strspn(p + 1, "0123456789");
-        digits += fraction;
-        p += 1 + fraction;
-    }
-    return digits > 0 && digits <= 38 && *p == 0;
-}
-
-static bool matches_shape(const char *text, const char *shape) { /* 9: a digit */
-    for (; *shape; text++, shape++)
-        if (*shape == '9' ? !isdigit((unsigned char)*text) : *text != *shape)
-            return false;
-    return *text == 0 || (*text == '.' && strspn(text + 1, "0123456789") == strlen(text + 1) && strlen(text) <= 7);
-}
-
 static Status write_text_as(DialectWriter *w, const char *text, SqlType target, int location) {
+    const char *value;
+    if (mysql_value_read(text, target, w->arena, &value, w->err) != STATUS_OK) {
+        if (w->err)
+            w->err->position = location >= 0 ? location + 1 : 0;
+        return STATUS_ERROR;
+    }
     switch ((SqlTypeId)target.id) {
+    case SQL_BOOL: strbuf_append_text(&w->out, value[0] == '1' ? "TRUE" : "FALSE"); return STATUS_OK;
     case SQL_INT2:
     case SQL_INT4:
     case SQL_INT8:
-    case SQL_NUMERIC:
-        if (!is_number_text(text, target.id != SQL_NUMERIC))
-            return dialect_decline(w, location, "a literal that is not a plain number beside a number");
-        strbuf_append_text(&w->out, text);
+    case SQL_OID:
+    case SQL_NUMERIC: strbuf_append_text(&w->out, value); return STATUS_OK;
+    case SQL_FLOAT8: /* an exponent makes the literal a double */
+        strbuf_printf(&w->out, "%s%s", value, strpbrk(value, "eE") ? "" : "e0");
         return STATUS_OK;
-    case SQL_DATE:
-        if (!matches_shape(text, "9999-99-99") || strlen(text) != 10)
-            return dialect_decline(w, location, "a date that is not of the form YYYY-MM-DD");
-        strbuf_printf(&w->out, "DATE '%s'", text);
-        return STATUS_OK;
+    case SQL_FLOAT4: strbuf_printf(&w->out, "CAST(%s%s AS FLOAT)", value, strpbrk(value, "eE") ? "" : "e0"); return STATUS_OK;
+    case SQL_DATE: strbuf_printf(&w->out, "DATE '%s'", value); return STATUS_OK;
     case SQL_TIMESTAMP:
-        if (matches_shape(text, "9999-99-99") && strlen(text) == 10) {
-            strbuf_printf(&w->out, "TIMESTAMP '%s 00:00:00'", text);
-            return STATUS_OK;
-        }
-        if (!matches_shape(text, "9999-99-99 99:99:99"))
-            return dialect_decline(w, location, "a timestamp that is not of the form YYYY-MM-DD HH:MM:SS");
-        strbuf_printf(&w->out, "TIMESTAMP '%s'", text);
-        return STATUS_OK;
-    case SQL_FLOAT4:
-    case SQL_FLOAT8:
-    case SQL_BOOL:
-    case SQL_BYTEA:
+    case SQL_TIMESTAMPTZ: strbuf_printf(&w->out, "TIMESTAMP '%s'", value); return STATUS_OK;
     case SQL_TIME:
-    case SQL_TIMESTAMPTZ: return dialect_decline(w, location, "a quoted literal beside a value of this type");
-    default: strbuf_append_literal(&w->out, text, strlen(text)); return STATUS_OK;
+    case SQL_INTERVAL: strbuf_printf(&w->out, "TIME '%s'", value); return STATUS_OK;
+    case SQL_BYTEA: strbuf_printf(&w->out, "x'%s'", value); return STATUS_OK;
+    default: strbuf_append_literal(&w->out, value, strlen(value)); return STATUS_OK;
     }
 }
 
@@ -91,7 +64,7 @@ static Status write_constant(DialectWriter *w, const PgQuery__AConst *constant, 
     }
 }
 
-static Status write_param(DialectWriter *w, const PgQuery__ParamRef *param, SqlType target) {
+void dialect_add_param(DialectWriter *w, int param, SqlType type) {
     if (w->param_count == w->param_capacity) {
         int capacity = w->param_capacity ? w->param_capacity * 2 : 16;
         int *params = ARENA_NEW_ARRAY(w->arena, int, capacity);
@@ -104,8 +77,12 @@ static Status write_param(DialectWriter *w, const PgQuery__ParamRef *param, SqlT
         w->param_types = types;
         w->param_capacity = capacity;
     }
-    w->params[w->param_count] = param->number - 1;
-    w->param_types[w->param_count++] = target;
+    w->params[w->param_count] = param;
+    w->param_types[w->param_count++] = type;
+}
+
+static Status write_param(DialectWriter *w, const PgQuery__ParamRef *param, SqlType target) {
+    dialect_add_param(w, param->number - 1, target);
     strbuf_append_char(&w->out, '?');
     return STATUS_OK;
 }
@@ -220,6 +197,9 @@ static Status write_like(DialectWriter *w, Scope *scope, const PgQuery__AExpr *e
     bool blind = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE;
     if (expr->rexpr->node_case == PG_QUERY__NODE__NODE_FUNC_CALL)
         return dialect_decline(w, expr->location, "LIKE ... ESCAPE");
+    SqlType left = dialect_info(w, scope, expr->lexpr).type, right = dialect_info(w, scope, expr->rexpr).type;
+    if ((!sqltype_is_text(left) && left.id != SQL_UNKNOWN) || (!sqltype_is_text(right) && right.id != SQL_UNKNOWN))
+        return dialect_decline(w, expr->location, "LIKE of something that is not text");
     strbuf_append_text(&w->out, blind ? "(LOWER(" : "(");
     TRY(dialect_exact_text(w, scope, expr->lexpr));
     strbuf_printf(&w->out, "%s %sLIKE %s", blind ? ")" : "", negated ? "NOT " : "", blind ? "LOWER(" : "");
@@ -231,23 +211,23 @@ static Status write_like(DialectWriter *w, Scope *scope, const PgQuery__AExpr *e
 static Status write_in(DialectWriter *w, Scope *scope, const PgQuery__AExpr *expr) {
     bool negated = !strcmp(dialect_operator(expr), "<>");
     const PgQuery__List *list = expr->rexpr->list;
-    strbuf_append_text(&w->out, negated ? "NOT (" : "(");
+    strbuf_append_text(&w->out, negated ? "(NOT (" : "(");
     for (size_t i = 0; i < list->n_items; i++) {
         if (i)
             strbuf_append_text(&w->out, " OR ");
         TRY(write_comparison(w, scope, expr->lexpr, "=", list->items[i], expr->location));
     }
-    strbuf_append_char(&w->out, ')');
+    strbuf_append_text(&w->out, negated ? "))" : ")");
     return STATUS_OK;
 }
 
 static Status write_between(DialectWriter *w, Scope *scope, const PgQuery__AExpr *expr) {
     bool negated = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN;
-    strbuf_append_text(&w->out, negated ? "NOT (" : "(");
+    strbuf_append_text(&w->out, negated ? "(NOT (" : "(");
     TRY(write_comparison(w, scope, expr->lexpr, ">=", expr->rexpr->list->items[0], expr->location));
     strbuf_append_text(&w->out, " AND ");
     TRY(write_comparison(w, scope, expr->lexpr, "<=", expr->rexpr->list->items[1], expr->location));
-    strbuf_append_char(&w->out, ')');
+    strbuf_append_text(&w->out, negated ? "))" : ")");
     return STATUS_OK;
 }
 
@@ -301,13 +281,21 @@ static Status write_operator(DialectWriter *w, Scope *scope, const PgQuery__AExp
 
 /* ---- the other nodes ---------------------------------------------------------------------------------------------- */
 
+Status dialect_condition(DialectWriter *w, Scope *scope, const Node *node) {
+    SqlType type = dialect_info(w, scope, node).type;
+    bool text = type.id == SQL_UNKNOWN && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull;
+    if (!sqltype_is(type, SQL_BOOL) && (type.id != SQL_UNKNOWN || text))
+        return dialect_decline(w, -1, "a condition that is not known to be boolean");
+    return dialect_expr_as(w, scope, node, sqltype_of(SQL_BOOL));
+}
+
 static Status write_bool(DialectWriter *w, Scope *scope, const PgQuery__BoolExpr *expr) {
     bool negation = expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR;
     strbuf_append_text(&w->out, negation ? "(NOT " : "(");
     for (size_t i = 0; i < expr->n_args; i++) {
         if (i)
             strbuf_append_text(&w->out, expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR ? " AND " : " OR ");
-        TRY(dialect_expr(w, scope, expr->args[i]));
+        TRY(dialect_condition(w, scope, expr->args[i]));
     }
     strbuf_append_char(&w->out, ')');
     return STATUS_OK;
@@ -316,7 +304,7 @@ static Status write_bool(DialectWriter *w, Scope *scope, const PgQuery__BoolExpr
 static Status write_boolean_test(DialectWriter *w, Scope *scope, const PgQuery__BooleanTest *test) {
     static const char *const suffixes[] = {"", " IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NOT FALSE", " IS UNKNOWN", " IS NOT UNKNOWN"};
     strbuf_append_char(&w->out, '(');
-    TRY(dialect_expr(w, scope, test->arg));
+    TRY(dialect_condition(w, scope, test->arg));
     strbuf_append_text(&w->out, suffixes[test->booltesttype <= 6 ? test->booltesttype : 0]);
     strbuf_append_char(&w->out, ')');
     return STATUS_OK;
@@ -330,7 +318,7 @@ static Status write_case(DialectWriter *w, Scope *scope, const PgQuery__CaseExpr
         if (expr->arg)
             TRY(write_comparison(w, scope, expr->arg, "=", when->expr, when->location));
         else
-            TRY(dialect_expr(w, scope, when->expr));
+            TRY(dialect_condition(w, scope, when->expr));
         strbuf_append_text(&w->out, " THEN ");
         TRY(dialect_expr_as(w, scope, when->result, type));
     }
@@ -353,6 +341,10 @@ static Status write_cast_of(DialectWriter *w, Scope *scope, const Node *arg, con
 static Status write_cast(DialectWriter *w, Scope *scope, const PgQuery__TypeCast *cast) {
     SqlType target = dialect_type_of_name(cast->type_name);
     SqlType source = dialect_info(w, scope, cast->arg).type;
+    if ((target.id == SQL_VARCHAR || target.id == SQL_BPCHAR) && cast->type_name->n_typmods)
+        return dialect_decline(w, cast->location, "a cast to text of limited length");
+    if (target.id == SQL_BPCHAR || (target.id == SQL_NUMERIC && source.id == SQL_UNKNOWN && cast->type_name->n_typmods))
+        return dialect_decline(w, cast->location, "this cast of a literal or parameter");
     if (source.id == SQL_UNKNOWN && cast->arg->node_case == PG_QUERY__NODE__NODE_A_CONST && !target.is_array &&
         target.id != SQL_OTHER)
         return dialect_expr_as(w, scope, cast->arg, target);
@@ -375,27 +367,36 @@ static Status write_cast(DialectWriter *w, Scope *scope, const PgQuery__TypeCast
 }
 
 static Status write_sublink(DialectWriter *w, Scope *scope, const PgQuery__SubLink *link) {
-    const PgQuery__SelectStmt *select = link->subselect->select_stmt;
-    FromItem columns = {0};
+    const WrittenSelect *select = dialect_subselect(w, scope, link->subselect->select_stmt);
+    if (!select)
+        return STATUS_ERROR;
+    SqlType type = select->columns.column_count ? select->columns.column_types[0] : sqltype_of(SQL_INVALID);
     switch (link->sub_link_type) {
-    case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK: strbuf_append_text(&w->out, "EXISTS "); break;
-    case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK: break;
+    case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK:
+        strbuf_append_text(&w->out, "EXISTS ");
+        dialect_append_select(w, select);
+        return STATUS_OK;
+    case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK:
+        if (select->columns.column_count != 1)
+            return dialect_decline(w, link->location, "a subquery of several columns as a value");
+        dialect_append_select(w, select);
+        return STATUS_OK;
     case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK: {
-        if (link->n_oper_name)
-            return dialect_decline(w, link->location, "ANY of a subquery");
         ExprInfo info = dialect_info(w, scope, link->testexpr);
-        if (info.inexact_text || info.type.id == SQL_INVALID || info.type.id == SQL_UNKNOWN)
-            return dialect_decline(w, link->location, "IN (SELECT ...) over this type");
+        bool is_equality = !link->n_oper_name || !strcmp(dialect_string(link->oper_name[link->n_oper_name - 1]), "=");
+        if (!is_equality)
+            return dialect_decline(w, link->location, "ANY of a subquery with this operator");
+        if (select->columns.column_count != 1 || !are_comparable(info.type, type) || info.type.id == SQL_UNKNOWN || sqltype_is_text(type))
+            return dialect_decline(w, link->location, "IN (SELECT ...) over these types");
+        strbuf_append_char(&w->out, '(');
         TRY(dialect_expr(w, scope, link->testexpr));
         strbuf_append_text(&w->out, " IN ");
-        break;
+        dialect_append_select(w, select);
+        strbuf_append_char(&w->out, ')');
+        return STATUS_OK;
     }
     default: return dialect_decline(w, link->location, "this kind of subquery");
     }
-    strbuf_append_char(&w->out, '(');
-    TRY(dialect_select(w, scope, select, &columns));
-    strbuf_append_char(&w->out, ')');
-    return STATUS_OK;
 }
 
 static Status write_column(DialectWriter *w, const PgQuery__ColumnRef *ref) {

@@ -8,6 +8,7 @@ typedef enum Demand {
     ANY_ARGUMENT,
     NUMBER_ARGUMENT,
     EXACT_NUMBER_ARGUMENT, /* integers and numeric */
+    SUMMABLE_ARGUMENT,     /* not real, which PostgreSQL sums as real */
     FLOAT_ARGUMENT,        /* only floats answer alike */
     INTEGER_ARGUMENT,
     TEXT_ARGUMENT,
@@ -26,7 +27,7 @@ typedef struct FunctionRule {
 /* Functions whose answer is PostgreSQL's for the arguments demanded. */
 static const FunctionRule rules[] = {
     {"count", 1, ANY_ARGUMENT, SQL_INT8, "COUNT($1)"},
-    {"sum", 1, NUMBER_ARGUMENT, SQL_INVALID, "SUM($1)"},
+    {"sum", 1, SUMMABLE_ARGUMENT, SQL_INVALID, "SUM($1)"},
     {"min", 1, COMPARABLE_ARGUMENT, SQL_INVALID, "MIN($1)"},
     {"max", 1, COMPARABLE_ARGUMENT, SQL_INVALID, "MAX($1)"},
     {"avg", 1, FLOAT_ARGUMENT, SQL_FLOAT8, "AVG($1)"},
@@ -97,6 +98,7 @@ static bool satisfies(Demand demand, ExprInfo info) {
     case ANY_ARGUMENT: return true;
     case NUMBER_ARGUMENT: return sqltype_is_number(type);
     case EXACT_NUMBER_ARGUMENT: return sqltype_is_number(type) && !is_float;
+    case SUMMABLE_ARGUMENT: return sqltype_is_number(type) && !sqltype_is(type, SQL_FLOAT4);
     case FLOAT_ARGUMENT: return is_float;
     case INTEGER_ARGUMENT: return sqltype_is_integer(type);
     case TEXT_ARGUMENT: return sqltype_is_text(type) || type.id == SQL_UNKNOWN;
@@ -198,6 +200,10 @@ static Status write_extract(DialectWriter *w, Scope *scope, const PgQuery__FuncC
         {"minute", "MINUTE("}, {"quarter", "QUARTER("}, {"doy", "DAYOFYEAR("},
     };
     const char *unit = constant_text(call->args[0]);
+    SqlType argument = dialect_info(w, scope, call->args[1]).type;
+    bool of_time = unit && (!strcasecmp(unit, "hour") || !strcasecmp(unit, "minute"));
+    if (of_time && sqltype_is(argument, SQL_DATE))
+        return dialect_decline(w, call->location, "a time field of a date");
     if (!satisfies(TIMESTAMP_ARGUMENT, dialect_info(w, scope, call->args[1])))
         return dialect_decline(w, call->location, "extract() from something that is not a date or timestamp");
     for (size_t i = 0; unit && i < sizeof units / sizeof units[0]; i++) {

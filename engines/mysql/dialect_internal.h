@@ -30,6 +30,20 @@ typedef struct CommonTable {
     FromItem *columns;
 } CommonTable;
 
+/* A subquery is written once, before its place in the text comes, for its columns must be known; nested ones would else be
+ * written twice at every level. */
+typedef struct WrittenSelect {
+    struct WrittenSelect *next;
+    const PgQuery__SelectStmt *select;
+    Status status;
+    Error error;
+    char *text; /* with its parentheses */
+    int *params;
+    SqlType *param_types;
+    int param_count;
+    FromItem columns;
+} WrittenSelect;
+
 typedef struct DialectWriter {
     const Statement *statement;
     DialectOptions options;
@@ -40,6 +54,7 @@ typedef struct DialectWriter {
     SqlType *param_types;
     int param_count, param_capacity;
     CommonTable *ctes;
+    WrittenSelect *selects;
     int depth;
 } DialectWriter;
 
@@ -62,6 +77,13 @@ Status dialect_expr(DialectWriter *w, Scope *scope, const Node *node);
 Status dialect_expr_as(DialectWriter *w, Scope *scope, const Node *node, SqlType target);
 /* Text operands under exact collation. */
 Status dialect_exact_text(DialectWriter *w, Scope *scope, const Node *node);
+/* As dialect_expr, of a value that must be boolean. */
+Status dialect_condition(DialectWriter *w, Scope *scope, const Node *node);
+/* Writes a subquery aside, or gives what was written of it before. NULL: it cannot be written, the error is set. */
+const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope, const PgQuery__SelectStmt *select);
+/* Appends it, with its parameters. */
+void dialect_append_select(DialectWriter *w, const WrittenSelect *select);
+void dialect_add_param(DialectWriter *w, int param, SqlType type);
 Status dialect_function(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call);
 SqlType dialect_function_type(DialectWriter *w, const Scope *scope, const PgQuery__FuncCall *call);
 Status dialect_select(DialectWriter *w, Scope *outer, const PgQuery__SelectStmt *select, FromItem *columns);

@@ -172,10 +172,15 @@ static ExprInfo info_of_case(DialectWriter *w, const Scope *scope, const PgQuery
     return info_of_first(w, scope, results, count);
 }
 
-static ExprInfo info_of_sublink(DialectWriter *w, const PgQuery__SubLink *link) {
+static ExprInfo info_of_sublink(DialectWriter *w, const Scope *scope, const PgQuery__SubLink *link) {
     if (link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK)
         return info_of(SQL_BOOL);
-    return (ExprInfo){.nullable = true, .inexact_text = true};
+    ExprInfo info = {.nullable = true, .inexact_text = true};
+    const WrittenSelect *select = dialect_subselect(w, scope, link->subselect->select_stmt);
+    if (select && select->columns.column_count == 1)
+        info.type = select->columns.column_types[0];
+    info.inexact_text = sqltype_is_text(info.type);
+    return info;
 }
 
 ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
@@ -190,7 +195,7 @@ ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
     case PG_QUERY__NODE__NODE_BOOL_EXPR:
     case PG_QUERY__NODE__NODE_NULL_TEST:
     case PG_QUERY__NODE__NODE_BOOLEAN_TEST: return info_of(SQL_BOOL);
-    case PG_QUERY__NODE__NODE_SUB_LINK: return info_of_sublink(w, node->sub_link);
+    case PG_QUERY__NODE__NODE_SUB_LINK: return info_of_sublink(w, scope, node->sub_link);
     case PG_QUERY__NODE__NODE_TYPE_CAST:
         unknown.type = dialect_type_of_name(node->type_cast->type_name);
         unknown.inexact_text = dialect_info(w, scope, node->type_cast->arg).inexact_text;
@@ -200,8 +205,8 @@ ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
         return info_of_first(w, scope, node->coalesce_expr->args, node->coalesce_expr->n_args);
     case PG_QUERY__NODE__NODE_FUNC_CALL:
         unknown.type = dialect_function_type(w, scope, node->func_call);
-        if (node->func_call->n_args)
-            unknown.inexact_text = dialect_info(w, scope, node->func_call->args[0]).inexact_text;
+        for (size_t i = 0; i < node->func_call->n_args; i++)
+            unknown.inexact_text |= dialect_info(w, scope, node->func_call->args[i]).inexact_text;
         return unknown;
     default: return unknown;
     }

@@ -54,6 +54,11 @@ static const char *sqlstate_of(unsigned code, const char *server_state) {
     case 1406: return "22001";
     case 1242: return "21000";
     case 1146: return SQLSTATE_UNDEFINED_TABLE;
+    case 1052: return SQLSTATE_AMBIGUOUS_COLUMN;
+    case 1292:
+    case 1525: return "22008";
+    case 1366: return SQLSTATE_INVALID_TEXT;
+    case 1364: return "23502"; /* no value for a column without a default */
     case 1054: return SQLSTATE_UNDEFINED_COLUMN;
     case 1044:
     case 1142:
@@ -69,6 +74,8 @@ static const char *sqlstate_of(unsigned code, const char *server_state) {
 
 Status mysql_call_error(MysqlCall *call, MYSQL_STMT *stmt, Error *err) {
     MYSQL *mysql = call->connection->mysql;
+    if (stmt && !mysql_stmt_errno(stmt))
+        stmt = NULL; /* an error that came between rows stands at the connection */
     unsigned code = stmt ? mysql_stmt_errno(stmt) : mysql_errno(mysql);
     if (mysql_error_is_lost_connection(code)) {
         call->connection->broken = true;

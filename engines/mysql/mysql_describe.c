@@ -104,7 +104,8 @@ static void read_column(Description *d, MYSQL_ROW row) {
     column->type_name = arena_strdup(d->arena, sqltype_short_name(column->type, name));
     column->nullable = !strcmp(row[5], "YES");
     column->distinct = -1;
-    bool exact = strstr(row[9], "nopad_bin") || !strcmp(row[9], "utf8mb4_0900_bin");
+    bool is_listed = !strcmp(row[3], "enum") || !strcmp(row[3], "set"); /* sorted by position, not by text */
+    bool exact = !is_listed && (strstr(row[9], "nopad_bin") || !strcmp(row[9], "utf8mb4_0900_bin"));
     if (!exact)
         return;
     d->exact = grow(d->arena, d->exact, d->exact_count, &d->exact_capacity, sizeof *d->exact);

@@ -95,7 +95,11 @@ Status mysql_plan(Engine *base, const Statement *statement, EngineVerdict *verdi
     if (status != STATUS_OK) {
         decline(verdict, &why);
         plan_destroy(&plan->base);
-        return STATUS_OK;
+        if (!strcmp(why.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED))
+            return STATUS_OK;
+        if (err) /* wrong on any engine */
+            *err = why;
+        return STATUS_ERROR;
     }
     plan->is_read = statement->kind == STATEMENT_READ;
     snprintf(plan->command, sizeof plan->command, "%s", command_of(statement->tree->stmts[0]->stmt));

@@ -126,7 +126,7 @@ static Status bind_result(MysqlResult *result, Error *err) {
         return STATUS_OK;
     for (int i = 0; i < result->column_count; i++)
         bind_column(&result->columns[i], &result->binds[i]);
-    if (mysql_stmt_bind_result(result->stmt, result->binds))
+    if (result->column_count && mysql_stmt_bind_result(result->stmt, result->binds))
         return mysql_call_error(&result->call, result->stmt, err);
     return STATUS_OK;
 }
@@ -199,6 +199,13 @@ static Status complete_value(MysqlResult *result, int index, Error *err) {
     return bind_result(result, err);
 }
 
+/* MySQL computes integers in 64 bits; PostgreSQL refuses what its narrower type cannot hold. */
+static bool fits_integer(int64_t value, SqlType type) {
+    return type.id == SQL_INT2   ? value >= INT16_MIN && value <= INT16_MAX
+           : type.id == SQL_INT4 ? value >= INT32_MIN && value <= INT32_MAX
+                                 : true;
+}
+
 static Status append_value(MysqlResult *result, int index, const char *name, Error *err) {
     ResultColumn *column = &result->columns[index];
     ArrowColumn *out = arrow_builder_column(&result->builder, index);
@@ -208,6 +215,9 @@ static Status append_value(MysqlResult *result, int index, const char *name, Err
     }
     switch (column->buffer_type) {
     case MYSQL_TYPE_LONGLONG:
+        if (column->truncated || !fits_integer(column->integer, column->type))
+            return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "%s out of range",
+                             column->type.id == SQL_INT2 ? "smallint" : column->type.id == SQL_INT4 ? "integer" : "bigint");
         if (column->type.id == SQL_BOOL)
             arrow_append_bool(out, column->integer != 0);
         else
@@ -243,6 +253,7 @@ static Status append_row(MysqlResult *result, Error *err) {
 static Status next_batch(void *state, ArrowArray *out, Error *err) {
     MysqlResult *result = state;
     int64_t limit = result->execution->row_limit;
+    result->ended |= !result->column_count; /* a write: nothing to fetch */
     while (!result->ended && result->builder.row_count < ROWS_PER_BATCH && result->builder.approx_bytes < BYTES_PER_BATCH) {
         if (limit && result->rows >= limit) {
             result->ended = true;
@@ -267,7 +278,7 @@ static Status next_batch(void *state, ArrowArray *out, Error *err) {
 
 static void close_result(void *state) {
     MysqlResult *result = state;
-    if (!result->ended) { /* rows are still to come: dropping the connection beats reading them all */
+    if (!result->ended && result->column_count) { /* rows are still to come: dropping the connection beats reading them all */
         shutdown(mysql_get_socket(result->call.connection->mysql), SHUT_RDWR);
         result->call.connection->broken = true;
     }

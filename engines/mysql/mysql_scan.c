@@ -83,7 +83,7 @@ Status mysql_scan(Engine *base, const ScanRequest *request, Execution *execution
     bool all_applied = *applied == (request->filter_count >= 64 ? UINT64_MAX : (UINT64_C(1) << request->filter_count) - 1);
     if (request->row_limit && all_applied)
         strbuf_printf(&sql, " LIMIT %lld", (long long)request->row_limit);
-    Status status = mysql_run(engine, strbuf_text(&sql), params, types, param_count, wanted, request->column_count, "SELECT",
+    Status status = mysql_run(engine, strbuf_text(&sql), params, types, NULL, param_count, wanted, request->column_count, "SELECT",
                               true, execution, out, err);
     strbuf_deinit(&sql);
     arena_deinit(&arena);
