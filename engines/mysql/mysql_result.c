@@ -126,7 +126,7 @@ static Status bind_result(MysqlResult *result, Error *err) {
         return STATUS_OK;
     for (int i = 0; i < result->column_count; i++)
         bind_column(&result->columns[i], &result->binds[i]);
-    if (result->column_count && mysql_stmt_bind_result(result->stmt, result->binds))
+    if (mysql_stmt_bind_result(result->stmt, result->binds))
         return mysql_call_error(&result->call, result->stmt, err);
     return STATUS_OK;
 }
