@@ -18,25 +18,40 @@ async function get(path) {
 export const fetchTables = async () => (await get('/api/v1/tables')).tables;
 export const fetchEngines = async () => (await get('/api/v1/engines')).engines;
 
-// Resolves to the answer; integers and numerics that a double cannot hold come as strings. Throws a problem object.
-export async function runQuery(sql, engine, maxRows, signal) {
-  let response;
+const cancelled = { title: 'Cancelled', detail: 'You cancelled the statement.', cancelled: true };
+const cutOff = { title: 'The answer was cut off', detail: 'The statement failed after its first rows had been sent.' };
+
+async function post(sql, engine, maxRows, path, accept, signal) {
   try {
-    response = await fetch('/query', {
+    const response = await fetch(path, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/vnd.signalbox.compact+json' },
+      headers: { 'Content-Type': 'application/json', Accept: accept },
       body: JSON.stringify({ sql, engine, max_rows: maxRows, big_numbers: 'string' }),
       signal,
     });
+    if (response.ok) return response;
+    throw await problemOf(response);
   } catch (error) {
-    if (error.name === 'AbortError') throw { title: 'Cancelled', detail: 'You cancelled the statement.', cancelled: true };
-    throw { title: 'No connection', detail: 'The server could not be reached. Is it running?' };
+    if (error.name === 'AbortError') throw cancelled;
+    if (error instanceof Error) throw { title: 'No connection', detail: 'The server could not be reached. Is it running?' };
+    throw error;
   }
-  if (!response.ok) throw await problemOf(response);
+}
+
+// The same statement's rows as CSV text.
+export async function fetchCsv(sql, engine, maxRows) {
+  const response = await post(sql, engine, maxRows, '/query?format=csv', 'text/csv');
+  return response.text().catch(() => {
+    throw cutOff;
+  });
+}
+
+// Resolves to the answer; integers and numerics that a double cannot hold come as strings. Throws a problem object.
+export async function runQuery(sql, engine, maxRows, signal) {
+  const response = await post(sql, engine, maxRows, '/query', 'application/vnd.signalbox.compact+json', signal);
   try {
     return await response.json();
   } catch (error) {
-    if (error.name === 'AbortError') throw { title: 'Cancelled', detail: 'You cancelled the statement.', cancelled: true };
-    throw { title: 'The answer was cut off', detail: 'The statement failed after its first rows had been sent.' };
+    throw error.name === 'AbortError' ? cancelled : cutOff;
   }
 }

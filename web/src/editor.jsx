@@ -6,9 +6,10 @@ import { EditorView, keymap, lineNumbers, drawSelection, placeholder } from '@co
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { tags } from '@lezer/highlight';
-import { autocompletion, closeBrackets, completionKeymap } from '@codemirror/autocomplete';
-import { PostgreSQL, sql } from '@codemirror/lang-sql';
+import { autocompletion, closeBrackets, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
+import { sql } from '@codemirror/lang-sql';
 import { lintGutter, setDiagnostics } from '@codemirror/lint';
+import { dialect } from './dialect.js';
 import { problem, rememberText, run, startingText, tables } from './state.js';
 
 const colours = HighlightStyle.define([
@@ -30,7 +31,7 @@ const schemaOf = (list) => {
 };
 
 const language = new Compartment();
-const languageFor = (list) => sql({ dialect: PostgreSQL, schema: schemaOf(list), upperCaseKeywords: true });
+const languageFor = (list) => sql({ dialect, schema: schemaOf(list), upperCaseKeywords: true });
 
 // PostgreSQL counts code points from 1; the editor UTF-16 units from 0.
 function offsetOf(text, position) {
@@ -63,6 +64,7 @@ export function Editor() {
   const host = useRef(null);
   useEffect(() => {
     const runIt = () => {
+      closeCompletion(current);
       run(current.state.doc.toString());
       return true;
     };

@@ -1,6 +1,7 @@
 // The page's state: signals that the components read.
 import { signal } from '@preact/signals';
 import { fetchEngines, fetchTables, runQuery } from './api.js';
+import { remember } from './history.js';
 
 export const tables = signal([]);
 export const engines = signal([]);
@@ -56,14 +57,17 @@ export async function run(sql) {
   const ticker = setInterval(() => (elapsed.value = performance.now() - started), 100);
   elapsed.value = 0;
   try {
-    const result = await runQuery(sql, chosenEngine.value, maxRows.value, abort.signal);
-    result.roundTrip = performance.now() - started;
+    const asked = chosenEngine.value;
+    const result = await runQuery(sql, asked, maxRows.value, abort.signal);
+    Object.assign(result, { sql, asked, roundTrip: performance.now() - started });
+    remember({ sql, at: Date.now(), engine: result.engine, ms: result.duration * 1000 });
     answer.value = result;
     const rows = result.row_count ?? 0;
     announcement.value = result.columns ? `${rows} rows from ${result.engine}` : `${result.command}: ${rows} rows changed by ${result.engine}`;
     if (!result.columns) refreshCatalog();
   } catch (error) {
     problem.value = { ...error, sql };
+    remember({ sql, at: Date.now(), error: error.title });
     answer.value = null;
     announcement.value = `Error: ${error.detail || error.title}`;
   } finally {
