@@ -19,7 +19,10 @@ struct RowWriter {
     TableLayout table;
 };
 
-static const struct { const char *name; const char *content_type; } formats[] = {
+static const struct {
+    const char *name;
+    const char *content_type;
+} formats[] = {
     [ROWFORMAT_JSON] = {"json", "application/json"},
     [ROWFORMAT_COMPACT] = {"compact", "application/vnd.signalbox.compact+json"},
     [ROWFORMAT_CSV] = {"csv", "text/csv; charset=utf-8"},
@@ -29,17 +32,20 @@ static const struct { const char *name; const char *content_type; } formats[] = 
 
 bool rowformat_from_name(const char *name, RowFormat *out) {
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-        if (strcmp(name, formats[i].name))
-            continue;
+        if (strcmp(name, formats[i].name)) continue;
         *out = (RowFormat)i;
         return true;
     }
     return false;
 }
 
-const char *rowformat_content_type(RowFormat format) { return formats[format].content_type; }
+const char *rowformat_content_type(RowFormat format) {
+    return formats[format].content_type;
+}
 
-/* ---- heads --------------------------------------------------------------------------------------------------------- */
+/* ---- heads
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* Types in answers carry no modifiers: "numeric", not "numeric(10,2)". */
 static void append_type_name(StrBuf *buf, const ArrowSchema *column) {
@@ -72,8 +78,7 @@ static void append_csv_field(StrBuf *buf, const char *text, size_t length, bool 
     }
     strbuf_append_char(buf, '"');
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"')
-            strbuf_append_char(buf, '"');
+        if (text[i] == '"') strbuf_append_char(buf, '"');
         strbuf_append_char(buf, text[i]);
     }
     strbuf_append_char(buf, '"');
@@ -81,30 +86,42 @@ static void append_csv_field(StrBuf *buf, const char *text, size_t length, bool 
 
 static void append_csv_head(RowWriter *writer, StrBuf *buf) {
     for (int i = 0; i < writer->column_count; i++) {
-        if (i)
-            strbuf_append_char(buf, ',');
+        if (i) strbuf_append_char(buf, ',');
         append_csv_field(buf, writer->columns[i].name, strlen(writer->columns[i].name), false);
     }
-    if (writer->column_count)
-        strbuf_append_text(buf, "\r\n");
+    if (writer->column_count) strbuf_append_text(buf, "\r\n");
 }
 
-/* Rows are objects: of two columns with one name the later would hide the former, so it gets a suffix. */
+static bool is_taken(const RowWriter *writer, const char *const *given, int count, const char *key) {
+    for (int i = 0; i < count; i++)
+        if (!strcmp(given[i], key)) return true;
+    for (int i = count + 1; i < writer->column_count; i++)
+        if (!strcmp(writer->columns[i].name, key)) return true;
+    return false;
+}
+
+/* Rows are objects: of two columns with one name the later would hide the former, so it gets a suffix no
+ * other has. */
 static void make_keys(RowWriter *writer) {
     writer->keys = ARENA_NEW_ARRAY(&writer->arena, StrBuf, writer->column_count + 1);
+    const char **given = ARENA_NEW_ARRAY(&writer->arena, const char *, writer->column_count + 1);
     for (int i = 0; i < writer->column_count; i++) {
         const char *name = writer->columns[i].name;
-        int same = 0;
-        for (int j = 0; j < i; j++)
-            same += !strcmp(writer->columns[j].name, name);
-        const char *key = same ? arena_printf(&writer->arena, "%s_%d", name, same + 1) : name;
-        strbuf_append_json(&writer->keys[i], key, strlen(key));
+        bool seen = false;
+        for (int j = 0; j < i && !seen; j++)
+            seen = !strcmp(given[j], name);
+        given[i] = name;
+        for (int suffix = 2; seen && suffix < writer->column_count + 2; suffix++) {
+            given[i] = arena_printf(&writer->arena, "%s_%d", name, suffix);
+            seen = is_taken(writer, given, i, given[i]);
+        }
+        strbuf_append_json(&writer->keys[i], given[i], strlen(given[i]));
         strbuf_append_char(&writer->keys[i], ':');
     }
 }
 
-Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out, StrBuf *buf,
-                       Error *err) {
+Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out,
+                       StrBuf *buf, Error *err) {
     RowWriter *writer = calloc(1, sizeof *writer);
     arena_init(&writer->arena);
     writer->options = *options;
@@ -130,13 +147,14 @@ Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *option
     return STATUS_OK;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void append_object(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
     strbuf_append_char(buf, '{');
     for (int i = 0; i < writer->column_count; i++) {
-        if (i)
-            strbuf_append_char(buf, ',');
+        if (i) strbuf_append_char(buf, ',');
         strbuf_append(buf, writer->keys[i].data, writer->keys[i].length);
         append_value_json(buf, &writer->columns[i], batch->children[i], row + batch->offset,
                           writer->options.big_numbers_as_strings);
@@ -147,8 +165,7 @@ static void append_object(RowWriter *writer, const ArrowArray *batch, int64_t ro
 static void append_compact(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
     strbuf_append_char(buf, '[');
     for (int i = 0; i < writer->column_count; i++) {
-        if (i)
-            strbuf_append_char(buf, ',');
+        if (i) strbuf_append_char(buf, ',');
         append_value_json(buf, &writer->columns[i], batch->children[i], row + batch->offset,
                           writer->options.big_numbers_as_strings);
     }
@@ -161,10 +178,8 @@ static void append_csv_row(RowWriter *writer, const ArrowArray *batch, int64_t r
     strbuf_init(&text);
     for (int i = 0; i < writer->column_count; i++) {
         const ColumnFormat *column = &writer->columns[i];
-        if (i)
-            strbuf_append_char(buf, ',');
-        if (column->layout == 'n' || array_is_null(batch->children[i], row + batch->offset))
-            continue;
+        if (i) strbuf_append_char(buf, ',');
+        if (column->layout == 'n' || array_is_null(batch->children[i], row + batch->offset)) continue;
         strbuf_reset(&text);
         if (column->shape == SHAPE_LIST || column->shape == SHAPE_STRUCT)
             append_nested_text(&text, column, batch->children[i], row + batch->offset);
@@ -210,8 +225,12 @@ Status rowformat_batch(RowWriter *writer, const ArrowArray *batch, StrBuf *buf, 
     return STATUS_OK;
 }
 
-int64_t rowformat_row_count(const RowWriter *writer) { return writer->row_count; }
-bool rowformat_truncated(const RowWriter *writer) { return writer->truncated; }
+int64_t rowformat_row_count(const RowWriter *writer) {
+    return writer->row_count;
+}
+bool rowformat_truncated(const RowWriter *writer) {
+    return writer->truncated;
+}
 
 void rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf) {
     RowFormat format = writer->options.format;
@@ -224,8 +243,7 @@ void rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf) {
         }
         strbuf_append_text(buf, "}\n");
     }
-    if (format == ROWFORMAT_TABLE)
-        table_layout_end(&writer->table, writer->columns, writer->row_count, buf);
+    if (format == ROWFORMAT_TABLE) table_layout_end(&writer->table, writer->columns, writer->row_count, buf);
     rowformat_abandon(writer);
 }
 

@@ -1,16 +1,24 @@
 /* Rows out: Arrow batches → bytes of a response, in bounded memory.
  *
- *   rowformat_begin → rowformat_batch* → rowformat_end, each appending to a StrBuf that the caller drains whenever it likes.
+ *   rowformat_begin → rowformat_batch* → rowformat_end, each appending to a StrBuf that the caller drains
+ * whenever it likes.
  *
- * JSON writes the envelope of api.md around the rows: `head` members (columns) come first, the rest (row_count, engine,
- * route, timing ...) after the rows, as JSON text given to rowformat_end. CSV, NDJSON have no envelope.
+ * JSON writes the envelope of api.md around the rows: `head` members (columns) come first, the rest
+ * (row_count, engine, route, timing ...) after the rows, as JSON text given to rowformat_end. CSV, NDJSON
+ * have no envelope.
  */
 #pragma once
 
 #include "engines/base/arrow_stream.h"
 #include "engines/base/strbuf.h"
 
-typedef enum RowFormat { ROWFORMAT_JSON, ROWFORMAT_COMPACT, ROWFORMAT_CSV, ROWFORMAT_NDJSON, ROWFORMAT_TABLE /* for terminals */ } RowFormat;
+typedef enum RowFormat {
+    ROWFORMAT_JSON,
+    ROWFORMAT_COMPACT,
+    ROWFORMAT_CSV,
+    ROWFORMAT_NDJSON,
+    ROWFORMAT_TABLE /* for terminals */
+} RowFormat;
 
 typedef struct RowWriter RowWriter;
 
@@ -25,7 +33,8 @@ bool rowformat_from_name(const char *name, RowFormat *out);
 const char *rowformat_content_type(RowFormat format);
 
 /* `schema` is borrowed until rowformat_end. */
-Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out, StrBuf *buf, Error *err);
+Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out,
+                       StrBuf *buf, Error *err);
 /* Appends the batch's rows (all, or up to max_rows in total). */
 Status rowformat_batch(RowWriter *writer, const ArrowArray *batch, StrBuf *buf, Error *err);
 int64_t rowformat_row_count(const RowWriter *writer);

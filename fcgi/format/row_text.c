@@ -1,16 +1,16 @@
 #include "fcgi/format/row_text.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "engines/base/float_text.h"
 
 static ValueShape shape_of(SqlType type, const char *format) {
-    if (!strcmp(format, "+l") || !strcmp(format, "+L"))
-        return SHAPE_LIST;
-    if (!strcmp(format, "+s"))
-        return SHAPE_STRUCT;
+    if (!strcmp(format, "+l") || !strcmp(format, "+L")) return SHAPE_LIST;
+    if (!strcmp(format, "+s")) return SHAPE_STRUCT;
     switch ((SqlTypeId)type.id) {
     case SQL_BOOL: return SHAPE_BOOL;
     case SQL_INT2:
@@ -37,8 +37,7 @@ Status column_format_init(ColumnFormat *column, const ArrowSchema *schema, Arena
     if (!strchr(known, column->layout))
         return error_set(err, SQLSTATE_INTERNAL, "column %s has the Arrow format %s, which cannot be printed",
                          column->name, schema->format);
-    if (column->layout == 'd')
-        sscanf(schema->format, "d:%*d,%d", &column->scale);
+    if (column->layout == 'd') sscanf(schema->format, "d:%*d,%d", &column->scale);
     if (schema->dictionary) {
         column->dictionary = ARENA_NEW(arena, ColumnFormat);
         TRY(column_format_init(column->dictionary, schema->dictionary, arena, err));
@@ -52,13 +51,13 @@ Status column_format_init(ColumnFormat *column, const ArrowSchema *schema, Arena
 }
 
 bool array_is_null(const ArrowArray *array, int64_t row) {
-    if (array->null_count == 0 || array->n_buffers == 0 || !array->buffers[0])
-        return false;
+    if (array->null_count == 0 || array->n_buffers == 0 || !array->buffers[0]) return false;
     int64_t at = row + array->offset;
     return !(((const uint8_t *)array->buffers[0])[at >> 3] >> (at & 7) & 1);
 }
 
-/* ---- dates and times ------------------------------------------------------------------------------------------- */
+/* ---- dates and times
+ * ------------------------------------------------------------------------------------------- */
 
 /* Days since 1970-01-01 → proleptic Gregorian date (era arithmetic over 400-year cycles). */
 static void civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
@@ -85,9 +84,9 @@ static bool append_date(StrBuf *out, int64_t days) {
 static void append_clock(StrBuf *out, int64_t microseconds) {
     int64_t seconds = microseconds / 1000000;
     int fraction = (int)(microseconds % 1000000);
-    strbuf_printf(out, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
-    if (!fraction)
-        return;
+    strbuf_printf(out, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
+                  (int)(seconds % 60));
+    if (!fraction) return;
     char digits[8];
     int length = snprintf(digits, sizeof digits, "%06d", fraction);
     while (digits[length - 1] == '0')
@@ -110,17 +109,14 @@ static void append_timestamp(StrBuf *out, int64_t microseconds, bool with_zone) 
     bool before_christ = append_date(out, days);
     strbuf_append_char(out, ' ');
     append_clock(out, rest);
-    if (with_zone)
-        strbuf_append_text(out, "+00");
-    if (before_christ)
-        strbuf_append_text(out, " BC");
+    if (with_zone) strbuf_append_text(out, "+00");
+    if (before_christ) strbuf_append_text(out, " BC");
 }
 
 static void append_unit(StrBuf *out, int64_t value, const char *unit, bool *first, bool *negative_before) {
-    if (!value)
-        return;
-    strbuf_printf(out, "%s%s%" PRId64 " %s%s", *first ? "" : " ", *negative_before && value > 0 ? "+" : "", value, unit,
-                  value == 1 ? "" : "s");
+    if (!value) return;
+    strbuf_printf(out, "%s%s%" PRId64 " %s%s", *first ? "" : " ", *negative_before && value > 0 ? "+" : "",
+                  value, unit, value == 1 ? "" : "s");
     *negative_before = value < 0;
     *first = false;
 }
@@ -131,10 +127,8 @@ static void append_interval(StrBuf *out, int32_t months, int32_t days, int64_t m
     append_unit(out, months / 12, "year", &first, &negative);
     append_unit(out, months % 12, "mon", &first, &negative);
     append_unit(out, days, "day", &first, &negative);
-    if (!microseconds && !first)
-        return;
-    if (!first)
-        strbuf_append_char(out, ' ');
+    if (!microseconds && !first) return;
+    if (!first) strbuf_append_char(out, ' ');
     if (microseconds < 0)
         strbuf_append_char(out, '-');
     else if (negative)
@@ -142,7 +136,8 @@ static void append_interval(StrBuf *out, int32_t months, int32_t days, int64_t m
     append_clock(out, microseconds < 0 ? -microseconds : microseconds);
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void append_decimal(StrBuf *out, __int128 value, int scale) {
     char digits[48];
@@ -150,44 +145,21 @@ static void append_decimal(StrBuf *out, __int128 value, int scale) {
     bool negative = value < 0;
     unsigned __int128 rest = negative ? -(unsigned __int128)value : (unsigned __int128)value;
     for (int written = 0; rest || written <= scale; written++) {
-        if (written == scale && scale)
-            digits[--at] = '.';
+        if (written == scale && scale) digits[--at] = '.';
         digits[--at] = (char)('0' + (int)(rest % 10));
         rest /= 10;
     }
-    if (negative)
-        digits[--at] = '-';
+    if (negative) digits[--at] = '-';
     strbuf_append(out, digits + at, sizeof digits - (size_t)at);
 }
 
-/* The shortest text that reads back the same (extra_float_digits ≥ 1), in PostgreSQL's layout. */
 static void append_float(StrBuf *out, double value, bool single) {
-    if (isnan(value) || isinf(value)) {
-        strbuf_append_text(out, isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity");
-        return;
-    }
-    char text[40];
-    int precision = single ? 6 : 15, most = single ? 9 : 17;
-    for (; precision < most; precision++) {
-        snprintf(text, sizeof text, "%.*e", precision - 1, value);
-        if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
-            break;
-    }
-    snprintf(text, sizeof text, "%.*e", precision - 1, value);
-    int exponent = atoi(strchr(text, 'e') + 1);
-    int digits = precision;
-    for (char *last = strchr(text, 'e') - 1; digits > 1 && *last == '0'; last--)
-        digits--;
-    if (exponent < -4 || exponent >= (single ? 6 : 15)) {
-        snprintf(text, sizeof text, "%.*e", digits - 1, value);
-        strbuf_append_text(out, text);
-        return;
-    }
-    int decimals = digits - 1 - exponent;
-    strbuf_printf(out, "%.*f", decimals > 0 ? decimals : 0, value);
+    char text[FLOAT_TEXT_BYTES];
+    strbuf_append(out, text, single ? float4_format((float)value, text) : float8_format(value, text));
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* ---- values
+ * ------------------------------------------------------------------------------------------------------- */
 
 static int64_t integer_value(char layout, const void *values, int64_t at) {
     switch (layout) {
@@ -243,6 +215,22 @@ const char *string_value(const ColumnFormat *column, const ArrowArray *array, in
     return NULL;
 }
 
+bool is_binary(const ColumnFormat *column) {
+    char layout = (column->dictionary ? column->dictionary : column)->layout;
+    return layout == 'z' || layout == 'Z';
+}
+
+void list_range(const ColumnFormat *column, const ArrowArray *array, int64_t at, int64_t *start,
+                int64_t *end) {
+    if (column->format[1] == 'L') {
+        *start = ((const int64_t *)array->buffers[1])[at];
+        *end = ((const int64_t *)array->buffers[1])[at + 1];
+    } else {
+        *start = ((const int32_t *)array->buffers[1])[at];
+        *end = ((const int32_t *)array->buffers[1])[at + 1];
+    }
+}
+
 static void append_hex(StrBuf *out, const char *bytes, size_t length) {
     static const char hex[] = "0123456789abcdef";
     strbuf_grow(out, length * 2 + 2);
@@ -257,8 +245,7 @@ void append_value_text(StrBuf *out, const ColumnFormat *column, const ArrowArray
     size_t length;
     const char *bytes = string_value(column, array, row, &length);
     if (bytes) {
-        bool binary = (column->dictionary ? column->dictionary : column)->layout == 'z';
-        if (binary)
+        if (is_binary(column))
             append_hex(out, bytes, length);
         else
             strbuf_append(out, bytes, length);
@@ -282,31 +269,39 @@ void append_value_text(StrBuf *out, const ColumnFormat *column, const ArrowArray
     }
 }
 
-/* ---- nested values in PostgreSQL's notation ----------------------------------------------------------------- */
+/* ---- nested values in PostgreSQL's notation
+ * ----------------------------------------------------------------- */
 
-static bool needs_quotes(const char *text, size_t length, const char *special) {
-    if (length == 0 || (length == 4 && !strncasecmp(text, "null", 4)))
-        return true;
+static bool is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* An array's element that says NULL must not be taken for one; in a row NULL is nothing at all. */
+static bool needs_quotes(const char *text, size_t length, bool in_array) {
+    const char *special = in_array ? "{},\"\\" : "(),\"\\";
+    if (length == 0 || (in_array && length == 4 && !strncasecmp(text, "null", 4))) return true;
     for (size_t i = 0; i < length; i++)
-        if (strchr(special, text[i]) || (unsigned char)text[i] <= ' ')
-            return true;
+        if (is_blank(text[i]) || (text[i] && strchr(special, text[i]))) return true;
     return false;
 }
 
 static void append_element(StrBuf *out, const ColumnFormat *column, const ArrowArray *array, int64_t row,
-                           const char *special) {
-    if (column->shape == SHAPE_LIST || column->shape == SHAPE_STRUCT) {
+                           bool in_array) {
+    if (column->shape == SHAPE_LIST && in_array) {
         append_nested_text(out, column, array, row);
         return;
     }
     StrBuf text;
     strbuf_init(&text);
-    append_value_text(&text, column, array, row);
-    if (needs_quotes(strbuf_text(&text), text.length, special)) {
+    if (column->shape == SHAPE_LIST || column->shape == SHAPE_STRUCT)
+        append_nested_text(&text, column, array, row);
+    else
+        append_value_text(&text, column, array, row);
+    if (needs_quotes(strbuf_text(&text), text.length, in_array)) {
         strbuf_append_char(out, '"');
         for (size_t i = 0; i < text.length; i++) {
-            if (text.data[i] == '"' || text.data[i] == '\\')
-                strbuf_append_char(out, '\\');
+            if (text.data[i] == '"' || text.data[i] == '\\') /* arrays escape, rows double */
+                strbuf_append_char(out, in_array ? '\\' : text.data[i]);
             strbuf_append_char(out, text.data[i]);
         }
         strbuf_append_char(out, '"');
@@ -319,25 +314,24 @@ static void append_element(StrBuf *out, const ColumnFormat *column, const ArrowA
 void append_nested_text(StrBuf *out, const ColumnFormat *column, const ArrowArray *array, int64_t row) {
     int64_t at = row + array->offset;
     if (column->shape == SHAPE_LIST) {
-        const int32_t *offsets = array->buffers[1];
+        int64_t start, end;
+        list_range(column, array, at, &start, &end);
         strbuf_append_char(out, '{');
-        for (int32_t i = offsets[at]; i < offsets[at + 1]; i++) {
-            if (i > offsets[at])
-                strbuf_append_char(out, ',');
+        for (int64_t i = start; i < end; i++) {
+            if (i > start) strbuf_append_char(out, ',');
             if (array_is_null(array->children[0], i))
                 strbuf_append_text(out, "NULL");
             else
-                append_element(out, &column->children[0], array->children[0], i, "{},\"\\");
+                append_element(out, &column->children[0], array->children[0], i, true);
         }
         strbuf_append_char(out, '}');
         return;
     }
     strbuf_append_char(out, '(');
     for (int i = 0; i < column->child_count; i++) {
-        if (i)
-            strbuf_append_char(out, ',');
+        if (i) strbuf_append_char(out, ',');
         if (!array_is_null(array->children[i], at))
-            append_element(out, &column->children[i], array->children[i], at, "(),\"\\");
+            append_element(out, &column->children[i], array->children[i], at, false);
     }
     strbuf_append_char(out, ')');
 }

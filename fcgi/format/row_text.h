@@ -6,10 +6,10 @@
 
 typedef enum ValueShape {
     SHAPE_BOOL,
-    SHAPE_NUMBER,  /* digits as they are: JSON number unless NaN or infinite */
-    SHAPE_FLOAT,   /* as NUMBER, may be NaN/Infinity */
-    SHAPE_JSON,    /* already JSON text */
-    SHAPE_TEXT,    /* everything else */
+    SHAPE_NUMBER, /* digits as they are: JSON number unless NaN or infinite */
+    SHAPE_FLOAT,  /* as NUMBER, may be NaN/Infinity */
+    SHAPE_JSON,   /* already JSON text */
+    SHAPE_TEXT,   /* everything else */
     SHAPE_LIST,
     SHAPE_STRUCT
 } ValueShape;
@@ -21,9 +21,9 @@ struct ColumnFormat {
     const char *name;
     SqlType type;
     ValueShape shape;
-    char layout;  /* first character of the Arrow format, 'I' for oid ..., see row_text.c */
+    char layout; /* first character of the Arrow format, 'I' for oid ..., see row_text.c */
     const char *format;
-    int scale;    /* decimals */
+    int scale; /* decimals */
     int child_count;
     ColumnFormat *children;
     ColumnFormat *dictionary;
@@ -31,6 +31,10 @@ struct ColumnFormat {
 
 Status column_format_init(ColumnFormat *column, const ArrowSchema *schema, Arena *arena, Error *err);
 
+bool is_binary(const ColumnFormat *column);
+/* Where the list at `at` (offset already added) starts and ends among the child's values. */
+void list_range(const ColumnFormat *column, const ArrowArray *array, int64_t at, int64_t *start,
+                int64_t *end);
 bool array_is_null(const ArrowArray *array, int64_t row);
 /* Appends the value's text (not NULL; not a list or struct): what PostgreSQL's output function gives. */
 void append_value_text(StrBuf *out, const ColumnFormat *column, const ArrowArray *array, int64_t row);

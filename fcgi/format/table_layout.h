@@ -1,5 +1,5 @@
-/* Rows as an aligned table for a terminal, as psql draws it. Widths come from the first TABLE_SAMPLE_ROWS rows,
- * so that memory stays bounded; a wider value later only breaks the alignment of its row. */
+/* Rows as an aligned table for a terminal, as psql draws it. Widths come from the first TABLE_SAMPLE_ROWS
+ * rows, so that memory stays bounded; a wider value later only breaks the alignment of its row. */
 #pragma once
 
 #include "fcgi/format/row_text.h"
@@ -16,5 +16,6 @@ typedef struct TableLayout {
 
 void table_layout_init(TableLayout *layout, const ColumnFormat *columns, int column_count);
 void table_layout_deinit(TableLayout *layout);
-void table_layout_row(TableLayout *layout, const ColumnFormat *columns, const ArrowArray *batch, int64_t row, StrBuf *out);
+void table_layout_row(TableLayout *layout, const ColumnFormat *columns, const ArrowArray *batch, int64_t row,
+                      StrBuf *out);
 void table_layout_end(TableLayout *layout, const ColumnFormat *columns, int64_t row_count, StrBuf *out);

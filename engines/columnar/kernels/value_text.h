@@ -2,22 +2,9 @@
  * PostgreSQL's input functions do and answers 22P02 (or 22007, 22008, 22003) in their words. */
 #pragma once
 
+#include "engines/base/float_text.h"
 #include "engines/base/strbuf.h"
 #include "engines/columnar/kernels/kernel.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-enum { FLOAT_TEXT_BYTES = 40 };
-
-/* Shortest text that reads back the same (extra_float_digits = 1); returns the length, no NUL. */
-size_t float8_format(double value, char *text);
-size_t float4_format(float value, char *text);
-
-#ifdef __cplusplus
-}
-#endif
 
 /* `type_name` as messages call it: "smallint", "integer", "bigint". */
 Status integer_parse(const char *text, size_t length, int64_t low, int64_t high, const char *type_name, int64_t *out,
