@@ -226,10 +226,38 @@ static bool row_is_null(const ArrowArray *array, int64_t row) {
     return validity && !(validity[row >> 3] >> (row & 7) & 1);
 }
 
+/* Values that lie in the array as they lie in a vector. */
+static bool is_same_layout(const ArrowSchema *schema, const Vector *out) {
+    const char *format = schema->format;
+    if (schema->dictionary || sqltype_is(out->type, SQL_NUMERIC))
+        return false;
+    switch ((PhysicalType)out->physical) {
+    case PHYS_I16: return !strcmp(format, "s");
+    case PHYS_I32: return !strcmp(format, "i") || !strcmp(format, "tdD");
+    case PHYS_I64: return fixed_bytes(format) == 8 && format[0] != 'L';
+    case PHYS_F32: return format[0] == 'f';
+    case PHYS_F64: return format[0] == 'g';
+    default: return false;
+    }
+}
+
+static void copy_column(const ArrowArray *array, int64_t first, int count, size_t width, Vector *out, Arena *arena) {
+    memcpy(out->values, (const char *)array->buffers[1] + (size_t)first * width, (size_t)count * width);
+    if (!array->null_count || !array->buffers[0])
+        return;
+    for (int k = 0; k < count; k++)
+        if (row_is_null(array, first + k))
+            bitmap_clear(vector_make_validity(out, count, arena), (size_t)k);
+}
+
 Status arrow_import_column(const ArrowSchema *schema, const ArrowArray *array, int64_t first, int count, SqlType type,
                            Vector *out, Arena *arena, Error *err) {
     vector_init_flat(out, type, count > 0 ? count : 1, arena);
     size_t width = physical_width((PhysicalType)out->physical);
+    if (count > 0 && is_same_layout(schema, out)) {
+        copy_column(array, array->offset + first, count, width, out, arena);
+        return STATUS_OK;
+    }
     for (int k = 0; k < count; k++) {
         int64_t row = array->offset + first + k;
         const ArrowSchema *value_schema = schema;

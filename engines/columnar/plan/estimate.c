@@ -43,6 +43,8 @@ void estimate_column(const TableVersion *version, int column, ColumnInfo *info) 
         info->distinct = 2;
     else if (known && whole)
         info->distinct = fmin(high - low + 1, rows);
+    else if (sqltype_is(type, SQL_TIMESTAMP) || sqltype_is(type, SQL_TIMESTAMPTZ)) /* more of them than of names */
+        info->distinct = fmax(1, pow(rows, 0.8));
     else
         info->distinct = fmax(1, fmin(rows, pow(rows, 0.6)));
 }
@@ -209,13 +211,4 @@ void estimate_rows(Binder *binder, Rel *rel) {
     }
     if (rel->rows < 1 && rel->kind != PLAN_LIMIT)
         rel->rows = 1;
-}
-
-/* Decoding about 1.5 GB/s a thread, a few nanoseconds a row for what follows; foreign rows are carried over by row. */
-void plan_estimate(const Plan *plan, int threads, EngineEstimate *out) {
-    double seconds_per_row = 12e-9, workers = threads > 0 ? threads : 1;
-    double cost = 0.3 + (plan->bytes_scanned / 1.5e9 + plan->rows_scanned * seconds_per_row) * 1000 / workers;
-    if (plan->reads_foreign)
-        cost += 1 + plan->rows_scanned * 0.4e-3;
-    *out = (EngineEstimate){.cost_ms = cost, .rows = plan->root->row_estimate, .bytes_scanned = plan->bytes_scanned};
 }

@@ -134,8 +134,6 @@ static Status lower_scan(Lowering *lowering, const Rel *rel, Lowered *out, Error
         node->filter_columns[i] = table_column_of(rel, filter_ids.items[i]);
     Plan *plan = lowering->binder->plan;
     double rows = rel->version ? (double)rel->version->row_count : rel->rows;
-    plan->rows_scanned += rows;
-    plan->reads_foreign = plan->reads_foreign || rel->kind == PLAN_FOREIGN_SCAN;
     for (int c = 0; c < rel->table_ids.count; c++)
         if (id_list_has(&filter_ids, rel->table_ids.items[c]) || rel_produces(rel, rel->table_ids.items[c]))
             plan->bytes_scanned += rows * lowering->binder->columns[rel->table_ids.items[c]].bytes_per_row;

@@ -3,6 +3,8 @@
 #include "engines/columnar/plan/bind.h"
 #include "engines/columnar/plan/plan.h"
 
+enum { MOST_PARAMETERS = 65535 };
+
 /* ---- EXPLAIN -------------------------------------------------------------------------------------------------- */
 
 static bool option_is_on(const PgQuery__DefElem *option) {
@@ -121,6 +123,10 @@ static void keep_versions(Binder *binder) {
 }
 
 Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement, Plan **out, Error *err) {
+    /* PostgreSQL's protocol carries no more; a number from the text must not decide how much is allocated. */
+    if (statement->param_count > MOST_PARAMETERS)
+        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "a statement may have %d parameters at most, not %d", MOST_PARAMETERS,
+                         statement->param_count);
     Plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while planning");

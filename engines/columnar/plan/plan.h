@@ -142,8 +142,6 @@ typedef struct Plan {
     TableVersion **versions; /* every table version read, each retained once */
     int version_count;
     double bytes_scanned;    /* estimate: stored bytes of the columns read */
-    double rows_scanned;
-    bool reads_foreign;
     bool uses_statement_time; /* now() and its kin */
 } Plan;
 
