@@ -1,6 +1,7 @@
 #include "engines/base/arrow_stream.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +29,25 @@ static const char *metadata_value(const char *metadata, const char *key, char *s
     return NULL;
 }
 
-static char *metadata_of_type(const char *type_name) {
+static size_t metadata_bytes(const char *metadata) {
+    int32_t count, length;
+    memcpy(&count, metadata, 4);
+    const char *at = metadata + 4;
+    for (int32_t i = 0; i < 2 * count; i++) {
+        memcpy(&length, at, 4);
+        at += 4 + length;
+    }
+    return (size_t)(at - metadata);
+}
+
+static const char *metadata_of_type(Arena *arena, const char *type_name) {
     int32_t count = 1, key_length = 7, value_length = (int32_t)strlen(type_name);
-    char *metadata = malloc(12 + 7 + (size_t)value_length + 1);
+    char *metadata = arena_alloc(arena, 19 + (size_t)value_length);
     memcpy(metadata, &count, 4);
     memcpy(metadata + 4, &key_length, 4);
     memcpy(metadata + 8, "pg_type", 7);
     memcpy(metadata + 15, &value_length, 4);
-    memcpy(metadata + 19, type_name, (size_t)value_length + 1);
+    memcpy(metadata + 19, type_name, (size_t)value_length);
     return metadata;
 }
 
@@ -96,37 +108,149 @@ const char *arrow_format_of(SqlType type, char scratch[32]) {
     }
 }
 
-/* ---- schemas that own their memory ---------------------------------------------------------------------- */
+/* ---- schemas ---------------------------------------------------------------------------------------------------
+ *
+ * What a schema says is held once, in a SchemaStore. A copy is one block of nodes that point into it: copying a
+ * schema per result costs one allocation, whatever its size. Every node holds a reference to its block, so that a
+ * consumer may move a child out, as the interface allows. */
 
-static void release_schema(ArrowSchema *schema) {
-    for (int64_t i = 0; i < schema->n_children; i++) {
-        arrow_schema_release(schema->children[i]);
-        free(schema->children[i]);
-    }
-    free(schema->children);
-    free((char *)schema->format);
-    free((char *)schema->name);
-    free((char *)schema->metadata);
-    schema->release = NULL;
+typedef struct SchemaStore {
+    _Atomic int references;
+    Arena arena; /* strings, metadata, the pattern */
+    int node_count, pointer_count;
+    ArrowSchema *nodes;     /* in pre-order, the root first */
+    ArrowSchema **pointers; /* the nodes' arrays of children, in the same order */
+} SchemaStore;
+
+typedef struct SchemaBlock {
+    _Atomic int references; /* nodes not yet released */
+    SchemaStore *store;
+    ArrowSchema nodes[]; /* [0] is not used: the root is the caller's; then the pointers */
+} SchemaBlock;
+
+static void store_release(SchemaStore *store) {
+    if (atomic_fetch_sub(&store->references, 1) != 1)
+        return;
+    arena_deinit(&store->arena);
+    free(store);
 }
 
-static void build_node(ArrowSchema *out, const char *format, const char *name, const char *type_name, int child_count) {
-    memset(out, 0, sizeof *out);
-    out->format = strdup(format);
-    out->name = strdup(name);
-    out->metadata = type_name ? metadata_of_type(type_name) : NULL;
-    out->flags = ARROW_FLAG_NULLABLE;
-    out->n_children = child_count;
-    out->release = release_schema;
+static int mark_released(ArrowSchema *schema) {
+    int count = 1;
+    for (int64_t i = 0; i < schema->n_children; i++)
+        if (schema->children[i]->release)
+            count += mark_released(schema->children[i]);
+    if (schema->dictionary && schema->dictionary->release)
+        count += mark_released(schema->dictionary);
+    schema->release = NULL;
+    return count;
+}
+
+static void release_node(ArrowSchema *schema) {
+    SchemaBlock *block = schema->private_data;
+    int count = mark_released(schema);
+    if (atomic_fetch_sub(&block->references, count) != count)
+        return;
+    store_release(block->store);
+    free(block);
+}
+
+/* Tells roots from what is below them: only a root stands for its store. */
+static void release_root(ArrowSchema *schema) { release_node(schema); }
+
+static void store_copy(SchemaStore *store, ArrowSchema *out) {
+    size_t node_bytes = sizeof(ArrowSchema) * (size_t)store->node_count;
+    SchemaBlock *block = malloc(sizeof *block + node_bytes + sizeof(ArrowSchema *) * (size_t)store->pointer_count);
+    if (!block)
+        abort();
+    ArrowSchema **pointers = (ArrowSchema **)((char *)block->nodes + node_bytes);
+    atomic_init(&block->references, store->node_count);
+    block->store = store;
+    atomic_fetch_add(&store->references, 1);
+    memcpy(block->nodes, store->nodes, node_bytes);
+    for (int i = 0; i < store->pointer_count; i++)
+        pointers[i] = block->nodes + (store->pointers[i] - store->nodes);
+    for (int i = 0; i < store->node_count; i++) {
+        ArrowSchema *node = &block->nodes[i];
+        if (node->n_children)
+            node->children = pointers + (node->children - store->pointers);
+        if (node->dictionary)
+            node->dictionary = block->nodes + (node->dictionary - store->nodes);
+        node->private_data = block;
+    }
+    *out = block->nodes[0];
+    out->release = release_root;
+}
+
+static void count_nodes(const ArrowSchema *schema, SchemaStore *store) {
+    store->node_count++;
+    store->pointer_count += (int)schema->n_children;
+    for (int64_t i = 0; i < schema->n_children; i++)
+        count_nodes(schema->children[i], store);
+    if (schema->dictionary)
+        count_nodes(schema->dictionary, store);
+}
+
+/* Copies `from` and what is below it into the pattern. */
+static ArrowSchema *add_node(SchemaStore *store, const ArrowSchema *from) {
+    ArrowSchema *node = &store->nodes[store->node_count++];
+    *node = (ArrowSchema){.format = arena_strdup(&store->arena, from->format),
+                          .name = from->name ? arena_strdup(&store->arena, from->name) : NULL,
+                          .flags = from->flags,
+                          .n_children = from->n_children,
+                          .release = release_node};
+    if (from->metadata)
+        node->metadata = arena_memdup(&store->arena, from->metadata, metadata_bytes(from->metadata));
+    if (from->n_children)
+        node->children = store->pointers + store->pointer_count;
+    store->pointer_count += (int)from->n_children;
+    for (int64_t i = 0; i < from->n_children; i++)
+        node->children[i] = add_node(store, from->children[i]);
+    if (from->dictionary)
+        node->dictionary = add_node(store, from->dictionary);
+    return node;
+}
+
+static SchemaStore *store_create(const ArrowSchema *from) {
+    SchemaStore *store = calloc(1, sizeof *store);
+    if (!store)
+        abort();
+    atomic_init(&store->references, 1);
+    arena_init(&store->arena);
+    count_nodes(from, store);
+    store->nodes = ARENA_NEW_ARRAY(&store->arena, ArrowSchema, store->node_count);
+    store->pointers = ARENA_NEW_ARRAY(&store->arena, ArrowSchema *, store->pointer_count);
+    store->node_count = store->pointer_count = 0;
+    add_node(store, from);
+    return store;
+}
+
+const void *arrow_schema_identity(const ArrowSchema *schema) {
+    return schema->release == release_root ? ((SchemaBlock *)schema->private_data)->store : NULL;
+}
+
+void arrow_schema_copy(const ArrowSchema *from, ArrowSchema *to) {
+    if (from->release == release_root) {
+        store_copy(((SchemaBlock *)from->private_data)->store, to);
+        return;
+    }
+    SchemaStore *store = store_create(from);
+    store_copy(store, to);
+    store_release(store);
+}
+
+/* A node in `scratch`: a description for store_create, without a release of its own. */
+static void describe_node(Arena *scratch, ArrowSchema *out, const char *format, const char *name, int child_count) {
+    *out = (ArrowSchema){.format = format, .name = name, .n_children = child_count};
     if (!child_count)
         return;
-    out->children = calloc((size_t)child_count, sizeof *out->children);
+    out->children = ARENA_NEW_ARRAY(scratch, ArrowSchema *, child_count);
     for (int i = 0; i < child_count; i++)
-        out->children[i] = calloc(1, sizeof **out->children);
+        out->children[i] = ARENA_NEW(scratch, ArrowSchema);
 }
 
-static void build_column(ArrowSchema *out, const ArrowColumnSpec *column) {
-    char scratch[32], plain[SQLTYPE_NAME_BYTES], modified[SQLTYPE_NAME_BYTES * 2];
+static void describe_column(Arena *scratch, ArrowSchema *out, const ArrowColumnSpec *column) {
+    char plain[SQLTYPE_NAME_BYTES], modified[SQLTYPE_NAME_BYTES * 2];
     const char *type_name = column->type_name;
     if (!type_name) {
         SqlType type = column->type;
@@ -138,19 +262,26 @@ static void build_column(ArrowSchema *out, const ArrowColumnSpec *column) {
             snprintf(modified, sizeof modified, "%s(%d)", plain, type.precision);
         type_name = modified;
     }
-    build_node(out, arrow_format_of(column->type, scratch), column->name, type_name, column->type.is_array ? 1 : 0);
+    const char *format = arrow_format_of(column->type, arena_alloc(scratch, 32));
+    describe_node(scratch, out, format, column->name, column->type.is_array ? 1 : 0);
+    out->flags = ARROW_FLAG_NULLABLE;
+    out->metadata = metadata_of_type(scratch, type_name);
     if (column->type.is_array) {
         SqlType element = column->type;
         element.is_array = false;
-        build_column(out->children[0], &(ArrowColumnSpec){.name = "item", .type = element});
+        describe_column(scratch, out->children[0], &(ArrowColumnSpec){.name = "item", .type = element});
     }
 }
 
 void arrow_schema_build(ArrowSchema *out, const ArrowColumnSpec *columns, int column_count) {
-    build_node(out, "+s", "", NULL, column_count);
-    out->flags = 0;
+    Arena scratch;
+    ArrowSchema root;
+    arena_init(&scratch);
+    describe_node(&scratch, &root, "+s", "", column_count);
     for (int i = 0; i < column_count; i++)
-        build_column(out->children[i], &columns[i]);
+        describe_column(&scratch, root.children[i], &columns[i]);
+    arrow_schema_copy(&root, out);
+    arena_deinit(&scratch);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
@@ -190,28 +321,9 @@ typedef struct MadeStream {
     char error_text[1100];
 } MadeStream;
 
-static void copy_schema(const ArrowSchema *from, ArrowSchema *to) {
-    *to = *from;
-    to->format = strdup(from->format);
-    to->name = from->name ? strdup(from->name) : NULL;
-    to->metadata = NULL;
-    char scratch[SQLTYPE_NAME_BYTES * 2];
-    const char *type_name = metadata_value(from->metadata, "pg_type", scratch, sizeof scratch);
-    if (type_name)
-        to->metadata = metadata_of_type(type_name);
-    to->release = release_schema;
-    to->private_data = NULL;
-    to->dictionary = NULL;
-    to->children = from->n_children ? calloc((size_t)from->n_children, sizeof *to->children) : NULL;
-    for (int64_t i = 0; i < from->n_children; i++) {
-        to->children[i] = calloc(1, sizeof **to->children);
-        copy_schema(from->children[i], to->children[i]);
-    }
-}
-
 static int made_get_schema(ArrowArrayStream *stream, ArrowSchema *out) {
     MadeStream *made = stream->private_data;
-    copy_schema(&made->schema, out);
+    arrow_schema_copy(&made->schema, out);
     return 0;
 }
 
@@ -242,10 +354,13 @@ static void made_release(ArrowArrayStream *stream) {
 }
 
 void arrow_stream_make(ArrowArrayStream *out, ArrowSchema *schema, ArrowStreamSource source) {
-    MadeStream *made = calloc(1, sizeof *made);
+    MadeStream *made = malloc(sizeof *made);
+    if (!made)
+        abort();
     made->schema = *schema;
     schema->release = NULL;
     made->source = source;
+    made->error_text[0] = 0;
     *out = (ArrowArrayStream){.get_schema = made_get_schema,
                               .get_next = made_get_next,
                               .get_last_error = made_last_error,

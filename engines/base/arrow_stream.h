@@ -32,6 +32,10 @@ typedef struct ArrowColumnSpec {
 } ArrowColumnSpec;
 /* Builds a struct schema that owns its strings. */
 void arrow_schema_build(ArrowSchema *out, const ArrowColumnSpec *columns, int column_count);
+/* Copies of a schema built here, and their copies, share all they say: one small allocation. Thread-safe. */
+void arrow_schema_copy(const ArrowSchema *from, ArrowSchema *to);
+/* The same for all copies of one built schema as long as one of them lives; NULL for schemas from elsewhere. */
+const void *arrow_schema_identity(const ArrowSchema *schema);
 
 /* Reads the next batch; at the end `out->release` is NULL. A failing stream's get_last_error text has the form
  * "SSSSS:POSITION:MESSAGE" (arrow_stream_error_text makes it); it becomes `err`. */

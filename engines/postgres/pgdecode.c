@@ -199,6 +199,7 @@ PgShape *pgshape_create(const PGresult *result, PgTypes *types) {
             (ArrowColumnSpec){.name = arena_strdup(&shape->arena, PQfname(result, i)), .type = column->type};
         if (column->type.id == SQL_OTHER) shape->specs[i].type_name = arena_strdup(&shape->arena, name);
     }
+    arrow_schema_build(&shape->schema, shape->specs, shape->column_count);
     return shape;
 }
 
@@ -209,6 +210,7 @@ PgShape *pgshape_retain(PgShape *shape) {
 
 void pgshape_release(PgShape *shape) {
     if (!shape || atomic_fetch_sub(&shape->references, 1) != 1) return;
+    arrow_schema_release(&shape->schema);
     arena_deinit(&shape->arena);
     free(shape);
 }

@@ -28,6 +28,7 @@ typedef struct PgShape {
     bool binary;
     bool complete; /* every type was known by name */
     ArrowColumnSpec *specs;
+    ArrowSchema schema; /* of `specs`: results get copies */
     PgColumn *columns;
 } PgShape;
 

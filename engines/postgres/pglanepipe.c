@@ -147,7 +147,7 @@ static Status decode(const PgShape *shape, const PGresult *result, ArrowArrayStr
     if (status == STATUS_OK) {
         ArrowSchema schema;
         if (builder.row_count) arrow_builder_finish(&builder, &one->batch);
-        arrow_schema_build(&schema, shape->specs, shape->column_count);
+        arrow_schema_copy(&shape->schema, &schema);
         arrow_stream_make(out, &schema, (ArrowStreamSource){one_batch_next, one_batch_close, one});
     } else {
         free(one);

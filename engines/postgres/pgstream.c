@@ -289,7 +289,7 @@ static Status open_stream(PgStream *stream, PGresult *first, ArrowArrayStream *o
     stream->pending = first;
     arrow_builder_init(&stream->builder, stream->shape->specs, stream->shape->column_count);
     ArrowSchema schema;
-    arrow_schema_build(&schema, stream->shape->specs, stream->shape->column_count);
+    arrow_schema_copy(&stream->shape->schema, &schema);
     arrow_stream_make(out, &schema,
                       (ArrowStreamSource){.next = stream_next, .close = stream_close, .state = stream});
     return STATUS_OK;

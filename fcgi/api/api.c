@@ -89,6 +89,9 @@ static void loop_close(void *context, void *loop_state) {
     for (int i = 0; i < ROUTER_MAX_CANDIDATES; i++)
         if (state->lanes[i]) router_engine(api->router, i)->ops->lane_close(state->lanes[i]);
     route_texts_deinit(&state->routes);
+    row_layouts_deinit(&state->layouts);
+    strbuf_deinit(&state->body);
+    strbuf_deinit(&state->tail);
     free(state);
 }
 

@@ -9,6 +9,7 @@
 #include "fcgi/api/metrics.h"
 #include "fcgi/api/route_texts.h"
 #include "fcgi/api/schema_clock.h"
+#include "fcgi/api/row_layouts.h"
 
 struct Api {
     Router *router;
@@ -39,6 +40,8 @@ struct Api {
 typedef struct LoopState {
     EngineLane *lanes[ROUTER_MAX_CANDIDATES]; /* by engine index; NULL where an engine has none */
     RouteTexts routes;
+    RowLayouts layouts;
+    StrBuf body, tail; /* of the answer being written; kept for their memory */
 } LoopState;
 
 /* `arguments` are the path's {} segments, decoded. */

@@ -13,7 +13,7 @@
 
 /* A response is committed to 200 only beyond this much: a failure before it is still a clean problem
  * document. */
-enum { COMMIT_BYTES = 64 << 10 };
+enum { COMMIT_BYTES = 64 << 10, KEPT_BUFFER_BYTES = 256 << 10 };
 
 static QueryRun *run_of(Exchange *exchange) {
     return exchange->state;
@@ -51,10 +51,10 @@ static void end_with_problem(QueryRun *run, const Error *err) {
         problem_reply(exchange, 0, err);
 }
 
-static void end_with_reply(QueryRun *run, const char *content_type, StrBuf *body) {
+/* `body` stays the caller's; the run is gone afterwards. */
+static void end_with_reply(QueryRun *run, const char *content_type, const StrBuf *body) {
     let_go(run);
     exchange_reply(run->exchange, 200, content_type, body->data, body->length);
-    strbuf_deinit(body);
 }
 
 static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
@@ -102,25 +102,40 @@ static Status drain(ArrowArrayStream *stream, Error *err) {
     }
 }
 
+/* What this thread's loop keeps from answer to answer; NULL on a worker. */
+static LoopState *loop_state_of(const QueryRun *run) {
+    return run->on_worker ? NULL : run->exchange->loop_state;
+}
+
+static void write_tail(QueryRun *run, RowWriter *writer, StrBuf *buf) {
+    LoopState *state = loop_state_of(run);
+    StrBuf own, *tail = state ? &state->tail : &own;
+    if (!state) strbuf_init(&own);
+    strbuf_reset(tail);
+    if (run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT)
+        query_answer_append_tail(tail, run);
+    rowformat_end(writer, strbuf_text(tail), buf);
+    if (!state) strbuf_deinit(&own);
+}
+
 /* Rows of `stream` with head and tail into `buf`, or out as they come. */
 static Status write_rows(QueryRun *run, ArrowArrayStream *stream, const ArrowSchema *schema, StrBuf *buf,
                          int64_t *rows, Error *err) {
     RowFormatOptions options = {.format = run->format,
                                 .big_numbers_as_strings = run->body.big_numbers_as_strings,
                                 .max_rows = run->max_rows};
+    LoopState *state = loop_state_of(run);
     RowWriter *writer;
-    TRY(rowformat_begin(schema, &options, &writer, buf, err));
+    if (state)
+        TRY(row_layouts_begin(&state->layouts, schema, &options, &writer, buf, err));
+    else
+        TRY(rowformat_begin(schema, &options, &writer, buf, err));
     if (write_batches(run, stream, writer, buf, err) != STATUS_OK) {
         rowformat_abandon(writer);
         return STATUS_ERROR;
     }
     *rows = rowformat_row_count(writer);
-    StrBuf tail;
-    strbuf_init(&tail);
-    if (run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT)
-        query_answer_append_tail(&tail, run);
-    rowformat_end(writer, strbuf_text(&tail), buf);
-    strbuf_deinit(&tail);
+    write_tail(run, writer, buf);
     return STATUS_OK;
 }
 
@@ -215,6 +230,7 @@ static void execute_and_answer(QueryRun *run) {
     if (status == STATUS_OK && run->streaming) status = flush(run, &buf, &err);
     if (status == STATUS_OK && !run->streaming) {
         end_with_reply(run, content_type_of(run), &buf);
+        strbuf_deinit(&buf);
         return;
     }
     strbuf_deinit(&buf);
@@ -255,6 +271,7 @@ static void run_on_worker(Exchange *exchange) {
         strbuf_init(&buf);
         query_answer_append_dry_run(&buf, run);
         end_with_reply(run, "application/json", &buf);
+        strbuf_deinit(&buf);
     } else {
         execute_and_answer(run);
     }
@@ -298,6 +315,10 @@ static bool is_worth_another_try(const QueryRun *run, const Error *error) {
     return (connection_lost && only_reads(run)) || unknown_name;
 }
 
+static void shrink(StrBuf *buf) {
+    if (buf->capacity > KEPT_BUFFER_BYTES) strbuf_deinit(buf);
+}
+
 static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
     QueryRun *run = request->user;
     exchange_await(run->exchange, NULL);
@@ -311,18 +332,19 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
         end_with_problem(run, error);
         return;
     }
-    StrBuf buf;
-    strbuf_init(&buf);
-    Error err = {0};
+    StrBuf *buf = &loop_state_of(run)->body;
+    strbuf_reset(buf);
+    Error err;
+    error_clear(&err);
     int64_t rows = 0;
-    if (answer(run, stream, &buf, &rows, &err) == STATUS_OK) {
+    if (answer(run, stream, buf, &rows, &err) == STATUS_OK) {
         count_success(run, LANE_FAST, rows);
         exchange_add_header(run->exchange, "X-Engine", run->decision->engine->name);
-        end_with_reply(run, content_type_of(run), &buf);
+        end_with_reply(run, content_type_of(run), buf);
     } else {
-        strbuf_deinit(&buf);
         end_with_problem(run, &err);
     }
+    shrink(buf);
 }
 
 static bool try_fast_lane(QueryRun *run) {

@@ -1,5 +1,6 @@
 #include "fcgi/format/format.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +9,20 @@
 #include "fcgi/format/row_text.h"
 #include "fcgi/format/table_layout.h"
 
-struct RowWriter {
+struct RowLayout {
+    _Atomic int references;
     Arena arena;
-    RowFormatOptions options;
+    RowFormat format;
+    ArrowSchema schema;
     ColumnFormat *columns;
     StrBuf *keys; /* JSON: `"name":` per column, escaped once */
+    StrBuf head;
     int column_count;
+};
+
+struct RowWriter {
+    RowLayout *layout;
+    RowFormatOptions options;
     int64_t row_count;
     bool truncated;
     TableLayout table;
@@ -56,13 +65,14 @@ static void append_type_name(StrBuf *buf, const ArrowSchema *column) {
     strbuf_append_json(buf, name, strlen(name));
 }
 
-static void append_json_head(RowWriter *writer, const ArrowSchema *schema, StrBuf *buf) {
+static void append_json_head(RowLayout *layout) {
+    StrBuf *buf = &layout->head;
     strbuf_append_text(buf, "{\"columns\":[");
-    for (int i = 0; i < writer->column_count; i++) {
+    for (int i = 0; i < layout->column_count; i++) {
         strbuf_append_text(buf, i ? ",{\"name\":" : "{\"name\":");
-        strbuf_append_json(buf, writer->columns[i].name, strlen(writer->columns[i].name));
+        strbuf_append_json(buf, layout->columns[i].name, strlen(layout->columns[i].name));
         strbuf_append_text(buf, ",\"type\":");
-        append_type_name(buf, schema->children[i]);
+        append_type_name(buf, layout->schema.children[i]);
         strbuf_append_char(buf, '}');
     }
     strbuf_append_text(buf, "],\"data\":[");
@@ -84,66 +94,96 @@ static void append_csv_field(StrBuf *buf, const char *text, size_t length, bool 
     strbuf_append_char(buf, '"');
 }
 
-static void append_csv_head(RowWriter *writer, StrBuf *buf) {
-    for (int i = 0; i < writer->column_count; i++) {
+static void append_csv_head(RowLayout *layout) {
+    StrBuf *buf = &layout->head;
+    for (int i = 0; i < layout->column_count; i++) {
         if (i) strbuf_append_char(buf, ',');
-        append_csv_field(buf, writer->columns[i].name, strlen(writer->columns[i].name), false);
+        append_csv_field(buf, layout->columns[i].name, strlen(layout->columns[i].name), false);
     }
-    if (writer->column_count) strbuf_append_text(buf, "\r\n");
+    if (layout->column_count) strbuf_append_text(buf, "\r\n");
 }
 
-static bool is_taken(const RowWriter *writer, const char *const *given, int count, const char *key) {
+static bool is_taken(const RowLayout *layout, const char *const *given, int count, const char *key) {
     for (int i = 0; i < count; i++)
         if (!strcmp(given[i], key)) return true;
-    for (int i = count + 1; i < writer->column_count; i++)
-        if (!strcmp(writer->columns[i].name, key)) return true;
+    for (int i = count + 1; i < layout->column_count; i++)
+        if (!strcmp(layout->columns[i].name, key)) return true;
     return false;
 }
 
 /* Rows are objects: of two columns with one name the later would hide the former, so it gets a suffix no
  * other has. */
-static void make_keys(RowWriter *writer) {
-    writer->keys = ARENA_NEW_ARRAY(&writer->arena, StrBuf, writer->column_count + 1);
-    const char **given = ARENA_NEW_ARRAY(&writer->arena, const char *, writer->column_count + 1);
-    for (int i = 0; i < writer->column_count; i++) {
-        const char *name = writer->columns[i].name;
+static void make_keys(RowLayout *layout) {
+    layout->keys = ARENA_NEW_ARRAY(&layout->arena, StrBuf, layout->column_count + 1);
+    const char **given = ARENA_NEW_ARRAY(&layout->arena, const char *, layout->column_count + 1);
+    for (int i = 0; i < layout->column_count; i++) {
+        const char *name = layout->columns[i].name;
         bool seen = false;
         for (int j = 0; j < i && !seen; j++)
             seen = !strcmp(given[j], name);
         given[i] = name;
-        for (int suffix = 2; seen && suffix < writer->column_count + 2; suffix++) {
-            given[i] = arena_printf(&writer->arena, "%s_%d", name, suffix);
-            seen = is_taken(writer, given, i, given[i]);
+        for (int suffix = 2; seen && suffix < layout->column_count + 2; suffix++) {
+            given[i] = arena_printf(&layout->arena, "%s_%d", name, suffix);
+            seen = is_taken(layout, given, i, given[i]);
         }
-        strbuf_append_json(&writer->keys[i], given[i], strlen(given[i]));
-        strbuf_append_char(&writer->keys[i], ':');
+        strbuf_append_json(&layout->keys[i], given[i], strlen(given[i]));
+        strbuf_append_char(&layout->keys[i], ':');
     }
+}
+
+Status rowlayout_create(const ArrowSchema *schema, RowFormat format, RowLayout **out, Error *err) {
+    RowLayout *layout = calloc(1, sizeof *layout);
+    if (!layout) abort();
+    atomic_init(&layout->references, 1);
+    arena_init(&layout->arena);
+    strbuf_init(&layout->head);
+    arrow_schema_copy(schema, &layout->schema);
+    layout->format = format;
+    layout->column_count = (int)schema->n_children;
+    layout->columns = ARENA_NEW_ARRAY(&layout->arena, ColumnFormat, layout->column_count + 1);
+    for (int i = 0; i < layout->column_count; i++) {
+        const ArrowSchema *column = layout->schema.children[i];
+        if (column_format_init(&layout->columns[i], column, &layout->arena, err) == STATUS_OK) continue;
+        rowlayout_release(layout);
+        return STATUS_ERROR;
+    }
+    if (format == ROWFORMAT_JSON || format == ROWFORMAT_NDJSON) make_keys(layout);
+    if (format == ROWFORMAT_JSON || format == ROWFORMAT_COMPACT)
+        append_json_head(layout);
+    else if (format == ROWFORMAT_CSV)
+        append_csv_head(layout);
+    *out = layout;
+    return STATUS_OK;
+}
+
+void rowlayout_release(RowLayout *layout) {
+    if (atomic_fetch_sub(&layout->references, 1) != 1) return;
+    for (int i = 0; layout->keys && i < layout->column_count; i++)
+        strbuf_deinit(&layout->keys[i]);
+    strbuf_deinit(&layout->head);
+    arrow_schema_release(&layout->schema);
+    arena_deinit(&layout->arena);
+    free(layout);
+}
+
+void rowformat_begin_as(RowLayout *layout, const RowFormatOptions *options, RowWriter **out, StrBuf *buf) {
+    RowWriter *writer = calloc(1, sizeof *writer);
+    if (!writer) abort();
+    atomic_fetch_add(&layout->references, 1);
+    writer->layout = layout;
+    writer->options = *options;
+    strbuf_append(buf, strbuf_text(&layout->head), layout->head.length);
+    if (layout->format == ROWFORMAT_TABLE)
+        table_layout_init(&writer->table, layout->columns, layout->column_count);
+    *out = writer;
 }
 
 Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out,
                        StrBuf *buf, Error *err) {
-    RowWriter *writer = calloc(1, sizeof *writer);
-    arena_init(&writer->arena);
-    writer->options = *options;
-    writer->column_count = (int)schema->n_children;
-    writer->columns = ARENA_NEW_ARRAY(&writer->arena, ColumnFormat, writer->column_count + 1);
-    for (int i = 0; i < writer->column_count; i++) {
-        if (column_format_init(&writer->columns[i], schema->children[i], &writer->arena, err) != STATUS_OK) {
-            rowformat_abandon(writer);
-            return STATUS_ERROR;
-        }
-    }
-    switch (options->format) {
-    case ROWFORMAT_JSON:
-        make_keys(writer);
-        append_json_head(writer, schema, buf);
-        break;
-    case ROWFORMAT_COMPACT: append_json_head(writer, schema, buf); break;
-    case ROWFORMAT_CSV: append_csv_head(writer, buf); break;
-    case ROWFORMAT_NDJSON: make_keys(writer); break;
-    case ROWFORMAT_TABLE: table_layout_init(&writer->table, writer->columns, writer->column_count); break;
-    }
-    *out = writer;
+    RowLayout *layout;
+    TRY(rowlayout_create(schema, options->format, &layout, err));
+    rowformat_begin_as(layout, options, out, buf);
+    rowlayout_release(layout);
     return STATUS_OK;
 }
 
@@ -153,10 +193,10 @@ Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *option
 
 static void append_object(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
     strbuf_append_char(buf, '{');
-    for (int i = 0; i < writer->column_count; i++) {
+    for (int i = 0; i < writer->layout->column_count; i++) {
         if (i) strbuf_append_char(buf, ',');
-        strbuf_append(buf, writer->keys[i].data, writer->keys[i].length);
-        append_value_json(buf, &writer->columns[i], batch->children[i], row + batch->offset,
+        strbuf_append(buf, writer->layout->keys[i].data, writer->layout->keys[i].length);
+        append_value_json(buf, &writer->layout->columns[i], batch->children[i], row + batch->offset,
                           writer->options.big_numbers_as_strings);
     }
     strbuf_append_char(buf, '}');
@@ -164,9 +204,9 @@ static void append_object(RowWriter *writer, const ArrowArray *batch, int64_t ro
 
 static void append_compact(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
     strbuf_append_char(buf, '[');
-    for (int i = 0; i < writer->column_count; i++) {
+    for (int i = 0; i < writer->layout->column_count; i++) {
         if (i) strbuf_append_char(buf, ',');
-        append_value_json(buf, &writer->columns[i], batch->children[i], row + batch->offset,
+        append_value_json(buf, &writer->layout->columns[i], batch->children[i], row + batch->offset,
                           writer->options.big_numbers_as_strings);
     }
     strbuf_append_char(buf, ']');
@@ -176,8 +216,8 @@ static void append_compact(RowWriter *writer, const ArrowArray *batch, int64_t r
 static void append_csv_row(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
     StrBuf text;
     strbuf_init(&text);
-    for (int i = 0; i < writer->column_count; i++) {
-        const ColumnFormat *column = &writer->columns[i];
+    for (int i = 0; i < writer->layout->column_count; i++) {
+        const ColumnFormat *column = &writer->layout->columns[i];
         if (i) strbuf_append_char(buf, ',');
         if (column->layout == 'n' || array_is_null(batch->children[i], row + batch->offset)) continue;
         strbuf_reset(&text);
@@ -192,7 +232,7 @@ static void append_csv_row(RowWriter *writer, const ArrowArray *batch, int64_t r
 }
 
 static void append_row(RowWriter *writer, const ArrowArray *batch, int64_t row, StrBuf *buf) {
-    switch (writer->options.format) {
+    switch (writer->layout->format) {
     case ROWFORMAT_JSON:
         strbuf_append_text(buf, writer->row_count ? ",\n" : "\n");
         append_object(writer, batch, row, buf);
@@ -206,14 +246,14 @@ static void append_row(RowWriter *writer, const ArrowArray *batch, int64_t row, 
         strbuf_append_char(buf, '\n');
         break;
     case ROWFORMAT_CSV: append_csv_row(writer, batch, row, buf); break;
-    case ROWFORMAT_TABLE: table_layout_row(&writer->table, writer->columns, batch, row, buf); break;
+    case ROWFORMAT_TABLE: table_layout_row(&writer->table, writer->layout->columns, batch, row, buf); break;
     }
 }
 
 Status rowformat_batch(RowWriter *writer, const ArrowArray *batch, StrBuf *buf, Error *err) {
-    if (batch->n_children != writer->column_count)
+    if (batch->n_children != writer->layout->column_count)
         return error_set(err, SQLSTATE_INTERNAL, "a batch has %lld columns where %d were announced",
-                         (long long)batch->n_children, writer->column_count);
+                         (long long)batch->n_children, writer->layout->column_count);
     for (int64_t row = 0; row < batch->length; row++) {
         if (writer->options.max_rows && writer->row_count >= writer->options.max_rows) {
             writer->truncated = true;
@@ -233,24 +273,23 @@ bool rowformat_truncated(const RowWriter *writer) {
 }
 
 void rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf) {
-    RowFormat format = writer->options.format;
+    RowFormat format = writer->layout->format;
     if (format == ROWFORMAT_JSON || format == ROWFORMAT_COMPACT) {
-        strbuf_printf(buf, "%s],\"row_count\":%lld,\"truncated\":%s", writer->row_count ? "\n" : "",
-                      (long long)writer->row_count, writer->truncated ? "true" : "false");
+        strbuf_append_text(buf, writer->row_count ? "\n],\"row_count\":" : "],\"row_count\":");
+        strbuf_append_i64(buf, writer->row_count);
+        strbuf_append_text(buf, writer->truncated ? ",\"truncated\":true" : ",\"truncated\":false");
         if (tail_members && tail_members[0]) {
             strbuf_append_char(buf, ',');
             strbuf_append_text(buf, tail_members);
         }
         strbuf_append_text(buf, "}\n");
     }
-    if (format == ROWFORMAT_TABLE) table_layout_end(&writer->table, writer->columns, writer->row_count, buf);
+    if (format == ROWFORMAT_TABLE) table_layout_end(&writer->table, writer->layout->columns, writer->row_count, buf);
     rowformat_abandon(writer);
 }
 
 void rowformat_abandon(RowWriter *writer) {
-    for (int i = 0; writer->keys && i < writer->column_count; i++)
-        strbuf_deinit(&writer->keys[i]);
-    table_layout_deinit(&writer->table);
-    arena_deinit(&writer->arena);
+    if (writer->layout->format == ROWFORMAT_TABLE) table_layout_deinit(&writer->table);
+    rowlayout_release(writer->layout);
     free(writer);
 }

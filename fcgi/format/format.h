@@ -32,9 +32,15 @@ typedef struct RowFormatOptions {
 bool rowformat_from_name(const char *name, RowFormat *out);
 const char *rowformat_content_type(RowFormat format);
 
-/* `schema` is borrowed until rowformat_end. */
 Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out,
                        StrBuf *buf, Error *err);
+/* What all results of one schema have in common in one format: names escaped, types named, the head.
+ * Immutable, may be kept and used for any number of results. */
+typedef struct RowLayout RowLayout;
+Status rowlayout_create(const ArrowSchema *schema, RowFormat format, RowLayout **out, Error *err);
+void rowlayout_release(RowLayout *layout); /* writers hold it, too */
+/* As rowformat_begin, for results whose schema says the same as the layout's. */
+void rowformat_begin_as(RowLayout *layout, const RowFormatOptions *options, RowWriter **out, StrBuf *buf);
 /* Appends the batch's rows (all, or up to max_rows in total). */
 Status rowformat_batch(RowWriter *writer, const ArrowArray *batch, StrBuf *buf, Error *err);
 int64_t rowformat_row_count(const RowWriter *writer);
