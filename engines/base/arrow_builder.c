@@ -1,6 +1,7 @@
 #include "engines/base/arrow_builder.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,16 @@ static void column_init(ArrowColumn *column, SqlType type) {
         column_init(column->child, element);
     }
     start_offsets(column);
+}
+
+static void column_reset(ArrowColumn *column) {
+    strbuf_reset(&column->validity);
+    strbuf_reset(&column->values);
+    strbuf_reset(&column->offsets);
+    column->length = column->null_count = 0;
+    start_offsets(column);
+    if (column->child)
+        column_reset(column->child);
 }
 
 static void column_deinit(ArrowColumn *column) {
@@ -178,6 +189,13 @@ void arrow_append_list_end(ArrowColumn *column) {
     push_valid(column);
 }
 
+void arrow_builder_reset(ArrowBuilder *builder) {
+    for (int i = 0; i < builder->column_count; i++)
+        column_reset(&builder->columns[i]);
+    builder->row_count = 0;
+    builder->approx_bytes = 0;
+}
+
 /* ---- finishing ------------------------------------------------------------------------------------------------- */
 
 static void release_array(ArrowArray *array) {
@@ -206,26 +224,150 @@ static void array_init(ArrowArray *out, int64_t length, int buffer_count, int ch
         out->children[i] = calloc(1, sizeof **out->children);
 }
 
+static bool has_offsets(const ArrowColumn *column) {
+    return column->layout == LAYOUT_BYTES || column->layout == LAYOUT_LIST;
+}
+
+static int buffer_count(const ArrowColumn *column) { return column->layout == LAYOUT_BYTES ? 3 : 2; }
+
 static void column_finish(ArrowColumn *column, ArrowArray *out) {
-    bool has_offsets = column->layout == LAYOUT_BYTES || column->layout == LAYOUT_LIST;
-    int buffer_count = column->layout == LAYOUT_BYTES ? 3 : 2;
-    array_init(out, column->length, buffer_count, column->child ? 1 : 0);
+    array_init(out, column->length, buffer_count(column), column->child ? 1 : 0);
     out->null_count = column->null_count;
     if (column->null_count)
         out->buffers[0] = strbuf_release(&column->validity);
     else
         strbuf_reset(&column->validity);
-    if (has_offsets)
+    if (has_offsets(column))
         out->buffers[1] = strbuf_release(&column->offsets);
     if (column->layout != LAYOUT_LIST)
-        out->buffers[buffer_count - 1] = strbuf_release(&column->values);
+        out->buffers[out->n_buffers - 1] = strbuf_release(&column->values);
     if (column->child)
         column_finish(column->child, out->children[0]);
     column->length = column->null_count = 0;
     start_offsets(column);
 }
 
+/* ---- finishing a small batch: a lookup's one row --------------------------------------------------------------
+ *
+ * All of it is copied into one block, and the builder keeps its buffers. As with schemas every array holds a
+ * reference to the block, so that a consumer may move a column out. */
+
+enum { SMALL_BATCH_BYTES = 16 << 10, BUFFER_ALIGNMENT = 16 };
+
+typedef struct SmallBatch {
+    _Atomic int references;
+} SmallBatch;
+
+typedef struct SmallBatchSize {
+    int arrays; /* below the root */
+    int pointers;
+    size_t buffer_bytes;
+} SmallBatchSize;
+
+typedef struct SmallBatchWriter {
+    SmallBatch *batch;
+    ArrowArray *arrays;
+    void **pointers;
+    char *buffers;
+} SmallBatchWriter;
+
+static size_t aligned(size_t bytes) { return (bytes + BUFFER_ALIGNMENT - 1) & ~(size_t)(BUFFER_ALIGNMENT - 1); }
+
+static void add_size(const ArrowColumn *column, SmallBatchSize *size) {
+    size->arrays++;
+    size->pointers += buffer_count(column) + (column->child != NULL);
+    size->buffer_bytes += aligned(column->values.length) + aligned(column->offsets.length);
+    if (column->null_count)
+        size->buffer_bytes += aligned(column->validity.length);
+    if (column->child)
+        add_size(column->child, size);
+}
+
+static int mark_released(ArrowArray *array) {
+    int count = 1;
+    for (int64_t i = 0; i < array->n_children; i++)
+        if (array->children[i]->release)
+            count += mark_released(array->children[i]);
+    array->release = NULL;
+    return count;
+}
+
+static void release_small(ArrowArray *array) {
+    SmallBatch *batch = array->private_data;
+    int count = mark_released(array);
+    if (atomic_fetch_sub(&batch->references, count) == count)
+        free(batch);
+}
+
+static void **take_pointers(SmallBatchWriter *writer, int64_t count) {
+    void **pointers = writer->pointers;
+    writer->pointers += count;
+    return pointers;
+}
+
+static const void *put_buffer(SmallBatchWriter *writer, const StrBuf *buffer) {
+    char *at = writer->buffers;
+    if (buffer->length)
+        memcpy(at, buffer->data, buffer->length);
+    writer->buffers += aligned(buffer->length);
+    return at;
+}
+
+static void column_put(const ArrowColumn *column, SmallBatchWriter *writer, ArrowArray *out) {
+    *out = (ArrowArray){.length = column->length,
+                        .null_count = column->null_count,
+                        .n_buffers = buffer_count(column),
+                        .n_children = column->child != NULL,
+                        .release = release_small,
+                        .private_data = writer->batch};
+    out->buffers = (const void **)take_pointers(writer, out->n_buffers);
+    out->buffers[0] = column->null_count ? put_buffer(writer, &column->validity) : NULL;
+    if (has_offsets(column))
+        out->buffers[1] = put_buffer(writer, &column->offsets);
+    if (column->layout != LAYOUT_LIST)
+        out->buffers[out->n_buffers - 1] = put_buffer(writer, &column->values);
+    if (!column->child)
+        return;
+    out->children = (ArrowArray **)take_pointers(writer, 1);
+    out->children[0] = writer->arrays++;
+    column_put(column->child, writer, out->children[0]);
+}
+
+static bool finish_small(ArrowBuilder *builder, ArrowArray *out) {
+    SmallBatchSize size = {.pointers = 1 + builder->column_count};
+    for (int i = 0; i < builder->column_count; i++)
+        add_size(&builder->columns[i], &size);
+    if (size.buffer_bytes > SMALL_BATCH_BYTES)
+        return false;
+    size_t head = aligned(sizeof(SmallBatch)), arrays = sizeof(ArrowArray) * (size_t)size.arrays;
+    size_t pointers = aligned(arrays + sizeof(void *) * (size_t)size.pointers) - arrays;
+    char *block = malloc(head + arrays + pointers + size.buffer_bytes);
+    if (!block)
+        abort();
+    SmallBatchWriter writer = {.batch = (SmallBatch *)block,
+                               .arrays = (ArrowArray *)(block + head),
+                               .pointers = (void **)(block + head + arrays),
+                               .buffers = block + head + arrays + pointers};
+    atomic_init(&writer.batch->references, size.arrays + 1);
+    *out = (ArrowArray){.length = builder->row_count,
+                        .n_buffers = 1,
+                        .n_children = builder->column_count,
+                        .release = release_small,
+                        .private_data = block};
+    out->buffers = (const void **)take_pointers(&writer, 1);
+    out->buffers[0] = NULL;
+    out->children = (ArrowArray **)take_pointers(&writer, builder->column_count);
+    for (int i = 0; i < builder->column_count; i++) {
+        out->children[i] = writer.arrays++;
+        column_put(&builder->columns[i], &writer, out->children[i]);
+    }
+    arrow_builder_reset(builder);
+    return true;
+}
+
 void arrow_builder_finish(ArrowBuilder *builder, ArrowArray *out) {
+    if (finish_small(builder, out))
+        return;
     array_init(out, builder->row_count, 1, builder->column_count);
     for (int i = 0; i < builder->column_count; i++)
         column_finish(&builder->columns[i], out->children[i]);

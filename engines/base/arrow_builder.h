@@ -23,6 +23,8 @@ void arrow_builder_init(ArrowBuilder *builder, const ArrowColumnSpec *columns, i
 void arrow_builder_deinit(ArrowBuilder *builder);
 ArrowColumn *arrow_builder_column(ArrowBuilder *builder, int index);
 void arrow_builder_end_row(ArrowBuilder *builder);
+/* Forgets the rows of the unfinished batch, also one that is incomplete. */
+void arrow_builder_reset(ArrowBuilder *builder);
 void arrow_builder_finish(ArrowBuilder *builder, ArrowArray *out);
 
 void arrow_append_null(ArrowColumn *column);

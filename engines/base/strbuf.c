@@ -30,22 +30,6 @@ void strbuf_grow(StrBuf *buf, size_t extra) {
     buf->capacity = capacity;
 }
 
-void strbuf_append(StrBuf *buf, const void *data, size_t length) {
-    strbuf_grow(buf, length);
-    if (length)
-        memcpy(buf->data + buf->length, data, length);
-    buf->length += length;
-    buf->data[buf->length] = 0;
-}
-
-void strbuf_append_text(StrBuf *buf, const char *text) { strbuf_append(buf, text, strlen(text)); }
-
-void strbuf_append_char(StrBuf *buf, char c) {
-    strbuf_grow(buf, 1);
-    buf->data[buf->length++] = c;
-    buf->data[buf->length] = 0;
-}
-
 void strbuf_append_u64(StrBuf *buf, uint64_t value) {
     char digits[20];
     int at = sizeof digits;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct StrBuf {
     char *data;
@@ -17,9 +18,15 @@ static inline void strbuf_reset(StrBuf *buf) { buf->length = 0; if (buf->data) b
 
 /* Makes room for `extra` more bytes plus the NUL. Aborts when memory is out. */
 void strbuf_grow(StrBuf *buf, size_t extra);
-void strbuf_append(StrBuf *buf, const void *data, size_t length);
-void strbuf_append_text(StrBuf *buf, const char *text);
-void strbuf_append_char(StrBuf *buf, char c);
+/* Inline: answers are made of thousands of these, most of a length known when compiling. */
+static inline void strbuf_append(StrBuf *buf, const void *data, size_t length) {
+    if (buf->capacity - buf->length <= length) strbuf_grow(buf, length);
+    if (length) memcpy(buf->data + buf->length, data, length);
+    buf->length += length;
+    buf->data[buf->length] = 0;
+}
+static inline void strbuf_append_text(StrBuf *buf, const char *text) { strbuf_append(buf, text, strlen(text)); }
+static inline void strbuf_append_char(StrBuf *buf, char c) { strbuf_append(buf, &c, 1); }
 void strbuf_append_i64(StrBuf *buf, int64_t value);
 void strbuf_append_u64(StrBuf *buf, uint64_t value);
 void strbuf_printf(StrBuf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -24,6 +24,7 @@ typedef struct PgPrepared {
     char *sql;
     char name[32];
     PgShape *shape;
+    ArrowBuilder *builder; /* lanes: of `shape`, kept for its memory; NULL before the first result */
     bool ready;    /* lanes: described, may be executed */
     int users;     /* lanes: operations that still need it */
     bool detached; /* out of the cache; freed with its last user */

@@ -136,23 +136,38 @@ static void one_batch_close(void *state) {
     free(one);
 }
 
-static Status decode(const PgShape *shape, const PGresult *result, ArrowArrayStream *out, Error *err) {
-    ArrowBuilder builder;
-    OneBatch *one = calloc(1, sizeof *one);
-    if (!one) abort();
-    arrow_builder_init(&builder, shape->specs, shape->column_count);
-    Status status = STATUS_OK;
-    for (int row = 0; row < PQntuples(result) && status == STATUS_OK; row++)
-        status = pgshape_append_row(shape, &builder, result, row, err);
-    if (status == STATUS_OK) {
-        ArrowSchema schema;
-        if (builder.row_count) arrow_builder_finish(&builder, &one->batch);
-        arrow_schema_copy(&shape->schema, &schema);
-        arrow_stream_make(out, &schema, (ArrowStreamSource){one_batch_next, one_batch_close, one});
-    } else {
-        free(one);
+static Status decode(const PgShape *shape, ArrowBuilder *builder, const PGresult *result,
+                     ArrowArrayStream *out, Error *err) {
+    for (int row = 0; row < PQntuples(result); row++) {
+        if (pgshape_append_row(shape, builder, result, row, err) == STATUS_OK) continue;
+        arrow_builder_reset(builder);
+        return STATUS_ERROR;
     }
+    OneBatch *one = malloc(sizeof *one);
+    if (!one) abort();
+    one->batch.release = NULL;
+    if (builder->row_count) arrow_builder_finish(builder, &one->batch);
+    ArrowSchema schema;
+    arrow_schema_copy(&shape->schema, &schema);
+    arrow_stream_make(out, &schema, (ArrowStreamSource){one_batch_next, one_batch_close, one});
+    return STATUS_OK;
+}
+
+static ArrowBuilder *builder_of(PgPrepared *prepared) {
+    if (prepared->builder) return prepared->builder;
+    if (!(prepared->builder = malloc(sizeof *prepared->builder))) abort();
+    arrow_builder_init(prepared->builder, prepared->shape->specs, prepared->shape->column_count);
+    return prepared->builder;
+}
+
+/* The table was altered between the description and the answer. */
+static Status decode_otherwise(LaneOp *op, ArrowArrayStream *out, Error *err) {
+    PgShape *shape = pgshape_create(op->result, &op->link->lane->engine->types);
+    ArrowBuilder builder;
+    arrow_builder_init(&builder, shape->specs, shape->column_count);
+    Status status = decode(shape, &builder, op->result, out, err);
     arrow_builder_deinit(&builder);
+    pgshape_release(shape);
     return status;
 }
 
@@ -163,12 +178,10 @@ static Status make_answer(LaneOp *op, ArrowArrayStream *out, Error *err) {
         arrow_stream_make_empty(out);
         return STATUS_OK;
     }
-    if (pgshape_matches(op->prepared->shape, op->result))
-        return decode(op->prepared->shape, op->result, out, err);
-    PgShape *shape = pgshape_create(op->result, &op->link->lane->engine->types);
-    Status status = decode(shape, op->result, out, err);
-    pgshape_release(shape);
-    return status;
+    PgPrepared *prepared = op->prepared;
+    return pgshape_matches(prepared->shape, op->result)
+               ? decode(prepared->shape, builder_of(prepared), op->result, out, err)
+               : decode_otherwise(op, out, err);
 }
 
 /* Gives the request its rows; the op is gone afterwards. */

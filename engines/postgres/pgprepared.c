@@ -53,6 +53,8 @@ void pgprepared_detach(PgPreparedCache *cache, PgPrepared *prepared) {
 
 void pgprepared_free(PgPrepared *prepared) {
     pgshape_release(prepared->shape);
+    if (prepared->builder) arrow_builder_deinit(prepared->builder);
+    free(prepared->builder);
     free(prepared->sql);
     free(prepared);
 }

@@ -72,27 +72,53 @@ static void civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
+/* Zero-padded to `width`, which the value fits. */
+static char *put_digits(char *at, int64_t value, int width) {
+    for (int i = width - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + width;
+}
+
 static bool append_date(StrBuf *out, int64_t days) {
     int64_t year;
     int month, day;
     civil_from_days(days, &year, &month, &day);
     bool before_christ = year <= 0;
-    strbuf_printf(out, "%04" PRId64 "-%02d-%02d", before_christ ? 1 - year : year, month, day);
+    if (before_christ)
+        year = 1 - year;
+    char text[6] = {'-', 0, 0, '-'};
+    put_digits(text + 1, month, 2);
+    put_digits(text + 4, day, 2);
+    if (year < 10000) {
+        char digits[4];
+        strbuf_append(out, digits, (size_t)(put_digits(digits, year, 4) - digits));
+    } else {
+        strbuf_append_i64(out, year);
+    }
+    strbuf_append(out, text, sizeof text);
     return before_christ;
 }
 
 static void append_clock(StrBuf *out, int64_t microseconds) {
-    int64_t seconds = microseconds / 1000000;
-    int fraction = (int)(microseconds % 1000000);
-    strbuf_printf(out, "%02d:%02d:%02d", (int)(seconds / 3600), (int)(seconds / 60 % 60),
-                  (int)(seconds % 60));
-    if (!fraction) return;
-    char digits[8];
-    int length = snprintf(digits, sizeof digits, "%06d", fraction);
-    while (digits[length - 1] == '0')
-        length--;
-    strbuf_append_char(out, '.');
-    strbuf_append(out, digits, (size_t)length);
+    int64_t seconds = microseconds / 1000000, hours = seconds / 3600;
+    int64_t fraction = microseconds % 1000000;
+    char text[16];
+    char *at = text;
+    if (hours < 100)
+        at = put_digits(at, hours, 2);
+    else
+        strbuf_append_i64(out, hours); /* an interval's */
+    *at++ = ':';
+    at = put_digits(at, seconds / 60 % 60, 2);
+    *at++ = ':';
+    at = put_digits(at, seconds % 60, 2);
+    if (fraction) {
+        *at++ = '.';
+        at = put_digits(at, fraction, 6);
+        while (at[-1] == '0')
+            at--;
+    }
+    strbuf_append(out, text, (size_t)(at - text));
 }
 
 static void append_timestamp(StrBuf *out, int64_t microseconds, bool with_zone) {

@@ -42,6 +42,15 @@ static void take_target(Connection *connection, const char *uri) {
     exchange->query = question + 1;
 }
 
+static const char *make_request_id(Connection *connection) {
+    uint64_t number = atomic_fetch_add(&connection->thread->server->next_request_id, 0x9E3779B97F4A7C15u);
+    char *id = arena_alloc(&connection->exchange.arena, 17);
+    for (int i = 0; i < 16; i++)
+        id[i] = "0123456789abcdef"[number >> (60 - 4 * i) & 15];
+    id[16] = 0;
+    return id;
+}
+
 /* One walk over the parameters instead of a search for each. */
 static void take_parameters(Connection *connection) {
     Exchange *exchange = &connection->exchange;
@@ -70,9 +79,7 @@ static void take_parameters(Connection *connection) {
     exchange->request_id =
         request_id && is_sane_request_id(request_id)
             ? request_id
-            : arena_printf(&exchange->arena, "%016llx",
-                           (unsigned long long)atomic_fetch_add(&connection->thread->server->next_request_id,
-                                                                0x9E3779B97F4A7C15u));
+            : make_request_id(connection);
     if (total > limit)
         refuse(connection, 431, "the request's headers are larger than this server accepts");
     else if (exchange->path[0] != '/')
