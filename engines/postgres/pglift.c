@@ -293,7 +293,10 @@ void pglift_literals(const Statement *statement, const PgQuery__Node *root, Aren
     default: break;
     }
     if (lifter.full) out->count = 0;
-    for (int i = 0; i < out->count; i++)
+    for (int i = 0; i < out->count; i++) {
+        const char *cast = out->splices[i].replacement;
+        /* FETCH FIRST n ROWS takes a cast in parentheses alone. */
         out->splices[i].replacement =
-            arena_printf(arena, "$%d%s", statement->param_count + 1 + i, out->splices[i].replacement);
+            arena_printf(arena, *cast ? "($%d%s)" : "$%d%s", statement->param_count + 1 + i, cast);
+    }
 }

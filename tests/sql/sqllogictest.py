@@ -110,6 +110,9 @@ def shown(value, letter):
         return value
     if value == '':
         return '(empty)'
+    inside = value.strip(' ')
+    lead = len(value) - len(value.lstrip(' ')) if inside else len(value)
+    value = '\u2420' * lead + inside + '\u2420' * (len(value) - lead - len(inside))  # blanks at the ends can be seen
     return ''.join(c if c.isprintable() else '@' for c in value)
 
 

@@ -413,10 +413,27 @@ Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out,
     return STATUS_OK;
 }
 
+/* 040506 or 0405, alone. */
+static bool read_compact_clock(const char *text, size_t length, DateTimeFields *fields) {
+    if (length != 4 && length != 6)
+        return false;
+    int pairs[3] = {0};
+    for (size_t i = 0; i < length; i++) {
+        if (!isdigit((unsigned char)text[i]))
+            return false;
+        pairs[i / 2] = pairs[i / 2] * 10 + (text[i] - '0');
+    }
+    fields->hour = pairs[0];
+    fields->minute = pairs[1];
+    fields->second = pairs[2];
+    fields->has_time = true;
+    return true;
+}
+
 Status time_parse(const char *text, size_t length, int64_t now_us, int64_t *out, Error *err) {
     DateTimeFields fields = {0};
     const char *at = text, *end = text + length;
-    ParseResult result = read_fields(at, end, &fields);
+    ParseResult result = read_compact_clock(text, length, &fields) ? PARSE_OK : read_fields(at, end, &fields);
     if (result == PARSE_OK && fields.special == SPECIAL_NOW) {
         timestamp_split(now_us, out);
         return STATUS_OK;

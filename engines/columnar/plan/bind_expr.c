@@ -257,8 +257,8 @@ static Status bind_nullif(Query *query, PgQuery__AExpr *node, Expr **out, Error 
     TRY(bind_expr(query, node->rexpr, &right, err));
     Expr *equal = NULL;
     TRY(resolve_operator(query->binder, "=", left, right, binder_position(query->binder, node->location), &equal, err));
-    if (expr_is_unknown(left))
-        left = equal->args[0];
+    if (equal->arg_count == 2)
+        left = equal->args[0]; /* as the comparison takes it: varchar has become text */
     Expr *choice = expr_new(arena, EXPR_CASE, left->type, 3);
     choice->args[0] = equal;
     choice->args[1] = expr_null(arena, left->type);

@@ -47,6 +47,10 @@ static Rel *project_targets(Query *query, Rel *rel) {
             info->name = name;
             info->version = NULL;
             info->has_modifiers = target->expr->declared;
+            if (!sqltype_equals(info->type, target->expr->type)) {
+                info->type = target->expr->type; /* varchar read as text */
+                info->type_name = NULL;
+            }
         } else {
             info->has_modifiers = target->expr->declared;
         }
@@ -403,7 +407,8 @@ static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, Boun
     TRY(bind_query(binder, query->parent, query->ctes, select->rarg, false, &right, err));
     const char *name = set_name(select->op);
     if (left.column_count != right.column_count)
-        return error_set(err, SQLSTATE_SYNTAX_ERROR, "each %s query must have the same number of columns", name);
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, right.column_count > 0 ? right.columns[0].position : 0,
+                            "each %s query must have the same number of columns", name);
     for (int i = 0; i < left.outer_ids.count + right.outer_ids.count; i++) {
         int id = i < left.outer_ids.count ? left.outer_ids.items[i] : right.outer_ids.items[i - left.outer_ids.count];
         if (!id_list_has(&query->outer_ids, id))
