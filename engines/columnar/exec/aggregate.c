@@ -270,7 +270,8 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
     aggregate->calls = ARENA_NEW_ARRAY(&query->arena, AggregateSlot, node->call_count + 1);
     for (int i = 0; i < node->call_count; i++) {
         TRY(init_call(aggregate, query, &node->calls[i], &aggregate->calls[i], err));
-        aggregate->sink.lane_states |= !node->calls[i].distinct && is_order_sensitive(&node->calls[i]);
+        aggregate->calls[i].order_sensitive = is_order_sensitive(&node->calls[i]);
+        aggregate->sink.lane_states |= !node->calls[i].distinct && aggregate->calls[i].order_sensitive;
     }
     *sink = &aggregate->sink;
     *source = &aggregate->source;

@@ -12,6 +12,7 @@ typedef struct AggregateSlot {
     Program **args;
     Program *filter;
     KeyLayout distinct_layout; /* groups, then arguments */
+    bool order_sensitive;      /* the value depends on the order of additions */
 } AggregateSlot;
 
 typedef struct Aggregate {

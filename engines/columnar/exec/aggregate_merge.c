@@ -47,9 +47,11 @@ static Status merge_partition(MergeJob *job, int partition, Error *err) {
     for (int s = 0; s < job->count; s++) {
         if (!job->states[s])
             continue;
-        TRY(query_check(job->query, err));
-        for (int64_t i = job->starts[s][partition]; i < job->starts[s][partition + 1]; i++)
+        for (int64_t i = job->starts[s][partition]; i < job->starts[s][partition + 1]; i++) {
+            TRY(query_check_each(job->query, i, err));
             TRY(merge_group(job->aggregate, into, &job->states[s]->table, job->lists[s][i], err));
+        }
+        TRY(query_check(job->query, err));
     }
     return charged_arena_settle(job->query, &into->arena, err);
 }
@@ -74,7 +76,7 @@ static void run_list_partitions(void *argument, int which) {
     for (int p = 0; p < PARTITIONS; p++)
         starts[p + 1] += starts[p];
     memcpy(next, starts, sizeof next);
-    for (int64_t g = 0; g < table->count; g++)
+    for (int64_t g = 0; g < table->count && !query_is_stopped_each(job->query, g); g++)
         job->lists[which][next[partition_of(*group_hash(group_row(table, g)))]++] = (uint32_t)g;
 }
 
@@ -89,8 +91,11 @@ static Status merge_partitioned(MergeJob *job, Error *err) {
             status = query_alloc(job->query, sizeof(uint32_t) * (size_t)job->states[s]->table.count, (void **)&job->lists[s], err);
     if (status == STATUS_OK) {
         query_parallel(job->query, job->count, run_list_partitions, job);
-        query_parallel(job->query, PARTITIONS, run_merge_partition, job);
-        status = query_check(job->query, err);
+        status = query_check(job->query, err); /* lists may have been left half written */
+        if (status == STATUS_OK)
+            query_parallel(job->query, PARTITIONS, run_merge_partition, job);
+        if (status == STATUS_OK)
+            status = query_check(job->query, err);
     }
     for (int s = 0; s < job->count; s++)
         if (job->states[s])
@@ -105,8 +110,10 @@ static Status merge_serially(MergeJob *job, Error *err) {
     for (int s = 0; s < job->count; s++) {
         if (!job->states[s])
             continue;
-        for (int64_t g = 0; g < job->states[s]->table.count; g++)
+        for (int64_t g = 0; g < job->states[s]->table.count; g++) {
+            TRY(query_check_each(job->query, g, err));
             TRY(merge_group(job->aggregate, into, &job->states[s]->table, g, err));
+        }
     }
     return charged_arena_settle(job->query, &into->arena, err);
 }
@@ -139,98 +146,12 @@ Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **stat
     return STATUS_OK;
 }
 
-/* ---- DISTINCT -------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------------------- */
 
 static int compare_first(const void *left, const void *right) {
     uint64_t a = *group_first(*(char *const *)left), b = *group_first(*(char *const *)right);
     return a < b ? -1 : a > b;
 }
-
-/* Adds one batch of distinct (groups, arguments) keys to the states of their groups. */
-static Status add_distinct_rows(Aggregate *aggregate, const AggregateSlot *slot, uint64_t *const *keys, int count,
-                                Arena *arena, Error *err) {
-    GroupTable *table = &aggregate->partitions[0];
-    int groups = aggregate->group_count, args = slot->call->arg_count;
-    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, groups + args + 1);
-    for (int i = 0; i < groups + args; i++)
-        keys_gather(&slot->distinct_layout, i, keys, count, &columns[i], arena);
-    AggregateInput input = {.args = columns + groups, .arg_count = args, .row_count = count, .selected = count,
-                            .arena = &table->arena.arena};
-    char *states = group_states(table, table->rows) + slot->state_offset;
-    if (!groups)
-        return slot->call->function->update_single(states, &input, err);
-    uint64_t *encoded = arena_alloc(arena, 8 * (size_t)aggregate->layout.words * (size_t)count);
-    uint64_t *hashes = arena_alloc(arena, 8 * (size_t)count);
-    uint32_t *numbers = arena_alloc(arena, 4 * (size_t)count);
-    keys_encode(&aggregate->layout, columns, NULL, count, encoded, NULL);
-    keys_hash(&aggregate->layout, encoded, count, hashes);
-    for (int k = 0; k < count; k++) {
-        int64_t group = group_table_find(table, encoded + (size_t)k * aggregate->layout.words, hashes[k]);
-        if (group < 0)
-            return error_set(err, SQLSTATE_INTERNAL, "a DISTINCT value lost its group");
-        numbers[k] = (uint32_t)group;
-    }
-    return slot->call->function->update(states, table->row_bytes, numbers, &input, err);
-}
-
-static Status merge_distinct(const AggregateSlot *slot, Query *query, AggregateState **states, int count, int which,
-                             GroupTable *into, Error *err) {
-    group_table_init(into, query, &slot->distinct_layout, 0);
-    for (int s = 0; s < count; s++) {
-        if (!states[s])
-            continue;
-        GroupTable *from = &states[s]->distinct[which];
-        for (int64_t g = 0; g < from->count; g++) {
-            char *row = group_row(from, g);
-            uint32_t ignored;
-            TRY(group_table_resolve(into, group_key(row), group_hash(row), group_first(row), 1, false, NULL, NULL, &ignored,
-                                    err));
-        }
-        group_table_drop_rows(from);
-    }
-    return STATUS_OK;
-}
-
-static Status add_distinct_call(Aggregate *aggregate, Query *query, const GroupTable *values, const AggregateSlot *slot,
-                                Error *err) {
-    char **rows;
-    TRY(query_alloc(query, sizeof *rows * (size_t)values->count, (void **)&rows, err));
-    for (int64_t g = 0; g < values->count; g++)
-        rows[g] = group_row(values, g);
-    qsort(rows, (size_t)values->count, sizeof *rows, compare_first);
-    Arena arena;
-    arena_init(&arena);
-    uint64_t *keys[BATCH_ROWS];
-    Status status = STATUS_OK;
-    for (int64_t g = 0; g < values->count && status == STATUS_OK; g += BATCH_ROWS) {
-        int count = values->count - g < BATCH_ROWS ? (int)(values->count - g) : BATCH_ROWS;
-        for (int k = 0; k < count; k++)
-            keys[k] = group_key(rows[g + k]);
-        arena_reset(&arena);
-        status = query_check(query, err);
-        if (status == STATUS_OK)
-            status = add_distinct_rows(aggregate, slot, keys, count, &arena, err);
-    }
-    arena_deinit(&arena);
-    query_free(query, rows, sizeof *rows * (size_t)values->count);
-    return status;
-}
-
-Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err) {
-    for (int i = 0; i < aggregate->call_count; i++) {
-        if (!aggregate->calls[i].call->distinct)
-            continue;
-        GroupTable values = {0};
-        Status status = merge_distinct(&aggregate->calls[i], query, states, count, i, &values, err);
-        if (status == STATUS_OK)
-            status = add_distinct_call(aggregate, query, &values, &aggregate->calls[i], err);
-        group_table_deinit(&values);
-        TRY(status);
-    }
-    return STATUS_OK;
-}
-
-/* ---- order ----------------------------------------------------------------------------------------------- */
 
 typedef struct OrderJob {
     Aggregate *aggregate;
@@ -250,6 +171,7 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
     for (int p = 0; p < aggregate->partition_count; p++) {
         const GroupTable *table = &aggregate->partitions[p];
         total += table->count;
+        TRY(query_check(query, err));
         for (int64_t g = 0; g < table->count; g++)
             job.starts[partition_of(*group_hash(group_row(table, g))) + 1]++;
     }
@@ -260,6 +182,7 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
     memcpy(next, job.starts, sizeof next);
     for (int p = 0; p < aggregate->partition_count; p++) {
         const GroupTable *table = &aggregate->partitions[p];
+        TRY(query_check(query, err));
         for (int64_t g = 0; g < table->count; g++)
             aggregate->order[next[partition_of(*group_hash(group_row(table, g)))]++] = group_row(table, g);
     }

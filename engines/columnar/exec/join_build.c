@@ -69,7 +69,7 @@ static void run_build_part(void *argument, int part) {
     Join *join = job->join;
     uint64_t slots = UINT64_C(1) << join->slot_bits;
     uint64_t first = slots * (uint64_t)part / (uint64_t)job->parts, end = slots * (uint64_t)(part + 1) / (uint64_t)job->parts;
-    for (int64_t s = join->segment_count - 1; s >= 0; s--) {
+    for (int64_t s = join->segment_count - 1; s >= 0 && !query_is_stopped(join->query); s--) {
         const RowSegment *segment = &join->segments[s];
         for (int64_t r = segment->count - 1; r >= 0; r--) {
             char *row = segment->rows + (size_t)r * join->rows.width;

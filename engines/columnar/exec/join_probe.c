@@ -293,6 +293,7 @@ static Status find_unknown(Probe *probe, Error *err) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
         if (state->matched[row] || !join->key_count)
             continue;
+        TRY(query_check(join->query, err));
         char **rows = state->nulls[k] ? join->all_rows : join->null_rows;
         int64_t count = state->nulls[k] ? join->row_count : join->null_count;
         const uint64_t *key = state->keys + (size_t)k * join->keys.words;

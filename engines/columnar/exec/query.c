@@ -13,6 +13,10 @@ Status query_check(Query *query, Error *err) {
     return cancel_check(query->execution->cancel, err);
 }
 
+bool query_is_stopped(Query *query) {
+    return atomic_load_explicit(&query->failed, memory_order_relaxed) || cancel_is_requested(query->execution->cancel);
+}
+
 void query_fail(Query *query, const Error *err) {
     pthread_mutex_lock(&query->lock);
     if (!query->failed) {

@@ -44,6 +44,13 @@ typedef struct Query {
 
 /* Cancelled, past the deadline, or another worker failed: STATUS_ERROR. */
 Status query_check(Query *query, Error *err);
+/* The same for loops over rows: looks at every 8192nd only. */
+static inline Status query_check_each(Query *query, int64_t row, Error *err) {
+    return row & 8191 ? STATUS_OK : query_check(query, err);
+}
+/* For work that cannot fail itself; whoever started it checks afterwards. */
+bool query_is_stopped(Query *query);
+static inline bool query_is_stopped_each(Query *query, int64_t row) { return !(row & 8191) && query_is_stopped(query); }
 /* The first error stays and stops every worker. */
 void query_fail(Query *query, const Error *err);
 OperatorStats *query_stats_of(Query *query, const PlanNode *node);

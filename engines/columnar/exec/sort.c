@@ -3,7 +3,7 @@
 
 #include "engines/columnar/exec/sort_keys.h"
 
-enum { TOP_N_LIMIT = 1 << 16, MORSEL_SORTED_ROWS = 8 * BATCH_ROWS, SERIAL_SORT_ROWS = 8192 };
+enum { TOP_N_LIMIT = 1 << 16, MORSEL_SORTED_ROWS = 8 * BATCH_ROWS, SERIAL_SORT_ROWS = 8192, UNCHECKED_ROWS = 16384 };
 
 typedef struct SortEntry {
     uint64_t prefix;
@@ -36,8 +36,8 @@ static int compare_entries(const SortLayout *layout, const SortEntry *a, const S
     return sort_compare(layout, a->row, b->row);
 }
 
-/* Merge sort with insertion sort at the bottom: stable, no worst case. */
-static void sort_entries(const SortLayout *layout, SortEntry *entries, SortEntry *scratch, int64_t count) {
+/* Merge sort with insertion sort at the bottom: stable, no worst case. A stopped query leaves them in any order. */
+static void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch, int64_t count) {
     if (count <= 16) {
         for (int64_t i = 1; i < count; i++) {
             SortEntry moving = entries[i];
@@ -49,8 +49,10 @@ static void sort_entries(const SortLayout *layout, SortEntry *entries, SortEntry
         return;
     }
     int64_t half = count / 2, left = 0, right = half, at = 0;
-    sort_entries(layout, entries, scratch, half);
-    sort_entries(layout, entries + half, scratch, count - half);
+    sort_entries(query, layout, entries, scratch, half);
+    sort_entries(query, layout, entries + half, scratch, count - half);
+    if (count > UNCHECKED_ROWS && query_is_stopped(query))
+        return;
     if (compare_entries(layout, &entries[half - 1], &entries[half]) <= 0)
         return;
     memcpy(scratch, entries, sizeof *entries * (size_t)half);
@@ -84,7 +86,7 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
     Query *query = state->store.query;
     SortEntry *scratch;
     TRY(query_alloc(query, sizeof *scratch * (size_t)state->best_count, (void **)&scratch, err));
-    sort_entries(&sort->layout, state->best, scratch, state->best_count);
+    sort_entries(query, &sort->layout, state->best, scratch, state->best_count);
     query_free(query, scratch, sizeof *scratch * (size_t)state->best_count);
     if (state->best_count < sort->limit)
         return STATUS_OK;
@@ -263,8 +265,8 @@ typedef struct SortJob {
 static void run_sort_run(void *argument, int index) {
     SortJob *job = argument;
     int64_t start = job->run * index, end = start + job->run < job->count ? start + job->run : job->count;
-    if (start < end && !atomic_load(&job->query->failed) && !cancel_is_requested(job->query->execution->cancel))
-        sort_entries(job->layout, job->from + start, job->into + start, end - start);
+    if (start < end && !query_is_stopped(job->query))
+        sort_entries(job->query, job->layout, job->from + start, job->into + start, end - start);
 }
 
 /* How many of the first `rank` merged entries come from `left`. */
@@ -291,7 +293,7 @@ static void run_merge_piece(void *argument, int index) {
     int64_t total = left_count + right_count, first = total * piece / job->pieces, end = total * (piece + 1) / job->pieces;
     int64_t l = merge_split(job->layout, left, left_count, right, right_count, first), r = first - l;
     SortEntry *out = job->into + start;
-    for (int64_t i = first; i < end; i++) {
+    for (int64_t i = first; i < end && !query_is_stopped_each(job->query, i); i++) {
         bool take_left = r >= right_count || (l < left_count && compare_entries(job->layout, &left[l], &right[r]) < 0);
         out[i] = take_left ? left[l++] : right[r++];
     }
@@ -317,7 +319,7 @@ static Status sort_all(Sort *sort, Query *query, Error *err) {
         job.from = job.into;
         job.into = swapped;
         job.run *= 2;
-        status = query_check(query, err);
+        status = query_check(query, err); /* a stopped merge leaves places unwritten */
     }
     sort->entries = job.from;
     query_free(query, job.into, bytes);

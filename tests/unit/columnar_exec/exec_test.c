@@ -1,6 +1,10 @@
 /* Statements over random data in Parquet files, at several thread counts, against loops written down here. */
 #include "tests/unit/columnar_exec/exec_harness.h"
 
+#include <pthread.h>
+#include <sched.h>
+
+#include "engines/base/clock.h"
 #include "engines/columnar/parquet/parquet_writer.h"
 
 enum { ROWS = 20000, GROUP_ROWS = 3000, OTHER_ROWS = 2000 };
@@ -478,6 +482,71 @@ static void cancel_frees_everything(void **state) {
     harness.cancel = NULL;
 }
 
+typedef struct Canceller {
+    CancelToken token;
+    int64_t after_rows; /* scanned */
+    _Atomic bool over;
+    _Atomic int64_t cancelled_ns;
+} Canceller;
+
+static void *cancel_when_scanned(void *argument) {
+    Canceller *canceller = argument;
+    while (!atomic_load(&canceller->over) && atomic_load(&harness.stats.rows_scanned) < canceller->after_rows)
+        sched_yield();
+    atomic_store(&canceller->cancelled_ns, clock_now_ns());
+    cancel_request(&canceller->token, CANCEL_BY_CLIENT_GONE);
+    return NULL;
+}
+
+/* Runs it while another thread cancels: its rows or 57014, nothing left, and soon. */
+static void run_cancelled(const char *sql, int threads, int64_t after_rows, const char *answer) {
+    Canceller canceller = {.after_rows = after_rows};
+    pthread_t thread;
+    cancel_init(&canceller.token, 0);
+    harness.cancel = &canceller.token;
+    memset(&harness.stats, 0, sizeof harness.stats);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_when_scanned, &canceller), 0);
+    char *text = harness_query(&harness, threads, sql);
+    int64_t ended_ns = clock_now_ns();
+    atomic_store(&canceller.over, true);
+    pthread_join(thread, NULL);
+    harness.cancel = NULL;
+    if (strcmp(text, "ERROR 57014") && (!answer || strcmp(text, answer)))
+        fail_msg("%s, cancelled after %lld rows, gave %.200s (%s)", sql, (long long)after_rows, text, harness.message);
+    assert_int_equal(harness.left_reserved, 0);
+    assert_true(ended_ns - atomic_load(&canceller.cancelled_ns) < INT64_C(2000000000));
+    free(text);
+}
+
+static void cancel_midway_in_every_operator(void **state) {
+    static const char *const statements[] = {
+        "select max(length(c || b::text)) from t2", "select count(*) from t2 where c like '%o%' and b % 7 = 3",
+        "select count(*) from (select a, b, c, count(*) from t2 group by a, b, c) x", "select count(distinct c || b::text) from t2",
+        "select c, sum(distinct f), count(distinct b) from t2 group by c order by c", "select sum(f) from t2",
+        "select id from t2 order by c, b, f, id limit 3", "select count(*) from (select * from t2 order by f, b, c offset 1) x",
+        "select count(*) from t2 x join t2 y on x.b = y.b and x.c = y.c",
+        "select count(*) from t2 x left join t2 y on x.b = y.b + 1", "select count(*) from t2 x full join u on x.b = u.w",
+        "select count(*) from (select b, c from t2 intersect select b + 1, c from t2) x",
+        "select count(*) from (select b from t2 except all select b from t) x",
+        "select count(*) from t2 where b not in (select w from u)", "select count(*) from (select a from t2 limit 30000) x"};
+    for (size_t s = 0; s < sizeof statements / sizeof *statements; s++) {
+        char *answer = harness_query(&harness, 2, statements[s]);
+        for (int64_t rows_before = 1; rows_before <= 90000; rows_before += 9001)
+            run_cancelled(statements[s], rows_before % 2 ? 4 : 1, rows_before, answer);
+        free(answer);
+    }
+}
+
+/* What would run for minutes or longer. */
+static void cancel_ends_the_endless(void **state) {
+    static const char *const statements[] = {
+        "select count(*) from t2 x, t2 y, t2 z where x.a + y.a + z.a = 1000", "select count(*) from t2 x join t2 y on x.c = y.c join t2 z on y.c = z.c",
+        "select count(*) from t2 where (b, id) not in (select nullif(y.b, y.b), x.id + 1000000 + y.id from t2 x, (select * from t2 limit 40) y)"};
+    for (size_t s = 0; s < sizeof statements / sizeof *statements; s++)
+        for (int threads = 1; threads <= 4; threads += 3)
+            run_cancelled(statements[s], threads, 40000, NULL);
+}
+
 static void abandoned_streams_free_everything(void **state) {
     for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++) {
         for (int arrays = 0; arrays < 2; arrays++) {
@@ -535,6 +604,8 @@ int main(void) {
         cmocka_unit_test(errors_stop_everything),
         cmocka_unit_test(memory_is_refused_cleanly),
         cmocka_unit_test(cancel_frees_everything),
+        cmocka_unit_test(cancel_midway_in_every_operator),
+        cmocka_unit_test(cancel_ends_the_endless),
         cmocka_unit_test(abandoned_streams_free_everything),
         cmocka_unit_test(parameters),
         cmocka_unit_test(explain_analyze_counts),
