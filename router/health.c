@@ -9,13 +9,14 @@
 #include "engines/base/log.h"
 
 /* That an engine is down is believed for a moment only: the first statement after its restart shall work. */
-enum { FRESH_NS = 500 * 1000 * 1000, FRESH_DOWN_NS = 20 * 1000 * 1000 };
+enum { FRESH_NS = 500 * 1000 * 1000, FRESH_DOWN_NS = 20 * 1000 * 1000, PATIENCE_NS = 100 * 1000 * 1000 };
 
 typedef struct HealthEntry {
     pthread_mutex_t mutex;
+    pthread_cond_t answered;
     EngineHealth health;
     int64_t seen_ns; /* 0 = never */
-    bool asking; /* a thread is inside health(), which may wait for a server; nobody waits for that thread */
+    bool asking; /* a thread is inside health(), which may wait for a server; others wait a moment at most */
 } HealthEntry;
 
 struct HealthBoard {
@@ -30,15 +31,19 @@ HealthBoard *health_create(Engine *const *engines, int engine_count) {
     if (!board) abort();
     board->engines = engines;
     board->engine_count = engine_count;
-    for (int i = 0; i < engine_count; i++)
+    for (int i = 0; i < engine_count; i++) {
         pthread_mutex_init(&board->entries[i].mutex, NULL);
+        pthread_cond_init(&board->entries[i].answered, NULL);
+    }
     return board;
 }
 
 void health_destroy(HealthBoard *board) {
     if (!board) return;
-    for (int i = 0; i < board->engine_count; i++)
+    for (int i = 0; i < board->engine_count; i++) {
+        pthread_cond_destroy(&board->entries[i].answered);
         pthread_mutex_destroy(&board->entries[i].mutex);
+    }
     free(board);
 }
 
@@ -61,6 +66,7 @@ static bool ask(HealthBoard *board, int index) {
     entry->health = now;
     entry->seen_ns = clock_now_ns();
     entry->asking = false;
+    pthread_cond_broadcast(&entry->answered);
     if (flipped) atomic_fetch_add(&board->changes, 1);
     pthread_mutex_unlock(&entry->mutex);
     if (flipped || (first && !now.up))
@@ -76,9 +82,29 @@ bool health_check_all(HealthBoard *board) {
     return flipped;
 }
 
+/* Statements that come together with the first one after a restart shall work like it: they wait for its
+ * answer, unless that takes longer than a server nearby needs. */
+static void await_answer(HealthEntry *entry) {
+    struct timespec until = {0};
+    pthread_mutex_lock(&entry->mutex);
+    while (entry->asking && entry->seen_ns != 0 && !entry->health.up) {
+        if (until.tv_sec == 0) {
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += PATIENCE_NS;
+            until.tv_sec += until.tv_nsec / 1000000000L;
+            until.tv_nsec %= 1000000000L;
+        }
+        if (pthread_cond_timedwait(&entry->answered, &entry->mutex, &until) != 0) break;
+    }
+    pthread_mutex_unlock(&entry->mutex);
+}
+
 bool health_is_up(HealthBoard *board, int index, char *message, size_t message_bytes) {
     HealthEntry *entry = &board->entries[index];
-    if (begin_asking(entry, true)) ask(board, index);
+    if (begin_asking(entry, true))
+        ask(board, index);
+    else
+        await_answer(entry);
     pthread_mutex_lock(&entry->mutex);
     bool up = entry->seen_ns == 0 || entry->health.up; /* not known yet: the engine will tell */
     if (message) snprintf(message, message_bytes, "%s", entry->health.message);

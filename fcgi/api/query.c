@@ -6,6 +6,7 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "fcgi/api/api_internal.h"
+#include "fcgi/api/dry_run.h"
 #include "fcgi/api/negotiation.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/query_answer.h"
@@ -265,6 +266,8 @@ static void run_on_worker(Exchange *exchange) {
         }
     }
     if (cancel_check(&exchange->cancel, &err) != STATUS_OK) {
+        end_with_problem(run, &err);
+    } else if (run->body.dry_run && dry_run_bind(run, &err) != STATUS_OK) {
         end_with_problem(run, &err);
     } else if (run->body.dry_run) {
         StrBuf buf;

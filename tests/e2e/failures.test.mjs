@@ -5,7 +5,7 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, base, eventually, isAlive, mariadb, pidOf, port, psql, query, request, rows, signalboxRun } from './support/stack.mjs';
+import { answer, base, eventually, isAlive, mariadb, pidOf, port, psql, query, request, rows, signalboxRun, varDirectory } from './support/stack.mjs';
 
 const LOOKUP = 'SELECT id FROM users WHERE id = 42';
 const isUp = async (engine) => (await request('GET', '/api/v1/engines')).json().engines.find((entry) => entry.name === engine).up;
@@ -69,10 +69,15 @@ describe('a process of the pool that dies', () => {
     (await Promise.all(Array.from({ length: 16 }, () => query('SELECT count(*) FROM e2e_kills')))).every((response) => response.status === 200)));
   after(() => psql('DROP TABLE e2e_kills'));
 
+  const accepts = (number) => new Promise((resolve) => {
+    const socket = net.connect(join(varDirectory, `run/fcgi/${number}.sock`), () => resolve(true));
+    socket.on('error', () => resolve(false)).on('connect', () => socket.destroy());
+  });
   const killOne = async (number) => {
     const pid = pidOf(`worker-${number}`);
     process.kill(pid, 'SIGKILL');
-    await eventually(`worker ${number} is there again`, () => pidOf(`worker-${number}`) !== pid && isAlive(pidOf(`worker-${number}`)));
+    // Listening again, not only started: else the next kill takes the last one.
+    await eventually(`worker ${number} is there again`, async () => pidOf(`worker-${number}`) !== pid && isAlive(pidOf(`worker-${number}`)) && (await accepts(number)));
   };
   // A new process has tables and connections to open: wait until each has answered again.
   const settled = () => eventually('both processes answer', async () => {

@@ -126,6 +126,7 @@ describe('wide', () => {
     assert.deepEqual(cells.slice(1, 6), ['', 'NULL', 'a ↵ b', '{"k":[1]}', '9007199254740993']);
     assert.equal((await bodyRows(page).first().boundingBox()).height, 28);
     await bodyRows(page).first().locator('td').first().dblclick();
+    await page.locator('dialog').waitFor();
     assert.equal((await page.locator('dialog pre').textContent()).length, 2500);
     await page.keyboard.press('Escape');
     await page.locator('dialog').waitFor({ state: 'detached' });
@@ -215,6 +216,7 @@ describe('wide', () => {
     // The rows: arrows move, Enter shows the whole value, Escape comes back.
     await page.locator('.grid').focus();
     for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
+    await page.locator('dialog').waitFor();
     assert.equal(await page.locator('dialog pre').textContent(), psql('SELECT email FROM users WHERE id = 3')[0][0]);
     await page.keyboard.press('Escape');
     await page.locator('dialog').waitFor({ state: 'detached' });

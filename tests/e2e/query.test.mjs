@@ -304,7 +304,14 @@ describe('without running', () => {
     const scan = await answer({ sql: 'SELECT origin, avg(delay) FROM flights GROUP BY origin', dry_run: true });
     assert.equal(scan.engine, 'columnar');
     assert.ok(scan.estimate.bytes_scanned > 0, JSON.stringify(scan.estimate));
-    assert.equal((await query({ sql: 'SELECT nothing FROM users', dry_run: true })).status, 400);
+    for (const sql of ['SELECT nothing FROM users', 'UPDATE users SET nothing = 1', 'SELECT nothing FROM zipcodes', 'SELECT nothing FROM flights']) {
+      const response = await query({ sql, dry_run: true });
+      assert.equal(response.status, 400, `${sql}: ${response.text}`);
+      assert.equal(response.json().sqlstate, '42703');
+    }
+    assert.equal((await query({ sql: 'SELECT nothing FROM users', dry_run: true })).json().position, 8);
+    assert.equal((await answer({ sql: 'EXPLAIN ANALYZE DELETE FROM users WHERE id = 1', dry_run: true })).dry_run, true);
+    assert.equal(psql('SELECT count(*) FROM users')[0][0], before);
   });
   for (const [engine, table, sql] of [['postgres', 'users', 'SELECT max(city) FROM users'], ['mysql', 'zipcodes', 'SELECT max(county) FROM zipcodes'], ['columnar', 'flights', 'SELECT max(delay) FROM flights']])
     for (const explain of ['EXPLAIN', 'EXPLAIN ANALYZE'])

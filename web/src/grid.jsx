@@ -1,10 +1,10 @@
 // The rows of an answer. Only those in view are in the document; the whole is one table to a screen reader.
 // Arrow keys move a cell cursor, Enter shows the cell's whole value.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 const ROW_HEIGHT = 28;
 const MARGIN = 12;
-const PADDING = 34;
+const padding = () => (innerWidth < 768 ? 17 : 27); // as page.css has it
 const NARROWEST = 56;
 const WIDEST = 420;
 const SAMPLE = 400;
@@ -26,13 +26,13 @@ function widthsOf(answer) {
   return answer.columns.map((column, index) => {
     let width = measure('600 13.1px', column.name) + measure('10.5px', column.type) + 6;
     for (let row = 0; row < answer.data.length; row += step) width = Math.max(width, measure('13.1px', textOf(answer.data[row][index])));
-    return Math.min(WIDEST, Math.max(NARROWEST, Math.ceil(width) + PADDING));
+    return Math.min(WIDEST, Math.max(NARROWEST, Math.ceil(width) + padding()));
   });
 }
 
 function WholeValue({ shown, onClose }) {
   const dialog = useRef(null);
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   const text = typeof shown.value === 'object' && shown.value !== null ? JSON.stringify(shown.value, null, 2) : textOf(shown.value);
   return (
     <dialog ref={dialog} class="whole-value" aria-labelledby="whole-value-title" onClose={onClose} onClick={(event) => event.target === dialog.current && dialog.current.close()}>
