@@ -20,7 +20,11 @@ struct ArrowColumn {
     StrBuf values;   /* fixed values, bool bits, or bytes */
     StrBuf offsets;  /* int32, LAYOUT_BYTES and LAYOUT_LIST */
     ArrowColumn *child;
+    bool *grew; /* of the builder: a large value came, its size must be seen at the end of this row */
 };
+
+/* Every so many rows the builder's size is added up; at once after a value this large. */
+enum { ROWS_PER_COUNT = 16, LARGE_VALUE_BYTES = 4096 };
 
 static void layout_of(ArrowColumn *column) {
     char scratch[32];
@@ -46,15 +50,16 @@ static void start_offsets(ArrowColumn *column) {
         strbuf_append(&column->offsets, &(int32_t){0}, 4);
 }
 
-static void column_init(ArrowColumn *column, SqlType type) {
+static void column_init(ArrowColumn *column, SqlType type, bool *grew) {
     memset(column, 0, sizeof *column);
     column->type = type;
+    column->grew = grew;
     layout_of(column);
     if (column->layout == LAYOUT_LIST) {
         SqlType element = type;
         element.is_array = false;
         column->child = malloc(sizeof *column->child);
-        column_init(column->child, element);
+        column_init(column->child, element, grew);
     }
     start_offsets(column);
 }
@@ -83,14 +88,16 @@ void arrow_builder_init(ArrowBuilder *builder, const ArrowColumnSpec *columns, i
     memset(builder, 0, sizeof *builder);
     builder->column_count = column_count;
     builder->columns = calloc((size_t)column_count + 1, sizeof *builder->columns);
+    builder->grew = calloc(1, sizeof *builder->grew); /* of its own: builders are moved */
     for (int i = 0; i < column_count; i++)
-        column_init(&builder->columns[i], columns[i].type);
+        column_init(&builder->columns[i], columns[i].type, builder->grew);
 }
 
 void arrow_builder_deinit(ArrowBuilder *builder) {
     for (int i = 0; i < builder->column_count; i++)
         column_deinit(&builder->columns[i]);
     free(builder->columns);
+    free(builder->grew);
     memset(builder, 0, sizeof *builder);
 }
 
@@ -100,8 +107,9 @@ void arrow_builder_end_row(ArrowBuilder *builder) {
     builder->row_count++;
     for (int i = 0; i < builder->column_count; i++)
         assert(builder->columns[i].length == builder->row_count);
-    if (builder->row_count & 15)
+    if (builder->row_count % ROWS_PER_COUNT && !*builder->grew)
         return;
+    *builder->grew = false;
     builder->approx_bytes = 0;
     for (int i = 0; i < builder->column_count; i++) {
         const ArrowColumn *column = &builder->columns[i];
@@ -177,6 +185,8 @@ void arrow_append_decimal(ArrowColumn *column, __int128 unscaled) {
 void arrow_append_bytes(ArrowColumn *column, const void *data, size_t length) {
     assert(column->layout == LAYOUT_BYTES);
     strbuf_append(&column->values, data, length);
+    if (length >= LARGE_VALUE_BYTES)
+        *column->grew = true;
     push_offset(column, column->values.length);
     push_valid(column);
 }

@@ -16,7 +16,8 @@ typedef struct ArrowBuilder {
     ArrowColumn *columns;
     int column_count;
     int64_t row_count;
-    int64_t approx_bytes; /* of this batch so far */
+    int64_t approx_bytes; /* of this batch so far: counted every few rows, and after a large value */
+    bool *grew;           /* private */
 } ArrowBuilder;
 
 void arrow_builder_init(ArrowBuilder *builder, const ArrowColumnSpec *columns, int column_count);

@@ -112,14 +112,15 @@ static SqlTypeId id_from_plain_name(const char *name) {
 static void take_modifiers(char *name, int *first, int *second) {
     char *open = strchr(name, '(');
     char *close = open ? strchr(open, ')') : NULL;
-    *first = *second = -1;
+    *first = -1;
+    *second = 0;
     if (!close)
         return;
     char *after;
     long value = strtol(open + 1, &after, 10);
     *first = value > 0 && value < 100000000 ? (int)value : -1;
     if (*after == ',')
-        *second = (int)strtol(after + 1, NULL, 10);
+        *second = (int)strtol(after + 1, NULL, 10); /* negative since PostgreSQL 15 */
     memmove(open, close + 1, strlen(close + 1) + 1);
 }
 
@@ -143,7 +144,7 @@ SqlType sqltype_from_name(const char *name) {
     type.id = (uint8_t)id_from_plain_name(plain);
     if (type.id == SQL_NUMERIC && first > 0 && first <= 1000) {
         type.precision = (int16_t)first;
-        type.scale = (int16_t)(second > 0 ? second : 0);
+        type.scale = (int16_t)(second >= -1000 && second <= 1000 ? second : 0);
     }
     if ((type.id == SQL_VARCHAR || type.id == SQL_BPCHAR) && first > 0 && first <= INT16_MAX)
         type.precision = (int16_t)first;

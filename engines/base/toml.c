@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,8 @@ static Status parse_number(Parser *p, TomlValue *out) {
     digits[length] = 0;
     if (p->at == start)
         return fail(p, "a value is expected here (strings need quotes)");
+    if (length == sizeof digits - 1)
+        return fail(p, "the number has too many digits");
     char *end;
     errno = 0;
     out->integer = strtoll(digits, &end, strncmp(digits, "0x", 2) ? 10 : 16);
@@ -166,7 +169,8 @@ static Status parse_number(Parser *p, TomlValue *out) {
     }
     errno = 0;
     out->number = strtod(digits, &end);
-    if (*end || errno || isalpha((unsigned char)digits[0]))
+    bool only_digits = strspn(digits, "0123456789.eE+-") == length; /* strtod knows hexadecimal floats, nan and inf too */
+    if (*end || errno || !only_digits)
         return fail(p, "not a value: a string needs quotes, a number only digits");
     out->kind = TOML_FLOAT;
     return STATUS_OK;

@@ -1,6 +1,7 @@
 /* Runs a fuzz target over files instead of made-up inputs: every argument is a file or a folder of files (its
- * subfolders too). Each input comes in a buffer of its exact size, so that a read past the end is seen. Prints cmocka's
- * closing line, which run-tests counts. Finding no file is a failure: a corpus that was moved must not pass. */
+ * subfolders too). Each input comes in a buffer of its exact size, so that a read past the end is seen.
+ * Prints cmocka's closing line, which run-tests counts. Finding no file is a failure: a corpus that was moved
+ * must not pass. */
 #include <ftw.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,8 +35,7 @@ static void replay_file(const char *path) {
 static int visit(const char *path, const struct stat *status, int kind, struct FTW *where) {
     (void)status;
     (void)where;
-    if (kind == FTW_F)
-        replay_file(path);
+    if (kind == FTW_F) replay_file(path);
     return 0;
 }
 
