@@ -53,13 +53,10 @@ static Status grow_slots(GroupTable *table, Error *err) {
 
 static Status grow_rows(GroupTable *table, Error *err) {
     int64_t capacity = table->capacity ? table->capacity * 2 : FIRST_ROWS;
-    void *rows;
+    void *rows = table->rows;
     if (capacity >= INT64_C(1) << 32)
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "more groups than one hash table can hold");
-    TRY(query_alloc(table->query, (size_t)capacity * table->row_bytes, &rows, err));
-    if (table->count)
-        memcpy(rows, table->rows, (size_t)table->count * table->row_bytes);
-    query_free(table->query, table->rows, (size_t)table->capacity * table->row_bytes);
+    TRY(query_realloc(table->query, &rows, (size_t)table->capacity * table->row_bytes, (size_t)capacity * table->row_bytes, err));
     table->rows = rows;
     table->capacity = capacity;
     return STATUS_OK;

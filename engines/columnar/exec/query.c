@@ -33,22 +33,39 @@ OperatorStats *query_stats_of(Query *query, const PlanNode *node) {
     return NULL;
 }
 
-Status query_alloc(Query *query, size_t bytes, void **out, Error *err) {
+static Status reserve(Query *query, size_t bytes, void **out, Error *err) {
     *out = NULL;
     if (bytes > (size_t)INT64_MAX / 2)
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "the statement needs more memory than can be addressed");
-    TRY(budget_reserve(&query->budget, (int64_t)bytes, err));
-    *out = malloc(bytes ? bytes : 1);
-    if (*out)
+    return budget_reserve(&query->budget, (int64_t)bytes, err);
+}
+
+static Status granted(Query *query, size_t bytes, const void *memory, Error *err) {
+    if (memory)
         return STATUS_OK;
     budget_release(&query->budget, (int64_t)bytes);
     return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory on a request of %zu bytes", bytes);
 }
 
+Status query_alloc(Query *query, size_t bytes, void **out, Error *err) {
+    TRY(reserve(query, bytes, out, err));
+    *out = malloc(bytes ? bytes : 1);
+    return granted(query, bytes, *out, err);
+}
+
 Status query_zalloc(Query *query, size_t bytes, void **out, Error *err) {
-    TRY(query_alloc(query, bytes, out, err));
-    memset(*out, 0, bytes);
-    return STATUS_OK;
+    TRY(reserve(query, bytes, out, err));
+    *out = calloc(1, bytes ? bytes : 1);
+    return granted(query, bytes, *out, err);
+}
+
+Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes, Error *err) {
+    void *kept = *memory, *unused;
+    TRY(reserve(query, bytes - old_bytes, &unused, err));
+    void *grown = realloc(kept, bytes ? bytes : 1);
+    if (grown)
+        *memory = grown;
+    return granted(query, bytes - old_bytes, grown, err);
 }
 
 void query_free(Query *query, void *memory, size_t bytes) {

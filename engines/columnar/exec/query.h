@@ -60,6 +60,8 @@ Status query_bind_params(Query *query, Error *err);
 /* Budgeted malloc: reserved first. query_free needs the same size. */
 Status query_alloc(Query *query, size_t bytes, void **out, Error *err);
 Status query_zalloc(Query *query, size_t bytes, void **out, Error *err);
+/* Grows (never shrinks) what query_alloc gave; large blocks move without being copied. Unchanged when refused. */
+Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes, Error *err);
 void query_free(Query *query, void *memory, size_t bytes);
 
 /* An arena whose growth is charged to the query's budget by query_charge. */
