@@ -74,38 +74,63 @@ static void columnar_plan_destroy(EnginePlan *base) {
 
 typedef struct HeldStream {
     ArrowArrayStream inner;
+    ColumnarEngine *engine;
     SharedPlan *plan;
+    char *error; /* in place of the inner stream's */
 } HeldStream;
+
+static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err);
 
 static int held_schema(ArrowArrayStream *stream, ArrowSchema *out) {
     HeldStream *held = stream->private_data;
     return held->inner.get_schema(&held->inner, out);
 }
 
+/* A file that is not there belongs, mostly, to a table dropped since the plan was made. */
+static void explain_missing_file(HeldStream *held) {
+    const char *text = held->inner.get_last_error(&held->inner);
+    bool current = true;
+    Error err = {0};
+    if (!text || strncmp(text, SQLSTATE_UNDEFINED_FILE ":", sizeof SQLSTATE_UNDEFINED_FILE) != 0 || held->error)
+        return;
+    bool known = is_current(held->engine, held->plan->plan, &current, &err) == STATUS_OK;
+    if (known ? current : strcmp(err.sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0)
+        return;
+    const char *message = strchr(text + sizeof SQLSTATE_UNDEFINED_FILE, ':');
+    if (asprintf(&held->error, "%s:0:a table was dropped or replaced while it was read, run the statement again%s",
+                 SQLSTATE_SERIALIZATION_FAILURE, message ? message : "") < 0)
+        held->error = NULL;
+}
+
 static int held_next(ArrowArrayStream *stream, ArrowArray *out) {
     HeldStream *held = stream->private_data;
-    return held->inner.get_next(&held->inner, out);
+    int code = held->inner.get_next(&held->inner, out);
+    if (code)
+        explain_missing_file(held);
+    return code;
 }
 
 static const char *held_last_error(ArrowArrayStream *stream) {
     HeldStream *held = stream->private_data;
-    return held->inner.get_last_error(&held->inner);
+    return held->error ? held->error : held->inner.get_last_error(&held->inner);
 }
 
 static void held_release(ArrowArrayStream *stream) {
     HeldStream *held = stream->private_data;
     arrow_stream_release(&held->inner);
     shared_plan_release(held->plan);
+    free(held->error);
     free(held);
     stream->release = NULL;
 }
 
 /* Takes the inner stream and one reference to the plan. */
-static void hold_stream(ArrowArrayStream *inner, SharedPlan *plan, ArrowArrayStream *out) {
+static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedPlan *plan, ArrowArrayStream *out) {
     HeldStream *held = calloc(1, sizeof *held);
     if (!held)
         abort();
     held->inner = *inner;
+    held->engine = engine;
     held->plan = plan;
     *out = (ArrowArrayStream){.get_schema = held_schema,
                               .get_next = held_next,
@@ -281,7 +306,7 @@ static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, Execution *
     }
     execution->stats->rows_affected = -1;
     snprintf(execution->stats->command, sizeof execution->stats->command, "%s", shared->plan->explain ? "EXPLAIN" : "SELECT");
-    hold_stream(&inner, shared, out);
+    hold_stream(engine, &inner, shared, out);
     return STATUS_OK;
 }
 
