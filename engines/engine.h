@@ -1,10 +1,10 @@
 /* What every engine is to the rest of the house.
  *
- * Order of calls: ops->open → (describe | plan | execute | scan | health, from any thread, concurrently) → close.
- * A statement is planned once per text (plan: can it run here with the right answer, what would it cost) and executed
- * many times (execute), each time with its own parameters, limits and cancel token. Results are always a stream of
- * Arrow batches (engines/base/arrow_stream.h). An engine never includes another: the columnar engine reaches
- * federated tables through TableBinding.engine and ops->scan.
+ * Order of calls: ops->open → (describe | plan | execute | scan | health, from any thread, concurrently) →
+ * close. A statement is planned once per text (plan: can it run here with the right answer, what would it
+ * cost) and executed many times (execute), each time with its own parameters, limits and cancel token.
+ * Results are always a stream of Arrow batches (engines/base/arrow_stream.h). An engine never includes
+ * another: the columnar engine reaches federated tables through TableBinding.engine and ops->scan.
  */
 #pragma once
 
@@ -27,14 +27,15 @@ typedef struct EngineOps EngineOps;
 typedef struct EngineLane EngineLane;
 typedef struct EnginePlan EnginePlan;
 
-/* ---- what an engine holds ------------------------------------------------------------------------------- */
+/* ---- what an engine holds -------------------------------------------------------------------------------
+ */
 
 typedef struct ColumnDesc {
     const char *name;
     SqlType type;
     const char *type_name; /* short PostgreSQL name, e.g. "int4", "mood" */
     bool nullable;
-    double distinct;       /* estimate, < 0 = unknown */
+    double distinct; /* estimate, < 0 = unknown */
 } ColumnDesc;
 
 typedef struct KeyDesc {
@@ -63,20 +64,21 @@ typedef struct TableList {
     const char *default_schema; /* searched first for unqualified names */
 } TableList;
 
-/* ---- a statement ------------------------------------------------------------------------------------------ */
+/* ---- a statement ------------------------------------------------------------------------------------------
+ */
 
 typedef enum ParamKind { PARAM_NULL, PARAM_BOOL, PARAM_INT, PARAM_NUMBER, PARAM_TEXT } ParamKind;
 
-/* A parameter as the request gave it. Arrays arrive as PostgreSQL array literals and objects as JSON text, both
- * PARAM_TEXT; PARAM_NUMBER keeps every digit. `text` is NUL-terminated. */
+/* A parameter as the request gave it. Arrays arrive as PostgreSQL array literals and objects as JSON text,
+ * both PARAM_TEXT; PARAM_NUMBER keeps every digit. `text` is NUL-terminated. */
 typedef struct Param {
     ParamKind kind;
     const char *text;
     size_t length;
 } Param;
 
-/* One table of the statement, resolved by the router. The name is as written in the statement; schema_name NULL
- * when it was not qualified. `engine` is where this execution reads it. */
+/* One table of the statement, resolved by the router. The name is as written in the statement; schema_name
+ * NULL when it was not qualified. `engine` is where this execution reads it. */
 typedef struct TableBinding {
     const char *written_catalog; /* "postgres" in postgres.public.users, or NULL */
     const char *written_schema;
@@ -86,10 +88,10 @@ typedef struct TableBinding {
 } TableBinding;
 
 typedef enum StatementKind {
-    STATEMENT_READ,        /* SELECT, VALUES, EXPLAIN of them */
-    STATEMENT_WRITE,       /* INSERT, UPDATE, DELETE, MERGE */
-    STATEMENT_DDL,         /* CREATE, ALTER, DROP, TRUNCATE, GRANT ... */
-    STATEMENT_SESSION      /* transactions, SET, LOCK, several statements ... : one connection, whole */
+    STATEMENT_READ,   /* SELECT, VALUES, EXPLAIN of them */
+    STATEMENT_WRITE,  /* INSERT, UPDATE, DELETE, MERGE */
+    STATEMENT_DDL,    /* CREATE, ALTER, DROP, TRUNCATE, GRANT ... */
+    STATEMENT_SESSION /* transactions, SET, LOCK, several statements ... : one connection, whole */
 } StatementKind;
 
 /* Parsed once, immutable, shared by every execution of the same text. */
@@ -127,39 +129,53 @@ typedef struct EngineVerdict {
 struct EnginePlan {
     _Atomic int references;
     Engine *engine;
-    const Statement *statement;  /* outlives the plan */
+    const Statement *statement; /* outlives the plan */
     void (*destroy)(EnginePlan *);
-    bool fast_lane;              /* may be run through a lane: short, one round trip, few rows */
+    bool fast_lane; /* may be run through a lane: short, one round trip, few rows */
 };
-static inline EnginePlan *engine_plan_retain(EnginePlan *plan) { if (plan) atomic_fetch_add(&plan->references, 1); return plan; }
+static inline EnginePlan *engine_plan_retain(EnginePlan *plan) {
+    if (plan) atomic_fetch_add(&plan->references, 1);
+    return plan;
+}
 static inline void engine_plan_release(EnginePlan *plan) {
     if (plan && atomic_fetch_sub(&plan->references, 1) == 1) plan->destroy(plan);
 }
 
-/* ---- executing ------------------------------------------------------------------------------------------ */
+/* ---- executing ------------------------------------------------------------------------------------------
+ */
 
 typedef struct ExecutionStats {
     _Atomic int64_t rows_scanned;
     _Atomic int64_t bytes_scanned; /* compressed bytes read from files */
     _Atomic int64_t files_skipped;
     _Atomic int64_t row_groups_skipped;
-    int64_t rows_affected;  /* writes, -1 for reads; valid once the stream ended */
-    char command[32];       /* "SELECT", "INSERT", "CREATE TABLE" ...; valid once the stream ended */
+    int64_t rows_affected; /* writes, -1 for reads; valid once the stream ended */
+    char command[32];      /* "SELECT", "INSERT", "CREATE TABLE" ...; valid once the stream ended */
 } ExecutionStats;
 
 /* One run. Everything here outlives the returned stream. */
 typedef struct Execution {
     const Param *params;
     int param_count;
-    CancelToken *cancel;    /* may be NULL; carries the deadline too */
-    Budget *budget;         /* parent for the query's own budget, may be NULL */
-    int64_t row_limit;      /* the reader will not take more rows than this; 0 = all. A hint to stop early */
-    ExecutionStats *stats;  /* never NULL */
+    CancelToken *cancel;   /* may be NULL; carries the deadline too */
+    Budget *budget;        /* parent for the query's own budget, may be NULL */
+    int64_t row_limit;     /* the reader will not take more rows than this; 0 = all. A hint to stop early */
+    ExecutionStats *stats; /* never NULL */
 } Execution;
 
-/* A pushed-down read of one table for federation. Filters are ANDed; the receiver may ignore any of them only if
- * it says so in `applied` (bit i = filter i was applied exactly). */
-typedef enum ScanOp { SCAN_EQ, SCAN_NE, SCAN_LT, SCAN_LE, SCAN_GT, SCAN_GE, SCAN_IS_NULL, SCAN_IS_NOT_NULL, SCAN_IN } ScanOp;
+/* A pushed-down read of one table for federation. Filters are ANDed; the receiver may ignore any of them only
+ * if it says so in `applied` (bit i = filter i was applied exactly). */
+typedef enum ScanOp {
+    SCAN_EQ,
+    SCAN_NE,
+    SCAN_LT,
+    SCAN_LE,
+    SCAN_GT,
+    SCAN_GE,
+    SCAN_IS_NULL,
+    SCAN_IS_NOT_NULL,
+    SCAN_IN
+} ScanOp;
 typedef struct ScanFilter {
     int column; /* index into table->columns */
     ScanOp op;
@@ -168,7 +184,8 @@ typedef struct ScanFilter {
 } ScanFilter;
 typedef struct ScanRequest {
     const TableDesc *table;
-    const int *columns; /* result columns in order, indexes into table->columns; may be empty (row count only) */
+    const int
+        *columns; /* result columns in order, indexes into table->columns; may be empty (row count only) */
     int column_count;
     const ScanFilter *filters; /* at most 64 */
     int filter_count;
@@ -183,18 +200,19 @@ typedef struct EngineHealth {
     char message[256]; /* why it is down */
 } EngineHealth;
 
-/* One request on the fast lane. The caller owns the struct and keeps it, `params` and `plan` alive until `done`. */
+/* One request on the fast lane. The caller owns the struct and keeps it, `params` and `plan` alive until
+ * `done`. */
 typedef struct LaneRequest {
     EnginePlan *plan;
     const Param *params;
     int param_count;
-    int64_t deadline_ns;   /* clock_now_ns(), 0 = none */
+    int64_t deadline_ns; /* clock_now_ns(), 0 = none */
     ExecutionStats *stats;
     /* On the loop's thread. On success `error` is NULL and `stream` is complete in memory (reading it never
      * blocks); the callee takes it. Called exactly once unless the request was cancelled. */
     void (*done)(struct LaneRequest *request, ArrowArrayStream *stream, const Error *error);
     void *user;
-    void *lane_private;    /* for the lane */
+    void *lane_private; /* for the lane */
 } LaneRequest;
 
 struct EngineOps {
@@ -207,13 +225,15 @@ struct EngineOps {
     /* Everything a user could name, with keys and estimates; strings in `arena`. */
     Status (*describe)(Engine *engine, Arena *arena, TableList *out, Error *err);
 
-    /* Can this statement run here with the right answer, and at what cost? Fills `verdict` always; *out is set when
-     * eligible. STATUS_ERROR only for failures of the engine itself or for statements that are wrong anywhere
-     * (then `err` is what the user should see). Must be cheap: no network round trip. */
-    Status (*plan)(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err);
+    /* Can this statement run here with the right answer, and at what cost? Fills `verdict` always; *out is
+     * set when eligible. STATUS_ERROR only for failures of the engine itself or for statements that are wrong
+     * anywhere (then `err` is what the user should see). Must be cheap: no network round trip. */
+    Status (*plan)(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
+                   Error *err);
 
     /* Starts it. May block (slow lane). On success the caller releases `out` when done or to abandon it. */
-    Status (*execute)(Engine *engine, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err);
+    Status (*execute)(Engine *engine, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                      Error *err);
 
     /* Reads one table for another engine. `applied` (bit set) tells which filters were applied. */
     Status (*scan)(Engine *engine, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
@@ -227,7 +247,8 @@ struct EngineOps {
     /* Submits; `done` comes later, from the loop (never from inside this call). Fails when the lane cannot
      * take it now (no connection, queue full): the caller then uses execute(). */
     Status (*lane_submit)(EngineLane *lane, LaneRequest *request, Error *err);
-    /* Forgets the request: `done` will not be called; the server's work is cancelled when it can be told apart. */
+    /* Forgets the request: `done` will not be called; the server's work is cancelled when it can be told
+     * apart. */
     void (*lane_cancel)(EngineLane *lane, LaneRequest *request);
 };
 

@@ -18,10 +18,10 @@ static const EngineConfig *columnar_engine(const Config *config) {
 
 static Status open_catalog(const EngineConfig *engine, TableCatalog **out, Error *err) {
     char path[4096];
-    if (!engine)
-        return error_set(err, SQLSTATE_CONFIG, "the configuration has no enabled columnar engine");
+    if (!engine) return error_set(err, SQLSTATE_CONFIG, "the configuration has no enabled columnar engine");
     if (!engine->directory || strlen(engine->directory) + sizeof "/catalog.db" > sizeof path)
-        return error_set(err, SQLSTATE_CONFIG, "the columnar engine has no usable directory in the configuration");
+        return error_set(err, SQLSTATE_CONFIG,
+                         "the columnar engine has no usable directory in the configuration");
     snprintf(path, sizeof path, "%s/catalog.db", engine->directory);
     bool named = engine->catalog && engine->catalog[0];
     return table_catalog_open(named ? engine->catalog : path, engine->directory, out, err);
@@ -32,10 +32,8 @@ TableCatalog *columnar_target_open(const CommandLine *line) {
     Error err = {0};
     TableCatalog *catalog = NULL;
     Status status = runtime_load_config(&config, line->config_path, &err);
-    if (status == STATUS_OK)
-        status = open_catalog(columnar_engine(&config), &catalog, &err);
-    if (status != STATUS_OK)
-        command_failed(&err, NULL);
+    if (status == STATUS_OK) status = open_catalog(columnar_engine(&config), &catalog, &err);
+    if (status != STATUS_OK) command_failed(&err, NULL);
     config_deinit(&config);
     return catalog;
 }
@@ -44,8 +42,7 @@ const char *text_with_commas(int64_t value, char text[32]) {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%lld", (long long)value), at = 0;
     for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
-            text[at++] = ',';
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') text[at++] = ',';
         text[at++] = digits[i];
     }
     text[at] = 0;
@@ -56,8 +53,7 @@ bool parse_count(const char *text, int64_t *out) {
     char *end;
     long long value = strtoll(text, &end, 10);
     int64_t unit = 1;
-    if (end == text)
-        return false;
+    if (end == text) return false;
     switch (*end | 0x20) {
     case 'k': unit = 1000; break;
     case 'm': unit = 1000000; break;
@@ -65,8 +61,7 @@ bool parse_count(const char *text, int64_t *out) {
     default: break;
     }
     *out = 0;
-    if (*end && (unit == 1 || end[1]))
-        return false;
+    if (*end && (unit == 1 || end[1])) return false;
     return !__builtin_mul_overflow(value, unit, out);
 }
 
@@ -76,8 +71,7 @@ void progress_line_start(ProgressLine *progress) {
 
 void progress_line_show(ProgressLine *progress, int64_t rows, int64_t done, int64_t total) {
     int64_t now = clock_now_ns();
-    if (!progress->on_terminal || now < progress->next_ns)
-        return;
+    if (!progress->on_terminal || now < progress->next_ns) return;
     progress->next_ns = now + 100000000;
     double part = total > 0 ? (double)done / (double)total : 0;
     int filled = (int)((part > 1 ? 1 : part) * BAR_CELLS);
@@ -90,6 +84,5 @@ void progress_line_show(ProgressLine *progress, int64_t rows, int64_t done, int6
 }
 
 void progress_line_clear(ProgressLine *progress) {
-    if (progress->on_terminal)
-        fprintf(stderr, "\r\033[K");
+    if (progress->on_terminal) fprintf(stderr, "\r\033[K");
 }

@@ -19,7 +19,8 @@ const Command commands[] = {
      "  --create     make the table, its types found over the whole input (default)\n"
      "  --append     add to a table that exists; --replace gives a table the files' columns and rows\n"
      "  --format     csv, tsv, json, ndjson, parquet; otherwise found by content, then by the file's name\n"
-     "  --schema     the table's columns, not looked for: 'id int8, price numeric(10,2), \"Full name\" text'\n"
+     "  --schema     the table's columns, not looked for: 'id int8, price numeric(10,2), \"Full name\" "
+     "text'\n"
      "  --delimiter, --quote, --header, --no-header   CSV: otherwise detected\n"
      "  --null TEXT  CSV: this unquoted text is NULL, as the empty field is\n"
      "Every row is loaded, as one snapshot, or none: an error names file, row and column.",
@@ -32,7 +33,8 @@ const Command commands[] = {
      "  --users N    user ids of transactions and events are 1..N (default 100000)\n"
      "Counts may end in k, m or g.",
      command_generate},
-    {"export", "[--engine NAME] [--format csv|ndjson|json] SQL FILE", "write the rows of a statement to a file",
+    {"export", "[--engine NAME] [--format csv|ndjson|json] SQL FILE",
+     "write the rows of a statement to a file",
      "The format follows the file's name. SQL may be '-': the statement is read from standard input.\n"
      "The file appears when all rows are in it.",
      command_export},

@@ -30,20 +30,18 @@ static Status write_batches(ExportCommand *command, ArrowArrayStream *stream, Ro
     for (;;) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release)
-            break;
+        if (!batch.release) break;
         Status status = rowformat_batch(writer, &batch, buf, err);
         arrow_array_release(&batch);
         TRY(status);
-        if (buf->length >= EXPORT_FLUSH_BYTES)
-            TRY(write_buffer(file, path, buf, err));
+        if (buf->length >= EXPORT_FLUSH_BYTES) TRY(write_buffer(file, path, buf, err));
     }
     command->rows = rowformat_row_count(writer);
     return STATUS_OK;
 }
 
-static Status write_rows(ExportCommand *command, ArrowArrayStream *stream, const ArrowSchema *schema, FILE *file,
-                         const char *path, Error *err) {
+static Status write_rows(ExportCommand *command, ArrowArrayStream *stream, const ArrowSchema *schema,
+                         FILE *file, const char *path, Error *err) {
     RowFormatOptions options = {.format = command->format};
     RowWriter *writer;
     StrBuf buf;
@@ -56,8 +54,7 @@ static Status write_rows(ExportCommand *command, ArrowArrayStream *stream, const
         else
             rowformat_abandon(writer);
     }
-    if (status == STATUS_OK)
-        status = write_buffer(file, path, &buf, err);
+    if (status == STATUS_OK) status = write_buffer(file, path, &buf, err);
     strbuf_deinit(&buf);
     return status;
 }
@@ -76,8 +73,7 @@ static Status write_file(ExportCommand *command, ArrowArrayStream *stream, Error
         status = error_set_errno(err, errno, "cannot write \"%s\"", path);
     if (status == STATUS_OK && rename(path, command->path) != 0)
         status = error_set_errno(err, errno, "cannot rename \"%s\" to \"%s\"", path, command->path);
-    if (status != STATUS_OK && file)
-        unlink(path);
+    if (status != STATUS_OK && file) unlink(path);
     strbuf_deinit(&partial);
     arrow_schema_release(&schema);
     return status;
@@ -85,7 +81,8 @@ static Status write_file(ExportCommand *command, ArrowArrayStream *stream, Error
 
 static int run_export(Runtime *runtime, void *argument) {
     ExportCommand *command = argument;
-    RouteRequest request = {.sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
+    RouteRequest request = {
+        .sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
     RouteTiming timing;
     Decision *decision;
     Error err = {0};
@@ -116,23 +113,21 @@ static int run_export(Runtime *runtime, void *argument) {
 int command_export(CommandLine *line) {
     ExportCommand command = {0};
     const char *format;
-    if (!command_take_option(line, "--engine", &command.engine) || !command_take_option(line, "--format", &format))
+    if (!command_take_option(line, "--engine", &command.engine) ||
+        !command_take_option(line, "--format", &format))
         return command_usage_error("export", "an option needs a value");
     const char *unknown = command_unknown_option(line);
-    if (unknown)
-        return command_usage_error("export", "there is no option %s", unknown);
-    if (line->argc != 2)
-        return command_usage_error("export", "a statement and a file are needed");
+    if (unknown) return command_usage_error("export", "there is no option %s", unknown);
+    if (line->argc != 2) return command_usage_error("export", "a statement and a file are needed");
     command.path = line->argv[1];
     const char *dot = strrchr(command.path, '.');
     const char *name = format ? format : dot ? dot + 1 : "";
-    if (strcmp(name, "jsonl") == 0)
-        name = "ndjson";
+    if (strcmp(name, "jsonl") == 0) name = "ndjson";
     if (!rowformat_from_name(name, &command.format) || command.format == ROWFORMAT_TABLE)
-        return command_usage_error("export", "csv, ndjson and json can be written, by the file's name or --format");
+        return command_usage_error("export",
+                                   "csv, ndjson and json can be written, by the file's name or --format");
     command.sql = command_read_text(line->argv[0]);
-    if (!command.sql)
-        return EXIT_FAILED;
+    if (!command.sql) return EXIT_FAILED;
     int code = command_with_runtime(line, run_export, &command);
     free(command.sql);
     return code;

@@ -19,10 +19,8 @@ static void show_progress(void *context, int64_t rows) {
 static bool format_of(const char *path, GenerateFormat *format) {
     const char *dot = strrchr(path, '.');
     *format = GENERATE_CSV;
-    if (strcmp(path, "-") == 0)
-        return true;
-    if (!dot)
-        return false;
+    if (strcmp(path, "-") == 0) return true;
+    if (!dot) return false;
     if (strcmp(dot, ".ndjson") == 0 || strcmp(dot, ".jsonl") == 0)
         *format = GENERATE_NDJSON;
     else if (strcmp(dot, ".parquet") == 0)
@@ -32,8 +30,8 @@ static bool format_of(const char *path, GenerateFormat *format) {
     return true;
 }
 
-static Status write_rows(const CommandLine *line, const GenerateOptions *options, const char *table, bool replace,
-                         const char *output, bool *told, Error *err) {
+static Status write_rows(const CommandLine *line, const GenerateOptions *options, const char *table,
+                         bool replace, const char *output, bool *told, Error *err) {
     GenerateFormat format;
     if (output) {
         if (!format_of(output, &format))
@@ -43,8 +41,7 @@ static Status write_rows(const CommandLine *line, const GenerateOptions *options
     }
     TableCatalog *catalog = columnar_target_open(line);
     *told = !catalog;
-    if (!catalog)
-        return STATUS_ERROR;
+    if (!catalog) return STATUS_ERROR;
     Status status = generate_to_table(options, catalog, table, replace, err);
     table_catalog_close(catalog);
     return status;
@@ -60,8 +57,7 @@ static int run_generate(const CommandLine *line, GenerateOptions *options, const
     options->progress_context = &progress;
     Status status = write_rows(line, options, table, replace, output, &told, &err);
     progress_line_clear(&progress.line);
-    if (status != STATUS_OK)
-        return told ? EXIT_FAILED : command_failed(&err, NULL);
+    if (status != STATUS_OK) return told ? EXIT_FAILED : command_failed(&err, NULL);
     char rows[32];
     if (!output || strcmp(output, "-") != 0)
         printf("%s: %s rows in %.2f s\n", output ? output : table, text_with_commas(options->count, rows),
@@ -79,14 +75,15 @@ int command_generate(CommandLine *line) {
         return command_usage_error("generate", "an option needs a value");
     bool replace = command_take_flag(line, "--replace");
     const char *unknown = command_unknown_option(line);
-    if (unknown)
-        return command_usage_error("generate", "there is no option %s", unknown);
+    if (unknown) return command_usage_error("generate", "there is no option %s", unknown);
     int kind = line->argc == 1 ? generate_kind_from_name(line->argv[0]) : -1;
     if (kind < 0)
-        return command_usage_error("generate", "one of users, transactions, events, products, sensors is needed");
+        return command_usage_error("generate",
+                                   "one of users, transactions, events, products, sensors is needed");
     if (!count || !parse_count(count, &options.count) || options.count < 0)
         return command_usage_error("generate", "--count is needed: a number of rows, such as 100000 or 2m");
-    if ((seed && !parse_count(seed, &seed_number)) || (users && (!parse_count(users, &options.users) || options.users < 1)))
+    if ((seed && !parse_count(seed, &seed_number)) ||
+        (users && (!parse_count(users, &options.users) || options.users < 1)))
         return command_usage_error("generate", "--seed and --users take numbers");
     if (table && output)
         return command_usage_error("generate", "--table and --output cannot be given together");

@@ -16,16 +16,14 @@ static int load_files(const CommandLine *line, IngestOptions *options) {
     IngestResult result;
     Error err = {0};
     TableCatalog *catalog = columnar_target_open(line);
-    if (!catalog)
-        return EXIT_FAILED;
+    if (!catalog) return EXIT_FAILED;
     progress_line_start(&progress);
     options->progress = show_progress;
     options->progress_context = &progress;
     Status status = ingest_load(catalog, options, &result, &err);
     progress_line_clear(&progress);
     table_catalog_close(catalog);
-    if (status != STATUS_OK)
-        return command_failed(&err, NULL);
+    if (status != STATUS_OK) return command_failed(&err, NULL);
     char rows[32];
     printf("%s: %s rows in %.2f s\n", options->table, text_with_commas(result.row_count, rows),
            (double)(clock_now_ns() - progress.started_ns) / 1e9);
@@ -41,8 +39,7 @@ static int run_load(const CommandLine *line, IngestOptions *options, const char 
     if (schema && schema_text_parse(schema, &arena, &columns, &options->column_count, &err) != STATUS_OK) {
         command_failed(&err, schema);
     } else {
-        if (schema)
-            options->columns = columns;
+        if (schema) options->columns = columns;
         code = load_files(line, options);
     }
     arena_deinit(&arena);
@@ -61,8 +58,7 @@ static void split_name(char *text, IngestOptions *options) {
 }
 
 static bool one_character(const char *text, char *out) {
-    if (text && strcmp(text, "\\t") == 0)
-        text = "\t";
+    if (text && strcmp(text, "\\t") == 0) text = "\t";
     *out = text ? text[0] : 0;
     return !text || (text[0] && !text[1] && !strchr("\r\n", text[0]));
 }
@@ -70,25 +66,27 @@ static bool one_character(const char *text, char *out) {
 int command_load(CommandLine *line) {
     IngestOptions options = INGEST_OPTIONS_DEFAULT;
     const char *format, *delimiter, *quote, *schema;
-    if (!command_take_option(line, "--format", &format) || !command_take_option(line, "--delimiter", &delimiter) ||
-        !command_take_option(line, "--quote", &quote) || !command_take_option(line, "--schema", &schema) || !command_take_option(line, "--null", &options.null_text))
+    if (!command_take_option(line, "--format", &format) ||
+        !command_take_option(line, "--delimiter", &delimiter) ||
+        !command_take_option(line, "--quote", &quote) || !command_take_option(line, "--schema", &schema) ||
+        !command_take_option(line, "--null", &options.null_text))
         return command_usage_error("load", "an option needs a value");
     bool create = command_take_flag(line, "--create"), append = command_take_flag(line, "--append");
     bool replace = command_take_flag(line, "--replace");
     bool header = command_take_flag(line, "--header"), no_header = command_take_flag(line, "--no-header");
     const char *unknown = command_unknown_option(line);
-    if (unknown)
-        return command_usage_error("load", "there is no option %s", unknown);
+    if (unknown) return command_usage_error("load", "there is no option %s", unknown);
     if (create + append + replace > 1 || header + no_header > 1)
-        return command_usage_error("load", "of --create, --append and --replace only one can be given, and of --header and --no-header");
+        return command_usage_error(
+            "load",
+            "of --create, --append and --replace only one can be given, and of --header and --no-header");
     if (format && (options.format = ingest_format_from_name(format)) == INGEST_AUTO)
-        return command_usage_error("load", "there is no format \"%s\"; csv, tsv, json, ndjson and parquet are", format);
+        return command_usage_error(
+            "load", "there is no format \"%s\"; csv, tsv, json, ndjson and parquet are", format);
     if (!one_character(delimiter, &options.delimiter) || !one_character(quote, &options.quote))
         return command_usage_error("load", "--delimiter and --quote take one character");
-    if (format && strcmp(format, "tsv") == 0 && !options.delimiter)
-        options.delimiter = '\t';
-    if (line->argc < 2)
-        return command_usage_error("load", "a table and at least one file are needed");
+    if (format && strcmp(format, "tsv") == 0 && !options.delimiter) options.delimiter = '\t';
+    if (line->argc < 2) return command_usage_error("load", "a table and at least one file are needed");
     options.mode = append ? INGEST_APPEND : replace ? INGEST_REPLACE : INGEST_CREATE;
     options.header = header ? 1 : no_header ? 0 : -1;
     split_name(line->argv[0], &options);

@@ -17,6 +17,6 @@ typedef struct ChoiceInput {
     Arena *arena;
 } ChoiceInput;
 
-/* Fills engine, plan, rule, reason and candidates of `out`, which must be zeroed. Errors: the statement's own (42xxx ...)
- * when it is wrong anywhere, SB001, SB003, SB004. */
+/* Fills engine, plan, rule, reason and candidates of `out`, which must be zeroed. Errors: the statement's own
+ * (42xxx ...) when it is wrong anywhere, SB001, SB003, SB004. */
 Status choose_engine(const ChoiceInput *input, Decision *out, Error *err);

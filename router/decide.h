@@ -1,4 +1,5 @@
-/* One decision from its text: parse, hints, features, tables, class, choice. No cache, no counters (router.c). */
+/* One decision from its text: parse, hints, features, tables, class, choice. No cache, no counters
+ * (router.c). */
 #pragma once
 
 #include "router/health.h"

@@ -1,8 +1,8 @@
 /* Decisions by statement text and what was forced: bounded in bytes, least recently used out first.
  *
- * An entry made under an older epoch (the registry changed, an engine went up or down) is never found again. Sharded,
- * so that threads seldom meet; a lookup holds one mutex for a hash probe and a comparison. The cache holds a reference
- * on each decision; find() returns one of the caller's own. */
+ * An entry made under an older epoch (the registry changed, an engine went up or down) is never found again.
+ * Sharded, so that threads seldom meet; a lookup holds one mutex for a hash probe and a comparison. The cache
+ * holds a reference on each decision; find() returns one of the caller's own. */
 #pragma once
 
 #include "router/router.h"
@@ -24,6 +24,7 @@ DecisionCache *decision_cache_create(int64_t capacity_bytes);
 void decision_cache_destroy(DecisionCache *cache);
 Decision *decision_cache_find(DecisionCache *cache, const DecisionKey *key, uint64_t epoch);
 /* `bytes` is what the decision keeps in memory. Too large a decision is not kept. */
-void decision_cache_add(DecisionCache *cache, const DecisionKey *key, uint64_t epoch, Decision *decision, int64_t bytes);
+void decision_cache_add(DecisionCache *cache, const DecisionKey *key, uint64_t epoch, Decision *decision,
+                        int64_t bytes);
 void decision_cache_clear(DecisionCache *cache);
 int64_t decision_cache_bytes(DecisionCache *cache);

@@ -1,4 +1,5 @@
-/* What a statement is, read from its tree alone: one generic walk over every message, so no node type can hide a table.
+/* What a statement is, read from its tree alone: one generic walk over every message, so no node type can
+ * hide a table.
  *
  *   features_read(tree, arena) → Features, whose pointers live in the arena and the tree
  */
@@ -38,7 +39,8 @@ typedef struct Features {
     int long_column_count;
 
     int param_count; /* highest $n */
-    bool has_aggregate, has_window, has_group, has_distinct, has_join, has_set_operation, has_subquery, has_cte;
+    bool has_aggregate, has_window, has_group, has_distinct, has_join, has_set_operation, has_subquery,
+        has_cte;
     bool has_locking;
     bool has_function_source; /* a function in FROM */
     const char *volatile_function;
@@ -53,7 +55,8 @@ typedef struct Features {
 /* `tree` has at least one statement. */
 void features_read(const PgQuery__ParseResult *tree, Arena *arena, Features *out);
 
-/* ---- the condition of a single-table SELECT --------------------------------------------------------------- */
+/* ---- the condition of a single-table SELECT ---------------------------------------------------------------
+ */
 
 typedef enum BoundKind { BOUND_EQUAL, BOUND_IN, BOUND_RANGE } BoundKind;
 

@@ -1,6 +1,6 @@
-/* What is known of functions by name, for routing alone: which change something or answer differently each time, which
- * leave something behind in the session, which are aggregates. A name in no list may be a user's own function, which
- * only PostgreSQL can know. */
+/* What is known of functions by name, for routing alone: which change something or answer differently each
+ * time, which leave something behind in the session, which are aggregates. A name in no list may be a user's
+ * own function, which only PostgreSQL can know. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@ typedef enum FunctionNature {
     FUNCTION_AGGREGATE, /* safe, too */
     FUNCTION_WINDOW,    /* only with OVER; safe */
     FUNCTION_VOLATILE,
-    FUNCTION_SESSION    /* volatile, and leaves state in the connection */
+    FUNCTION_SESSION /* volatile, and leaves state in the connection */
 } FunctionNature;
 
 FunctionNature function_nature(const char *name);

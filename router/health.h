@@ -1,5 +1,6 @@
-/* Which engines are up, as last seen. Asked by the tick every second or so, and by decisions when the answer is older
- * than half a second (or, of an engine that is down, a few hundredths): an engine's health() is cheap but not free. Thread-safe. */
+/* Which engines are up, as last seen. Asked by the tick every second or so, and by decisions when the answer
+ * is older than half a second (or, of an engine that is down, a few hundredths): an engine's health() is
+ * cheap but not free. Thread-safe. */
 #pragma once
 
 #include "router/router.h"

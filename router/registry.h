@@ -1,9 +1,11 @@
 /* Which tables live where: what every engine described, as immutable snapshots.
  *
- *   registry_create → registry_refresh (any thread, one at a time inside) → registry_acquire → find ... → release
+ *   registry_create → registry_refresh (any thread, one at a time inside) → registry_acquire → find ... →
+ * release
  *
- * A snapshot is read without a lock and lives as long as someone holds it (decisions do). An engine that cannot be
- * read keeps its last tables. A refresh that finds nothing new keeps the snapshot, so cached decisions stay.
+ * A snapshot is read without a lock and lives as long as someone holds it (decisions do). An engine that
+ * cannot be read keeps its last tables. A refresh that finds nothing new keeps the snapshot, so cached
+ * decisions stay.
  */
 #pragma once
 
@@ -30,7 +32,8 @@ typedef struct Registry Registry;
 Registry *registry_create(Engine *const *engines, int engine_count);
 void registry_destroy(Registry *registry);
 
-/* Describes every engine again. Fails only when no engine could be read; `changed` tells whether a new snapshot came. */
+/* Describes every engine again. Fails only when no engine could be read; `changed` tells whether a new
+ * snapshot came. */
 Status registry_refresh(Registry *registry, bool *changed, Error *err);
 /* Some engine could not be read the last time. */
 bool registry_is_incomplete(Registry *registry);
@@ -45,8 +48,8 @@ void registry_retain(RegistrySnapshot *snapshot);
 void registry_release(RegistrySnapshot *snapshot);
 
 int registry_engine_index(const RegistrySnapshot *snapshot, const char *engine_name); /* -1 = none */
-/* Tables of this name; engine -1 = any; schema NULL = each engine's default schema. Returns how many there are, of
- * which at most `capacity` are filled in. */
+/* Tables of this name; engine -1 = any; schema NULL = each engine's default schema. Returns how many there
+ * are, of which at most `capacity` are filled in. */
 int registry_find(const RegistrySnapshot *snapshot, int engine, const char *schema, const char *name,
                   const RegistryTable **out, int capacity);
 /* The known table whose name is nearest to `name`, NULL when none is near. */

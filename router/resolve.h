@@ -1,14 +1,12 @@
 /* Names to tables. How a written name is read, in this order:
  *
- *   name               the table of that name in some engine's default schema; in several engines: 42P09, unless one of
- *                      them is forced; pg_* and names PostgreSQL alone would know: its system catalogs
- *   engine.name        the engine's default schema
- *   schema.name        that schema in whichever engine has it
- *   engine.schema.name
+ *   name               the table of that name in some engine's default schema; in several engines: 42P09,
+ * unless one of them is forced; pg_* and names PostgreSQL alone would know: its system catalogs engine.name
+ * the engine's default schema schema.name        that schema in whichever engine has it engine.schema.name
  *
- * When every table lives in one engine, engine names are taken off the text (blanked, so that positions stay), because
- * an engine does not know its own name. When several engines take part, only the columnar engine can run the statement;
- * it reads the names as written, from the bindings.
+ * When every table lives in one engine, engine names are taken off the text (blanked, so that positions
+ * stay), because an engine does not know its own name. When several engines take part, only the columnar
+ * engine can run the statement; it reads the names as written, from the bindings.
  */
 #pragma once
 
@@ -25,22 +23,23 @@ typedef struct ResolvedUse {
 typedef struct Resolution {
     ResolvedUse *uses; /* one per Features.tables */
     int count;
-    int home;          /* index of the one engine that has every table; -1 = none named, -2 = several */
-    int target;        /* engine of the write or DDL target, -1 = none known */
+    int home;   /* index of the one engine that has every table; -1 = none named, -2 = several */
+    int target; /* engine of the write or DDL target, -1 = none known */
     bool uses_catalog;
-    bool unresolved;   /* some existing table is not known, and was let through */
+    bool unresolved; /* some existing table is not known, and was let through */
     bool engine_written;
 } Resolution;
 
 enum { RESOLUTION_NO_ENGINE = -1, RESOLUTION_SEVERAL = -2 };
 
 /* `forced` is an engine index or -1. Errors: 42P01 with a hint, 42P09. */
-Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features, const char *sql, size_t sql_length,
-                      int forced, Arena *arena, Resolution *out, Error *err);
+Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features, const char *sql,
+                      size_t sql_length, int forced, Arena *arena, Resolution *out, Error *err);
 
-/* The text with every engine's name before a table (and in table.column references) blanked out, or `sql` itself. */
+/* The text with every engine's name before a table (and in table.column references) blanked out, or `sql`
+ * itself. */
 const char *resolve_blank_engines(const Features *features, const Resolution *resolution, const char *sql,
                                   size_t sql_length, Arena *arena, size_t *out_length);
 /* One binding per distinct written name. */
-void resolve_bindings(const Features *features, const Resolution *resolution, Arena *arena, const TableBinding **out,
-                      int *out_count);
+void resolve_bindings(const Features *features, const Resolution *resolution, Arena *arena,
+                      const TableBinding **out, int *out_count);

@@ -2,10 +2,10 @@
  *
  *   router_create(engines) → router_decide(request) → Decision (a value) → decision_release
  *
- * parse (parse.h, capped, large stack) → features (features.h, from the tree alone) → registry (registry.h: which tables
- * live where) → candidates: each engine's plan() verdict → rule and cost → Decision. Decisions are cached by statement text,
- * bounded in bytes, dropped when the registry changes. `/query`, `/api/v1/route` and `signalbox route` all call router_decide.
- * Thread-safe.
+ * parse (parse.h, capped, large stack) → features (features.h, from the tree alone) → registry (registry.h:
+ * which tables live where) → candidates: each engine's plan() verdict → rule and cost → Decision. Decisions
+ * are cached by statement text, bounded in bytes, dropped when the registry changes. `/query`,
+ * `/api/v1/route` and `signalbox route` all call router_decide. Thread-safe.
  */
 #pragma once
 
@@ -20,12 +20,12 @@ typedef enum StatementClass {
     CLASS_INDEXED_RANGE, /* one table, an indexed column bounded, few rows expected */
     CLASS_WRITE,
     CLASS_DDL,
-    CLASS_SESSION,       /* transactions, SET, locks, volatile functions, several statements */
-    CLASS_SCAN,          /* filter or whole table, no aggregate */
+    CLASS_SESSION, /* transactions, SET, locks, volatile functions, several statements */
+    CLASS_SCAN,    /* filter or whole table, no aggregate */
     CLASS_AGGREGATE,
     CLASS_JOIN,
-    CLASS_FEDERATED,     /* tables of several engines */
-    CLASS_CONSTANT       /* no table */
+    CLASS_FEDERATED, /* tables of several engines */
+    CLASS_CONSTANT   /* no table */
 } StatementClass;
 const char *statement_class_name(StatementClass class); /* "point_lookup" ... */
 
@@ -39,9 +39,10 @@ typedef struct Decision {
     _Atomic int references;
     const Statement *statement;
     StatementClass class;
-    Engine *engine;     /* chosen */
-    EnginePlan *plan;   /* the chosen engine's, never NULL */
-    const char *rule;   /* short stable name: "point-lookup", "forced", "cost", "only-eligible", "write-home" ... */
+    Engine *engine;   /* chosen */
+    EnginePlan *plan; /* the chosen engine's, never NULL */
+    const char
+        *rule; /* short stable name: "point-lookup", "forced", "cost", "only-eligible", "write-home" ... */
     const char *reason; /* one sentence for people */
     Candidate candidates[ROUTER_MAX_CANDIDATES];
     int candidate_count;
@@ -49,15 +50,17 @@ typedef struct Decision {
     bool result_rows_small; /* at most one row per key: the fast lane may serve it */
     bool changes_schema;    /* DDL: call router_refresh when it succeeded */
     int64_t max_rows_hint;
-    bool repeatable;      /* a read without volatile or unknown functions or locks: asking twice answers the same */
-    const char *warning;  /* NULL, or a sentence about the request (a hint that is not known) */
+    bool
+        repeatable; /* a read without volatile or unknown functions or locks: asking twice answers the same */
+    const char *warning; /* NULL, or a sentence about the request (a hint that is not known) */
 } Decision;
 
 typedef struct RouteRequest {
     const char *sql; /* NUL-terminated UTF-8 */
     size_t sql_length;
-    const char *engine; /* from body field or header, NULL or "auto" = not forced; a comment in the text is seen by the router.
-                           Body beats comment beats header: put the body's here, the header's below */
+    const char
+        *engine; /* from body field or header, NULL or "auto" = not forced; a comment in the text is seen by
+                    the router. Body beats comment beats header: put the body's here, the header's below */
     const char *header_engine;
     const Param *params;
     int param_count;
@@ -69,25 +72,31 @@ typedef struct RouteTiming {
     bool cached;
 } RouteTiming;
 
-/* Errors of router_decide carry an HTTP-ish class beside the SQLSTATE: 42xxx/22xxx user's, 0A000 + "no engine" 422 ... The
- * mapping to status codes is fcgi/api's; these SQLSTATEs are the router's own: */
-#define SQLSTATE_NO_ENGINE "SB001"      /* valid SQL that no available engine can run → 422 */
+/* Errors of router_decide carry an HTTP-ish class beside the SQLSTATE: 42xxx/22xxx user's, 0A000 + "no
+ * engine" 422 ... The mapping to status codes is fcgi/api's; these SQLSTATEs are the router's own: */
+#define SQLSTATE_NO_ENGINE      "SB001" /* valid SQL that no available engine can run → 422 */
 #define SQLSTATE_UNKNOWN_ENGINE "SB002" /* forced engine does not exist → 422 */
-#define SQLSTATE_FORCED_ENGINE "SB003"  /* forced engine lacks a table or cannot give the right answer → 422 */
-#define SQLSTATE_ENGINE_DOWN "SB004"    /* every engine that could is down → 503 */
+#define SQLSTATE_FORCED_ENGINE                                                                               \
+    "SB003"                          /* forced engine lacks a table or cannot give the right answer → 422  \
+                                      */
+#define SQLSTATE_ENGINE_DOWN "SB004" /* every engine that could is down → 503 */
 
-/* Asks no engine anything: call router_refresh from where waiting is fine; else the first decision that misses a table does. */
-Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out, Error *err);
+/* Asks no engine anything: call router_refresh from where waiting is fine; else the first decision that
+ * misses a table does. */
+Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out,
+                     Error *err);
 void router_destroy(Router *router);
 
 /* Must run on a thread with a large stack (threadpool.h). */
-Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing, Error *err);
+Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing,
+                     Error *err);
 /* The cached decision for this request or NULL; never parses, never blocks: for event loops. */
 Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming *timing);
 void decision_retain(Decision *decision);
 void decision_release(Decision *decision);
 
-/* Reads all engines' tables again (blocking) and drops decisions that could change. Called on an interval, on demand, and after DDL. */
+/* Reads all engines' tables again (blocking) and drops decisions that could change. Called on an interval, on
+ * demand, and after DDL. */
 Status router_refresh(Router *router, Error *err);
 /* Seconds-scale upkeep from a background thread: refresh when due, look at engines' health. */
 void router_tick(Router *router);
@@ -97,8 +106,15 @@ Engine *router_engine(const Router *router, int index);
 Engine *router_engine_by_name(const Router *router, const char *name);
 
 /* A consistent view of every table of every engine, for /api/v1/schemas and completion. */
-typedef struct RegistryTable { Engine *engine; const TableDesc *table; } RegistryTable;
-typedef struct RegistryView { const RegistryTable *tables; int count; void *snapshot; } RegistryView;
+typedef struct RegistryTable {
+    Engine *engine;
+    const TableDesc *table;
+} RegistryTable;
+typedef struct RegistryView {
+    const RegistryTable *tables;
+    int count;
+    void *snapshot;
+} RegistryView;
 void router_registry(Router *router, RegistryView *out);
 void registry_view_release(RegistryView *view);
 

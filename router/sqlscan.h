@@ -1,5 +1,6 @@
-/* PostgreSQL's lexical rules, no more: finds token borders without allocating, so that a text can be measured before
- * libpg_query (which recurses, and costs far more) sees it, hints can be read, and a name can be found in the text.
+/* PostgreSQL's lexical rules, no more: finds token borders without allocating, so that a text can be measured
+ * before libpg_query (which recurses, and costs far more) sees it, hints can be read, and a name can be found
+ * in the text.
  *
  *   sqlscan_init → sqlscan_next until SQLTOKEN_END
  *
@@ -19,8 +20,8 @@ typedef enum SqlTokenKind {
     SQLTOKEN_QUOTED, /* "identifier", U&"identifier" */
     SQLTOKEN_STRING, /* any string literal, continuation lines included */
     SQLTOKEN_NUMBER,
-    SQLTOKEN_PARAM,    /* $1 */
-    SQLTOKEN_OPERATOR, /* a run of operator characters, or :: and := */
+    SQLTOKEN_PARAM,      /* $1 */
+    SQLTOKEN_OPERATOR,   /* a run of operator characters, or :: and := */
     SQLTOKEN_PUNCTUATION /* one of ( ) [ ] , ; . : or a byte of no meaning */
 } SqlTokenKind;
 
@@ -52,9 +53,11 @@ bool sqltoken_names(const SqlScan *scan, const SqlToken *token, const char *name
 /* What a text would cost a recursive parser. */
 typedef struct SqlMeasure {
     int tokens;
-    int depth;            /* upper bound of the parse tree's depth, in nodes that recurse */
-    size_t depth_offset;  /* byte at which the limit was passed */
+    int depth;           /* upper bound of the parse tree's depth, in nodes that recurse */
+    size_t depth_offset; /* byte at which the limit was passed */
 } SqlMeasure;
 
-/* Fails with 54000 (too many tokens), or 54001 (nested too deeply, or quadratic to lex), each with the position. */
-Status sqlscan_measure(const char *text, size_t length, int max_tokens, int max_depth, SqlMeasure *out, Error *err);
+/* Fails with 54000 (too many tokens), or 54001 (nested too deeply, or quadratic to lex), each with the
+ * position. */
+Status sqlscan_measure(const char *text, size_t length, int max_tokens, int max_depth, SqlMeasure *out,
+                       Error *err);

@@ -13,7 +13,9 @@ struct ArenaBlock {
 
 enum { FIRST_BLOCK_BYTES = 4096, LARGEST_BLOCK_BYTES = 1 << 20 };
 
-void arena_init(Arena *arena) { memset(arena, 0, sizeof *arena); }
+void arena_init(Arena *arena) {
+    memset(arena, 0, sizeof *arena);
+}
 
 static ArenaBlock *block_create(Arena *arena, size_t bytes) {
     ArenaBlock *block = malloc(sizeof *block + bytes);
@@ -37,8 +39,7 @@ static void free_blocks(ArenaBlock *block) {
 
 void arena_reset(Arena *arena) {
     arena->used_bytes = 0;
-    if (!arena->blocks)
-        return;
+    if (!arena->blocks) return;
 #ifdef SIGNALBOX_SANITIZED
     free_blocks(arena->blocks);
     arena->blocks = NULL;
@@ -64,8 +65,7 @@ void *arena_alloc(Arena *arena, size_t bytes) {
     size_t rounded = (bytes + 15) & ~(size_t)15;
     if (rounded > (size_t)(arena->end - arena->next)) {
         size_t grown = arena->blocks ? arena->blocks->bytes * 2 : FIRST_BLOCK_BYTES;
-        if (grown > LARGEST_BLOCK_BYTES)
-            grown = LARGEST_BLOCK_BYTES;
+        if (grown > LARGEST_BLOCK_BYTES) grown = LARGEST_BLOCK_BYTES;
         ArenaBlock *block = block_create(arena, rounded > grown ? rounded : grown);
         arena->next = block->data;
         arena->end = block->data + block->bytes;
@@ -76,24 +76,26 @@ void *arena_alloc(Arena *arena, size_t bytes) {
 #endif
 }
 
-void *arena_zalloc(Arena *arena, size_t bytes) { return memset(arena_alloc(arena, bytes), 0, bytes); }
+void *arena_zalloc(Arena *arena, size_t bytes) {
+    return memset(arena_alloc(arena, bytes), 0, bytes);
+}
 
 void *arena_memdup(Arena *arena, const void *data, size_t bytes) {
     void *copy = arena_alloc(arena, bytes);
-    if (bytes)
-        memcpy(copy, data, bytes);
+    if (bytes) memcpy(copy, data, bytes);
     return copy;
 }
 
 char *arena_strndup(Arena *arena, const char *text, size_t length) {
     char *copy = arena_alloc(arena, length + 1);
-    if (length)
-        memcpy(copy, text, length);
+    if (length) memcpy(copy, text, length);
     copy[length] = 0;
     return copy;
 }
 
-char *arena_strdup(Arena *arena, const char *text) { return arena_strndup(arena, text, strlen(text)); }
+char *arena_strdup(Arena *arena, const char *text) {
+    return arena_strndup(arena, text, strlen(text));
+}
 
 char *arena_printf(Arena *arena, const char *format, ...) {
     va_list args, again;

@@ -31,5 +31,5 @@ char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t length);
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define ARENA_NEW(arena, Type) ((Type *)arena_zalloc((arena), sizeof(Type)))
+#define ARENA_NEW(arena, Type)              ((Type *)arena_zalloc((arena), sizeof(Type)))
 #define ARENA_NEW_ARRAY(arena, Type, count) ((Type *)arena_zalloc((arena), sizeof(Type) * (size_t)(count)))

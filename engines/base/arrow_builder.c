@@ -70,8 +70,7 @@ static void column_reset(ArrowColumn *column) {
     strbuf_reset(&column->offsets);
     column->length = column->null_count = 0;
     start_offsets(column);
-    if (column->child)
-        column_reset(column->child);
+    if (column->child) column_reset(column->child);
 }
 
 static void column_deinit(ArrowColumn *column) {
@@ -101,31 +100,30 @@ void arrow_builder_deinit(ArrowBuilder *builder) {
     memset(builder, 0, sizeof *builder);
 }
 
-ArrowColumn *arrow_builder_column(ArrowBuilder *builder, int index) { return &builder->columns[index]; }
+ArrowColumn *arrow_builder_column(ArrowBuilder *builder, int index) {
+    return &builder->columns[index];
+}
 
 void arrow_builder_end_row(ArrowBuilder *builder) {
     builder->row_count++;
     for (int i = 0; i < builder->column_count; i++)
         assert(builder->columns[i].length == builder->row_count);
-    if (builder->row_count % ROWS_PER_COUNT && !*builder->grew)
-        return;
+    if (builder->row_count % ROWS_PER_COUNT && !*builder->grew) return;
     *builder->grew = false;
     builder->approx_bytes = 0;
     for (int i = 0; i < builder->column_count; i++) {
         const ArrowColumn *column = &builder->columns[i];
         builder->approx_bytes += (int64_t)(column->values.length + column->offsets.length);
-        if (column->child)
-            builder->approx_bytes += (int64_t)column->child->values.length;
+        if (column->child) builder->approx_bytes += (int64_t)column->child->values.length;
     }
 }
 
-/* ---- appending ------------------------------------------------------------------------------------------------- */
+/* ---- appending
+ * ------------------------------------------------------------------------------------------------- */
 
 static void push_bit(StrBuf *bits, int64_t index, bool value) {
-    if ((index & 63) == 0)
-        strbuf_append(bits, &(uint64_t){0}, 8);
-    if (value)
-        bits->data[index >> 3] |= (char)(1 << (index & 7));
+    if ((index & 63) == 0) strbuf_append(bits, &(uint64_t){0}, 8);
+    if (value) bits->data[index >> 3] |= (char)(1 << (index & 7));
 }
 
 static void push_offset(ArrowColumn *column, size_t end) {
@@ -134,7 +132,9 @@ static void push_offset(ArrowColumn *column, size_t end) {
 }
 
 /* The validity of the value just appended; counts it. */
-static void push_valid(ArrowColumn *column) { push_bit(&column->validity, column->length++, true); }
+static void push_valid(ArrowColumn *column) {
+    push_bit(&column->validity, column->length++, true);
+}
 
 void arrow_append_null(ArrowColumn *column) {
     static const char zeros[16];
@@ -185,13 +185,14 @@ void arrow_append_decimal(ArrowColumn *column, __int128 unscaled) {
 void arrow_append_bytes(ArrowColumn *column, const void *data, size_t length) {
     assert(column->layout == LAYOUT_BYTES);
     strbuf_append(&column->values, data, length);
-    if (length >= LARGE_VALUE_BYTES)
-        *column->grew = true;
+    if (length >= LARGE_VALUE_BYTES) *column->grew = true;
     push_offset(column, column->values.length);
     push_valid(column);
 }
 
-ArrowColumn *arrow_list_child(ArrowColumn *column) { return column->child; }
+ArrowColumn *arrow_list_child(ArrowColumn *column) {
+    return column->child;
+}
 
 void arrow_append_list_end(ArrowColumn *column) {
     assert(column->layout == LAYOUT_LIST);
@@ -206,7 +207,8 @@ void arrow_builder_reset(ArrowBuilder *builder) {
     builder->approx_bytes = 0;
 }
 
-/* ---- finishing ------------------------------------------------------------------------------------------------- */
+/* ---- finishing
+ * ------------------------------------------------------------------------------------------------- */
 
 static void release_array(ArrowArray *array) {
     for (int64_t i = 0; i < array->n_buffers; i++)
@@ -227,8 +229,7 @@ static void array_init(ArrowArray *out, int64_t length, int buffer_count, int ch
     out->buffers = calloc((size_t)buffer_count, sizeof *out->buffers);
     out->n_children = child_count;
     out->release = release_array;
-    if (!child_count)
-        return;
+    if (!child_count) return;
     out->children = calloc((size_t)child_count, sizeof *out->children);
     for (int i = 0; i < child_count; i++)
         out->children[i] = calloc(1, sizeof **out->children);
@@ -238,7 +239,9 @@ static bool has_offsets(const ArrowColumn *column) {
     return column->layout == LAYOUT_BYTES || column->layout == LAYOUT_LIST;
 }
 
-static int buffer_count(const ArrowColumn *column) { return column->layout == LAYOUT_BYTES ? 3 : 2; }
+static int buffer_count(const ArrowColumn *column) {
+    return column->layout == LAYOUT_BYTES ? 3 : 2;
+}
 
 static void column_finish(ArrowColumn *column, ArrowArray *out) {
     array_init(out, column->length, buffer_count(column), column->child ? 1 : 0);
@@ -247,17 +250,15 @@ static void column_finish(ArrowColumn *column, ArrowArray *out) {
         out->buffers[0] = strbuf_release(&column->validity);
     else
         strbuf_reset(&column->validity);
-    if (has_offsets(column))
-        out->buffers[1] = strbuf_release(&column->offsets);
-    if (column->layout != LAYOUT_LIST)
-        out->buffers[out->n_buffers - 1] = strbuf_release(&column->values);
-    if (column->child)
-        column_finish(column->child, out->children[0]);
+    if (has_offsets(column)) out->buffers[1] = strbuf_release(&column->offsets);
+    if (column->layout != LAYOUT_LIST) out->buffers[out->n_buffers - 1] = strbuf_release(&column->values);
+    if (column->child) column_finish(column->child, out->children[0]);
     column->length = column->null_count = 0;
     start_offsets(column);
 }
 
-/* ---- finishing a small batch: a lookup's one row --------------------------------------------------------------
+/* ---- finishing a small batch: a lookup's one row
+ * --------------------------------------------------------------
  *
  * All of it is copied into one block, and the builder keeps its buffers. As with schemas every array holds a
  * reference to the block, so that a consumer may move a column out. */
@@ -281,23 +282,22 @@ typedef struct SmallBatchWriter {
     char *buffers;
 } SmallBatchWriter;
 
-static size_t aligned(size_t bytes) { return (bytes + BUFFER_ALIGNMENT - 1) & ~(size_t)(BUFFER_ALIGNMENT - 1); }
+static size_t aligned(size_t bytes) {
+    return (bytes + BUFFER_ALIGNMENT - 1) & ~(size_t)(BUFFER_ALIGNMENT - 1);
+}
 
 static void add_size(const ArrowColumn *column, SmallBatchSize *size) {
     size->arrays++;
     size->pointers += buffer_count(column) + (column->child != NULL);
     size->buffer_bytes += aligned(column->values.length) + aligned(column->offsets.length);
-    if (column->null_count)
-        size->buffer_bytes += aligned(column->validity.length);
-    if (column->child)
-        add_size(column->child, size);
+    if (column->null_count) size->buffer_bytes += aligned(column->validity.length);
+    if (column->child) add_size(column->child, size);
 }
 
 static int mark_released(ArrowArray *array) {
     int count = 1;
     for (int64_t i = 0; i < array->n_children; i++)
-        if (array->children[i]->release)
-            count += mark_released(array->children[i]);
+        if (array->children[i]->release) count += mark_released(array->children[i]);
     array->release = NULL;
     return count;
 }
@@ -305,8 +305,7 @@ static int mark_released(ArrowArray *array) {
 static void release_small(ArrowArray *array) {
     SmallBatch *batch = array->private_data;
     int count = mark_released(array);
-    if (atomic_fetch_sub(&batch->references, count) == count)
-        free(batch);
+    if (atomic_fetch_sub(&batch->references, count) == count) free(batch);
 }
 
 static void **take_pointers(SmallBatchWriter *writer, int64_t count) {
@@ -317,8 +316,7 @@ static void **take_pointers(SmallBatchWriter *writer, int64_t count) {
 
 static const void *put_buffer(SmallBatchWriter *writer, const StrBuf *buffer) {
     char *at = writer->buffers;
-    if (buffer->length)
-        memcpy(at, buffer->data, buffer->length);
+    if (buffer->length) memcpy(at, buffer->data, buffer->length);
     writer->buffers += aligned(buffer->length);
     return at;
 }
@@ -332,12 +330,9 @@ static void column_put(const ArrowColumn *column, SmallBatchWriter *writer, Arro
                         .private_data = writer->batch};
     out->buffers = (const void **)take_pointers(writer, out->n_buffers);
     out->buffers[0] = column->null_count ? put_buffer(writer, &column->validity) : NULL;
-    if (has_offsets(column))
-        out->buffers[1] = put_buffer(writer, &column->offsets);
-    if (column->layout != LAYOUT_LIST)
-        out->buffers[out->n_buffers - 1] = put_buffer(writer, &column->values);
-    if (!column->child)
-        return;
+    if (has_offsets(column)) out->buffers[1] = put_buffer(writer, &column->offsets);
+    if (column->layout != LAYOUT_LIST) out->buffers[out->n_buffers - 1] = put_buffer(writer, &column->values);
+    if (!column->child) return;
     out->children = (ArrowArray **)take_pointers(writer, 1);
     out->children[0] = writer->arrays++;
     column_put(column->child, writer, out->children[0]);
@@ -347,13 +342,11 @@ static bool finish_small(ArrowBuilder *builder, ArrowArray *out) {
     SmallBatchSize size = {.pointers = 1 + builder->column_count};
     for (int i = 0; i < builder->column_count; i++)
         add_size(&builder->columns[i], &size);
-    if (size.buffer_bytes > SMALL_BATCH_BYTES)
-        return false;
+    if (size.buffer_bytes > SMALL_BATCH_BYTES) return false;
     size_t head = aligned(sizeof(SmallBatch)), arrays = sizeof(ArrowArray) * (size_t)size.arrays;
     size_t pointers = aligned(arrays + sizeof(void *) * (size_t)size.pointers) - arrays;
     char *block = malloc(head + arrays + pointers + size.buffer_bytes);
-    if (!block)
-        abort();
+    if (!block) abort();
     SmallBatchWriter writer = {.batch = (SmallBatch *)block,
                                .arrays = (ArrowArray *)(block + head),
                                .pointers = (void **)(block + head + arrays),
@@ -376,8 +369,7 @@ static bool finish_small(ArrowBuilder *builder, ArrowArray *out) {
 }
 
 void arrow_builder_finish(ArrowBuilder *builder, ArrowArray *out) {
-    if (finish_small(builder, out))
-        return;
+    if (finish_small(builder, out)) return;
     array_init(out, builder->row_count, 1, builder->column_count);
     for (int i = 0; i < builder->column_count; i++)
         column_finish(&builder->columns[i], out->children[i]);

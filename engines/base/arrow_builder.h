@@ -1,7 +1,8 @@
 /* Rows in, Arrow batches out: for engines that receive rows (PostgreSQL, MySQL) and small results.
  *
- *   arrow_builder_init(&b, columns, n) → for each row: one arrow_append_*() per column, arrow_builder_end_row()
- *   → arrow_builder_finish(&b, &array) moves the batch out and leaves the builder empty for the next one.
+ *   arrow_builder_init(&b, columns, n) → for each row: one arrow_append_*() per column,
+ * arrow_builder_end_row() → arrow_builder_finish(&b, &array) moves the batch out and leaves the builder empty
+ * for the next one.
  *
  * Appends never fail (memory out aborts); types are the caller's duty and asserted in debug builds.
  * A builder is reused for many batches: its buffers keep their size.

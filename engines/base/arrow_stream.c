@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- schema metadata: int32 count, then (int32 length, bytes) for key and value, native endianness ---------- */
+/* ---- schema metadata: int32 count, then (int32 length, bytes) for key and value, native endianness
+ * ---------- */
 
-static const char *metadata_value(const char *metadata, const char *key, char *scratch, size_t scratch_bytes) {
-    if (!metadata)
-        return NULL;
+static const char *metadata_value(const char *metadata, const char *key, char *scratch,
+                                  size_t scratch_bytes) {
+    if (!metadata) return NULL;
     int32_t count;
     memcpy(&count, metadata, 4);
     const char *at = metadata + 4;
@@ -53,20 +54,21 @@ static const char *metadata_of_type(Arena *arena, const char *type_name) {
 
 static SqlType type_of_format(const ArrowSchema *column) {
     const char *format = column->format;
-    static const struct { const char *format; SqlTypeId id; } plain[] = {
-        {"b", SQL_BOOL},  {"c", SQL_INT2},   {"C", SQL_INT2},   {"s", SQL_INT2},  {"S", SQL_INT4},  {"i", SQL_INT4},
-        {"I", SQL_INT8},  {"l", SQL_INT8},   {"f", SQL_FLOAT4}, {"g", SQL_FLOAT8}, {"u", SQL_TEXT},  {"U", SQL_TEXT},
-        {"vu", SQL_TEXT}, {"z", SQL_BYTEA},  {"Z", SQL_BYTEA},  {"vz", SQL_BYTEA}, {"tdD", SQL_DATE}, {"ttu", SQL_TIME},
-        {"tin", SQL_INTERVAL}, {"n", SQL_UNKNOWN}, {"+s", SQL_RECORD}, {"L", SQL_NUMERIC},
+    static const struct {
+        const char *format;
+        SqlTypeId id;
+    } plain[] = {
+        {"b", SQL_BOOL},    {"c", SQL_INT2},    {"C", SQL_INT2},   {"s", SQL_INT2},       {"S", SQL_INT4},
+        {"i", SQL_INT4},    {"I", SQL_INT8},    {"l", SQL_INT8},   {"f", SQL_FLOAT4},     {"g", SQL_FLOAT8},
+        {"u", SQL_TEXT},    {"U", SQL_TEXT},    {"vu", SQL_TEXT},  {"z", SQL_BYTEA},      {"Z", SQL_BYTEA},
+        {"vz", SQL_BYTEA},  {"tdD", SQL_DATE},  {"ttu", SQL_TIME}, {"tin", SQL_INTERVAL}, {"n", SQL_UNKNOWN},
+        {"+s", SQL_RECORD}, {"L", SQL_NUMERIC},
     };
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        if (!strcmp(format, plain[i].format))
-            return sqltype_of(plain[i].id);
+        if (!strcmp(format, plain[i].format)) return sqltype_of(plain[i].id);
     int precision, scale;
-    if (sscanf(format, "d:%d,%d", &precision, &scale) == 2)
-        return sqltype_numeric(precision, scale);
-    if (!strncmp(format, "ts", 2))
-        return sqltype_of(strlen(format) > 4 ? SQL_TIMESTAMPTZ : SQL_TIMESTAMP);
+    if (sscanf(format, "d:%d,%d", &precision, &scale) == 2) return sqltype_numeric(precision, scale);
+    if (!strncmp(format, "ts", 2)) return sqltype_of(strlen(format) > 4 ? SQL_TIMESTAMPTZ : SQL_TIMESTAMP);
     if (!strcmp(format, "+l") && column->n_children == 1)
         return sqltype_array_of(arrow_schema_sqltype(column->children[0], NULL));
     return sqltype_of(SQL_OTHER);
@@ -75,16 +77,13 @@ static SqlType type_of_format(const ArrowSchema *column) {
 SqlType arrow_schema_sqltype(const ArrowSchema *column, const char **type_name) {
     static _Thread_local char name[SQLTYPE_NAME_BYTES * 2];
     const char *declared = metadata_value(column->metadata, "pg_type", name, sizeof name);
-    if (type_name)
-        *type_name = declared;
-    if (declared)
-        return sqltype_from_name(declared);
+    if (type_name) *type_name = declared;
+    if (declared) return sqltype_from_name(declared);
     return type_of_format(column->dictionary ? column->dictionary : column);
 }
 
 const char *arrow_format_of(SqlType type, char scratch[32]) {
-    if (type.is_array)
-        return "+l";
+    if (type.is_array) return "+l";
     switch ((SqlTypeId)type.id) {
     case SQL_BOOL: return "b";
     case SQL_INT2: return "s";
@@ -100,19 +99,19 @@ const char *arrow_format_of(SqlType type, char scratch[32]) {
     case SQL_TIMESTAMPTZ: return "tsu:UTC";
     case SQL_INTERVAL: return "tin";
     case SQL_NUMERIC:
-        if (type.precision <= 0 || type.precision > NUMERIC_MAX_PRECISION || type.scale < 0)
-            return "u";
+        if (type.precision <= 0 || type.precision > NUMERIC_MAX_PRECISION || type.scale < 0) return "u";
         snprintf(scratch, 32, "d:%d,%d", type.precision, type.scale);
         return scratch;
     default: return "u";
     }
 }
 
-/* ---- schemas ---------------------------------------------------------------------------------------------------
+/* ---- schemas
+ * ---------------------------------------------------------------------------------------------------
  *
- * What a schema says is held once, in a SchemaStore. A copy is one block of nodes that point into it: copying a
- * schema per result costs one allocation, whatever its size. Every node holds a reference to its block, so that a
- * consumer may move a child out, as the interface allows. */
+ * What a schema says is held once, in a SchemaStore. A copy is one block of nodes that point into it: copying
+ * a schema per result costs one allocation, whatever its size. Every node holds a reference to its block, so
+ * that a consumer may move a child out, as the interface allows. */
 
 typedef struct SchemaStore {
     _Atomic int references;
@@ -129,8 +128,7 @@ typedef struct SchemaBlock {
 } SchemaBlock;
 
 static void store_release(SchemaStore *store) {
-    if (atomic_fetch_sub(&store->references, 1) != 1)
-        return;
+    if (atomic_fetch_sub(&store->references, 1) != 1) return;
     arena_deinit(&store->arena);
     free(store);
 }
@@ -138,10 +136,8 @@ static void store_release(SchemaStore *store) {
 static int mark_released(ArrowSchema *schema) {
     int count = 1;
     for (int64_t i = 0; i < schema->n_children; i++)
-        if (schema->children[i]->release)
-            count += mark_released(schema->children[i]);
-    if (schema->dictionary && schema->dictionary->release)
-        count += mark_released(schema->dictionary);
+        if (schema->children[i]->release) count += mark_released(schema->children[i]);
+    if (schema->dictionary && schema->dictionary->release) count += mark_released(schema->dictionary);
     schema->release = NULL;
     return count;
 }
@@ -149,20 +145,21 @@ static int mark_released(ArrowSchema *schema) {
 static void release_node(ArrowSchema *schema) {
     SchemaBlock *block = schema->private_data;
     int count = mark_released(schema);
-    if (atomic_fetch_sub(&block->references, count) != count)
-        return;
+    if (atomic_fetch_sub(&block->references, count) != count) return;
     store_release(block->store);
     free(block);
 }
 
 /* Tells roots from what is below them: only a root stands for its store. */
-static void release_root(ArrowSchema *schema) { release_node(schema); }
+static void release_root(ArrowSchema *schema) {
+    release_node(schema);
+}
 
 static void store_copy(SchemaStore *store, ArrowSchema *out) {
     size_t node_bytes = sizeof(ArrowSchema) * (size_t)store->node_count;
-    SchemaBlock *block = malloc(sizeof *block + node_bytes + sizeof(ArrowSchema *) * (size_t)store->pointer_count);
-    if (!block)
-        abort();
+    SchemaBlock *block =
+        malloc(sizeof *block + node_bytes + sizeof(ArrowSchema *) * (size_t)store->pointer_count);
+    if (!block) abort();
     ArrowSchema **pointers = (ArrowSchema **)((char *)block->nodes + node_bytes);
     atomic_init(&block->references, store->node_count);
     block->store = store;
@@ -172,10 +169,8 @@ static void store_copy(SchemaStore *store, ArrowSchema *out) {
         pointers[i] = block->nodes + (store->pointers[i] - store->nodes);
     for (int i = 0; i < store->node_count; i++) {
         ArrowSchema *node = &block->nodes[i];
-        if (node->n_children)
-            node->children = pointers + (node->children - store->pointers);
-        if (node->dictionary)
-            node->dictionary = block->nodes + (node->dictionary - store->nodes);
+        if (node->n_children) node->children = pointers + (node->children - store->pointers);
+        if (node->dictionary) node->dictionary = block->nodes + (node->dictionary - store->nodes);
         node->private_data = block;
     }
     *out = block->nodes[0];
@@ -187,8 +182,7 @@ static void count_nodes(const ArrowSchema *schema, SchemaStore *store) {
     store->pointer_count += (int)schema->n_children;
     for (int64_t i = 0; i < schema->n_children; i++)
         count_nodes(schema->children[i], store);
-    if (schema->dictionary)
-        count_nodes(schema->dictionary, store);
+    if (schema->dictionary) count_nodes(schema->dictionary, store);
 }
 
 /* Copies `from` and what is below it into the pattern. */
@@ -201,20 +195,17 @@ static ArrowSchema *add_node(SchemaStore *store, const ArrowSchema *from) {
                           .release = release_node};
     if (from->metadata)
         node->metadata = arena_memdup(&store->arena, from->metadata, metadata_bytes(from->metadata));
-    if (from->n_children)
-        node->children = store->pointers + store->pointer_count;
+    if (from->n_children) node->children = store->pointers + store->pointer_count;
     store->pointer_count += (int)from->n_children;
     for (int64_t i = 0; i < from->n_children; i++)
         node->children[i] = add_node(store, from->children[i]);
-    if (from->dictionary)
-        node->dictionary = add_node(store, from->dictionary);
+    if (from->dictionary) node->dictionary = add_node(store, from->dictionary);
     return node;
 }
 
 static SchemaStore *store_create(const ArrowSchema *from) {
     SchemaStore *store = calloc(1, sizeof *store);
-    if (!store)
-        abort();
+    if (!store) abort();
     atomic_init(&store->references, 1);
     arena_init(&store->arena);
     count_nodes(from, store);
@@ -240,10 +231,10 @@ void arrow_schema_copy(const ArrowSchema *from, ArrowSchema *to) {
 }
 
 /* A node in `scratch`: a description for store_create, without a release of its own. */
-static void describe_node(Arena *scratch, ArrowSchema *out, const char *format, const char *name, int child_count) {
+static void describe_node(Arena *scratch, ArrowSchema *out, const char *format, const char *name,
+                          int child_count) {
     *out = (ArrowSchema){.format = format, .name = name, .n_children = child_count};
-    if (!child_count)
-        return;
+    if (!child_count) return;
     out->children = ARENA_NEW_ARRAY(scratch, ArrowSchema *, child_count);
     for (int i = 0; i < child_count; i++)
         out->children[i] = ARENA_NEW(scratch, ArrowSchema);
@@ -284,15 +275,16 @@ void arrow_schema_build(ArrowSchema *out, const ArrowColumnSpec *columns, int co
     arena_deinit(&scratch);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------- */
 
 static Status error_from_stream(ArrowArrayStream *stream, int code, Error *err) {
     const char *text = stream->get_last_error ? stream->get_last_error(stream) : NULL;
-    if (!text)
-        return error_set_errno(err, code, "the engine's result stream failed");
+    if (!text) return error_set_errno(err, code, "the engine's result stream failed");
     char sqlstate[6];
     int position, consumed = 0;
-    if (sscanf(text, "%5[0-9A-Z]:%d:%n", sqlstate, &position, &consumed) == 2 && consumed > 0 && strlen(sqlstate) == 5)
+    if (sscanf(text, "%5[0-9A-Z]:%d:%n", sqlstate, &position, &consumed) == 2 && consumed > 0 &&
+        strlen(sqlstate) == 5)
         return error_set_at(err, sqlstate, position, "%s", text + consumed);
     return error_set(err, SQLSTATE_INTERNAL, "%s", text);
 }
@@ -313,7 +305,8 @@ void arrow_stream_error_text(const Error *err, char *text, size_t text_bytes) {
     snprintf(text, text_bytes, "%s:%d:%s", err->sqlstate, err->position, err->message);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------------------- */
+/* ---- making
+ * ---------------------------------------------------------------------------------------------------- */
 
 typedef struct MadeStream {
     ArrowSchema schema;
@@ -330,11 +323,9 @@ static int made_get_schema(ArrowArrayStream *stream, ArrowSchema *out) {
 static int made_get_next(ArrowArrayStream *stream, ArrowArray *out) {
     MadeStream *made = stream->private_data;
     memset(out, 0, sizeof *out);
-    if (!made->source.next)
-        return 0;
+    if (!made->source.next) return 0;
     Error err = {0};
-    if (made->source.next(made->source.state, out, &err) == STATUS_OK)
-        return 0;
+    if (made->source.next(made->source.state, out, &err) == STATUS_OK) return 0;
     arrow_stream_error_text(&err, made->error_text, sizeof made->error_text);
     return EIO;
 }
@@ -346,8 +337,7 @@ static const char *made_last_error(ArrowArrayStream *stream) {
 
 static void made_release(ArrowArrayStream *stream) {
     MadeStream *made = stream->private_data;
-    if (made->source.close)
-        made->source.close(made->source.state);
+    if (made->source.close) made->source.close(made->source.state);
     arrow_schema_release(&made->schema);
     free(made);
     stream->release = NULL;
@@ -355,8 +345,7 @@ static void made_release(ArrowArrayStream *stream) {
 
 void arrow_stream_make(ArrowArrayStream *out, ArrowSchema *schema, ArrowStreamSource source) {
     MadeStream *made = malloc(sizeof *made);
-    if (!made)
-        abort();
+    if (!made) abort();
     made->schema = *schema;
     schema->release = NULL;
     made->source = source;

@@ -3,8 +3,7 @@
 void bitmap_fill(uint64_t *words, size_t bits) {
     size_t whole = bits / 64;
     memset(words, 0xFF, whole * 8);
-    if (bits % 64)
-        words[whole] = ((uint64_t)1 << (bits % 64)) - 1;
+    if (bits % 64) words[whole] = ((uint64_t)1 << (bits % 64)) - 1;
 }
 
 void bitmap_set_range(uint64_t *words, size_t start, size_t count) {
@@ -23,8 +22,7 @@ size_t bitmap_count(const uint64_t *words, size_t bits) {
     size_t count = 0, whole = bits / 64;
     for (size_t i = 0; i < whole; i++)
         count += (size_t)__builtin_popcountll(words[i]);
-    if (bits % 64)
-        count += (size_t)__builtin_popcountll(words[whole] & (((uint64_t)1 << (bits % 64)) - 1));
+    if (bits % 64) count += (size_t)__builtin_popcountll(words[whole] & (((uint64_t)1 << (bits % 64)) - 1));
     return count;
 }
 

@@ -6,11 +6,21 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline size_t bitmap_words(size_t bits) { return (bits + 63) / 64; }
-static inline size_t bitmap_bytes(size_t bits) { return bitmap_words(bits) * 8; }
-static inline bool bitmap_get(const uint64_t *words, size_t bit) { return words[bit >> 6] >> (bit & 63) & 1; }
-static inline void bitmap_set(uint64_t *words, size_t bit) { words[bit >> 6] |= (uint64_t)1 << (bit & 63); }
-static inline void bitmap_clear(uint64_t *words, size_t bit) { words[bit >> 6] &= ~((uint64_t)1 << (bit & 63)); }
+static inline size_t bitmap_words(size_t bits) {
+    return (bits + 63) / 64;
+}
+static inline size_t bitmap_bytes(size_t bits) {
+    return bitmap_words(bits) * 8;
+}
+static inline bool bitmap_get(const uint64_t *words, size_t bit) {
+    return words[bit >> 6] >> (bit & 63) & 1;
+}
+static inline void bitmap_set(uint64_t *words, size_t bit) {
+    words[bit >> 6] |= (uint64_t)1 << (bit & 63);
+}
+static inline void bitmap_clear(uint64_t *words, size_t bit) {
+    words[bit >> 6] &= ~((uint64_t)1 << (bit & 63));
+}
 static inline void bitmap_assign(uint64_t *words, size_t bit, bool value) {
     uint64_t mask = (uint64_t)1 << (bit & 63);
     words[bit >> 6] = (words[bit >> 6] & ~mask) | (value ? mask : 0);

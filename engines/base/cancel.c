@@ -13,22 +13,19 @@ void cancel_request(CancelToken *token, CancelReason reason) {
 }
 
 bool cancel_is_requested(CancelToken *token) {
-    if (!token)
-        return false;
-    if (atomic_load_explicit(&token->reason, memory_order_relaxed) != CANCEL_NONE)
-        return true;
-    if (!token->deadline_ns || clock_now_ns() < token->deadline_ns)
-        return false;
+    if (!token) return false;
+    if (atomic_load_explicit(&token->reason, memory_order_relaxed) != CANCEL_NONE) return true;
+    if (!token->deadline_ns || clock_now_ns() < token->deadline_ns) return false;
     cancel_request(token, CANCEL_BY_DEADLINE);
     return true;
 }
 
 Status cancel_check(CancelToken *token, Error *err) {
-    if (!cancel_is_requested(token))
-        return STATUS_OK;
+    if (!cancel_is_requested(token)) return STATUS_OK;
     switch ((CancelReason)atomic_load(&token->reason)) {
     case CANCEL_BY_DEADLINE:
-        return error_set(err, SQLSTATE_QUERY_CANCELED, "the statement ran longer than its limit and was cancelled");
+        return error_set(err, SQLSTATE_QUERY_CANCELED,
+                         "the statement ran longer than its limit and was cancelled");
     case CANCEL_BY_CLIENT_GONE:
         return error_set(err, SQLSTATE_QUERY_CANCELED, "the client left and the statement was cancelled");
     case CANCEL_BY_SHUTDOWN:

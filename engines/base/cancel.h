@@ -9,7 +9,13 @@
 
 #include "engines/base/error.h"
 
-typedef enum CancelReason { CANCEL_NONE, CANCEL_BY_USER, CANCEL_BY_CLIENT_GONE, CANCEL_BY_SHUTDOWN, CANCEL_BY_DEADLINE } CancelReason;
+typedef enum CancelReason {
+    CANCEL_NONE,
+    CANCEL_BY_USER,
+    CANCEL_BY_CLIENT_GONE,
+    CANCEL_BY_SHUTDOWN,
+    CANCEL_BY_DEADLINE
+} CancelReason;
 
 typedef struct CancelToken {
     _Atomic int reason;

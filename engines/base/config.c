@@ -66,7 +66,8 @@ static void engine_defaults(EngineConfig *engine, const char *name, const char *
     engine->max_connections = 8;
     engine->lane_connections = 1;
     engine->connect_timeout_ms = 3000;
-    engine->conninfo = engine->host = engine->socket = engine->user = engine->password = engine->database = "";
+    engine->conninfo = engine->host = engine->socket = engine->user = engine->password = engine->database =
+        "";
     engine->directory = engine->catalog = "";
     engine->query_memory_bytes = (int64_t)2 << 30;
     engine->cache_bytes = (int64_t)1 << 30;
@@ -99,29 +100,30 @@ void config_init_defaults(Config *config) {
     engine_defaults(&config->engines[2], "columnar", "columnar");
 }
 
-/* ---- applying a file ---------------------------------------------------------------------------------------- */
+/* ---- applying a file
+ * ---------------------------------------------------------------------------------------- */
 
 /* Bytes may be written 64000000 or "64MB", "1GiB" (KB, MB, GB: powers of 1000; KiB, MiB, GiB: of 1024). */
 static bool bytes_of(const TomlValue *value, double *out) {
-    static const struct { const char *suffix; double factor; } units[] = {
-        {"", 1},           {"B", 1},         {"KB", 1e3},         {"MB", 1e6},           {"GB", 1e9},
-        {"KiB", 1 << 10},  {"MiB", 1 << 20}, {"GiB", 1 << 30},    {"TB", 1e12},          {"TiB", 1099511627776.0},
+    static const struct {
+        const char *suffix;
+        double factor;
+    } units[] = {
+        {"", 1},          {"B", 1},         {"KB", 1e3},      {"MB", 1e6},  {"GB", 1e9},
+        {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TB", 1e12}, {"TiB", 1099511627776.0},
     };
     if (value->kind == TOML_INTEGER) {
         *out = value->number;
         return true;
     }
-    if (value->kind != TOML_STRING)
-        return false;
+    if (value->kind != TOML_STRING) return false;
     char *end;
     double number = strtod(value->text, &end);
-    if (end == value->text)
-        return false;
+    if (end == value->text) return false;
     while (*end == ' ')
         end++;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].suffix))
-            continue;
+        if (strcmp(end, units[i].suffix)) continue;
         *out = number * units[i].factor;
         return true;
     }
@@ -129,29 +131,29 @@ static bool bytes_of(const TomlValue *value, double *out) {
 }
 
 static Status wrong_value(const Config *config, const TomlEntry *entry, const char *expected, Error *err) {
-    return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be %s", config->path, entry->line, entry->key, expected);
+    return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be %s", config->path, entry->line, entry->key,
+                     expected);
 }
 
-static Status check_range(const Config *config, const TomlEntry *entry, const ConfigKey *key, double number, Error *err) {
-    if (number >= key->minimum && number <= key->maximum)
-        return STATUS_OK;
-    return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be between %.15g and %.15g", config->path, entry->line,
-                     entry->key, key->minimum, key->maximum);
+static Status check_range(const Config *config, const TomlEntry *entry, const ConfigKey *key, double number,
+                          Error *err) {
+    if (number >= key->minimum && number <= key->maximum) return STATUS_OK;
+    return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be between %.15g and %.15g", config->path,
+                     entry->line, entry->key, key->minimum, key->maximum);
 }
 
-static Status apply(const Config *config, const TomlEntry *entry, const ConfigKey *key, void *base, Error *err) {
+static Status apply(const Config *config, const TomlEntry *entry, const ConfigKey *key, void *base,
+                    Error *err) {
     void *target = (char *)base + key->offset;
     const TomlValue *value = &entry->value;
     double number = value->number;
     switch (key->kind) {
     case KEY_STRING:
-        if (value->kind != TOML_STRING)
-            return wrong_value(config, entry, "a string in quotes", err);
+        if (value->kind != TOML_STRING) return wrong_value(config, entry, "a string in quotes", err);
         *(const char **)target = value->text;
         return STATUS_OK;
     case KEY_BOOL:
-        if (value->kind != TOML_BOOL)
-            return wrong_value(config, entry, "true or false", err);
+        if (value->kind != TOML_BOOL) return wrong_value(config, entry, "true or false", err);
         *(bool *)target = value->integer != 0;
         return STATUS_OK;
     case KEY_DOUBLE:
@@ -163,8 +165,7 @@ static Status apply(const Config *config, const TomlEntry *entry, const ConfigKe
             return wrong_value(config, entry, "a number of bytes or a size such as \"64MiB\"", err);
         break;
     default:
-        if (value->kind != TOML_INTEGER)
-            return wrong_value(config, entry, "a whole number", err);
+        if (value->kind != TOML_INTEGER) return wrong_value(config, entry, "a whole number", err);
     }
     TRY(check_range(config, entry, key, number, err));
     if (key->kind == KEY_DOUBLE)
@@ -178,17 +179,14 @@ static Status apply(const Config *config, const TomlEntry *entry, const ConfigKe
 
 static const ConfigKey *find_key(const ConfigKey *keys, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++)
-        if (!strcmp(keys[i].name, name))
-            return &keys[i];
+        if (!strcmp(keys[i].name, name)) return &keys[i];
     return NULL;
 }
 
 static EngineConfig *engine_of(Config *config, const char *name) {
     for (int i = 0; i < config->engine_count; i++)
-        if (!strcmp(config->engines[i].name, name))
-            return &config->engines[i];
-    if (config->engine_count == CONFIG_MAX_ENGINES)
-        return NULL;
+        if (!strcmp(config->engines[i].name, name)) return &config->engines[i];
+    if (config->engine_count == CONFIG_MAX_ENGINES) return NULL;
     EngineConfig *engine = &config->engines[config->engine_count++];
     engine_defaults(engine, arena_strdup(&config->arena, name), "");
     return engine;
@@ -203,15 +201,13 @@ static Status unknown_key(const Config *config, const TomlEntry *entry, Error *e
 static Status apply_engine_key(Config *config, const TomlEntry *entry, Error *err) {
     const char *name = entry->key + strlen("engines.");
     const char *dot = strchr(name, '.');
-    if (!dot)
-        return unknown_key(config, entry, err);
+    if (!dot) return unknown_key(config, entry, err);
     const ConfigKey *key = find_key(engine_keys, sizeof engine_keys / sizeof engine_keys[0], dot + 1);
-    if (!key)
-        return unknown_key(config, entry, err);
+    if (!key) return unknown_key(config, entry, err);
     EngineConfig *engine = engine_of(config, arena_strndup(&config->arena, name, (size_t)(dot - name)));
     if (!engine)
-        return error_set(err, SQLSTATE_CONFIG, "%s:%d: at most %d engines can be configured", config->path, entry->line,
-                         CONFIG_MAX_ENGINES);
+        return error_set(err, SQLSTATE_CONFIG, "%s:%d: at most %d engines can be configured", config->path,
+                         entry->line, CONFIG_MAX_ENGINES);
     return apply(config, entry, key, engine, err);
 }
 
@@ -223,19 +219,18 @@ static Status apply_document(Config *config, const TomlDocument *document, Error
             continue;
         }
         const ConfigKey *key = find_key(config_keys, sizeof config_keys / sizeof config_keys[0], entry->key);
-        if (!key)
-            return unknown_key(config, entry, err);
+        if (!key) return unknown_key(config, entry, err);
         TRY(apply(config, entry, key, config, err));
     }
     return STATUS_OK;
 }
 
-/* ---- checks over the whole ------------------------------------------------------------------------------------- */
+/* ---- checks over the whole
+ * ------------------------------------------------------------------------------------- */
 
 static bool one_of(const char *value, const char *const *choices) {
     for (; *choices; choices++)
-        if (!strcmp(value, *choices))
-            return true;
+        if (!strcmp(value, *choices)) return true;
     return false;
 }
 
@@ -244,7 +239,8 @@ static Status check_config(const Config *config, Error *err) {
     static const char *const formats[] = {"text", "json", NULL};
     static const char *const kinds[] = {"postgres", "mysql", "columnar", NULL};
     if (!one_of(config->log_level, levels))
-        return error_set(err, SQLSTATE_CONFIG, "%s: log.level must be debug, info, warn or error", config->path);
+        return error_set(err, SQLSTATE_CONFIG, "%s: log.level must be debug, info, warn or error",
+                         config->path);
     if (!one_of(config->log_format, formats))
         return error_set(err, SQLSTATE_CONFIG, "%s: log.format must be text or json", config->path);
     for (int i = 0; i < config->engine_count; i++)
@@ -252,7 +248,8 @@ static Status check_config(const Config *config, Error *err) {
             return error_set(err, SQLSTATE_CONFIG, "%s: engines.%s.kind must be postgres, mysql or columnar",
                              config->path, config->engines[i].name);
     if (config->default_engine[0] && !config_engine(config, config->default_engine))
-        return error_set(err, SQLSTATE_CONFIG, "%s: router.default_engine names no configured engine", config->path);
+        return error_set(err, SQLSTATE_CONFIG, "%s: router.default_engine names no configured engine",
+                         config->path);
     return STATUS_OK;
 }
 
@@ -271,8 +268,7 @@ static void fill_in(Config *config) {
 
 static Status read_text(const char *path, Arena *arena, char **out, Error *err) {
     FILE *file = fopen(path, "re");
-    if (!file)
-        return error_set_errno(err, errno, "cannot read the configuration %s", path);
+    if (!file) return error_set_errno(err, errno, "cannot read the configuration %s", path);
     enum { LARGEST = 1 << 20 };
     char *text = arena_alloc(arena, LARGEST + 1);
     size_t length = fread(text, 1, LARGEST + 1, file);
@@ -289,8 +285,7 @@ static Status read_text(const char *path, Arena *arena, char **out, Error *err) 
 static Status load_file(Config *config, const char *path, bool must_exist, Error *err) {
     char *text = NULL;
     if (read_text(path, &config->arena, &text, err) != STATUS_OK) {
-        if (must_exist || strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) != 0)
-            return STATUS_ERROR;
+        if (must_exist || strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) != 0) return STATUS_ERROR;
         error_clear(err);
         return STATUS_OK;
     }
@@ -301,8 +296,7 @@ static Status load_file(Config *config, const char *path, bool must_exist, Error
 
 Status config_load(Config *config, const char *path, bool must_exist, Error *err) {
     Error own = {0};
-    if (!err)
-        err = &own;
+    if (!err) err = &own;
     config_init_defaults(config);
     config->path = arena_strdup(&config->arena, path ? path : "");
     if ((path && load_file(config, config->path, must_exist, err) != STATUS_OK) ||
@@ -321,7 +315,6 @@ void config_deinit(Config *config) {
 
 const EngineConfig *config_engine(const Config *config, const char *name) {
     for (int i = 0; i < config->engine_count; i++)
-        if (!strcmp(config->engines[i].name, name))
-            return &config->engines[i];
+        if (!strcmp(config->engines[i].name, name)) return &config->engines[i];
     return NULL;
 }

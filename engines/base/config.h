@@ -15,15 +15,15 @@ typedef struct EngineConfig {
     const char *name; /* "postgres", "mysql", "columnar" or the user's own name */
     const char *kind; /* postgres | mysql | columnar */
     bool enabled;
-    const char *conninfo;  /* postgres: libpq connection string */
-    const char *host;      /* mysql */
-    int port;              /* mysql, 0 = default */
-    const char *socket;    /* mysql: unix socket path */
-    const char *user;      /* mysql */
-    const char *password;  /* mysql */
-    const char *database;  /* mysql */
-    int max_connections;   /* pool size per process */
-    int lane_connections;  /* postgres: pipelined connections per event loop */
+    const char *conninfo; /* postgres: libpq connection string */
+    const char *host;     /* mysql */
+    int port;             /* mysql, 0 = default */
+    const char *socket;   /* mysql: unix socket path */
+    const char *user;     /* mysql */
+    const char *password; /* mysql */
+    const char *database; /* mysql */
+    int max_connections;  /* pool size per process */
+    int lane_connections; /* postgres: pipelined connections per event loop */
     int connect_timeout_ms;
     const char *directory; /* columnar: warehouse (tables, catalog.db, spill) */
     const char *catalog;   /* columnar: path of the SQLite catalog, default DIRECTORY/catalog.db */
@@ -51,7 +51,7 @@ typedef struct Config {
     int64_t max_rows; /* default max_rows of a request */
     /* [log] */
     const char *log_file;
-    const char *log_level; /* debug | info | warn | error */
+    const char *log_level;  /* debug | info | warn | error */
     const char *log_format; /* text | json */
     /* [router] */
     int64_t decision_cache_bytes;

@@ -5,8 +5,7 @@
 #include <string.h>
 
 static void fill(Error *err, const char *sqlstate, int position, const char *format, va_list args) {
-    if (!err)
-        return;
+    if (!err) return;
     error_clear(err);
     snprintf(err->sqlstate, sizeof err->sqlstate, "%s", sqlstate);
     err->position = position;
@@ -30,8 +29,7 @@ Status error_set_at(Error *err, const char *sqlstate, int position, const char *
 }
 
 Status error_add_hint(Error *err, const char *format, ...) {
-    if (!err)
-        return STATUS_ERROR;
+    if (!err) return STATUS_ERROR;
     va_list args;
     va_start(args, format);
     vsnprintf(err->hint, sizeof err->hint, format, args);
@@ -40,8 +38,7 @@ Status error_add_hint(Error *err, const char *format, ...) {
 }
 
 Status error_add_detail(Error *err, const char *format, ...) {
-    if (!err)
-        return STATUS_ERROR;
+    if (!err) return STATUS_ERROR;
     va_list args;
     va_start(args, format);
     vsnprintf(err->detail, sizeof err->detail, format, args);
@@ -73,8 +70,7 @@ Status error_set_errno(Error *err, int errno_value, const char *format, ...) {
 }
 
 void error_clear(Error *err) {
-    if (!err)
-        return;
+    if (!err) return;
     err->sqlstate[0] = err->message[0] = err->detail[0] = err->hint[0] = 0;
     err->position = 0;
 }

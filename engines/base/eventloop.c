@@ -56,7 +56,8 @@ Status eventloop_create(EventLoop **out, Error *err) {
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->posted_last = &loop->posted_first;
     pthread_mutex_init(&loop->posted_lock, NULL);
-    loop->wake = (EventSource){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .callback = on_wake, .owner = loop};
+    loop->wake =
+        (EventSource){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .callback = on_wake, .owner = loop};
     if (loop->epoll_fd < 0 || loop->wake.fd < 0) {
         Status status = error_set_errno(err, errno, "cannot create an event loop");
         eventloop_destroy(loop);
@@ -71,10 +72,8 @@ Status eventloop_create(EventLoop **out, Error *err) {
 }
 
 void eventloop_destroy(EventLoop *loop) {
-    if (loop->wake.fd >= 0)
-        close(loop->wake.fd);
-    if (loop->epoll_fd >= 0)
-        close(loop->epoll_fd);
+    if (loop->wake.fd >= 0) close(loop->wake.fd);
+    if (loop->epoll_fd >= 0) close(loop->epoll_fd);
     while (loop->posted_first) {
         PostedCall *next = loop->posted_first->next;
         free(loop->posted_first);
@@ -94,27 +93,23 @@ Status eventloop_add(EventLoop *loop, EventSource *source, uint32_t epoll_events
 }
 
 void eventloop_modify(EventLoop *loop, EventSource *source, uint32_t epoll_events) {
-    if (!source->registered || source->events == epoll_events)
-        return;
+    if (!source->registered || source->events == epoll_events) return;
     struct epoll_event event = {.events = epoll_events, .data.ptr = source};
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event);
     source->events = epoll_events;
 }
 
 void eventloop_remove(EventLoop *loop, EventSource *source) {
-    if (!source->registered)
-        return;
+    if (!source->registered) return;
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
     source->registered = false;
     source->events = 0;
     for (int i = loop->event_index; i < loop->event_count; i++)
-        if (loop->events[i].data.ptr == source)
-            loop->events[i].data.ptr = NULL;
+        if (loop->events[i].data.ptr == source) loop->events[i].data.ptr = NULL;
 }
 
 void eventloop_defer(EventLoop *loop, EventDeferred *deferred) {
-    if (deferred->queued)
-        return;
+    if (deferred->queued) return;
     deferred->queued = true;
     deferred->next = loop->deferred;
     loop->deferred = deferred;
@@ -133,7 +128,9 @@ static void run_deferred(EventLoop *loop) {
     }
 }
 
-static void wake(EventLoop *loop) { (void)!write(loop->wake.fd, &(uint64_t){1}, 8); }
+static void wake(EventLoop *loop) {
+    (void)!write(loop->wake.fd, &(uint64_t){1}, 8);
+}
 
 void eventloop_post(EventLoop *loop, void (*run)(void *), void *argument) {
     PostedCall *call = malloc(sizeof *call);
@@ -153,15 +150,13 @@ void eventloop_set_tick(EventLoop *loop, int interval_ms, void (*tick)(void *), 
 }
 
 static int wait_ms(EventLoop *loop) {
-    if (!loop->tick)
-        return -1;
+    if (!loop->tick) return -1;
     int64_t left_ns = loop->next_tick_ns - clock_now_ns();
     return left_ns <= 0 ? 0 : (int)((left_ns + 999999) / 1000000);
 }
 
 static void run_tick(EventLoop *loop) {
-    if (!loop->tick || clock_now_ns() < loop->next_tick_ns)
-        return;
+    if (!loop->tick || clock_now_ns() < loop->next_tick_ns) return;
     loop->next_tick_ns = clock_now_ns() + (int64_t)loop->tick_interval_ms * 1000000;
     loop->tick(loop->tick_argument);
 }
@@ -172,8 +167,7 @@ void eventloop_run(EventLoop *loop) {
         for (loop->event_index = 0; loop->event_index < loop->event_count;) {
             struct epoll_event *event = &loop->events[loop->event_index++];
             EventSource *source = event->data.ptr;
-            if (source)
-                source->callback(source, event->events);
+            if (source) source->callback(source, event->events);
         }
         loop->event_count = loop->event_index = 0;
         run_tick(loop);

@@ -19,9 +19,13 @@ void log_close(void);
 /* While other threads log (a configuration read again); log_open is for the start only. */
 void log_set_level(LogLevel level);
 bool log_enabled(LogLevel level);
-void log_line(LogLevel level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_line(LogLevel level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-#define log_debug(event, ...) do { if (log_enabled(LOG_DEBUG)) log_line(LOG_DEBUG, event, __VA_ARGS__); } while (0)
-#define log_info(event, ...) log_line(LOG_INFO, event, __VA_ARGS__)
-#define log_warn(event, ...) log_line(LOG_WARN, event, __VA_ARGS__)
+#define log_debug(event, ...)                                                                                \
+    do {                                                                                                     \
+        if (log_enabled(LOG_DEBUG)) log_line(LOG_DEBUG, event, __VA_ARGS__);                                 \
+    } while (0)
+#define log_info(event, ...)  log_line(LOG_INFO, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_line(LOG_WARN, event, __VA_ARGS__)
 #define log_error(event, ...) log_line(LOG_ERROR, event, __VA_ARGS__)

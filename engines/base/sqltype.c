@@ -41,9 +41,12 @@ static const TypeName type_names[] = {
     {SQL_UNKNOWN, "unknown", "unknown", 705, 0},
 };
 
-static const struct { const char *alias; SqlTypeId id; } type_aliases[] = {
-    {"int", SQL_INT4},          {"decimal", SQL_NUMERIC},    {"dec", SQL_NUMERIC},    {"float", SQL_FLOAT8},
-    {"char", SQL_BPCHAR},       {"string", SQL_TEXT},        {"timestamp", SQL_TIMESTAMP}, {"time", SQL_TIME},
+static const struct {
+    const char *alias;
+    SqlTypeId id;
+} type_aliases[] = {
+    {"int", SQL_INT4},      {"decimal", SQL_NUMERIC}, {"dec", SQL_NUMERIC},         {"float", SQL_FLOAT8},
+    {"char", SQL_BPCHAR},   {"string", SQL_TEXT},     {"timestamp", SQL_TIMESTAMP}, {"time", SQL_TIME},
     {"double", SQL_FLOAT8},
 };
 
@@ -51,8 +54,7 @@ enum { TYPE_NAME_COUNT = sizeof type_names / sizeof type_names[0] };
 
 static const TypeName *type_name_of(SqlTypeId id) {
     for (int i = 0; i < TYPE_NAME_COUNT; i++)
-        if (type_names[i].id == id)
-            return &type_names[i];
+        if (type_names[i].id == id) return &type_names[i];
     return NULL;
 }
 
@@ -85,8 +87,7 @@ static void modifier_text(SqlType type, char text[24]) {
 const char *sqltype_name(SqlType type, bool with_modifiers, char name[SQLTYPE_NAME_BYTES]) {
     const TypeName *entry = type_name_of(type.id);
     char modifier[24] = "";
-    if (with_modifiers)
-        modifier_text(type, modifier);
+    if (with_modifiers) modifier_text(type, modifier);
     snprintf(name, SQLTYPE_NAME_BYTES, "%s%s%s", entry ? entry->long_name : "other", modifier,
              type.is_array ? "[]" : "");
     return name;
@@ -103,8 +104,7 @@ static SqlTypeId id_from_plain_name(const char *name) {
         if (!strcasecmp(name, type_names[i].short_name) || !strcasecmp(name, type_names[i].long_name))
             return type_names[i].id;
     for (size_t i = 0; i < sizeof type_aliases / sizeof type_aliases[0]; i++)
-        if (!strcasecmp(name, type_aliases[i].alias))
-            return type_aliases[i].id;
+        if (!strcasecmp(name, type_aliases[i].alias)) return type_aliases[i].id;
     return SQL_OTHER;
 }
 
@@ -114,13 +114,11 @@ static void take_modifiers(char *name, int *first, int *second) {
     char *close = open ? strchr(open, ')') : NULL;
     *first = -1;
     *second = 0;
-    if (!close)
-        return;
+    if (!close) return;
     char *after;
     long value = strtol(open + 1, &after, 10);
     *first = value > 0 && value < 100000000 ? (int)value : -1;
-    if (*after == ',')
-        *second = (int)strtol(after + 1, NULL, 10); /* negative since PostgreSQL 15 */
+    if (*after == ',') *second = (int)strtol(after + 1, NULL, 10); /* negative since PostgreSQL 15 */
     memmove(open, close + 1, strlen(close + 1) + 1);
 }
 
@@ -154,13 +152,11 @@ SqlType sqltype_from_name(const char *name) {
 SqlType sqltype_from_oid(uint32_t oid, int32_t typmod) {
     SqlType type = {.id = SQL_OTHER};
     for (int i = 0; i < TYPE_NAME_COUNT; i++) {
-        if (oid != type_names[i].oid && (oid != type_names[i].array_oid || oid == 0))
-            continue;
+        if (oid != type_names[i].oid && (oid != type_names[i].array_oid || oid == 0)) continue;
         type.id = (uint8_t)type_names[i].id;
         type.is_array = oid == type_names[i].array_oid;
     }
-    if (typmod < 4)
-        return type;
+    if (typmod < 4) return type;
     if (type.id == SQL_NUMERIC) {
         type.precision = (int16_t)((typmod - 4) >> 16 & 0xFFFF);
         int scale = (typmod - 4) & 0x7FF;
@@ -173,7 +169,6 @@ SqlType sqltype_from_oid(uint32_t oid, int32_t typmod) {
 
 uint32_t sqltype_oid(SqlType type) {
     const TypeName *entry = type_name_of(type.id);
-    if (!entry)
-        return 0;
+    if (!entry) return 0;
     return type.is_array ? entry->array_oid : entry->oid;
 }

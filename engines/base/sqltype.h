@@ -35,7 +35,7 @@ typedef enum SqlTypeId {
 } SqlTypeId;
 
 typedef struct SqlType {
-    uint8_t id;        /* SqlTypeId; for an array, of its element */
+    uint8_t id; /* SqlTypeId; for an array, of its element */
     bool is_array;
     int16_t precision; /* numeric: digits; varchar/bpchar: characters; time types: unset */
     int16_t scale;     /* numeric with a precision only */
@@ -43,12 +43,19 @@ typedef struct SqlType {
 
 enum { SQLTYPE_NAME_BYTES = 64, NUMERIC_MAX_PRECISION = 38 };
 
-static inline SqlType sqltype_of(SqlTypeId id) { return (SqlType){.id = (uint8_t)id}; }
+static inline SqlType sqltype_of(SqlTypeId id) {
+    return (SqlType){.id = (uint8_t)id};
+}
 static inline SqlType sqltype_numeric(int precision, int scale) {
     return (SqlType){.id = SQL_NUMERIC, .precision = (int16_t)precision, .scale = (int16_t)scale};
 }
-static inline SqlType sqltype_array_of(SqlType element) { element.is_array = true; return element; }
-static inline bool sqltype_is(SqlType type, SqlTypeId id) { return type.id == id && !type.is_array; }
+static inline SqlType sqltype_array_of(SqlType element) {
+    element.is_array = true;
+    return element;
+}
+static inline bool sqltype_is(SqlType type, SqlTypeId id) {
+    return type.id == id && !type.is_array;
+}
 bool sqltype_equals(SqlType a, SqlType b);
 bool sqltype_is_integer(SqlType type);
 bool sqltype_is_number(SqlType type); /* integers, numeric, floats */
@@ -59,8 +66,8 @@ bool sqltype_is_text(SqlType type);   /* text, varchar, bpchar, name */
 const char *sqltype_name(SqlType type, bool with_modifiers, char name[SQLTYPE_NAME_BYTES]);
 /* The short catalog name used in API answers: "int4", "numeric", "timestamptz", "_text" for text[]. */
 const char *sqltype_short_name(SqlType type, char name[SQLTYPE_NAME_BYTES]);
-/* Reads either spelling and the usual aliases (int, bigint, varchar(20), decimal(10,2), timestamptz, text[]...),
- * case-insensitively. Unknown names give SQL_OTHER. */
+/* Reads either spelling and the usual aliases (int, bigint, varchar(20), decimal(10,2), timestamptz,
+ * text[]...), case-insensitively. Unknown names give SQL_OTHER. */
 SqlType sqltype_from_name(const char *name);
 /* PostgreSQL's built-in type OIDs, both ways; 0 / SQL_OTHER when there is none. */
 SqlType sqltype_from_oid(uint32_t oid, int32_t typmod);

@@ -7,7 +7,9 @@
 
 #include "engines/base/utf8.h"
 
-void strbuf_init(StrBuf *buf) { memset(buf, 0, sizeof *buf); }
+void strbuf_init(StrBuf *buf) {
+    memset(buf, 0, sizeof *buf);
+}
 
 void strbuf_deinit(StrBuf *buf) {
     free(buf->data);
@@ -16,11 +18,9 @@ void strbuf_deinit(StrBuf *buf) {
 
 void strbuf_grow(StrBuf *buf, size_t extra) {
     size_t needed = buf->length + extra + 1;
-    if (needed <= buf->capacity)
-        return;
+    if (needed <= buf->capacity) return;
     size_t capacity = buf->capacity ? buf->capacity * 2 : 256;
-    if (capacity < needed)
-        capacity = needed;
+    if (capacity < needed) capacity = needed;
     char *data = realloc(buf->data, capacity);
     if (!data) {
         fprintf(stderr, "signalbox: out of memory for %zu bytes\n", capacity);
@@ -101,8 +101,7 @@ void strbuf_append_json(StrBuf *buf, const char *text, size_t length) {
 static void append_doubling(StrBuf *buf, const char *text, size_t length, char quote) {
     strbuf_append_char(buf, quote);
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == quote)
-            strbuf_append_char(buf, quote);
+        if (text[i] == quote) strbuf_append_char(buf, quote);
         strbuf_append_char(buf, text[i]);
     }
     strbuf_append_char(buf, quote);

@@ -14,7 +14,10 @@ typedef struct StrBuf {
 
 void strbuf_init(StrBuf *buf);
 void strbuf_deinit(StrBuf *buf);
-static inline void strbuf_reset(StrBuf *buf) { buf->length = 0; if (buf->data) buf->data[0] = 0; }
+static inline void strbuf_reset(StrBuf *buf) {
+    buf->length = 0;
+    if (buf->data) buf->data[0] = 0;
+}
 
 /* Makes room for `extra` more bytes plus the NUL. Aborts when memory is out. */
 void strbuf_grow(StrBuf *buf, size_t extra);
@@ -25,8 +28,12 @@ static inline void strbuf_append(StrBuf *buf, const void *data, size_t length) {
     buf->length += length;
     buf->data[buf->length] = 0;
 }
-static inline void strbuf_append_text(StrBuf *buf, const char *text) { strbuf_append(buf, text, strlen(text)); }
-static inline void strbuf_append_char(StrBuf *buf, char c) { strbuf_append(buf, &c, 1); }
+static inline void strbuf_append_text(StrBuf *buf, const char *text) {
+    strbuf_append(buf, text, strlen(text));
+}
+static inline void strbuf_append_char(StrBuf *buf, char c) {
+    strbuf_append(buf, &c, 1);
+}
 void strbuf_append_i64(StrBuf *buf, int64_t value);
 void strbuf_append_u64(StrBuf *buf, uint64_t value);
 void strbuf_printf(StrBuf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -37,6 +44,8 @@ void strbuf_append_identifier(StrBuf *buf, const char *name, char quote);
 /* SQL literal in single quotes, quotes doubled (standard_conforming_strings). */
 void strbuf_append_literal(StrBuf *buf, const char *text, size_t length);
 
-static inline const char *strbuf_text(const StrBuf *buf) { return buf->data ? buf->data : ""; }
+static inline const char *strbuf_text(const StrBuf *buf) {
+    return buf->data ? buf->data : "";
+}
 /* Hands the malloc'd text to the caller (never NULL) and empties the buffer. */
 char *strbuf_release(StrBuf *buf);

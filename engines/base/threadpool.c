@@ -30,8 +30,7 @@ Status thread_start(unsigned long *out_pthread, void *(*run)(void *), void *argu
     pthread_t thread;
     int code = pthread_create(&thread, &attributes, run, argument);
     pthread_attr_destroy(&attributes);
-    if (code)
-        return error_set_errno(err, code, "cannot start a thread");
+    if (code) return error_set_errno(err, code, "cannot start a thread");
     *out_pthread = thread;
     return STATUS_OK;
 }
@@ -41,11 +40,9 @@ static Task *wait_for_task(ThreadPool *pool) {
     while (!pool->first && !pool->stopping)
         pthread_cond_wait(&pool->has_work, &pool->lock);
     Task *task = pool->first;
-    if (!task)
-        return NULL;
+    if (!task) return NULL;
     pool->first = task->next;
-    if (!pool->first)
-        pool->last = &pool->first;
+    if (!pool->first) pool->last = &pool->first;
     pool->queued--;
     pool->running++;
     return task;
@@ -96,7 +93,9 @@ void threadpool_destroy(ThreadPool *pool) {
     free(pool);
 }
 
-int threadpool_thread_count(const ThreadPool *pool) { return pool->thread_count; }
+int threadpool_thread_count(const ThreadPool *pool) {
+    return pool->thread_count;
+}
 
 void threadpool_submit(ThreadPool *pool, TaskFunction run, void *argument) {
     Task *task = malloc(sizeof *task);
@@ -123,10 +122,11 @@ size_t threadpool_running(ThreadPool *pool) {
     return running;
 }
 
-/* ---- parallel loops --------------------------------------------------------------------------------------- */
+/* ---- parallel loops ---------------------------------------------------------------------------------------
+ */
 
-/* Shared by the caller and its helpers; the last one to leave frees it, so a helper that the pool only starts after
- * the loop has ended finds nothing to do and harms nobody. */
+/* Shared by the caller and its helpers; the last one to leave frees it, so a helper that the pool only starts
+ * after the loop has ended finds nothing to do and harms nobody. */
 typedef struct ParallelLoop {
     pthread_mutex_t lock;
     pthread_cond_t all_done;
@@ -142,8 +142,7 @@ static void loop_leave(ParallelLoop *loop) {
     pthread_mutex_lock(&loop->lock);
     bool last = --loop->references == 0;
     pthread_mutex_unlock(&loop->lock);
-    if (!last)
-        return;
+    if (!last) return;
     pthread_cond_destroy(&loop->all_done);
     pthread_mutex_destroy(&loop->lock);
     free(loop);
@@ -153,12 +152,10 @@ static void loop_work(ParallelLoop *loop) {
     int done = 0;
     for (int index; (index = atomic_fetch_add(&loop->next, 1)) < loop->count; done++)
         loop->run(loop->argument, index);
-    if (!done)
-        return;
+    if (!done) return;
     pthread_mutex_lock(&loop->lock);
     loop->finished += done;
-    if (loop->finished == loop->count)
-        pthread_cond_signal(&loop->all_done);
+    if (loop->finished == loop->count) pthread_cond_signal(&loop->all_done);
     pthread_mutex_unlock(&loop->lock);
 }
 
@@ -167,9 +164,9 @@ static void loop_helper(void *argument) {
     loop_leave(argument);
 }
 
-void threadpool_parallel(ThreadPool *pool, int count, void (*run)(void *argument, int index), void *argument) {
-    if (count <= 0)
-        return;
+void threadpool_parallel(ThreadPool *pool, int count, void (*run)(void *argument, int index),
+                         void *argument) {
+    if (count <= 0) return;
     int helpers = count - 1 < pool->thread_count ? count - 1 : pool->thread_count;
     ParallelLoop *loop = calloc(1, sizeof *loop);
     pthread_mutex_init(&loop->lock, NULL);

@@ -42,10 +42,8 @@ static void skip_lines(Parser *p) {
     for (;;) {
         skip_blanks(p);
         skip_comment(p);
-        if (*p->at == '\r' && p->at[1] == '\n')
-            p->at++;
-        if (*p->at != '\n')
-            return;
+        if (*p->at == '\r' && p->at[1] == '\n') p->at++;
+        if (*p->at != '\n') return;
         p->at++;
         p->line++;
     }
@@ -54,10 +52,8 @@ static void skip_lines(Parser *p) {
 static Status end_of_line(Parser *p) {
     skip_blanks(p);
     skip_comment(p);
-    if (*p->at == '\r')
-        p->at++;
-    if (*p->at && *p->at != '\n')
-        return fail(p, "something follows the value on this line");
+    if (*p->at == '\r') p->at++;
+    if (*p->at && *p->at != '\n') return fail(p, "something follows the value on this line");
     return STATUS_OK;
 }
 
@@ -72,13 +68,11 @@ static Status append_code_point(Parser *p, StrBuf *text, int digits) {
     char bytes[4];
     int count = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    if (code > 0x10FFFF || code == 0)
-        return fail(p, "the escaped code point does not exist");
+    if (code > 0x10FFFF || code == 0) return fail(p, "the escaped code point does not exist");
     for (int i = count - 1; i > 0; i--, code >>= 6)
         bytes[i] = (char)(0x80 | (code & 0x3F));
     bytes[0] = (char)(lead[count] | code);
-    if (!utf8_is_valid(bytes, (size_t)count))
-        return fail(p, "the escaped code point is a surrogate");
+    if (!utf8_is_valid(bytes, (size_t)count)) return fail(p, "the escaped code point is a surrogate");
     strbuf_append(text, bytes, (size_t)count);
     return STATUS_OK;
 }
@@ -91,15 +85,13 @@ static Status append_escape(Parser *p, StrBuf *text) {
         strbuf_append_char(text, to[found - from]);
         return STATUS_OK;
     }
-    if (c == 'u' || c == 'U')
-        return append_code_point(p, text, c == 'u' ? 4 : 8);
+    if (c == 'u' || c == 'U') return append_code_point(p, text, c == 'u' ? 4 : 8);
     return fail(p, "unknown escape in a string; write '...' for a literal string");
 }
 
 static Status parse_quoted(Parser *p, const char **out) {
     char quote = *p->at++;
-    if (*p->at == quote && p->at[1] == quote)
-        return fail(p, "multi-line strings are not supported");
+    if (*p->at == quote && p->at[1] == quote) return fail(p, "multi-line strings are not supported");
     StrBuf text;
     strbuf_init(&text);
     Status status = STATUS_OK;
@@ -114,14 +106,15 @@ static Status parse_quoted(Parser *p, const char **out) {
     if (status == STATUS_OK) {
         p->at++;
         *out = arena_strndup(p->arena, strbuf_text(&text), text.length);
-        if (!utf8_is_valid(*out, text.length))
-            status = fail(p, "the string is not valid UTF-8");
+        if (!utf8_is_valid(*out, text.length)) status = fail(p, "the string is not valid UTF-8");
     }
     strbuf_deinit(&text);
     return status;
 }
 
-static bool is_bare(char c) { return isalnum((unsigned char)c) || c == '_' || c == '-'; }
+static bool is_bare(char c) {
+    return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
 
 static Status parse_key(Parser *p, const char **out) {
     const char *path = NULL;
@@ -134,8 +127,7 @@ static Status parse_key(Parser *p, const char **out) {
             const char *start = p->at;
             while (is_bare(*p->at))
                 p->at++;
-            if (p->at == start)
-                return fail(p, "a key is expected here");
+            if (p->at == start) return fail(p, "a key is expected here");
             part = arena_strndup(p->arena, start, (size_t)(p->at - start));
         }
         path = path ? arena_printf(p->arena, "%s.%s", path, part) : part;
@@ -150,15 +142,12 @@ static Status parse_number(Parser *p, TomlValue *out) {
     size_t length = 0;
     const char *start = p->at;
     while (*p->at && (isalnum((unsigned char)*p->at) || strchr("+-._", *p->at))) {
-        if (*p->at != '_' && length < sizeof digits - 1)
-            digits[length++] = *p->at;
+        if (*p->at != '_' && length < sizeof digits - 1) digits[length++] = *p->at;
         p->at++;
     }
     digits[length] = 0;
-    if (p->at == start)
-        return fail(p, "a value is expected here (strings need quotes)");
-    if (length == sizeof digits - 1)
-        return fail(p, "the number has too many digits");
+    if (p->at == start) return fail(p, "a value is expected here (strings need quotes)");
+    if (length == sizeof digits - 1) return fail(p, "the number has too many digits");
     char *end;
     errno = 0;
     out->integer = strtoll(digits, &end, strncmp(digits, "0x", 2) ? 10 : 16);
@@ -169,7 +158,8 @@ static Status parse_number(Parser *p, TomlValue *out) {
     }
     errno = 0;
     out->number = strtod(digits, &end);
-    bool only_digits = strspn(digits, "0123456789.eE+-") == length; /* strtod knows hexadecimal floats, nan and inf too */
+    bool only_digits =
+        strspn(digits, "0123456789.eE+-") == length; /* strtod knows hexadecimal floats, nan and inf too */
     if (*end || errno || !only_digits)
         return fail(p, "not a value: a string needs quotes, a number only digits");
     out->kind = TOML_FLOAT;
@@ -179,8 +169,7 @@ static Status parse_number(Parser *p, TomlValue *out) {
 static Status parse_value(Parser *p, TomlValue *out, int depth);
 
 static Status parse_array(Parser *p, TomlValue *out, int depth) {
-    if (depth >= TOML_MAX_DEPTH)
-        return fail(p, "arrays are nested too deep");
+    if (depth >= TOML_MAX_DEPTH) return fail(p, "arrays are nested too deep");
     int capacity = 0;
     out->kind = TOML_ARRAY;
     p->at++;
@@ -188,8 +177,7 @@ static Status parse_array(Parser *p, TomlValue *out, int depth) {
         if (out->item_count == capacity) {
             capacity = capacity ? capacity * 2 : 8;
             TomlValue *grown = ARENA_NEW_ARRAY(p->arena, TomlValue, capacity);
-            if (out->item_count)
-                memcpy(grown, out->items, sizeof *grown * (size_t)out->item_count);
+            if (out->item_count) memcpy(grown, out->items, sizeof *grown * (size_t)out->item_count);
             out->items = grown;
         }
         TRY(parse_value(p, &out->items[out->item_count++], depth + 1));
@@ -208,10 +196,8 @@ static Status parse_value(Parser *p, TomlValue *out, int depth) {
         out->kind = TOML_STRING;
         return parse_quoted(p, &out->text);
     }
-    if (*p->at == '[')
-        return parse_array(p, out, depth);
-    if (*p->at == '{')
-        return fail(p, "inline tables are not supported; write a [table]");
+    if (*p->at == '[') return parse_array(p, out, depth);
+    if (*p->at == '{') return fail(p, "inline tables are not supported; write a [table]");
     bool is_true = !strncmp(p->at, "true", 4) && !is_bare(p->at[4]);
     bool is_false = !strncmp(p->at, "false", 5) && !is_bare(p->at[5]);
     if (is_true || is_false) {
@@ -225,19 +211,17 @@ static Status parse_value(Parser *p, TomlValue *out, int depth) {
 
 static Status parse_table_header(Parser *p) {
     p->at++;
-    if (*p->at == '[')
-        return fail(p, "arrays of tables are not supported");
+    if (*p->at == '[') return fail(p, "arrays of tables are not supported");
     TRY(parse_key(p, &p->table));
-    if (*p->at++ != ']')
-        return fail(p, "a table's name ends with ']'");
+    if (*p->at++ != ']') return fail(p, "a table's name ends with ']'");
     return end_of_line(p);
 }
 
 static Status add_entry(Parser *p, const char *key, const TomlValue *value, int line) {
     for (int i = 0; i < p->document->count; i++)
         if (!strcmp(p->document->entries[i].key, key))
-            return error_set(p->err, SQLSTATE_CONFIG, "%s:%d: %s is given twice, first on line %d", p->name, line, key,
-                             p->document->entries[i].line);
+            return error_set(p->err, SQLSTATE_CONFIG, "%s:%d: %s is given twice, first on line %d", p->name,
+                             line, key, p->document->entries[i].line);
     if (p->document->count == p->capacity) {
         p->capacity = p->capacity ? p->capacity * 2 : 32;
         TomlEntry *grown = ARENA_NEW_ARRAY(p->arena, TomlEntry, p->capacity);
@@ -254,21 +238,19 @@ static Status parse_pair(Parser *p) {
     TomlValue value = {0};
     int line = p->line;
     TRY(parse_key(p, &key));
-    if (*p->at++ != '=')
-        return fail(p, "a key is followed by '='");
+    if (*p->at++ != '=') return fail(p, "a key is followed by '='");
     skip_blanks(p);
     TRY(parse_value(p, &value, 0));
     TRY(end_of_line(p));
-    if (p->table[0])
-        key = arena_printf(p->arena, "%s.%s", p->table, key);
+    if (p->table[0]) key = arena_printf(p->arena, "%s.%s", p->table, key);
     return add_entry(p, key, &value, line);
 }
 
 Status toml_parse(const char *text, const char *name, Arena *arena, TomlDocument *out, Error *err) {
     memset(out, 0, sizeof *out);
-    if (!strncmp(text, "\xEF\xBB\xBF", 3))
-        text += 3;
-    Parser parser = {.at = text, .name = name, .line = 1, .arena = arena, .document = out, .table = "", .err = err};
+    if (!strncmp(text, "\xEF\xBB\xBF", 3)) text += 3;
+    Parser parser = {
+        .at = text, .name = name, .line = 1, .arena = arena, .document = out, .table = "", .err = err};
     for (skip_lines(&parser); *parser.at; skip_lines(&parser)) {
         if (*parser.at == '[')
             TRY(parse_table_header(&parser));

@@ -1,6 +1,6 @@
 /* The part of TOML 1.0 that a configuration uses: [tables] and [dotted.tables], bare, quoted and dotted keys,
- * strings (basic and literal), integers (with _ and 0x), floats, booleans, arrays of these on one or more lines, comments.
- * Dates, inline tables and arrays of tables are refused with their line. */
+ * strings (basic and literal), integers (with _ and 0x), floats, booleans, arrays of these on one or more
+ * lines, comments. Dates, inline tables and arrays of tables are refused with their line. */
 #pragma once
 
 #include <stdbool.h>

@@ -2,18 +2,13 @@
 
 size_t utf8_sequence_length(const char *text, size_t length) {
     const unsigned char *p = (const unsigned char *)text;
-    if (length == 0)
-        return 0;
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] < 0xC2 || p[0] > 0xF4)
-        return 0;
+    if (length == 0) return 0;
+    if (p[0] < 0x80) return 1;
+    if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
     size_t width = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-    if (length < width)
-        return 0;
+    if (length < width) return 0;
     for (size_t i = 1; i < width; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
+        if ((p[i] & 0xC0) != 0x80) return 0;
     bool overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
     bool surrogate = p[0] == 0xED && p[1] > 0x9F;
     bool beyond = p[0] == 0xF4 && p[1] > 0x8F;
@@ -28,8 +23,7 @@ bool utf8_is_valid(const char *text, size_t length) {
             continue;
         }
         size_t width = utf8_sequence_length(text + at, length - at);
-        if (!width)
-            return false;
+        if (!width) return false;
         at += width;
     }
     return true;

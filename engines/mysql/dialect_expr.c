@@ -14,13 +14,13 @@ const char *dialect_collation(const DialectWriter *w) {
     return w->options.mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin";
 }
 
-/* ---- literals and parameters ------------------------------------------------------------------------------------ */
+/* ---- literals and parameters
+ * ------------------------------------------------------------------------------------ */
 
 static Status write_text_as(DialectWriter *w, const char *text, SqlType target, int location) {
     const char *value;
     if (mysql_value_read(text, target, w->arena, &value, w->err) != STATUS_OK) {
-        if (w->err)
-            w->err->position = location >= 0 ? location + 1 : 0;
+        if (w->err) w->err->position = location >= 0 ? location + 1 : 0;
         return STATUS_ERROR;
     }
     switch ((SqlTypeId)target.id) {
@@ -33,7 +33,9 @@ static Status write_text_as(DialectWriter *w, const char *text, SqlType target, 
     case SQL_FLOAT8: /* an exponent makes the literal a double */
         strbuf_printf(&w->out, "%s%s", value, strpbrk(value, "eE") ? "" : "e0");
         return STATUS_OK;
-    case SQL_FLOAT4: strbuf_printf(&w->out, "CAST(%s%s AS FLOAT)", value, strpbrk(value, "eE") ? "" : "e0"); return STATUS_OK;
+    case SQL_FLOAT4:
+        strbuf_printf(&w->out, "CAST(%s%s AS FLOAT)", value, strpbrk(value, "eE") ? "" : "e0");
+        return STATUS_OK;
     case SQL_DATE: strbuf_printf(&w->out, "DATE '%s'", value); return STATUS_OK;
     case SQL_TIMESTAMP:
     case SQL_TIMESTAMPTZ: strbuf_printf(&w->out, "TIMESTAMP '%s'", value); return STATUS_OK;
@@ -59,7 +61,8 @@ static Status write_constant(DialectWriter *w, const PgQuery__AConst *constant, 
     case PG_QUERY__A__CONST__VAL_BOOLVAL:
         strbuf_append_text(&w->out, constant->boolval->boolval ? "TRUE" : "FALSE");
         return STATUS_OK;
-    case PG_QUERY__A__CONST__VAL_SVAL: return write_text_as(w, constant->sval->sval, target, constant->location);
+    case PG_QUERY__A__CONST__VAL_SVAL:
+        return write_text_as(w, constant->sval->sval, target, constant->location);
     default: return dialect_decline(w, constant->location, "a bit string");
     }
 }
@@ -87,12 +90,12 @@ static Status write_param(DialectWriter *w, const PgQuery__ParamRef *param, SqlT
     return STATUS_OK;
 }
 
-/* ---- operators ----------------------------------------------------------------------------------------------------- */
+/* ---- operators
+ * ----------------------------------------------------------------------------------------------------- */
 
 Status dialect_exact_text(DialectWriter *w, Scope *scope, const Node *node) {
     ExprInfo info = dialect_info(w, scope, node);
-    if (!info.inexact_text)
-        return dialect_expr_as(w, scope, node, sqltype_of(SQL_TEXT));
+    if (!info.inexact_text) return dialect_expr_as(w, scope, node, sqltype_of(SQL_TEXT));
     strbuf_append_text(&w->out, "CONVERT(");
     TRY(dialect_expr(w, scope, node));
     strbuf_printf(&w->out, " USING utf8mb4) COLLATE %s", dialect_collation(w));
@@ -100,17 +103,16 @@ Status dialect_exact_text(DialectWriter *w, Scope *scope, const Node *node) {
 }
 
 static bool are_comparable(SqlType a, SqlType b) {
-    if (a.id == SQL_UNKNOWN || b.id == SQL_UNKNOWN)
-        return a.id != SQL_INVALID && b.id != SQL_INVALID;
+    if (a.id == SQL_UNKNOWN || b.id == SQL_UNKNOWN) return a.id != SQL_INVALID && b.id != SQL_INVALID;
     bool stamps = (sqltype_is(a, SQL_DATE) || sqltype_is(a, SQL_TIMESTAMP)) &&
                   (sqltype_is(b, SQL_DATE) || sqltype_is(b, SQL_TIMESTAMP));
-    return (sqltype_is_number(a) && sqltype_is_number(b)) || (sqltype_is_text(a) && sqltype_is_text(b)) || stamps ||
-           (a.id == b.id && a.id != SQL_INVALID);
+    return (sqltype_is_number(a) && sqltype_is_number(b)) || (sqltype_is_text(a) && sqltype_is_text(b)) ||
+           stamps || (a.id == b.id && a.id != SQL_INVALID);
 }
 
 /* "=" on inexact text keeps the plain comparison too: the column's index can serve that one. */
-static Status write_text_comparison(DialectWriter *w, Scope *scope, const Node *left, const char *op, const Node *right,
-                                    bool inexact) {
+static Status write_text_comparison(DialectWriter *w, Scope *scope, const Node *left, const char *op,
+                                    const Node *right, bool inexact) {
     strbuf_append_char(&w->out, '(');
     if (inexact && !strcmp(op, "=")) {
         TRY(dialect_expr_as(w, scope, left, sqltype_of(SQL_TEXT)));
@@ -125,12 +127,12 @@ static Status write_text_comparison(DialectWriter *w, Scope *scope, const Node *
     return STATUS_OK;
 }
 
-static Status write_comparison(DialectWriter *w, Scope *scope, const Node *left, const char *op, const Node *right,
-                               int location) {
+static Status write_comparison(DialectWriter *w, Scope *scope, const Node *left, const char *op,
+                               const Node *right, int location) {
     ExprInfo a = dialect_info(w, scope, left), b = dialect_info(w, scope, right);
-    if (!are_comparable(a.type, b.type))
-        return dialect_decline(w, location, "a comparison of these types");
-    if (sqltype_is_text(a.type) || sqltype_is_text(b.type) || (a.type.id == SQL_UNKNOWN && b.type.id == SQL_UNKNOWN))
+    if (!are_comparable(a.type, b.type)) return dialect_decline(w, location, "a comparison of these types");
+    if (sqltype_is_text(a.type) || sqltype_is_text(b.type) ||
+        (a.type.id == SQL_UNKNOWN && b.type.id == SQL_UNKNOWN))
         return write_text_comparison(w, scope, left, op, right, a.inexact_text || b.inexact_text);
     strbuf_append_char(&w->out, '(');
     TRY(dialect_expr_as(w, scope, left, b.type));
@@ -141,8 +143,7 @@ static Status write_comparison(DialectWriter *w, Scope *scope, const Node *left,
 }
 
 static bool is_nonzero_constant(const Node *node) {
-    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST)
-        return false;
+    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST) return false;
     const PgQuery__AConst *constant = node->a_const;
     return (constant->val_case == PG_QUERY__A__CONST__VAL_IVAL && constant->ival->ival != 0) ||
            (constant->val_case == PG_QUERY__A__CONST__VAL_FVAL && atof(constant->fval->fval) != 0);
@@ -152,10 +153,8 @@ static bool is_nonzero_constant(const Node *node) {
 static const char *division_of(const char *op, ExprInfo a, ExprInfo b, const Node *divisor) {
     bool integers = sqltype_is_integer(a.type) && sqltype_is_integer(b.type);
     bool floats = a.type.id == SQL_FLOAT8 || b.type.id == SQL_FLOAT8;
-    if (!is_nonzero_constant(divisor))
-        return NULL;
-    if (*op == '%')
-        return integers ? "MOD" : NULL;
+    if (!is_nonzero_constant(divisor)) return NULL;
+    if (*op == '%') return integers ? "MOD" : NULL;
     return integers ? "DIV" : floats ? "/" : NULL;
 }
 
@@ -165,12 +164,11 @@ static Status write_arithmetic(DialectWriter *w, Scope *scope, const PgQuery__AE
                    (sqltype_is_number(b.type) || b.type.id == SQL_UNKNOWN) &&
                    (sqltype_is_number(a.type) || sqltype_is_number(b.type));
     const char *written = op;
-    if (!numbers)
-        return dialect_decline(w, expr->location, "arithmetic on these types");
-    if (*op == '/' || *op == '%')
-        written = division_of(op, a, b, expr->rexpr);
+    if (!numbers) return dialect_decline(w, expr->location, "arithmetic on these types");
+    if (*op == '/' || *op == '%') written = division_of(op, a, b, expr->rexpr);
     if (!written)
-        return dialect_decline(w, expr->location, "a division by something that is not a non-zero constant of a fitting type");
+        return dialect_decline(w, expr->location,
+                               "a division by something that is not a non-zero constant of a fitting type");
     strbuf_append_char(&w->out, '(');
     TRY(dialect_expr_as(w, scope, expr->lexpr, b.type));
     strbuf_printf(&w->out, " %s ", written);
@@ -181,9 +179,9 @@ static Status write_arithmetic(DialectWriter *w, Scope *scope, const PgQuery__AE
 
 static Status write_concatenation(DialectWriter *w, Scope *scope, const PgQuery__AExpr *expr) {
     ExprInfo a = dialect_info(w, scope, expr->lexpr), b = dialect_info(w, scope, expr->rexpr);
-    bool texts = (sqltype_is_text(a.type) || a.type.id == SQL_UNKNOWN) && (sqltype_is_text(b.type) || b.type.id == SQL_UNKNOWN);
-    if (!texts)
-        return dialect_decline(w, expr->location, "|| of something that is not text");
+    bool texts = (sqltype_is_text(a.type) || a.type.id == SQL_UNKNOWN) &&
+                 (sqltype_is_text(b.type) || b.type.id == SQL_UNKNOWN);
+    if (!texts) return dialect_decline(w, expr->location, "|| of something that is not text");
     strbuf_append_char(&w->out, '(');
     TRY(dialect_expr_as(w, scope, expr->lexpr, sqltype_of(SQL_TEXT)));
     strbuf_append_text(&w->out, " || ");
@@ -198,7 +196,8 @@ static Status write_like(DialectWriter *w, Scope *scope, const PgQuery__AExpr *e
     if (expr->rexpr->node_case == PG_QUERY__NODE__NODE_FUNC_CALL)
         return dialect_decline(w, expr->location, "LIKE ... ESCAPE");
     SqlType left = dialect_info(w, scope, expr->lexpr).type, right = dialect_info(w, scope, expr->rexpr).type;
-    if ((!sqltype_is_text(left) && left.id != SQL_UNKNOWN) || (!sqltype_is_text(right) && right.id != SQL_UNKNOWN))
+    if ((!sqltype_is_text(left) && left.id != SQL_UNKNOWN) ||
+        (!sqltype_is_text(right) && right.id != SQL_UNKNOWN))
         return dialect_decline(w, expr->location, "LIKE of something that is not text");
     strbuf_append_text(&w->out, blind ? "(LOWER(" : "(");
     TRY(dialect_exact_text(w, scope, expr->lexpr));
@@ -213,8 +212,7 @@ static Status write_in(DialectWriter *w, Scope *scope, const PgQuery__AExpr *exp
     const PgQuery__List *list = expr->rexpr->list;
     strbuf_append_text(&w->out, negated ? "(NOT (" : "(");
     for (size_t i = 0; i < list->n_items; i++) {
-        if (i)
-            strbuf_append_text(&w->out, " OR ");
+        if (i) strbuf_append_text(&w->out, " OR ");
         TRY(write_comparison(w, scope, expr->lexpr, "=", list->items[i], expr->location));
     }
     strbuf_append_text(&w->out, negated ? "))" : ")");
@@ -234,8 +232,7 @@ static Status write_between(DialectWriter *w, Scope *scope, const PgQuery__AExpr
 static Status write_plain_operator(DialectWriter *w, Scope *scope, const PgQuery__AExpr *expr) {
     static const char *const comparisons[] = {"=", "<>", "<", "<=", ">", ">=", NULL};
     const char *op = dialect_operator(expr);
-    if (!strcmp(op, "!="))
-        op = "<>";
+    if (!strcmp(op, "!=")) op = "<>";
     for (int i = 0; comparisons[i] && expr->lexpr; i++)
         if (!strcmp(op, comparisons[i]))
             return write_comparison(w, scope, expr->lexpr, op, expr->rexpr, expr->location);
@@ -245,10 +242,8 @@ static Status write_plain_operator(DialectWriter *w, Scope *scope, const PgQuery
         strbuf_append_char(&w->out, ')');
         return STATUS_OK;
     }
-    if (!strcmp(op, "||") && expr->lexpr)
-        return write_concatenation(w, scope, expr);
-    if (expr->lexpr && strlen(op) == 1 && strchr("+-*/%", *op))
-        return write_arithmetic(w, scope, expr, op);
+    if (!strcmp(op, "||") && expr->lexpr) return write_concatenation(w, scope, expr);
+    if (expr->lexpr && strlen(op) == 1 && strchr("+-*/%", *op)) return write_arithmetic(w, scope, expr, op);
     char what[64];
     snprintf(what, sizeof what, "operator %.20s", op);
     return dialect_decline(w, expr->location, what);
@@ -279,11 +274,13 @@ static Status write_operator(DialectWriter *w, Scope *scope, const PgQuery__AExp
     }
 }
 
-/* ---- the other nodes ---------------------------------------------------------------------------------------------- */
+/* ---- the other nodes
+ * ---------------------------------------------------------------------------------------------- */
 
 Status dialect_condition(DialectWriter *w, Scope *scope, const Node *node) {
     SqlType type = dialect_info(w, scope, node).type;
-    bool text = type.id == SQL_UNKNOWN && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull;
+    bool text =
+        type.id == SQL_UNKNOWN && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull;
     if (!sqltype_is(type, SQL_BOOL) && (type.id != SQL_UNKNOWN || text))
         return dialect_decline(w, -1, "a condition that is not known to be boolean");
     return dialect_expr_as(w, scope, node, sqltype_of(SQL_BOOL));
@@ -294,7 +291,8 @@ static Status write_bool(DialectWriter *w, Scope *scope, const PgQuery__BoolExpr
     strbuf_append_text(&w->out, negation ? "(NOT " : "(");
     for (size_t i = 0; i < expr->n_args; i++) {
         if (i)
-            strbuf_append_text(&w->out, expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR ? " AND " : " OR ");
+            strbuf_append_text(&w->out,
+                               expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR ? " AND " : " OR ");
         TRY(dialect_condition(w, scope, expr->args[i]));
     }
     strbuf_append_char(&w->out, ')');
@@ -302,7 +300,8 @@ static Status write_bool(DialectWriter *w, Scope *scope, const PgQuery__BoolExpr
 }
 
 static Status write_boolean_test(DialectWriter *w, Scope *scope, const PgQuery__BooleanTest *test) {
-    static const char *const suffixes[] = {"", " IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NOT FALSE", " IS UNKNOWN", " IS NOT UNKNOWN"};
+    static const char *const suffixes[] = {
+        "", " IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NOT FALSE", " IS UNKNOWN", " IS NOT UNKNOWN"};
     strbuf_append_char(&w->out, '(');
     TRY(dialect_condition(w, scope, test->arg));
     strbuf_append_text(&w->out, suffixes[test->booltesttype <= 6 ? test->booltesttype : 0]);
@@ -343,10 +342,11 @@ static Status write_cast(DialectWriter *w, Scope *scope, const PgQuery__TypeCast
     SqlType source = dialect_info(w, scope, cast->arg).type;
     if ((target.id == SQL_VARCHAR || target.id == SQL_BPCHAR) && cast->type_name->n_typmods)
         return dialect_decline(w, cast->location, "a cast to text of limited length");
-    if (target.id == SQL_BPCHAR || (target.id == SQL_NUMERIC && source.id == SQL_UNKNOWN && cast->type_name->n_typmods))
+    if (target.id == SQL_BPCHAR ||
+        (target.id == SQL_NUMERIC && source.id == SQL_UNKNOWN && cast->type_name->n_typmods))
         return dialect_decline(w, cast->location, "this cast of a literal or parameter");
-    if (source.id == SQL_UNKNOWN && cast->arg->node_case == PG_QUERY__NODE__NODE_A_CONST && !target.is_array &&
-        target.id != SQL_OTHER)
+    if (source.id == SQL_UNKNOWN && cast->arg->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+        !target.is_array && target.id != SQL_OTHER)
         return dialect_expr_as(w, scope, cast->arg, target);
     if (source.id == SQL_UNKNOWN && cast->arg->node_case == PG_QUERY__NODE__NODE_PARAM_REF)
         return dialect_expr_as(w, scope, cast->arg, target);
@@ -356,20 +356,21 @@ static Status write_cast(DialectWriter *w, Scope *scope, const PgQuery__TypeCast
         return write_cast_of(w, scope, cast->arg, "DOUBLE");
     if ((sqltype_is_integer(source) || sqltype_is_text(source) || source.id == SQL_DATE) &&
         (sqltype_is(target, SQL_TEXT) || (target.id == SQL_VARCHAR && !target.precision)))
-        return sqltype_is_text(source) ? dialect_expr(w, scope, cast->arg) : write_cast_of(w, scope, cast->arg, "CHAR");
+        return sqltype_is_text(source) ? dialect_expr(w, scope, cast->arg)
+                                       : write_cast_of(w, scope, cast->arg, "CHAR");
     if (sqltype_is(source, SQL_TIMESTAMP) && sqltype_is(target, SQL_DATE))
         return write_cast_of(w, scope, cast->arg, "DATE");
     if (sqltype_is(source, SQL_DATE) && sqltype_is(target, SQL_TIMESTAMP))
         return write_cast_of(w, scope, cast->arg, "DATETIME(6)");
     char what[160], from[SQLTYPE_NAME_BYTES], to[SQLTYPE_NAME_BYTES];
-    snprintf(what, sizeof what, "the cast from %.60s to %.60s", sqltype_name(source, false, from), sqltype_name(target, false, to));
+    snprintf(what, sizeof what, "the cast from %.60s to %.60s", sqltype_name(source, false, from),
+             sqltype_name(target, false, to));
     return dialect_decline(w, cast->location, what);
 }
 
 static Status write_sublink(DialectWriter *w, Scope *scope, const PgQuery__SubLink *link) {
     const WrittenSelect *select = dialect_subselect(w, scope, link->subselect->select_stmt);
-    if (!select)
-        return STATUS_ERROR;
+    if (!select) return STATUS_ERROR;
     SqlType type = select->columns.column_count ? select->columns.column_types[0] : sqltype_of(SQL_INVALID);
     switch (link->sub_link_type) {
     case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK:
@@ -383,10 +384,11 @@ static Status write_sublink(DialectWriter *w, Scope *scope, const PgQuery__SubLi
         return STATUS_OK;
     case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK: {
         ExprInfo info = dialect_info(w, scope, link->testexpr);
-        bool is_equality = !link->n_oper_name || !strcmp(dialect_string(link->oper_name[link->n_oper_name - 1]), "=");
-        if (!is_equality)
-            return dialect_decline(w, link->location, "ANY of a subquery with this operator");
-        if (select->columns.column_count != 1 || !are_comparable(info.type, type) || info.type.id == SQL_UNKNOWN || sqltype_is_text(type))
+        bool is_equality =
+            !link->n_oper_name || !strcmp(dialect_string(link->oper_name[link->n_oper_name - 1]), "=");
+        if (!is_equality) return dialect_decline(w, link->location, "ANY of a subquery with this operator");
+        if (select->columns.column_count != 1 || !are_comparable(info.type, type) ||
+            info.type.id == SQL_UNKNOWN || sqltype_is_text(type))
             return dialect_decline(w, link->location, "IN (SELECT ...) over these types");
         strbuf_append_char(&w->out, '(');
         TRY(dialect_expr(w, scope, link->testexpr));
@@ -401,8 +403,7 @@ static Status write_sublink(DialectWriter *w, Scope *scope, const PgQuery__SubLi
 
 static Status write_column(DialectWriter *w, const PgQuery__ColumnRef *ref) {
     for (size_t i = ref->n_fields > 2 ? ref->n_fields - 2 : 0; i < ref->n_fields; i++) {
-        if (i && !(ref->n_fields > 2 && i == ref->n_fields - 2))
-            strbuf_append_char(&w->out, '.');
+        if (i && !(ref->n_fields > 2 && i == ref->n_fields - 2)) strbuf_append_char(&w->out, '.');
         const char *name = dialect_string(ref->fields[i]);
         if (name)
             strbuf_append_identifier(&w->out, name, '`');
@@ -412,11 +413,11 @@ static Status write_column(DialectWriter *w, const PgQuery__ColumnRef *ref) {
     return STATUS_OK;
 }
 
-static Status write_coalesce(DialectWriter *w, Scope *scope, const PgQuery__CoalesceExpr *expr, SqlType type) {
+static Status write_coalesce(DialectWriter *w, Scope *scope, const PgQuery__CoalesceExpr *expr,
+                             SqlType type) {
     strbuf_append_text(&w->out, "COALESCE(");
     for (size_t i = 0; i < expr->n_args; i++) {
-        if (i)
-            strbuf_append_text(&w->out, ", ");
+        if (i) strbuf_append_text(&w->out, ", ");
         TRY(dialect_expr_as(w, scope, expr->args[i], type));
     }
     strbuf_append_char(&w->out, ')');
@@ -433,11 +434,15 @@ static Status write_node(DialectWriter *w, Scope *scope, const Node *node, SqlTy
     case PG_QUERY__NODE__NODE_NULL_TEST:
         strbuf_append_char(&w->out, '(');
         TRY(dialect_expr(w, scope, node->null_test->arg));
-        strbuf_append_text(&w->out, node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL ? " IS NULL)" : " IS NOT NULL)");
+        strbuf_append_text(&w->out, node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL
+                                        ? " IS NULL)"
+                                        : " IS NOT NULL)");
         return STATUS_OK;
     case PG_QUERY__NODE__NODE_BOOLEAN_TEST: return write_boolean_test(w, scope, node->boolean_test);
-    case PG_QUERY__NODE__NODE_CASE_EXPR: return write_case(w, scope, node->case_expr, dialect_info(w, scope, node).type);
-    case PG_QUERY__NODE__NODE_COALESCE_EXPR: return write_coalesce(w, scope, node->coalesce_expr, dialect_info(w, scope, node).type);
+    case PG_QUERY__NODE__NODE_CASE_EXPR:
+        return write_case(w, scope, node->case_expr, dialect_info(w, scope, node).type);
+    case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+        return write_coalesce(w, scope, node->coalesce_expr, dialect_info(w, scope, node).type);
     case PG_QUERY__NODE__NODE_TYPE_CAST: return write_cast(w, scope, node->type_cast);
     case PG_QUERY__NODE__NODE_FUNC_CALL: return dialect_function(w, scope, node->func_call);
     case PG_QUERY__NODE__NODE_SUB_LINK: return write_sublink(w, scope, node->sub_link);
@@ -453,8 +458,7 @@ static Status write_node(DialectWriter *w, Scope *scope, const Node *node, SqlTy
 
 Status dialect_expr_as(DialectWriter *w, Scope *scope, const Node *node, SqlType target) {
     enum { DEEPEST = 2000 };
-    if (++w->depth > DEEPEST)
-        return dialect_decline(w, -1, "an expression nested this deep");
+    if (++w->depth > DEEPEST) return dialect_decline(w, -1, "an expression nested this deep");
     Status status = write_node(w, scope, node, target);
     w->depth--;
     return status;

@@ -12,15 +12,15 @@ typedef enum Demand {
     FLOAT_ARGUMENT,        /* only floats answer alike */
     INTEGER_ARGUMENT,
     TEXT_ARGUMENT,
-    TIMESTAMP_ARGUMENT,    /* date or timestamp without time zone */
-    COMPARABLE_ARGUMENT    /* anything whose order is the same: not inexact text */
+    TIMESTAMP_ARGUMENT, /* date or timestamp without time zone */
+    COMPARABLE_ARGUMENT /* anything whose order is the same: not inexact text */
 } Demand;
 
 typedef struct FunctionRule {
     const char *name;
-    int arg_count; /* -1: any number ≥ 1 */
-    Demand demand; /* of the first argument (of all, for text) */
-    SqlTypeId result; /* SQL_INVALID: the type of the first argument */
+    int arg_count;       /* -1: any number ≥ 1 */
+    Demand demand;       /* of the first argument (of all, for text) */
+    SqlTypeId result;    /* SQL_INVALID: the type of the first argument */
     const char *written; /* '1'..'3' arguments by number; NULL: special, see below */
 } FunctionRule;
 
@@ -58,35 +58,32 @@ static const FunctionRule rules[] = {
 };
 
 const char *dialect_function_name(const PgQuery__FuncCall *call) {
-    if (call->n_funcname == 2 && strcmp(dialect_string(call->funcname[0]), "pg_catalog") != 0)
-        return NULL;
-    return call->n_funcname >= 1 && call->n_funcname <= 2 ? dialect_string(call->funcname[call->n_funcname - 1]) : NULL;
+    if (call->n_funcname == 2 && strcmp(dialect_string(call->funcname[0]), "pg_catalog") != 0) return NULL;
+    return call->n_funcname >= 1 && call->n_funcname <= 2
+               ? dialect_string(call->funcname[call->n_funcname - 1])
+               : NULL;
 }
 
 static const FunctionRule *rule_of(const PgQuery__FuncCall *call) {
     const char *name = dialect_function_name(call);
     for (size_t i = 0; name && i < sizeof rules / sizeof rules[0]; i++)
-        if (!strcmp(rules[i].name, name) && (rules[i].arg_count < 0 || (size_t)rules[i].arg_count == call->n_args))
+        if (!strcmp(rules[i].name, name) &&
+            (rules[i].arg_count < 0 || (size_t)rules[i].arg_count == call->n_args))
             return &rules[i];
     return NULL;
 }
 
 static SqlType sum_type(SqlType argument) {
-    if (argument.id == SQL_INT2 || argument.id == SQL_INT4)
-        return sqltype_of(SQL_INT8);
-    if (argument.id == SQL_INT8 || argument.id == SQL_NUMERIC)
-        return sqltype_of(SQL_NUMERIC);
+    if (argument.id == SQL_INT2 || argument.id == SQL_INT4) return sqltype_of(SQL_INT8);
+    if (argument.id == SQL_INT8 || argument.id == SQL_NUMERIC) return sqltype_of(SQL_NUMERIC);
     return argument;
 }
 
 SqlType dialect_function_type(DialectWriter *w, const Scope *scope, const PgQuery__FuncCall *call) {
-    if (call->agg_star)
-        return sqltype_of(SQL_INT8);
+    if (call->agg_star) return sqltype_of(SQL_INT8);
     const FunctionRule *rule = rule_of(call);
-    if (!rule)
-        return sqltype_of(SQL_INVALID);
-    if (rule->result != SQL_INVALID)
-        return sqltype_of(rule->result);
+    if (!rule) return sqltype_of(SQL_INVALID);
+    if (rule->result != SQL_INVALID) return sqltype_of(rule->result);
     SqlType argument = dialect_info(w, scope, call->args[0]).type;
     return !strcmp(rule->name, "sum") ? sum_type(argument) : argument;
 }
@@ -111,24 +108,26 @@ static bool satisfies(Demand demand, ExprInfo info) {
 }
 
 static bool constant_int(const Node *node, int *out) {
-    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST || node->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
+    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+        node->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
         return false;
     *out = node->a_const->ival->ival;
     return true;
 }
 
 static const char *constant_text(const Node *node) {
-    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST || node->a_const->val_case != PG_QUERY__A__CONST__VAL_SVAL)
+    if (node->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+        node->a_const->val_case != PG_QUERY__A__CONST__VAL_SVAL)
         return NULL;
     return node->a_const->sval->sval;
 }
 
-/* ---- the special ones ------------------------------------------------------------------------------------------ */
+/* ---- the special ones
+ * ------------------------------------------------------------------------------------------ */
 
 static Status write_arguments(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call) {
     for (size_t i = 0; i < call->n_args; i++) {
-        if (i)
-            strbuf_append_text(&w->out, ", ");
+        if (i) strbuf_append_text(&w->out, ", ");
         TRY(dialect_expr(w, scope, call->args[i]));
     }
     return STATUS_OK;
@@ -138,7 +137,8 @@ static Status write_arguments(DialectWriter *w, Scope *scope, const PgQuery__Fun
 static Status write_substring(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call) {
     int from, count;
     if (!constant_int(call->args[1], &from) || !constant_int(call->args[2], &count) || from < 1 || count < 0)
-        return dialect_decline(w, call->location, "substring() with a start or length that is not a positive constant");
+        return dialect_decline(w, call->location,
+                               "substring() with a start or length that is not a positive constant");
     strbuf_append_text(&w->out, "SUBSTRING(");
     TRY(write_arguments(w, scope, call));
     strbuf_append_char(&w->out, ')');
@@ -148,7 +148,8 @@ static Status write_substring(DialectWriter *w, Scope *scope, const PgQuery__Fun
 static Status write_side(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call, const char *name) {
     int count;
     if (!constant_int(call->args[1], &count) || count < 0)
-        return dialect_decline(w, call->location, "left() or right() with a length that is not a positive constant");
+        return dialect_decline(w, call->location,
+                               "left() or right() with a length that is not a positive constant");
     strbuf_printf(&w->out, "%s(", !strcmp(name, "left") ? "LEFT" : "RIGHT");
     TRY(write_arguments(w, scope, call));
     strbuf_append_char(&w->out, ')');
@@ -168,7 +169,8 @@ static Status write_concat(DialectWriter *w, Scope *scope, const PgQuery__FuncCa
 static Status write_mod(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call) {
     int divisor;
     if (!constant_int(call->args[1], &divisor) || divisor == 0)
-        return dialect_decline(w, call->location, "mod() by something that is not a constant (a zero must raise an error)");
+        return dialect_decline(w, call->location,
+                               "mod() by something that is not a constant (a zero must raise an error)");
     strbuf_append_text(&w->out, "MOD(");
     TRY(write_arguments(w, scope, call));
     strbuf_append_char(&w->out, ')');
@@ -176,16 +178,19 @@ static Status write_mod(DialectWriter *w, Scope *scope, const PgQuery__FuncCall 
 }
 
 static Status write_date_trunc(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call) {
-    static const struct { const char *unit; const char *format; } units[] = {
-        {"year", "%Y-01-01 00:00:00"}, {"month", "%Y-%m-01 00:00:00"},    {"day", "%Y-%m-%d 00:00:00"},
+    static const struct {
+        const char *unit;
+        const char *format;
+    } units[] = {
+        {"year", "%Y-01-01 00:00:00"}, {"month", "%Y-%m-01 00:00:00"},  {"day", "%Y-%m-%d 00:00:00"},
         {"hour", "%Y-%m-%d %H:00:00"}, {"minute", "%Y-%m-%d %H:%i:00"}, {"second", "%Y-%m-%d %H:%i:%s"},
     };
     const char *unit = constant_text(call->args[0]);
     if (!sqltype_is(dialect_info(w, scope, call->args[1]).type, SQL_TIMESTAMP))
-        return dialect_decline(w, call->location, "date_trunc() of something that is not a timestamp without time zone");
+        return dialect_decline(w, call->location,
+                               "date_trunc() of something that is not a timestamp without time zone");
     for (size_t i = 0; unit && i < sizeof units / sizeof units[0]; i++) {
-        if (strcasecmp(unit, units[i].unit) != 0)
-            continue;
+        if (strcasecmp(unit, units[i].unit) != 0) continue;
         strbuf_append_text(&w->out, "CAST(DATE_FORMAT(");
         TRY(dialect_expr(w, scope, call->args[1]));
         strbuf_printf(&w->out, ", '%s') AS DATETIME)", units[i].format);
@@ -195,8 +200,11 @@ static Status write_date_trunc(DialectWriter *w, Scope *scope, const PgQuery__Fu
 }
 
 static Status write_extract(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call) {
-    static const struct { const char *unit; const char *written; } units[] = {
-        {"year", "YEAR("}, {"month", "MONTH("}, {"day", "DAYOFMONTH("}, {"hour", "HOUR("},
+    static const struct {
+        const char *unit;
+        const char *written;
+    } units[] = {
+        {"year", "YEAR("},     {"month", "MONTH("},     {"day", "DAYOFMONTH("}, {"hour", "HOUR("},
         {"minute", "MINUTE("}, {"quarter", "QUARTER("}, {"doy", "DAYOFYEAR("},
     };
     const char *unit = constant_text(call->args[0]);
@@ -207,8 +215,7 @@ static Status write_extract(DialectWriter *w, Scope *scope, const PgQuery__FuncC
     if (!satisfies(TIMESTAMP_ARGUMENT, dialect_info(w, scope, call->args[1])))
         return dialect_decline(w, call->location, "extract() from something that is not a date or timestamp");
     for (size_t i = 0; unit && i < sizeof units / sizeof units[0]; i++) {
-        if (strcasecmp(unit, units[i].unit) != 0)
-            continue;
+        if (strcasecmp(unit, units[i].unit) != 0) continue;
         strbuf_append_text(&w->out, units[i].written);
         TRY(dialect_expr(w, scope, call->args[1]));
         strbuf_append_char(&w->out, ')');
@@ -218,43 +225,39 @@ static Status write_extract(DialectWriter *w, Scope *scope, const PgQuery__FuncC
 }
 
 static Status write_special(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call, const char *name) {
-    if (!strcmp(name, "mod"))
-        return write_mod(w, scope, call);
-    if (!strncmp(name, "subst", 5))
-        return write_substring(w, scope, call);
-    if (!strcmp(name, "left") || !strcmp(name, "right"))
-        return write_side(w, scope, call, name);
-    if (!strcmp(name, "concat"))
-        return write_concat(w, scope, call);
-    if (!strcmp(name, "date_trunc"))
-        return write_date_trunc(w, scope, call);
+    if (!strcmp(name, "mod")) return write_mod(w, scope, call);
+    if (!strncmp(name, "subst", 5)) return write_substring(w, scope, call);
+    if (!strcmp(name, "left") || !strcmp(name, "right")) return write_side(w, scope, call, name);
+    if (!strcmp(name, "concat")) return write_concat(w, scope, call);
+    if (!strcmp(name, "date_trunc")) return write_date_trunc(w, scope, call);
     return write_extract(w, scope, call);
 }
 
-static Status write_template(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call, const char *written) {
+static Status write_template(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call,
+                             const char *written) {
     for (const char *p = written; *p; p++) {
         if (*p != '$') {
             strbuf_append_char(&w->out, *p);
             continue;
         }
         p++;
-        if (call->agg_distinct)
-            strbuf_append_text(&w->out, "DISTINCT ");
+        if (call->agg_distinct) strbuf_append_text(&w->out, "DISTINCT ");
         TRY(dialect_expr(w, scope, call->args[*p - '1']));
     }
     return STATUS_OK;
 }
 
-static Status check_demands(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call, const FunctionRule *rule) {
+static Status check_demands(DialectWriter *w, Scope *scope, const PgQuery__FuncCall *call,
+                            const FunctionRule *rule) {
     size_t checked = rule->arg_count < 0 ? call->n_args : 1;
     for (size_t i = 0; i < checked; i++) {
         ExprInfo info = dialect_info(w, scope, call->args[i]);
         char what[96];
         snprintf(what, sizeof what, "%s() of this argument (its answer could differ)", rule->name);
-        if (!satisfies(rule->demand, info))
-            return dialect_decline(w, call->location, what);
+        if (!satisfies(rule->demand, info)) return dialect_decline(w, call->location, what);
         if (call->agg_distinct && info.inexact_text)
-            return dialect_decline(w, call->location, "DISTINCT over text whose collation takes unequal strings as equal");
+            return dialect_decline(w, call->location,
+                                   "DISTINCT over text whose collation takes unequal strings as equal");
     }
     return STATUS_OK;
 }
@@ -264,14 +267,16 @@ Status dialect_function(DialectWriter *w, Scope *scope, const PgQuery__FuncCall 
     char what[128];
     snprintf(what, sizeof what, "function %.80s()", name ? name : "?");
     if (call->over || call->agg_filter || call->n_agg_order || call->agg_within_group || call->func_variadic)
-        return dialect_decline(w, call->location, call->over ? "a window function" : "FILTER, WITHIN GROUP or ORDER BY in an aggregate");
+        return dialect_decline(w, call->location,
+                               call->over ? "a window function"
+                                          : "FILTER, WITHIN GROUP or ORDER BY in an aggregate");
     if (call->agg_star && name && !strcmp(name, "count")) {
         strbuf_append_text(&w->out, "COUNT(*)");
         return STATUS_OK;
     }
     const FunctionRule *rule = rule_of(call);
-    if (!rule)
-        return dialect_decline(w, call->location, what);
+    if (!rule) return dialect_decline(w, call->location, what);
     TRY(check_demands(w, scope, call, rule));
-    return rule->written ? write_template(w, scope, call, rule->written) : write_special(w, scope, call, name);
+    return rule->written ? write_template(w, scope, call, rule->written)
+                         : write_special(w, scope, call, name);
 }

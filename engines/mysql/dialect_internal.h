@@ -30,8 +30,8 @@ typedef struct CommonTable {
     FromItem *columns;
 } CommonTable;
 
-/* A subquery is written once, before its place in the text comes, for its columns must be known; nested ones would else be
- * written twice at every level. */
+/* A subquery is written once, before its place in the text comes, for its columns must be known; nested ones
+ * would else be written twice at every level. */
 typedef struct WrittenSelect {
     struct WrittenSelect *next;
     const PgQuery__SelectStmt *select;
@@ -79,8 +79,10 @@ Status dialect_expr_as(DialectWriter *w, Scope *scope, const Node *node, SqlType
 Status dialect_exact_text(DialectWriter *w, Scope *scope, const Node *node);
 /* As dialect_expr, of a value that must be boolean. */
 Status dialect_condition(DialectWriter *w, Scope *scope, const Node *node);
-/* Writes a subquery aside, or gives what was written of it before. NULL: it cannot be written, the error is set. */
-const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope, const PgQuery__SelectStmt *select);
+/* Writes a subquery aside, or gives what was written of it before. NULL: it cannot be written, the error is
+ * set. */
+const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope,
+                                       const PgQuery__SelectStmt *select);
 /* Appends it, with its parameters. */
 void dialect_append_select(DialectWriter *w, const WrittenSelect *select);
 void dialect_add_param(DialectWriter *w, int param, SqlType type);
@@ -88,8 +90,9 @@ Status dialect_function(DialectWriter *w, Scope *scope, const PgQuery__FuncCall 
 SqlType dialect_function_type(DialectWriter *w, const Scope *scope, const PgQuery__FuncCall *call);
 Status dialect_select(DialectWriter *w, Scope *outer, const PgQuery__SelectStmt *select, FromItem *columns);
 
-const char *dialect_string(const Node *node);                   /* of a String node, else NULL */
+const char *dialect_string(const Node *node); /* of a String node, else NULL */
 const char *dialect_operator(const PgQuery__AExpr *expr);
-const char *dialect_function_name(const PgQuery__FuncCall *call); /* without pg_catalog, NULL when qualified otherwise */
+const char *
+dialect_function_name(const PgQuery__FuncCall *call); /* without pg_catalog, NULL when qualified otherwise */
 SqlType dialect_type_of_name(const PgQuery__TypeName *name);
 const char *dialect_collation(const DialectWriter *w);

@@ -3,7 +3,9 @@
 
 #include "engines/mysql/dialect_internal.h"
 
-static ExprInfo info_of(SqlTypeId id) { return (ExprInfo){.type = sqltype_of(id), .nullable = true}; }
+static ExprInfo info_of(SqlTypeId id) {
+    return (ExprInfo){.type = sqltype_of(id), .nullable = true};
+}
 
 const char *dialect_string(const Node *node) {
     return node && node->node_case == PG_QUERY__NODE__NODE_STRING ? node->string->sval : NULL;
@@ -18,10 +20,10 @@ SqlType dialect_type_of_name(const PgQuery__TypeName *name) {
     const char *plain = name->n_names ? dialect_string(name->names[name->n_names - 1]) : NULL;
     SqlType type = sqltype_from_name(plain ? plain : "");
     type.is_array = name->n_array_bounds > 0;
-    if (type.id == SQL_NUMERIC && name->n_typmods >= 1 && name->typmods[0]->node_case == PG_QUERY__NODE__NODE_A_CONST) {
+    if (type.id == SQL_NUMERIC && name->n_typmods >= 1 &&
+        name->typmods[0]->node_case == PG_QUERY__NODE__NODE_A_CONST) {
         const PgQuery__AConst *first = name->typmods[0]->a_const;
-        if (first->val_case == PG_QUERY__A__CONST__VAL_IVAL)
-            type.precision = (int16_t)first->ival->ival;
+        if (first->val_case == PG_QUERY__A__CONST__VAL_IVAL) type.precision = (int16_t)first->ival->ival;
         if (name->n_typmods == 2 && name->typmods[1]->node_case == PG_QUERY__NODE__NODE_A_CONST &&
             name->typmods[1]->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL)
             type.scale = (int16_t)name->typmods[1]->a_const->ival->ival;
@@ -29,19 +31,18 @@ SqlType dialect_type_of_name(const PgQuery__TypeName *name) {
     return type;
 }
 
-/* ---- columns ------------------------------------------------------------------------------------------------------ */
+/* ---- columns
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const ColumnDesc *column_of_table(const TableDesc *table, const char *name) {
     for (int i = 0; i < table->column_count; i++)
-        if (!strcmp(table->columns[i].name, name))
-            return &table->columns[i];
+        if (!strcmp(table->columns[i].name, name)) return &table->columns[i];
     return NULL;
 }
 
 static bool derived_type(const FromItem *item, const char *name, SqlType *out) {
     for (int i = 0; i < item->column_count; i++) {
-        if (strcmp(item->column_names[i], name) != 0)
-            continue;
+        if (strcmp(item->column_names[i], name) != 0) continue;
         *out = item->column_types[i];
         return true;
     }
@@ -49,8 +50,7 @@ static bool derived_type(const FromItem *item, const char *name, SqlType *out) {
 }
 
 static bool names_of(const PgQuery__ColumnRef *ref, const char **qualifier, const char **column) {
-    if (ref->n_fields == 0 || ref->n_fields > 3)
-        return false;
+    if (ref->n_fields == 0 || ref->n_fields > 3) return false;
     *column = dialect_string(ref->fields[ref->n_fields - 1]);
     *qualifier = ref->n_fields > 1 ? dialect_string(ref->fields[ref->n_fields - 2]) : NULL;
     return *column != NULL;
@@ -58,15 +58,12 @@ static bool names_of(const PgQuery__ColumnRef *ref, const char **qualifier, cons
 
 const ColumnDesc *dialect_column(const Scope *scope, const PgQuery__ColumnRef *ref, const FromItem **found) {
     const char *qualifier, *column;
-    if (!names_of(ref, &qualifier, &column))
-        return NULL;
+    if (!names_of(ref, &qualifier, &column)) return NULL;
     for (; scope; scope = scope->outer) {
         for (const FromItem *item = scope->items; item; item = item->next) {
-            if (!item->table || (qualifier && strcmp(qualifier, item->name) != 0))
-                continue;
+            if (!item->table || (qualifier && strcmp(qualifier, item->name) != 0)) continue;
             const ColumnDesc *desc = column_of_table(item->table, column);
-            if (!desc)
-                continue;
+            if (!desc) continue;
             *found = item;
             return desc;
         }
@@ -78,14 +75,15 @@ static ExprInfo info_of_column(DialectWriter *w, const Scope *scope, const PgQue
     const FromItem *item;
     const ColumnDesc *desc = dialect_column(scope, ref, &item);
     if (desc) {
-        bool exact = !sqltype_is_text(desc->type) ||
-                     mysql_catalog_is_exact(w->options.catalog, item->table->schema, item->table->name, desc->name);
-        return (ExprInfo){.type = desc->type, .inexact_text = !exact, .nullable = desc->nullable || item->outer};
+        bool exact =
+            !sqltype_is_text(desc->type) ||
+            mysql_catalog_is_exact(w->options.catalog, item->table->schema, item->table->name, desc->name);
+        return (ExprInfo){
+            .type = desc->type, .inexact_text = !exact, .nullable = desc->nullable || item->outer};
     }
     const char *qualifier, *column;
     ExprInfo info = {.nullable = true};
-    if (!names_of(ref, &qualifier, &column))
-        return info;
+    if (!names_of(ref, &qualifier, &column)) return info;
     for (; scope; scope = scope->outer)
         for (const FromItem *each = scope->items; each; each = each->next)
             if ((!qualifier || !strcmp(qualifier, each->name)) && derived_type(each, column, &info.type)) {
@@ -95,7 +93,8 @@ static ExprInfo info_of_column(DialectWriter *w, const Scope *scope, const PgQue
     return info;
 }
 
-/* ---- operators --------------------------------------------------------------------------------------------------- */
+/* ---- operators
+ * --------------------------------------------------------------------------------------------------- */
 
 static int rank_of(SqlType type) {
     switch ((SqlTypeId)type.id) {
@@ -114,25 +113,23 @@ static ExprInfo info_of_operator(DialectWriter *w, const Scope *scope, const PgQ
     ExprInfo right = dialect_info(w, scope, expr->rexpr);
     if (expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP || strchr("=<>!~", op[0]))
         return expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF ? dialect_info(w, scope, expr->lexpr)
-                                                                    : info_of(SQL_BOOL);
-    if (!expr->lexpr)
-        return right;
+                                                                   : info_of(SQL_BOOL);
+    if (!expr->lexpr) return right;
     ExprInfo left = dialect_info(w, scope, expr->lexpr);
     if (!strcmp(op, "||")) {
         ExprInfo info = info_of(SQL_TEXT);
         info.inexact_text = left.inexact_text || right.inexact_text;
         return info;
     }
-    ExprInfo info = {.type = rank_of(left.type) >= rank_of(right.type) ? left.type : right.type, .nullable = true};
+    ExprInfo info = {.type = rank_of(left.type) >= rank_of(right.type) ? left.type : right.type,
+                     .nullable = true};
     if (!sqltype_is_number(left.type) || !sqltype_is_number(right.type)) {
         bool untyped = left.type.id == SQL_UNKNOWN || right.type.id == SQL_UNKNOWN;
-        if (!untyped || !rank_of(info.type))
-            info.type = sqltype_of(SQL_INVALID);
+        if (!untyped || !rank_of(info.type)) info.type = sqltype_of(SQL_INVALID);
     }
     if (info.type.id == SQL_NUMERIC)
         info.type = sqltype_of(SQL_NUMERIC); /* the scale is the server's: same rule for + - * */
-    if (info.type.id == SQL_FLOAT4 && left.type.id != right.type.id)
-        info.type = sqltype_of(SQL_FLOAT8);
+    if (info.type.id == SQL_FLOAT4 && left.type.id != right.type.id) info.type = sqltype_of(SQL_FLOAT8);
     return info;
 }
 
@@ -167,26 +164,22 @@ static ExprInfo info_of_case(DialectWriter *w, const Scope *scope, const PgQuery
     size_t count = 0;
     for (size_t i = 0; i < expr->n_args && count < 63; i++)
         results[count++] = expr->args[i]->case_when->result;
-    if (expr->defresult)
-        results[count++] = expr->defresult;
+    if (expr->defresult) results[count++] = expr->defresult;
     return info_of_first(w, scope, results, count);
 }
 
 static ExprInfo info_of_sublink(DialectWriter *w, const Scope *scope, const PgQuery__SubLink *link) {
-    if (link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK)
-        return info_of(SQL_BOOL);
+    if (link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK) return info_of(SQL_BOOL);
     ExprInfo info = {.nullable = true, .inexact_text = true};
     const WrittenSelect *select = dialect_subselect(w, scope, link->subselect->select_stmt);
-    if (select && select->columns.column_count == 1)
-        info.type = select->columns.column_types[0];
+    if (select && select->columns.column_count == 1) info.type = select->columns.column_types[0];
     info.inexact_text = sqltype_is_text(info.type);
     return info;
 }
 
 ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
     ExprInfo unknown = {.nullable = true};
-    if (!node)
-        return unknown;
+    if (!node) return unknown;
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_A_CONST: return info_of_constant(node->a_const);
     case PG_QUERY__NODE__NODE_PARAM_REF: return info_of(SQL_UNKNOWN);

@@ -25,8 +25,7 @@ int mysql_call_wait(MysqlCall *call, int wanted) {
                    (fd.revents & (POLLOUT | POLLERR) ? wanted & MYSQL_WAIT_WRITE : 0) |
                    (fd.revents & POLLPRI ? wanted & MYSQL_WAIT_EXCEPT : 0);
         left_ms -= slice;
-        if (left_ms <= 0)
-            return MYSQL_WAIT_TIMEOUT;
+        if (left_ms <= 0) return MYSQL_WAIT_TIMEOUT;
         if (!call->killed && cancel_is_requested(call->cancel)) {
             call->killed = true;
             mysql_pool_kill(call->pool, call->connection->thread_id);
@@ -35,7 +34,8 @@ int mysql_call_wait(MysqlCall *call, int wanted) {
 }
 
 bool mysql_error_is_lost_connection(unsigned code) {
-    return code == 2002 || code == 2003 || code == 2006 || code == 2013 || code == 2055 || code == 1053 || code == 1927;
+    return code == 2002 || code == 2003 || code == 2006 || code == 2013 || code == 2055 || code == 1053 ||
+           code == 1927;
 }
 
 static const char *sqlstate_of(unsigned code, const char *server_state) {
@@ -68,7 +68,8 @@ static const char *sqlstate_of(unsigned code, const char *server_state) {
     case 1317:
     case 1969:
     case 3024: return SQLSTATE_QUERY_CANCELED;
-    default: return !strcmp(server_state, "HY000") || strlen(server_state) != 5 ? SQLSTATE_INTERNAL : server_state;
+    default:
+        return !strcmp(server_state, "HY000") || strlen(server_state) != 5 ? SQLSTATE_INTERNAL : server_state;
     }
 }
 
@@ -82,8 +83,7 @@ Status mysql_call_error(MysqlCall *call, MYSQL_STMT *stmt, Error *err) {
         return error_set(err, SQLSTATE_CONNECTION_FAILURE, "the connection to the MySQL server was lost: %s",
                          stmt ? mysql_stmt_error(stmt) : mysql_error(mysql));
     }
-    if (cancel_is_requested(call->cancel))
-        return cancel_check(call->cancel, err);
+    if (cancel_is_requested(call->cancel)) return cancel_check(call->cancel, err);
     return error_set(err, sqlstate_of(code, stmt ? mysql_stmt_sqlstate(stmt) : mysql_sqlstate(mysql)), "%s",
                      stmt ? mysql_stmt_error(stmt) : mysql_error(mysql));
 }
@@ -101,8 +101,7 @@ static MysqlPrepared *slot_for(MysqlConnection *connection) {
         return &connection->prepared[connection->prepared_count++];
     MysqlPrepared *oldest = &connection->prepared[0];
     for (int i = 1; i < MYSQL_CACHED_STATEMENTS; i++)
-        if (connection->prepared[i].used_at < oldest->used_at)
-            oldest = &connection->prepared[i];
+        if (connection->prepared[i].used_at < oldest->used_at) oldest = &connection->prepared[i];
     mysql_stmt_close(oldest->stmt);
     free(oldest->sql);
     return oldest;
@@ -114,8 +113,7 @@ Status mysql_call_prepare(MysqlCall *call, const char *sql, MYSQL_STMT **out, Er
     uint64_t hash = hash64_bytes(sql, length, 0);
     for (int i = 0; i < connection->prepared_count; i++) {
         MysqlPrepared *prepared = &connection->prepared[i];
-        if (prepared->hash != hash || strcmp(prepared->sql, sql) != 0)
-            continue;
+        if (prepared->hash != hash || strcmp(prepared->sql, sql) != 0) continue;
         prepared->used_at = ++connection->clock;
         *out = prepared->stmt;
         return STATUS_OK;
@@ -130,7 +128,8 @@ Status mysql_call_prepare(MysqlCall *call, const char *sql, MYSQL_STMT **out, Er
         mysql_stmt_close(stmt);
         return status;
     }
-    *slot_for(connection) = (MysqlPrepared){.hash = hash, .sql = strdup(sql), .stmt = stmt, .used_at = ++connection->clock};
+    *slot_for(connection) =
+        (MysqlPrepared){.hash = hash, .sql = strdup(sql), .stmt = stmt, .used_at = ++connection->clock};
     *out = stmt;
     return STATUS_OK;
 }

@@ -1,7 +1,8 @@
 /* The connector's non-blocking calls, driven to their end while the cancel token is watched.
  *
  *   int status = mysql_stmt_execute_start(&failed, stmt);
- *   while (status) { TRY(mysql_call_wait(call, status, &status_seen, err)); status = mysql_stmt_execute_cont(&failed, stmt, status_seen); }
+ *   while (status) { TRY(mysql_call_wait(call, status, &status_seen, err)); status =
+ * mysql_stmt_execute_cont(&failed, stmt, status_seen); }
  */
 #pragma once
 
@@ -14,10 +15,12 @@ typedef struct MysqlCall {
     bool killed; /* KILL QUERY was sent: what comes back is the server's "interrupted" */
 } MysqlCall;
 
-/* Waits until one of the wanted events, or its time-out, came. When the token is cancelled it sends KILL QUERY once and goes
- * on waiting, so that the connection stays usable. Returns the events for the _cont call. */
+/* Waits until one of the wanted events, or its time-out, came. When the token is cancelled it sends KILL
+ * QUERY once and goes on waiting, so that the connection stays usable. Returns the events for the _cont call.
+ */
 int mysql_call_wait(MysqlCall *call, int wanted);
-/* The error of the last call on `stmt` (or on the connection when NULL), as ours. Marks lost connections broken. */
+/* The error of the last call on `stmt` (or on the connection when NULL), as ours. Marks lost connections
+ * broken. */
 Status mysql_call_error(MysqlCall *call, MYSQL_STMT *stmt, Error *err);
 bool mysql_error_is_lost_connection(unsigned code);
 

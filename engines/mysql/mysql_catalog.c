@@ -15,7 +15,9 @@ void mysql_catalog_deinit(MysqlCatalog *catalog) {
     pthread_mutex_destroy(&catalog->lock);
 }
 
-static int compare_keys(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_keys(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 void mysql_catalog_replace(MysqlCatalog *catalog, char *const *keys, int count) {
     Arena arena;
@@ -33,7 +35,8 @@ void mysql_catalog_replace(MysqlCatalog *catalog, char *const *keys, int count) 
     arena_deinit(&old);
 }
 
-bool mysql_catalog_is_exact(MysqlCatalog *catalog, const char *schema, const char *table, const char *column) {
+bool mysql_catalog_is_exact(MysqlCatalog *catalog, const char *schema, const char *table,
+                            const char *column) {
     char text[512];
     const char *key = text;
     snprintf(text, sizeof text, "%s\1%s\1%s", schema, table, column);

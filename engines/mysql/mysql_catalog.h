@@ -1,7 +1,8 @@
 /* What describe() learned that TableDesc has no room for: which text columns compare exactly.
  *
- * PostgreSQL's "=" on text is equality of bytes. A MySQL column does the same only under a binary collation that does
- * not pad ("utf8mb4_nopad_bin"); everything else needs an explicit collation in the statement we send. */
+ * PostgreSQL's "=" on text is equality of bytes. A MySQL column does the same only under a binary collation
+ * that does not pad ("utf8mb4_nopad_bin"); everything else needs an explicit collation in the statement we
+ * send. */
 #pragma once
 
 #include <pthread.h>

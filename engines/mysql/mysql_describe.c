@@ -4,18 +4,22 @@
 #include "engines/mysql/mysql_engine.h"
 
 /* Three questions to information_schema, each one sorted by table, merged as they come. */
-static const char tables_sql[] =
-    "SELECT table_schema, table_name, table_type, COALESCE(table_rows, -1), COALESCE(data_length + index_length, -1)"
-    " FROM information_schema.tables WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')"
-    " ORDER BY BINARY table_schema, BINARY table_name";
+static const char tables_sql[] = "SELECT table_schema, table_name, table_type, COALESCE(table_rows, -1), "
+                                 "COALESCE(data_length + index_length, -1)"
+                                 " FROM information_schema.tables WHERE table_schema NOT IN ('mysql', "
+                                 "'information_schema', 'performance_schema', 'sys')"
+                                 " ORDER BY BINARY table_schema, BINARY table_name";
 static const char columns_sql[] =
-    "SELECT table_schema, table_name, column_name, data_type, column_type, is_nullable, COALESCE(character_maximum_length, 0),"
+    "SELECT table_schema, table_name, column_name, data_type, column_type, is_nullable, "
+    "COALESCE(character_maximum_length, 0),"
     " COALESCE(numeric_precision, 0), COALESCE(numeric_scale, 0), COALESCE(collation_name, '')"
-    " FROM information_schema.columns WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')"
+    " FROM information_schema.columns WHERE table_schema NOT IN ('mysql', 'information_schema', "
+    "'performance_schema', 'sys')"
     " ORDER BY BINARY table_schema, BINARY table_name, ordinal_position";
 static const char keys_sql[] =
     "SELECT table_schema, table_name, index_name, non_unique, column_name"
-    " FROM information_schema.statistics WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')"
+    " FROM information_schema.statistics WHERE table_schema NOT IN ('mysql', 'information_schema', "
+    "'performance_schema', 'sys')"
     " ORDER BY BINARY table_schema, BINARY table_name, BINARY index_name, seq_in_index";
 
 typedef struct Description {
@@ -30,12 +34,10 @@ typedef struct Description {
 } Description;
 
 static void *grow(Arena *arena, void *old, int count, int *capacity, size_t bytes) {
-    if (count < *capacity)
-        return old;
+    if (count < *capacity) return old;
     *capacity = *capacity ? *capacity * 2 : 16;
     void *grown = arena_zalloc(arena, bytes * (size_t)*capacity);
-    if (count)
-        memcpy(grown, old, bytes * (size_t)count);
+    if (count) memcpy(grown, old, bytes * (size_t)count);
     return grown;
 }
 
@@ -55,46 +57,57 @@ static TableDesc *table_of(Description *d, const char *schema, const char *name)
             return &d->tables[d->at];
     d->at = 0; /* an object that came between the questions */
     for (int i = 0; i < d->table_count; i++)
-        if (!strcmp(d->tables[i].schema, schema) && !strcmp(d->tables[i].name, name))
-            return &d->tables[i];
+        if (!strcmp(d->tables[i].schema, schema) && !strcmp(d->tables[i].name, name)) return &d->tables[i];
     return NULL;
 }
 
-static SqlType column_type(const char *data_type, const char *full_type, int length, int precision, int scale) {
+static SqlType column_type(const char *data_type, const char *full_type, int length, int precision,
+                           int scale) {
     bool is_unsigned = strstr(full_type, "unsigned") != NULL;
-    static const struct { const char *name; SqlTypeId id, unsigned_id; } plain[] = {
-        {"tinyint", SQL_INT2, SQL_INT2},   {"smallint", SQL_INT2, SQL_INT4}, {"mediumint", SQL_INT4, SQL_INT4},
-        {"int", SQL_INT4, SQL_INT8},       {"bigint", SQL_INT8, SQL_NUMERIC}, {"float", SQL_FLOAT4, SQL_FLOAT4},
-        {"double", SQL_FLOAT8, SQL_FLOAT8}, {"date", SQL_DATE, SQL_DATE},     {"datetime", SQL_TIMESTAMP, SQL_TIMESTAMP},
-        {"timestamp", SQL_TIMESTAMPTZ, SQL_TIMESTAMPTZ}, {"time", SQL_INTERVAL, SQL_INTERVAL}, {"year", SQL_INT2, SQL_INT2},
-        {"json", SQL_JSON, SQL_JSON}, {"enum", SQL_TEXT, SQL_TEXT}, {"set", SQL_TEXT, SQL_TEXT}, {"uuid", SQL_TEXT, SQL_TEXT},
+    static const struct {
+        const char *name;
+        SqlTypeId id, unsigned_id;
+    } plain[] = {
+        {"tinyint", SQL_INT2, SQL_INT2},
+        {"smallint", SQL_INT2, SQL_INT4},
+        {"mediumint", SQL_INT4, SQL_INT4},
+        {"int", SQL_INT4, SQL_INT8},
+        {"bigint", SQL_INT8, SQL_NUMERIC},
+        {"float", SQL_FLOAT4, SQL_FLOAT4},
+        {"double", SQL_FLOAT8, SQL_FLOAT8},
+        {"date", SQL_DATE, SQL_DATE},
+        {"datetime", SQL_TIMESTAMP, SQL_TIMESTAMP},
+        {"timestamp", SQL_TIMESTAMPTZ, SQL_TIMESTAMPTZ},
+        {"time", SQL_INTERVAL, SQL_INTERVAL},
+        {"year", SQL_INT2, SQL_INT2},
+        {"json", SQL_JSON, SQL_JSON},
+        {"enum", SQL_TEXT, SQL_TEXT},
+        {"set", SQL_TEXT, SQL_TEXT},
+        {"uuid", SQL_TEXT, SQL_TEXT},
     };
-    if (!strcmp(full_type, "tinyint(1)"))
-        return sqltype_of(SQL_BOOL);
+    if (!strcmp(full_type, "tinyint(1)")) return sqltype_of(SQL_BOOL);
     if (!strcmp(data_type, "decimal"))
-        return precision <= NUMERIC_MAX_PRECISION ? sqltype_numeric(precision, scale) : sqltype_of(SQL_NUMERIC);
-    if (!strcmp(data_type, "bigint") && is_unsigned)
-        return sqltype_numeric(20, 0);
+        return precision <= NUMERIC_MAX_PRECISION ? sqltype_numeric(precision, scale)
+                                                  : sqltype_of(SQL_NUMERIC);
+    if (!strcmp(data_type, "bigint") && is_unsigned) return sqltype_numeric(20, 0);
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         if (!strcmp(data_type, plain[i].name))
             return sqltype_of(is_unsigned ? plain[i].unsigned_id : plain[i].id);
     bool is_char = !strcmp(data_type, "char") || !strcmp(data_type, "varchar");
-    if (is_char && length > 0 && length <= INT16_MAX) /* CHAR too: MySQL drops its padding, as varchar never had any */
+    if (is_char && length > 0 &&
+        length <= INT16_MAX) /* CHAR too: MySQL drops its padding, as varchar never had any */
         return (SqlType){.id = SQL_VARCHAR, .precision = (int16_t)length};
-    if (is_char || strstr(data_type, "text") || !strncmp(data_type, "inet", 4))
-        return sqltype_of(SQL_TEXT);
+    if (is_char || strstr(data_type, "text") || !strncmp(data_type, "inet", 4)) return sqltype_of(SQL_TEXT);
     return sqltype_of(SQL_BYTEA);
 }
 
 static void read_column(Description *d, MYSQL_ROW row) {
     TableDesc *table = table_of(d, row[0], row[1]);
-    if (!table)
-        return;
+    if (!table) return;
     int count = table->column_count;
     if ((count & (count - 1)) == 0 || count == 0) {
         ColumnDesc *grown = ARENA_NEW_ARRAY(d->arena, ColumnDesc, count ? count * 2 : 1);
-        if (count)
-            memcpy(grown, table->columns, sizeof *grown * (size_t)count);
+        if (count) memcpy(grown, table->columns, sizeof *grown * (size_t)count);
         table->columns = grown;
     }
     ColumnDesc *column = &((ColumnDesc *)table->columns)[table->column_count++];
@@ -106,44 +119,38 @@ static void read_column(Description *d, MYSQL_ROW row) {
     column->distinct = -1;
     bool is_listed = !strcmp(row[3], "enum") || !strcmp(row[3], "set"); /* sorted by position, not by text */
     bool exact = !is_listed && (strstr(row[9], "nopad_bin") || !strcmp(row[9], "utf8mb4_0900_bin"));
-    if (!exact)
-        return;
+    if (!exact) return;
     d->exact = grow(d->arena, d->exact, d->exact_count, &d->exact_capacity, sizeof *d->exact);
     d->exact[d->exact_count++] = arena_printf(d->arena, "%s\1%s\1%s", row[0], row[1], row[2]);
 }
 
 static void read_key(Description *d, MYSQL_ROW row) {
     TableDesc *table = table_of(d, row[0], row[1]);
-    if (!table)
-        return;
+    if (!table) return;
     enum { MOST_KEYS = 64, MOST_COLUMNS = 16 };
     KeyDesc *keys = (KeyDesc *)table->keys;
-    if (!keys)
-        table->keys = keys = ARENA_NEW_ARRAY(d->arena, KeyDesc, MOST_KEYS);
+    if (!keys) table->keys = keys = ARENA_NEW_ARRAY(d->arena, KeyDesc, MOST_KEYS);
     KeyDesc *key = table->key_count ? &keys[table->key_count - 1] : NULL;
     if (!key || strcmp(key->name, row[2]) != 0) {
-        if (table->key_count == MOST_KEYS)
-            return;
+        if (table->key_count == MOST_KEYS) return;
         key = &keys[table->key_count++];
         key->name = arena_strdup(d->arena, row[2]);
         key->unique = row[3][0] == '0';
         key->primary = !strcmp(row[2], "PRIMARY");
         key->columns = ARENA_NEW_ARRAY(d->arena, int, MOST_COLUMNS);
     }
-    if (key->column_count == MOST_COLUMNS)
-        return;
+    if (key->column_count == MOST_COLUMNS) return;
     int found = -1;
     for (int i = 0; row[4] && i < table->column_count; i++)
-        if (!strcmp(table->columns[i].name, row[4]))
-            found = i;
+        if (!strcmp(table->columns[i].name, row[4])) found = i;
     ((int *)key->columns)[key->column_count++] = found;
 }
 
-static Status ask(MysqlCall *call, const char *sql, void (*read)(Description *, MYSQL_ROW), Description *d, Error *err) {
+static Status ask(MysqlCall *call, const char *sql, void (*read)(Description *, MYSQL_ROW), Description *d,
+                  Error *err) {
     TRY(mysql_call_query(call, sql, err));
     MYSQL_RES *rows = mysql_store_result(call->connection->mysql);
-    if (!rows)
-        return mysql_call_error(call, NULL, err);
+    if (!rows) return mysql_call_error(call, NULL, err);
     d->at = 0;
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));)
         read(d, row);
@@ -166,11 +173,11 @@ Status mysql_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
         Status status = describe_once(&call, &description, err);
         bool stale = call.connection->broken && !call.connection->fresh;
         mysql_pool_give(&engine->pool, call.connection);
-        if (status != STATUS_OK && stale && attempt <= engine->config.max_connections)
-            continue;
+        if (status != STATUS_OK && stale && attempt <= engine->config.max_connections) continue;
         TRY(status);
         mysql_catalog_replace(&engine->catalog, description.exact, description.exact_count);
-        *out = (TableList){.tables = description.tables, .count = description.table_count,
+        *out = (TableList){.tables = description.tables,
+                           .count = description.table_count,
                            .default_schema = arena_strdup(arena, engine->config.database)};
         return STATUS_OK;
     }

@@ -32,7 +32,9 @@ static void mysql_engine_close(Engine *base) {
     free(engine);
 }
 
-/* ---- planning ------------------------------------------------------------------------------------------------------------ */
+/* ---- planning
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void plan_destroy(EnginePlan *base) {
     MysqlPlan *plan = (MysqlPlan *)base;
@@ -51,7 +53,8 @@ static const char *command_of(const PgQuery__Node *node) {
 }
 
 /* A row store reads rows one by one: about 1.5 million a second, joins a third of that. */
-static void estimate(const MysqlEngine *engine, const Statement *statement, const DialectText *text, EngineEstimate *out) {
+static void estimate(const MysqlEngine *engine, const Statement *statement, const DialectText *text,
+                     EngineEstimate *out) {
     double rows = 0, bytes = 0;
     for (int i = 0; i < statement->binding_count; i++) {
         const TableDesc *table = statement->bindings[i].table;
@@ -59,11 +62,13 @@ static void estimate(const MysqlEngine *engine, const Statement *statement, cons
         bytes += table->bytes > 0 ? (double)table->bytes : 0;
     }
     if (text->point) {
-        *out = (EngineEstimate){.cost_ms = engine->config.latency_ms + 0.05, .rows = 1, .bytes_scanned = 16384};
+        *out =
+            (EngineEstimate){.cost_ms = engine->config.latency_ms + 0.05, .rows = 1, .bytes_scanned = 16384};
         return;
     }
     double per_ms = statement->binding_count > 1 ? 500 : 1500;
-    *out = (EngineEstimate){.cost_ms = engine->config.latency_ms + rows / per_ms, .rows = rows, .bytes_scanned = bytes};
+    *out = (EngineEstimate){
+        .cost_ms = engine->config.latency_ms + rows / per_ms, .rows = rows, .bytes_scanned = bytes};
 }
 
 static void decline(EngineVerdict *verdict, const Error *why) {
@@ -73,7 +78,8 @@ static void decline(EngineVerdict *verdict, const Error *why) {
     snprintf(verdict->why, sizeof verdict->why, "%.255s", why->message);
 }
 
-Status mysql_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err) {
+Status mysql_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
+                  Error *err) {
     MysqlEngine *engine = (MysqlEngine *)base;
     memset(verdict, 0, sizeof *verdict);
     *out = NULL;
@@ -86,17 +92,17 @@ Status mysql_plan(Engine *base, const Statement *statement, EngineVerdict *verdi
     Error why = {0};
     Status status = STATUS_OK;
     if (statement->kind == STATEMENT_DDL || statement->kind == STATEMENT_SESSION)
-        status = error_set(&why, SQLSTATE_FEATURE_NOT_SUPPORTED, "DDL, transactions and session settings are not sent to MySQL");
+        status = error_set(&why, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                           "DDL, transactions and session settings are not sent to MySQL");
     else if (statement->binding_count == 0)
-        status = error_set(&why, SQLSTATE_FEATURE_NOT_SUPPORTED, "a statement without a table needs no MySQL");
+        status =
+            error_set(&why, SQLSTATE_FEATURE_NOT_SUPPORTED, "a statement without a table needs no MySQL");
     DialectOptions options = {.self = base, .catalog = &engine->catalog, .mariadb = engine->pool.mariadb};
-    if (status == STATUS_OK)
-        status = dialect_write(statement, &options, &plan->arena, &plan->text, &why);
+    if (status == STATUS_OK) status = dialect_write(statement, &options, &plan->arena, &plan->text, &why);
     if (status != STATUS_OK) {
         decline(verdict, &why);
         plan_destroy(&plan->base);
-        if (!strcmp(why.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED))
-            return STATUS_OK;
+        if (!strcmp(why.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED)) return STATUS_OK;
         if (err) /* wrong on any engine */
             *err = why;
         return STATUS_ERROR;
@@ -109,7 +115,9 @@ Status mysql_plan(Engine *base, const Statement *statement, EngineVerdict *verdi
     return STATUS_OK;
 }
 
-/* ---- health --------------------------------------------------------------------------------------------------------------- */
+/* ---- health
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static void ping(MysqlEngine *engine) {
     Error err = {0};
@@ -125,7 +133,8 @@ static void ping(MysqlEngine *engine) {
         fresh = connection->fresh;
         health.up = mysql_ping(connection->mysql) == 0;
         connection->broken = !health.up;
-        snprintf(health.message, sizeof health.message, "%s", health.up ? "" : mysql_error(connection->mysql));
+        snprintf(health.message, sizeof health.message, "%s",
+                 health.up ? "" : mysql_error(connection->mysql));
         mysql_pool_give(&engine->pool, connection);
     }
     health.latency_ms = (double)(clock_now_ns() - started) / 1e6;
@@ -141,7 +150,8 @@ static void mysql_health(Engine *base, EngineHealth *out) {
     pthread_mutex_lock(&engine->health_lock);
     int64_t interval_ns = engine->health.up ? 1000000000 : 10000000;
     pthread_mutex_unlock(&engine->health_lock);
-    if ((!last || now - last > interval_ns) && atomic_compare_exchange_strong(&engine->pinged_at_ns, &last, now))
+    if ((!last || now - last > interval_ns) &&
+        atomic_compare_exchange_strong(&engine->pinged_at_ns, &last, now))
         ping(engine);
     pthread_mutex_lock(&engine->health_lock);
     *out = engine->health;

@@ -26,12 +26,14 @@ typedef struct MysqlPlan {
 } MysqlPlan;
 
 Status mysql_describe(Engine *engine, Arena *arena, TableList *out, Error *err);
-Status mysql_plan(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err);
-Status mysql_execute(Engine *engine, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err);
+Status mysql_plan(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
+                  Error *err);
+Status mysql_execute(Engine *engine, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                     Error *err);
 Status mysql_scan(Engine *engine, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
                   uint64_t *applied, Error *err);
-/* Runs `sql` with `params` (already in the order of its "?", each to be read as types[i]) and streams the rows. `numbers`
- * (may be NULL) are the parameters' 0-based numbers in the user's statement, for messages. */
-Status mysql_run(MysqlEngine *engine, const char *sql, const Param *params, const SqlType *types, const int *numbers, int param_count,
-                 const SqlType *wanted, int wanted_count, const char *command, bool is_read, Execution *execution,
-                 ArrowArrayStream *out, Error *err);
+/* Runs `sql` with `params` (already in the order of its "?", each to be read as types[i]) and streams the
+ * rows. `numbers` (may be NULL) are the parameters' 0-based numbers in the user's statement, for messages. */
+Status mysql_run(MysqlEngine *engine, const char *sql, const Param *params, const SqlType *types,
+                 const int *numbers, int param_count, const SqlType *wanted, int wanted_count,
+                 const char *command, bool is_read, Execution *execution, ArrowArrayStream *out, Error *err);

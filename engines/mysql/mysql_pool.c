@@ -12,7 +12,8 @@ enum { SLOW_FAILURE_NS = 50 * 1000 * 1000 };
 
 static const char session_setup[] =
     "SET NAMES utf8mb4 COLLATE %s; SET SESSION time_zone = '+00:00', sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,"
-    "NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY,"
+    "NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_"
+    "ZERO_IN_DATE,ONLY_FULL_GROUP_BY,"
     "NO_UNSIGNED_SUBTRACTION'";
 
 void mysql_pool_init(MysqlPool *pool, const EngineConfig *config) {
@@ -42,22 +43,25 @@ void mysql_pool_deinit(MysqlPool *pool) {
     pthread_mutex_destroy(&pool->lock);
 }
 
-static const char *or_null(const char *text) { return text && text[0] ? text : NULL; }
+static const char *or_null(const char *text) {
+    return text && text[0] ? text : NULL;
+}
 
 static MYSQL *dial(const EngineConfig *config, bool nonblocking, Error *err) {
     MYSQL *mysql = mysql_init(NULL);
     unsigned timeout_s = (unsigned)((config->connect_timeout_ms + 999) / 1000);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (nonblocking)
-        mysql_options(mysql, MYSQL_OPT_NONBLOCK, 0);
-    unsigned long flags = CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS; /* an UPDATE counts the rows it matched */
-    if (mysql_real_connect(mysql, or_null(config->host), or_null(config->user), config->password, or_null(config->database),
-                           (unsigned)config->port, or_null(config->socket), flags))
+    if (nonblocking) mysql_options(mysql, MYSQL_OPT_NONBLOCK, 0);
+    unsigned long flags =
+        CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS; /* an UPDATE counts the rows it matched */
+    if (mysql_real_connect(mysql, or_null(config->host), or_null(config->user), config->password,
+                           or_null(config->database), (unsigned)config->port, or_null(config->socket), flags))
         return mysql;
     unsigned code = mysql_errno(mysql);
     bool refused = code == 1044 || code == 1045 || code == 1049; /* rights, or no such database */
-    (void)error_set(err, refused ? "28000" : SQLSTATE_CANNOT_CONNECT, "cannot connect to the MySQL server: %s", mysql_error(mysql));
+    (void)error_set(err, refused ? "28000" : SQLSTATE_CANNOT_CONNECT,
+                    "cannot connect to the MySQL server: %s", mysql_error(mysql));
     mysql_close(mysql);
     return NULL;
 }
@@ -66,17 +70,19 @@ static Status set_up_session(MYSQL *mysql, bool mariadb, Error *err) {
     char sql[512];
     snprintf(sql, sizeof sql, session_setup, mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin");
     if (mysql_query(mysql, sql))
-        return error_set(err, SQLSTATE_CANNOT_CONNECT, "cannot set up the MySQL session: %s", mysql_error(mysql));
+        return error_set(err, SQLSTATE_CANNOT_CONNECT, "cannot set up the MySQL session: %s",
+                         mysql_error(mysql));
     int more;
     while ((more = mysql_next_result(mysql)) == 0) {
     }
-    return more > 0 ? error_set(err, SQLSTATE_CANNOT_CONNECT, "cannot set up the MySQL session: %s", mysql_error(mysql)) : STATUS_OK;
+    return more > 0 ? error_set(err, SQLSTATE_CANNOT_CONNECT, "cannot set up the MySQL session: %s",
+                                mysql_error(mysql))
+                    : STATUS_OK;
 }
 
 static Status connection_open(MysqlPool *pool, MysqlConnection **out, Error *err) {
     MYSQL *mysql = dial(&pool->config, true, err);
-    if (!mysql)
-        return STATUS_ERROR;
+    if (!mysql) return STATUS_ERROR;
     const char *version = mysql_get_server_info(mysql);
     bool mariadb = strstr(version, "MariaDB") != NULL;
     if (set_up_session(mysql, mariadb, err) != STATUS_OK) {
@@ -95,7 +101,8 @@ static Status connection_open(MysqlPool *pool, MysqlConnection **out, Error *err
     return STATUS_OK;
 }
 
-/* A refusal that comes at once costs nothing to repeat; a server that lets us wait is left alone for a while. */
+/* A refusal that comes at once costs nothing to repeat; a server that lets us wait is left alone for a while.
+ */
 static void note_outcome(MysqlPool *pool, bool connected, int64_t took_ns, const Error *failure) {
     pthread_mutex_lock(&pool->lock);
     if (connected) {
@@ -107,8 +114,7 @@ static void note_outcome(MysqlPool *pool, bool connected, int64_t took_ns, const
         pool->busy--;
         if (took_ns > SLOW_FAILURE_NS) {
             pool->backoff_ms = pool->backoff_ms ? pool->backoff_ms * 2 : 50;
-            if (pool->backoff_ms > 5000)
-                pool->backoff_ms = 5000;
+            if (pool->backoff_ms > 5000) pool->backoff_ms = 5000;
             pool->retry_at_ns = clock_now_ns() + pool->backoff_ms * 1000000;
         }
         pool->last_failure = *failure;
@@ -158,8 +164,7 @@ Status mysql_pool_take(MysqlPool *pool, CancelToken *cancel, MysqlConnection **o
         status = connection_open(pool, out, &own);
         note_outcome(pool, status == STATUS_OK, clock_now_ns() - started_ns, &own);
     }
-    if (status != STATUS_OK && err)
-        *err = own;
+    if (status != STATUS_OK && err) *err = own;
     return status;
 }
 
@@ -174,15 +179,13 @@ void mysql_pool_give(MysqlPool *pool, MysqlConnection *connection) {
     }
     pthread_cond_signal(&pool->changed);
     pthread_mutex_unlock(&pool->lock);
-    if (connection->broken)
-        connection_close(connection);
+    if (connection->broken) connection_close(connection);
 }
 
 void mysql_pool_kill(MysqlPool *pool, unsigned long thread_id) {
     Error ignored;
     MYSQL *mysql = dial(&pool->config, false, &ignored);
-    if (!mysql)
-        return;
+    if (!mysql) return;
     char sql[64];
     snprintf(sql, sizeof sql, "KILL QUERY %lu", thread_id);
     if (mysql_query(mysql, sql))

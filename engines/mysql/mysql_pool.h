@@ -1,8 +1,9 @@
 /* Connections to one MySQL or MariaDB server. Each is used by one thread at a time.
  *
- * mysql_pool_take → mysql_wait()-driven calls (mysql_call.h) → mysql_pool_give. Connections are opened when needed, up to
- * max_connections; a caller beyond that waits. A connection found dead is closed, and a failed attempt to connect holds further
- * attempts back for a while (doubling up to 5 s), during which callers get the last failure at once. */
+ * mysql_pool_take → mysql_wait()-driven calls (mysql_call.h) → mysql_pool_give. Connections are opened when
+ * needed, up to max_connections; a caller beyond that waits. A connection found dead is closed, and a failed
+ * attempt to connect holds further attempts back for a while (doubling up to 5 s), during which callers get
+ * the last failure at once. */
 #pragma once
 
 #include <mysql.h>

@@ -36,8 +36,7 @@ typedef struct MysqlResult {
 
 static SqlType decimal_type(const MYSQL_FIELD *field) {
     int precision = (int)field->length - (field->decimals ? 1 : 0) - (field->flags & UNSIGNED_FLAG ? 0 : 1);
-    if (precision < 1 || precision > NUMERIC_MAX_PRECISION)
-        return sqltype_of(SQL_NUMERIC);
+    if (precision < 1 || precision > NUMERIC_MAX_PRECISION) return sqltype_of(SQL_NUMERIC);
     return sqltype_numeric(precision, (int)field->decimals);
 }
 
@@ -72,14 +71,14 @@ static SqlType settle_type(SqlType server, SqlType wanted) {
     bool fits = server.id == wanted.id || numbers || (sqltype_is_text(server) && sqltype_is_text(wanted)) ||
                 (sqltype_is(wanted, SQL_BOOL) && sqltype_is_integer(server)) ||
                 (sqltype_is(wanted, SQL_TIMESTAMP) && server.id == SQL_TIMESTAMPTZ);
-    if (!fits || wanted.is_array)
-        return server;
+    if (!fits || wanted.is_array) return server;
     if (wanted.id == SQL_NUMERIC && !wanted.precision && server.id == SQL_NUMERIC)
         return sqltype_of(SQL_NUMERIC);
     return wanted;
 }
 
-/* ---- binding ---------------------------------------------------------------------------------------------------- */
+/* ---- binding
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void bind_column(ResultColumn *column, MYSQL_BIND *bind) {
     memset(bind, 0, sizeof *bind);
@@ -131,7 +130,8 @@ static Status bind_result(MysqlResult *result, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* Days since 1970-01-01 of a proleptic Gregorian date. */
 static int64_t days_of(const MYSQL_TIME *time) {
@@ -143,7 +143,8 @@ static int64_t days_of(const MYSQL_TIME *time) {
 }
 
 static int64_t clock_us(const MYSQL_TIME *time) {
-    return (((int64_t)time->hour * 60 + time->minute) * 60 + time->second) * 1000000 + (int64_t)time->second_part;
+    return (((int64_t)time->hour * 60 + time->minute) * 60 + time->second) * 1000000 +
+           (int64_t)time->second_part;
 }
 
 static Status append_time(ArrowColumn *out, const ResultColumn *column, const char *name, Error *err) {
@@ -154,8 +155,9 @@ static Status append_time(ArrowColumn *out, const ResultColumn *column, const ch
         return STATUS_OK;
     }
     if (time->month == 0 || time->day == 0)
-        return error_set(err, "22008", "column %s holds the date %04u-%02u-%02u, which PostgreSQL's dates do not have", name,
-                         time->year, time->month, time->day);
+        return error_set(err, "22008",
+                         "column %s holds the date %04u-%02u-%02u, which PostgreSQL's dates do not have",
+                         name, time->year, time->month, time->day);
     int64_t days = days_of(time);
     arrow_append_int(out, column->type.id == SQL_DATE ? days : days * 86400000000 + clock_us(time));
     return STATUS_OK;
@@ -171,12 +173,9 @@ static bool decimal_of(const char *text, size_t length, int scale, __int128 *out
             fraction = 0;
             continue;
         }
-        if (text[at] < '0' || text[at] > '9')
-            return false;
-        if (fraction >= scale && text[at] != '0')
-            return false;
-        if (fraction >= scale)
-            continue;
+        if (text[at] < '0' || text[at] > '9') return false;
+        if (fraction >= scale && text[at] != '0') return false;
+        if (fraction >= scale) continue;
         value = value * 10 + (text[at] - '0');
         fraction += fraction >= 0;
     }
@@ -189,8 +188,7 @@ static bool decimal_of(const char *text, size_t length, int scale, __int128 *out
 /* A value longer than its buffer is fetched again with room enough; the buffer stays that large. */
 static Status complete_value(MysqlResult *result, int index, Error *err) {
     ResultColumn *column = &result->columns[index];
-    if (column->length <= column->buffer_bytes)
-        return STATUS_OK;
+    if (column->length <= column->buffer_bytes) return STATUS_OK;
     column->buffer_bytes = column->length + column->length / 4;
     column->buffer = realloc(column->buffer, column->buffer_bytes);
     bind_column(column, &result->binds[index]);
@@ -217,7 +215,9 @@ static Status append_value(MysqlResult *result, int index, const char *name, Err
     case MYSQL_TYPE_LONGLONG:
         if (column->truncated || !fits_integer(column->integer, column->type))
             return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "%s out of range",
-                             column->type.id == SQL_INT2 ? "smallint" : column->type.id == SQL_INT4 ? "integer" : "bigint");
+                             column->type.id == SQL_INT2   ? "smallint"
+                             : column->type.id == SQL_INT4 ? "integer"
+                                                           : "bigint");
         if (column->type.id == SQL_BOOL)
             arrow_append_bool(out, column->integer != 0);
         else
@@ -236,12 +236,14 @@ static Status append_value(MysqlResult *result, int index, const char *name, Err
         return STATUS_OK;
     }
     if (!decimal_of(column->buffer, column->length, column->type.scale, &unscaled))
-        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "column %s holds a number that does not fit its type", name);
+        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE,
+                         "column %s holds a number that does not fit its type", name);
     arrow_append_decimal(out, unscaled);
     return STATUS_OK;
 }
 
-/* ---- the stream --------------------------------------------------------------------------------------------------- */
+/* ---- the stream
+ * --------------------------------------------------------------------------------------------------- */
 
 static Status append_row(MysqlResult *result, Error *err) {
     for (int i = 0; i < result->column_count; i++)
@@ -254,7 +256,8 @@ static Status next_batch(void *state, ArrowArray *out, Error *err) {
     MysqlResult *result = state;
     int64_t limit = result->execution->row_limit;
     result->ended |= !result->column_count; /* a write: nothing to fetch */
-    while (!result->ended && result->builder.row_count < ROWS_PER_BATCH && result->builder.approx_bytes < BYTES_PER_BATCH) {
+    while (!result->ended && result->builder.row_count < ROWS_PER_BATCH &&
+           result->builder.approx_bytes < BYTES_PER_BATCH) {
         if (limit && result->rows >= limit) {
             result->ended = true;
             break;
@@ -271,14 +274,14 @@ static Status next_batch(void *state, ArrowArray *out, Error *err) {
             return mysql_call_error(&result->call, result->stmt, err);
         }
     }
-    if (result->builder.row_count)
-        arrow_builder_finish(&result->builder, out);
+    if (result->builder.row_count) arrow_builder_finish(&result->builder, out);
     return STATUS_OK;
 }
 
 static void close_result(void *state) {
     MysqlResult *result = state;
-    if (!result->ended && result->column_count) { /* rows are still to come: dropping the connection beats reading them all */
+    if (!result->ended &&
+        result->column_count) { /* rows are still to come: dropping the connection beats reading them all */
         shutdown(mysql_get_socket(result->call.connection->mysql), SHUT_RDWR);
         result->call.connection->broken = true;
     }
@@ -292,8 +295,8 @@ static void close_result(void *state) {
     free(result);
 }
 
-static void describe_columns(MysqlResult *result, const SqlType *wanted, int wanted_count, ArrowColumnSpec *specs,
-                             const MYSQL_FIELD *fields) {
+static void describe_columns(MysqlResult *result, const SqlType *wanted, int wanted_count,
+                             ArrowColumnSpec *specs, const MYSQL_FIELD *fields) {
     for (int i = 0; i < result->column_count; i++) {
         SqlType server = mysql_field_type(&fields[i]);
         bool has_wish = i < wanted_count && wanted[i].id != SQL_INVALID;
@@ -333,6 +336,7 @@ Status mysql_result_stream(const MysqlCall *call, MYSQL_STMT *stmt, const SqlTyp
         close_result(result);
         return STATUS_ERROR;
     }
-    arrow_stream_make(out, &schema, (ArrowStreamSource){.next = next_batch, .close = close_result, .state = result});
+    arrow_stream_make(out, &schema,
+                      (ArrowStreamSource){.next = next_batch, .close = close_result, .state = result});
     return STATUS_OK;
 }

@@ -11,12 +11,12 @@ static const char *operator_of(ScanOp op) {
 /* Types whose comparison with a parameter means the same there and here. */
 static bool can_apply(MysqlEngine *engine, const ScanRequest *request, const ScanFilter *filter) {
     const ColumnDesc *column = &request->table->columns[filter->column];
-    if (filter->op == SCAN_IS_NULL || filter->op == SCAN_IS_NOT_NULL)
-        return true;
+    if (filter->op == SCAN_IS_NULL || filter->op == SCAN_IS_NOT_NULL) return true;
     if (sqltype_is_text(column->type))
-        return mysql_catalog_is_exact(&engine->catalog, request->table->schema, request->table->name, column->name);
-    return sqltype_is_integer(column->type) || sqltype_is(column->type, SQL_NUMERIC) || sqltype_is(column->type, SQL_DATE) ||
-           sqltype_is(column->type, SQL_TIMESTAMP);
+        return mysql_catalog_is_exact(&engine->catalog, request->table->schema, request->table->name,
+                                      column->name);
+    return sqltype_is_integer(column->type) || sqltype_is(column->type, SQL_NUMERIC) ||
+           sqltype_is(column->type, SQL_DATE) || sqltype_is(column->type, SQL_TIMESTAMP);
 }
 
 static void append_filter(StrBuf *sql, const ScanRequest *request, const ScanFilter *filter) {
@@ -37,16 +37,14 @@ static void append_filter(StrBuf *sql, const ScanRequest *request, const ScanFil
 
 static void append_columns(StrBuf *sql, const ScanRequest *request) {
     for (int i = 0; i < request->column_count; i++) {
-        if (i)
-            strbuf_append_text(sql, ", ");
+        if (i) strbuf_append_text(sql, ", ");
         strbuf_append_identifier(sql, request->table->columns[request->columns[i]].name, '`');
     }
-    if (!request->column_count)
-        strbuf_append_text(sql, "1");
+    if (!request->column_count) strbuf_append_text(sql, "1");
 }
 
-Status mysql_scan(Engine *base, const ScanRequest *request, Execution *execution, ArrowArrayStream *out, uint64_t *applied,
-                  Error *err) {
+Status mysql_scan(Engine *base, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
+                  uint64_t *applied, Error *err) {
     MysqlEngine *engine = (MysqlEngine *)base;
     Arena arena;
     StrBuf sql;
@@ -70,8 +68,7 @@ Status mysql_scan(Engine *base, const ScanRequest *request, Execution *execution
     *applied = 0;
     for (int i = 0; i < request->filter_count && i < 64; i++) {
         const ScanFilter *filter = &request->filters[i];
-        if (!can_apply(engine, request, filter))
-            continue;
+        if (!can_apply(engine, request, filter)) continue;
         strbuf_append_text(&sql, *applied ? " AND " : " WHERE ");
         append_filter(&sql, request, filter);
         for (int j = 0; j < filter->value_count; j++) {
@@ -80,11 +77,11 @@ Status mysql_scan(Engine *base, const ScanRequest *request, Execution *execution
         }
         *applied |= UINT64_C(1) << i;
     }
-    bool all_applied = *applied == (request->filter_count >= 64 ? UINT64_MAX : (UINT64_C(1) << request->filter_count) - 1);
-    if (request->row_limit && all_applied)
-        strbuf_printf(&sql, " LIMIT %lld", (long long)request->row_limit);
-    Status status = mysql_run(engine, strbuf_text(&sql), params, types, NULL, param_count, wanted, request->column_count, "SELECT",
-                              true, execution, out, err);
+    bool all_applied =
+        *applied == (request->filter_count >= 64 ? UINT64_MAX : (UINT64_C(1) << request->filter_count) - 1);
+    if (request->row_limit && all_applied) strbuf_printf(&sql, " LIMIT %lld", (long long)request->row_limit);
+    Status status = mysql_run(engine, strbuf_text(&sql), params, types, NULL, param_count, wanted,
+                              request->column_count, "SELECT", true, execution, out, err);
     strbuf_deinit(&sql);
     arena_deinit(&arena);
     return status;

@@ -25,9 +25,9 @@ typedef struct PgPrepared {
     char name[32];
     PgShape *shape;
     ArrowBuilder *builder; /* lanes: of `shape`, kept for its memory; NULL before the first result */
-    bool ready;    /* lanes: described, may be executed */
-    int users;     /* lanes: operations that still need it */
-    bool detached; /* out of the cache; freed with its last user */
+    bool ready;            /* lanes: described, may be executed */
+    int users;             /* lanes: operations that still need it */
+    bool detached;         /* out of the cache; freed with its last user */
     struct PgPrepared *bucket_next;
     struct PgPrepared *newer, *older; /* by use */
 } PgPrepared;

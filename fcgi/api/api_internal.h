@@ -20,8 +20,8 @@ struct Api {
     _Atomic int max_runtime_seconds;
     int64_t started_wall_us, started_ns;
     Metrics metrics;
-    Attempts *attempts; /* NULL = not shared */
-    SchemaClock *schema_clock; /* NULL = not shared */
+    Attempts *attempts;           /* NULL = not shared */
+    SchemaClock *schema_clock;    /* NULL = not shared */
     _Atomic uint64_t schema_seen; /* the clock when the registry was last known to be current */
 
     /* Upkeep. `lock` guards what follows; `changed` tells of ready and stop. */

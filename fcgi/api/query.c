@@ -196,8 +196,8 @@ static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     return STATUS_OK;
 }
 
-/* A cached decision over tables that another process of the pool has changed since: they are read again and the
- * statement decided once more. An unknown name is found before anything runs, so nothing runs twice. */
+/* A cached decision over tables that another process of the pool has changed since: they are read again and
+ * the statement decided once more. An unknown name is found before anything runs, so nothing runs twice. */
 static bool decide_again(QueryRun *run, const Error *failure) {
     bool unknown_name = !strcmp(failure->sqlstate, SQLSTATE_UNDEFINED_TABLE) ||
                         !strcmp(failure->sqlstate, SQLSTATE_UNDEFINED_COLUMN);

@@ -1,6 +1,6 @@
-/* Layouts of results seen before, so that a point lookup need not name and escape its columns again. Belongs to
- * one event loop. A layout keeps its schema alive, so an identity names one schema only; once a minute all are
- * let go. */
+/* Layouts of results seen before, so that a point lookup need not name and escape its columns again. Belongs
+ * to one event loop. A layout keeps its schema alive, so an identity names one schema only; once a minute all
+ * are let go. */
 #pragma once
 
 #include "fcgi/format/format.h"

@@ -284,7 +284,8 @@ void rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf) {
         }
         strbuf_append_text(buf, "}\n");
     }
-    if (format == ROWFORMAT_TABLE) table_layout_end(&writer->table, writer->layout->columns, writer->row_count, buf);
+    if (format == ROWFORMAT_TABLE)
+        table_layout_end(&writer->table, writer->layout->columns, writer->row_count, buf);
     rowformat_abandon(writer);
 }
 

@@ -84,8 +84,7 @@ static bool append_date(StrBuf *out, int64_t days) {
     int month, day;
     civil_from_days(days, &year, &month, &day);
     bool before_christ = year <= 0;
-    if (before_christ)
-        year = 1 - year;
+    if (before_christ) year = 1 - year;
     char text[6] = {'-', 0, 0, '-'};
     put_digits(text + 1, month, 2);
     put_digits(text + 4, day, 2);

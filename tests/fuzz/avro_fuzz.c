@@ -29,11 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (bool more = true; status == STATUS_OK && more;) {
         AvroValue record;
         status = avro_file_next(&file, &record, &more, &err);
-        if (status == STATUS_OK && more)
-            decode_bounds(&record);
+        if (status == STATUS_OK && more) decode_bounds(&record);
     }
-    if (status != STATUS_OK && !error_is_set(&err))
-        abort();
+    if (status != STATUS_OK && !error_is_set(&err)) abort();
     arena_deinit(&arena);
     free(copy);
     return 0;

@@ -6,11 +6,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     enum { LONGEST = 2000 };
-    if (size > LONGEST || memchr(data, 0, size) || !utf8_is_valid((const char *)data, size))
-        return 0;
+    if (size > LONGEST || memchr(data, 0, size) || !utf8_is_valid((const char *)data, size)) return 0;
     char *sql = malloc(size + 1);
-    if (!sql)
-        return 0;
+    if (!sql) return 0;
     memcpy(sql, data, size);
     sql[size] = 0;
     Plan *plan = NULL;

@@ -14,11 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     QueryBody body;
     Error err = {0};
     if (query_body_read(&arena, text, size, &body, &err) == STATUS_OK) {
-        if (!body.sql || strlen(body.sql) != body.sql_bytes)
-            abort();
+        if (!body.sql || strlen(body.sql) != body.sql_bytes) abort();
         for (int i = 0; i < body.param_count; i++)
-            if (!body.params[i].text || strlen(body.params[i].text) != body.params[i].length)
-                abort();
+            if (!body.params[i].text || strlen(body.params[i].text) != body.params[i].length) abort();
     } else if (!error_is_set(&err)) {
         abort();
     }

@@ -7,8 +7,8 @@
 
 #include "engines/columnar/ingest/loader.h"
 
-static inline Status fuzz_pass(Loader *loader, Status (*load)(Loader *, ByteSource *, Error *), const void *data,
-                               size_t size, Error *err) {
+static inline Status fuzz_pass(Loader *loader, Status (*load)(Loader *, ByteSource *, Error *),
+                               const void *data, size_t size, Error *err) {
     ByteSource source;
     byte_source_open_memory(&source, data, size, "fuzz");
     source.chunk_bytes = 61; /* records cross windows */
@@ -17,7 +17,8 @@ static inline Status fuzz_pass(Loader *loader, Status (*load)(Loader *, ByteSour
     return status;
 }
 
-static inline void fuzz_text_ingest(Status (*load)(Loader *, ByteSource *, Error *), const uint8_t *data, size_t size) {
+static inline void fuzz_text_ingest(Status (*load)(Loader *, ByteSource *, Error *), const uint8_t *data,
+                                    size_t size) {
     char *copy = malloc(size ? size : 1); /* exact: an overrun is seen */
     memcpy(copy, data, size);
     IngestOptions options = INGEST_OPTIONS_DEFAULT;
@@ -26,8 +27,7 @@ static inline void fuzz_text_ingest(Status (*load)(Loader *, ByteSource *, Error
     Error err = {0};
     column_registry_init(&loader.registry);
     Status status = fuzz_pass(&loader, load, copy, size, &err);
-    if (status != STATUS_OK && !error_is_set(&err))
-        abort();
+    if (status != STATUS_OK && !error_is_set(&err)) abort();
     if (status == STATUS_OK) {
         int64_t rows = loader.rows;
         loader.profiling = false;

@@ -3,18 +3,16 @@
 
 #include "engines/columnar/exec/aggregate_internal.h"
 
-static const char *const order_free[] = {"count", "min", "max", "bool_and", "bool_or", "every", "bit_and", "bit_or", "bit_xor"};
+static const char *const order_free[] = {"count", "min",     "max",    "bool_and", "bool_or",
+                                         "every", "bit_and", "bit_or", "bit_xor"};
 
 /* The result depends on the order of additions: floating-point sums, string_agg. */
 static bool is_order_sensitive(const AggregateCall *call) {
-    if (call->function->ordered)
-        return true;
+    if (call->function->ordered) return true;
     for (size_t i = 0; i < sizeof order_free / sizeof *order_free; i++)
-        if (!strcmp(call->function->name, order_free[i]))
-            return false;
+        if (!strcmp(call->function->name, order_free[i])) return false;
     for (int i = 0; i < call->arg_count; i++)
-        if (call->args[i]->type.id == SQL_FLOAT4 || call->args[i]->type.id == SQL_FLOAT8)
-            return true;
+        if (call->args[i]->type.id == SQL_FLOAT4 || call->args[i]->type.id == SQL_FLOAT8) return true;
     return false;
 }
 
@@ -25,19 +23,18 @@ void aggregate_init_states(const void *context, char *states) {
             aggregate->calls[i].call->function->init(states + aggregate->calls[i].state_offset);
 }
 
-/* ---- one worker ------------------------------------------------------------------------------------------ */
+/* ---- one worker ------------------------------------------------------------------------------------------
+ */
 
 static Status sink_open(Sink *sink, Query *query, void **out, Error *err) {
     Aggregate *aggregate = (Aggregate *)sink;
     AggregateState *state = calloc(1, sizeof *state);
-    if (!state)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     group_table_init(&state->table, query, &aggregate->layout, aggregate->state_bytes);
     state->keys = malloc(8 * (size_t)aggregate->widest_key * BATCH_ROWS + 8);
     state->distinct = calloc((size_t)aggregate->call_count + 1, sizeof *state->distinct);
-    if (!state->keys || !state->distinct)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state->keys || !state->distinct) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     for (int i = 0; i < aggregate->call_count; i++)
         if (aggregate->calls[i].call->distinct)
             group_table_init(&state->distinct[i], query, &aggregate->calls[i].distinct_layout, 0);
@@ -63,24 +60,25 @@ static void first_places(const Chain *chain, int selected, uint64_t *first) {
 }
 
 static Status resolve_hashed(Aggregate *aggregate, AggregateState *state, Chain *chain, const Vector *columns,
-                             const uint16_t *selection, int selected, const uint64_t *first, uint32_t *groups, Error *err) {
+                             const uint16_t *selection, int selected, const uint64_t *first, uint32_t *groups,
+                             Error *err) {
     keys_encode(&aggregate->layout, columns, selection, selected, state->keys, NULL);
     keys_hash(&aggregate->layout, state->keys, selected, state->hashes);
-    return group_table_resolve(&state->table, state->keys, state->hashes, first, selected, true, aggregate_init_states,
-                               aggregate, groups, err);
+    return group_table_resolve(&state->table, state->keys, state->hashes, first, selected, true,
+                               aggregate_init_states, aggregate, groups, err);
 }
 
 /* Rows whose cell was never met go through the hash table once and leave their group in the cell. */
-static Status resolve_new_cells(Aggregate *aggregate, AggregateState *state, Chain *chain, const Vector *columns,
-                                const Batch *batch, const uint64_t *first, Error *err) {
+static Status resolve_new_cells(Aggregate *aggregate, AggregateState *state, Chain *chain,
+                                const Vector *columns, const Batch *batch, const uint64_t *first,
+                                Error *err) {
     uint16_t *rows = arena_alloc(&chain->batch_arena, sizeof *rows * BATCH_ROWS);
     uint16_t *at = arena_alloc(&chain->batch_arena, sizeof *at * BATCH_ROWS);
     uint64_t *places = arena_alloc(&chain->batch_arena, sizeof *places * BATCH_ROWS);
     uint32_t *groups = arena_alloc(&chain->batch_arena, sizeof *groups * BATCH_ROWS);
     int count = 0;
     for (int k = 0; k < batch->selected; k++) {
-        if (state->groups[k] != UINT32_MAX)
-            continue;
+        if (state->groups[k] != UINT32_MAX) continue;
         rows[count] = (uint16_t)(batch->selection ? batch->selection[k] : k);
         places[count] = first[k];
         at[count++] = (uint16_t)k;
@@ -93,48 +91,47 @@ static Status resolve_new_cells(Aggregate *aggregate, AggregateState *state, Cha
     return STATUS_OK;
 }
 
-/* The place of a group's first row: rows found by their cell may come before those the group was made with. */
+/* The place of a group's first row: rows found by their cell may come before those the group was made with.
+ */
 static void note_first(GroupTable *table, const uint32_t *groups, int selected, const uint64_t *first) {
     for (int k = selected - 1; k >= 0; k--) {
         uint64_t *place = group_first(group_row(table, groups[k]));
-        if (first[k] < *place)
-            *place = first[k];
+        if (first[k] < *place) *place = first[k];
     }
 }
 
 static Status resolve_groups(Aggregate *aggregate, AggregateState *state, Chain *chain, const Vector *columns,
                              const Batch *batch, const uint64_t *first, Error *err) {
     int selected = batch->selected;
-    if (!direct_map_locate(&state->direct, columns, aggregate->group_count, batch->row_count, batch->selection, selected,
-                           state->cells))
-        return resolve_hashed(aggregate, state, chain, columns, batch->selection, selected, first, state->groups, err);
+    if (!direct_map_locate(&state->direct, columns, aggregate->group_count, batch->row_count,
+                           batch->selection, selected, state->cells))
+        return resolve_hashed(aggregate, state, chain, columns, batch->selection, selected, first,
+                              state->groups, err);
     uint32_t missing = 0;
     const uint32_t *cells = state->direct.cells;
     for (int k = 0; k < selected; k++) {
         state->groups[k] = cells[state->cells[k]] - 1;
         missing |= state->groups[k] == UINT32_MAX;
     }
-    if (missing)
-        TRY(resolve_new_cells(aggregate, state, chain, columns, batch, first, err));
+    if (missing) TRY(resolve_new_cells(aggregate, state, chain, columns, batch, first, err));
     /* Only a morsel earlier than those before can lower a first place. */
-    if (first[0] < state->latest_first)
-        note_first(&state->table, state->groups, selected, first);
+    if (first[0] < state->latest_first) note_first(&state->table, state->groups, selected, first);
     return STATUS_OK;
 }
 
 /* Narrows rows and their groups to those that pass the call's FILTER. */
 static Status apply_filter(AggregateState *state, const AggregateSlot *slot, Chain *chain, const Batch *batch,
                            uint16_t *rows, uint32_t *groups, int *count, Error *err) {
-    TRY(program_filter(&chain->evaluator, slot->filter, batch, batch->selection, batch->selected, &chain->batch_arena, rows,
-                       count, err));
+    TRY(program_filter(&chain->evaluator, slot->filter, batch, batch->selection, batch->selected,
+                       &chain->batch_arena, rows, count, err));
     for (int k = 0, i = 0; i < *count; k++)
-        if ((batch->selection ? batch->selection[k] : k) == rows[i])
-            groups[i++] = state->groups[k];
+        if ((batch->selection ? batch->selection[k] : k) == rows[i]) groups[i++] = state->groups[k];
     return STATUS_OK;
 }
 
-static Status add_distinct(Aggregate *aggregate, AggregateState *state, int which, Chain *chain, const Vector *group_columns,
-                           const Vector *args, const uint16_t *selection, int selected, const uint64_t *first, Error *err) {
+static Status add_distinct(Aggregate *aggregate, AggregateState *state, int which, Chain *chain,
+                           const Vector *group_columns, const Vector *args, const uint16_t *selection,
+                           int selected, const uint64_t *first, Error *err) {
     const AggregateSlot *slot = &aggregate->calls[which];
     GroupTable *table = &state->distinct[which];
     int count = aggregate->group_count + slot->call->arg_count;
@@ -145,11 +142,13 @@ static Status add_distinct(Aggregate *aggregate, AggregateState *state, int whic
     uint32_t *ignored = arena_alloc(&chain->batch_arena, sizeof *ignored * BATCH_ROWS);
     keys_encode(&slot->distinct_layout, columns, selection, selected, state->keys, NULL);
     keys_hash(&slot->distinct_layout, state->keys, selected, state->hashes);
-    return group_table_resolve(table, state->keys, state->hashes, first, selected, true, NULL, NULL, ignored, err);
+    return group_table_resolve(table, state->keys, state->hashes, first, selected, true, NULL, NULL, ignored,
+                               err);
 }
 
-static Status update_call(Aggregate *aggregate, AggregateState *state, int which, Chain *chain, const Vector *group_columns,
-                          const Batch *batch, const uint64_t *first, Error *err) {
+static Status update_call(Aggregate *aggregate, AggregateState *state, int which, Chain *chain,
+                          const Vector *group_columns, const Batch *batch, const uint64_t *first,
+                          Error *err) {
     const AggregateSlot *slot = &aggregate->calls[which];
     const AggregateFunction *function = slot->call->function;
     Arena *arena = &chain->batch_arena;
@@ -160,19 +159,22 @@ static Status update_call(Aggregate *aggregate, AggregateState *state, int which
         groups = arena_alloc(arena, sizeof *groups * BATCH_ROWS);
         TRY(apply_filter(state, slot, chain, batch, selection, groups, &rows.selected, err));
         rows.selection = selection;
-        if (!rows.selected)
-            return STATUS_OK;
+        if (!rows.selected) return STATUS_OK;
     }
     Vector *args = ARENA_NEW_ARRAY(arena, Vector, slot->call->arg_count + 1);
     for (int i = 0; i < slot->call->arg_count; i++)
         TRY(program_evaluate(&chain->evaluator, slot->args[i], &rows, arena, &args[i], err));
     if (slot->call->distinct)
-        return add_distinct(aggregate, state, which, chain, group_columns, args, rows.selection, rows.selected, first, err);
-    AggregateInput input = {.args = args, .arg_count = slot->call->arg_count, .row_count = rows.row_count,
-                            .selection = rows.selection, .selected = rows.selected, .arena = &state->table.arena.arena};
+        return add_distinct(aggregate, state, which, chain, group_columns, args, rows.selection,
+                            rows.selected, first, err);
+    AggregateInput input = {.args = args,
+                            .arg_count = slot->call->arg_count,
+                            .row_count = rows.row_count,
+                            .selection = rows.selection,
+                            .selected = rows.selected,
+                            .arena = &state->table.arena.arena};
     char *states = group_states(&state->table, state->table.rows) + slot->state_offset;
-    if (!aggregate->group_count)
-        return function->update_single(states, &input, err);
+    if (!aggregate->group_count) return function->update_single(states, &input, err);
     return function->update(states, state->table.row_bytes, groups, &input, err);
 }
 
@@ -180,9 +182,9 @@ static Status update_call(Aggregate *aggregate, AggregateState *state, int which
 static Status make_single_group(Aggregate *aggregate, GroupTable *table, Error *err) {
     uint64_t key[1] = {0}, hash = 0, first = 0;
     uint32_t group;
-    if (table->count)
-        return STATUS_OK;
-    return group_table_resolve(table, key, &hash, &first, 1, false, aggregate_init_states, aggregate, &group, err);
+    if (table->count) return STATUS_OK;
+    return group_table_resolve(table, key, &hash, &first, 1, false, aggregate_init_states, aggregate, &group,
+                               err);
 }
 
 static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, Error *err) {
@@ -193,10 +195,10 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
     first_places(chain, batch->selected, first);
     if (aggregate->group_count) {
         for (int i = 0; i < aggregate->group_count; i++)
-            TRY(program_evaluate(&chain->evaluator, aggregate->groups[i], batch, &chain->batch_arena, &columns[i], err));
+            TRY(program_evaluate(&chain->evaluator, aggregate->groups[i], batch, &chain->batch_arena,
+                                 &columns[i], err));
         TRY(resolve_groups(aggregate, state, chain, columns, batch, first, err));
-        if (first[0] > state->latest_first)
-            state->latest_first = first[0];
+        if (first[0] > state->latest_first) state->latest_first = first[0];
     } else {
         TRY(make_single_group(aggregate, &state->table, err));
     }
@@ -208,8 +210,7 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
 static Status sink_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
     Aggregate *aggregate = (Aggregate *)sink;
     TRY(aggregate_merge(aggregate, query, (AggregateState **)states, count, err));
-    if (!aggregate->group_count)
-        TRY(make_single_group(aggregate, &aggregate->partitions[0], err));
+    if (!aggregate->group_count) TRY(make_single_group(aggregate, &aggregate->partitions[0], err));
     TRY(aggregate_add_distinct(aggregate, query, (AggregateState **)states, count, err));
     return aggregate_order_groups(aggregate, query, err);
 }
@@ -222,20 +223,23 @@ static void sink_destroy(Sink *sink, Query *query) {
     aggregate->order = NULL;
 }
 
-static const SinkOps aggregate_sink_ops = {.open = sink_open, .push = sink_push, .finish = sink_finish,
-                                           .close = sink_state_close, .destroy = sink_destroy};
+static const SinkOps aggregate_sink_ops = {.open = sink_open,
+                                           .push = sink_push,
+                                           .finish = sink_finish,
+                                           .close = sink_state_close,
+                                           .destroy = sink_destroy};
 
-/* ---- creation -------------------------------------------------------------------------------------------- */
+/* ---- creation --------------------------------------------------------------------------------------------
+ */
 
-static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall *call, AggregateSlot *slot, Error *err) {
+static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall *call, AggregateSlot *slot,
+                        Error *err) {
     slot->call = call;
     slot->state_offset = aggregate->state_bytes;
     aggregate->state_bytes += (call->function->state_bytes + 15) & ~(size_t)15;
     TRY(programs_compile(query, call->args, call->arg_count, &slot->args, err));
-    if (call->filter)
-        TRY(program_compile(query, call->filter, &slot->filter, err));
-    if (!call->distinct)
-        return STATUS_OK;
+    if (call->filter) TRY(program_compile(query, call->filter, &slot->filter, err));
+    if (!call->distinct) return STATUS_OK;
     int count = aggregate->group_count + call->arg_count;
     SqlType *types = ARENA_NEW_ARRAY(&query->arena, SqlType, count + 1);
     for (int i = 0; i < aggregate->group_count; i++)
@@ -278,9 +282,11 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
     return STATUS_OK;
 }
 
-/* ---- INTERSECT and EXCEPT: rows counted per side --------------------------------------------------------- */
+/* ---- INTERSECT and EXCEPT: rows counted per side ---------------------------------------------------------
+ */
 
-static Status count_sides(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input, Error *err) {
+static Status count_sides(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
+                          Error *err) {
     const Vector *tag = &input->args[0];
     for (int k = 0; k < input->selected; k++) {
         int row = tag->encoding == VECTOR_CONSTANT ? 0 : input->selection ? input->selection[k] : k;
@@ -295,7 +301,10 @@ static Status count_sides_combine(void *into, const void *from, Arena *arena, Er
     return STATUS_OK;
 }
 
-static const AggregateFunction side_counts = {.name = "count", .arg_count = 1, .state_bytes = 16, .update = count_sides,
+static const AggregateFunction side_counts = {.name = "count",
+                                              .arg_count = 1,
+                                              .state_bytes = 16,
+                                              .update = count_sides,
                                               .combine = count_sides_combine};
 
 Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err) {
@@ -305,15 +314,16 @@ Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Sou
     counting->group_count = node->column_count;
     Expr *exprs = ARENA_NEW_ARRAY(&query->arena, Expr, node->column_count + 1);
     for (int i = 0; i <= node->column_count; i++) {
-        exprs[i] = (Expr){.kind = EXPR_COLUMN, .column = i,
+        exprs[i] = (Expr){.kind = EXPR_COLUMN,
+                          .column = i,
                           .type = i < node->column_count ? node->columns[i].type : sqltype_of(SQL_INT8)};
-        if (i < node->column_count)
-            counting->groups[i] = &exprs[i];
+        if (i < node->column_count) counting->groups[i] = &exprs[i];
     }
     counting->calls = ARENA_NEW(&query->arena, AggregateCall);
     Expr **args = ARENA_NEW_ARRAY(&query->arena, Expr *, 1);
     args[0] = &exprs[node->column_count];
-    counting->calls[0] = (AggregateCall){.function = &side_counts, .args = args, .arg_count = 1, .type = sqltype_of(SQL_INT8)};
+    counting->calls[0] =
+        (AggregateCall){.function = &side_counts, .args = args, .arg_count = 1, .type = sqltype_of(SQL_INT8)};
     counting->call_count = 1;
     TRY(aggregate_create(query, counting, sink, source, err));
     Aggregate *aggregate = (Aggregate *)*sink;

@@ -4,18 +4,20 @@
 #include "engines/columnar/exec/aggregate_internal.h"
 
 /* Adds one batch of distinct (groups, arguments) keys to the states of their groups. */
-static Status add_distinct_rows(Aggregate *aggregate, const AggregateSlot *slot, uint64_t *const *keys, int count,
-                                Arena *arena, Error *err) {
+static Status add_distinct_rows(Aggregate *aggregate, const AggregateSlot *slot, uint64_t *const *keys,
+                                int count, Arena *arena, Error *err) {
     GroupTable *table = &aggregate->partitions[0];
     int groups = aggregate->group_count, args = slot->call->arg_count;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, groups + args + 1);
     for (int i = 0; i < groups + args; i++)
         keys_gather(&slot->distinct_layout, i, keys, count, &columns[i], arena);
-    AggregateInput input = {.args = columns + groups, .arg_count = args, .row_count = count, .selected = count,
+    AggregateInput input = {.args = columns + groups,
+                            .arg_count = args,
+                            .row_count = count,
+                            .selected = count,
                             .arena = &table->arena.arena};
     char *states = group_states(table, table->rows) + slot->state_offset;
-    if (!groups)
-        return slot->call->function->update_single(states, &input, err);
+    if (!groups) return slot->call->function->update_single(states, &input, err);
     uint64_t *encoded = arena_alloc(arena, 8 * (size_t)aggregate->layout.words * (size_t)count);
     uint64_t *hashes = arena_alloc(arena, 8 * (size_t)count);
     uint32_t *numbers = arena_alloc(arena, 4 * (size_t)count);
@@ -23,26 +25,24 @@ static Status add_distinct_rows(Aggregate *aggregate, const AggregateSlot *slot,
     keys_hash(&aggregate->layout, encoded, count, hashes);
     for (int k = 0; k < count; k++) {
         int64_t group = group_table_find(table, encoded + (size_t)k * aggregate->layout.words, hashes[k]);
-        if (group < 0)
-            return error_set(err, SQLSTATE_INTERNAL, "a DISTINCT value lost its group");
+        if (group < 0) return error_set(err, SQLSTATE_INTERNAL, "a DISTINCT value lost its group");
         numbers[k] = (uint32_t)group;
     }
     return slot->call->function->update(states, table->row_bytes, numbers, &input, err);
 }
 
-static Status merge_distinct(const AggregateSlot *slot, Query *query, AggregateState **states, int count, int which,
-                             GroupTable *into, Error *err) {
+static Status merge_distinct(const AggregateSlot *slot, Query *query, AggregateState **states, int count,
+                             int which, GroupTable *into, Error *err) {
     group_table_init(into, query, &slot->distinct_layout, 0);
     for (int s = 0; s < count; s++) {
-        if (!states[s])
-            continue;
+        if (!states[s]) continue;
         GroupTable *from = &states[s]->distinct[which];
         for (int64_t g = 0; g < from->count; g++) {
             TRY(query_check_each(query, g, err));
             char *row = group_row(from, g);
             uint32_t ignored;
-            TRY(group_table_resolve(into, group_key(row), group_hash(row), group_first(row), 1, false, NULL, NULL, &ignored,
-                                    err));
+            TRY(group_table_resolve(into, group_key(row), group_hash(row), group_first(row), 1, false, NULL,
+                                    NULL, &ignored, err));
         }
         group_table_drop_rows(from);
     }
@@ -54,9 +54,11 @@ static int compare_first(const void *left, const void *right) {
     return a < b ? -1 : a > b;
 }
 
-static void merge_runs(char *const *from, int64_t left, int64_t left_end, int64_t right, int64_t right_end, char **into) {
+static void merge_runs(char *const *from, int64_t left, int64_t left_end, int64_t right, int64_t right_end,
+                       char **into) {
     while (left < left_end || right < right_end) {
-        bool take_left = right == right_end || (left < left_end && compare_first(&from[left], &from[right]) < 0);
+        bool take_left =
+            right == right_end || (left < left_end && compare_first(&from[left], &from[right]) < 0);
         *into++ = take_left ? from[left++] : from[right++];
     }
 }
@@ -74,7 +76,8 @@ static Status sort_by_first(Query *query, char **rows, int64_t count, Error *err
     }
     for (int64_t run = RUN; run < count && status == STATUS_OK; run *= 2) {
         for (int64_t start = 0; start < count; start += run * 2) {
-            int64_t middle = start + run < count ? start + run : count, end = middle + run < count ? middle + run : count;
+            int64_t middle = start + run < count ? start + run : count,
+                    end = middle + run < count ? middle + run : count;
             merge_runs(from, start, middle, middle, end, into + start);
         }
         char **swapped = from;
@@ -82,14 +85,13 @@ static Status sort_by_first(Query *query, char **rows, int64_t count, Error *err
         into = swapped;
         status = query_check(query, err);
     }
-    if (from != rows)
-        memcpy(rows, from, sizeof *rows * (size_t)count);
+    if (from != rows) memcpy(rows, from, sizeof *rows * (size_t)count);
     query_free(query, scratch, sizeof *rows * (size_t)count);
     return status;
 }
 
-static Status add_distinct_call(Aggregate *aggregate, Query *query, const GroupTable *values, const AggregateSlot *slot,
-                                Error *err) {
+static Status add_distinct_call(Aggregate *aggregate, Query *query, const GroupTable *values,
+                                const AggregateSlot *slot, Error *err) {
     char **rows;
     TRY(query_alloc(query, sizeof *rows * (size_t)values->count, (void **)&rows, err));
     for (int64_t g = 0; g < values->count; g++)
@@ -104,18 +106,17 @@ static Status add_distinct_call(Aggregate *aggregate, Query *query, const GroupT
             keys[k] = group_key(rows[g + k]);
         arena_reset(&arena);
         status = query_check(query, err);
-        if (status == STATUS_OK)
-            status = add_distinct_rows(aggregate, slot, keys, count, &arena, err);
+        if (status == STATUS_OK) status = add_distinct_rows(aggregate, slot, keys, count, &arena, err);
     }
     arena_deinit(&arena);
     query_free(query, rows, sizeof *rows * (size_t)values->count);
     return status;
 }
 
-Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err) {
+Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count,
+                              Error *err) {
     for (int i = 0; i < aggregate->call_count; i++) {
-        if (!aggregate->calls[i].call->distinct)
-            continue;
+        if (!aggregate->calls[i].call->distinct) continue;
         GroupTable values = {0};
         Status status = merge_distinct(&aggregate->calls[i], query, states, count, i, &values, err);
         if (status == STATUS_OK)
@@ -125,4 +126,3 @@ Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState
     }
     return STATUS_OK;
 }
-

@@ -52,5 +52,6 @@ void aggregate_init_states(const void *context, char *states);
 /* The workers' tables into `partitions`. */
 Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err);
 /* DISTINCT arguments, each once, into the merged states. */
-Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err);
+Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count,
+                              Error *err);
 Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err);

@@ -6,14 +6,17 @@
 enum {
     PARTITION_BITS = 6,
     PARTITIONS = 1 << PARTITION_BITS,
-    SERIAL_MERGE_GROUPS = 16384, /* fewer are merged by one thread */
+    SERIAL_MERGE_GROUPS = 16384,     /* fewer are merged by one thread */
     APPEARANCE_ORDER_GROUPS = 32768, /* fewer come out in the order in which they first appeared */
     MORSEL_GROUPS = 8 * BATCH_ROWS
 };
 
-static int partition_of(uint64_t hash) { return (int)(hash >> (64 - PARTITION_BITS)); }
+static int partition_of(uint64_t hash) {
+    return (int)(hash >> (64 - PARTITION_BITS));
+}
 
-/* ---- merging --------------------------------------------------------------------------------------------- */
+/* ---- merging ---------------------------------------------------------------------------------------------
+ */
 
 typedef struct MergeJob {
     Aggregate *aggregate;
@@ -24,11 +27,13 @@ typedef struct MergeJob {
     int64_t (*starts)[PARTITIONS + 1];
 } MergeJob;
 
-static Status merge_group(Aggregate *aggregate, GroupTable *into, const GroupTable *from, int64_t group, Error *err) {
+static Status merge_group(Aggregate *aggregate, GroupTable *into, const GroupTable *from, int64_t group,
+                          Error *err) {
     char *row = group_row(from, group);
     int64_t before = into->count;
     uint32_t target;
-    TRY(group_table_resolve(into, group_key(row), group_hash(row), group_first(row), 1, false, NULL, NULL, &target, err));
+    TRY(group_table_resolve(into, group_key(row), group_hash(row), group_first(row), 1, false, NULL, NULL,
+                            &target, err));
     char *states = group_states(into, group_row(into, target));
     if (into->count > before) {
         memcpy(states, group_states(from, row), from->state_bytes);
@@ -45,8 +50,7 @@ static Status merge_group(Aggregate *aggregate, GroupTable *into, const GroupTab
 static Status merge_partition(MergeJob *job, int partition, Error *err) {
     GroupTable *into = &job->aggregate->partitions[partition];
     for (int s = 0; s < job->count; s++) {
-        if (!job->states[s])
-            continue;
+        if (!job->states[s]) continue;
         for (int64_t i = job->starts[s][partition]; i < job->starts[s][partition + 1]; i++) {
             TRY(query_check_each(job->query, i, err));
             TRY(merge_group(job->aggregate, into, &job->states[s]->table, job->lists[s][i], err));
@@ -66,8 +70,7 @@ static void run_merge_partition(void *argument, int partition) {
 /* Group numbers of one worker sorted by partition. */
 static void run_list_partitions(void *argument, int which) {
     MergeJob *job = argument;
-    if (!job->states[which])
-        return;
+    if (!job->states[which]) return;
     const GroupTable *table = &job->states[which]->table;
     int64_t *starts = job->starts[which], next[PARTITIONS];
     memset(starts, 0, sizeof job->starts[which]);
@@ -84,18 +87,16 @@ static Status merge_partitioned(MergeJob *job, Error *err) {
     Status status = STATUS_OK;
     job->lists = calloc((size_t)job->count, sizeof *job->lists);
     job->starts = calloc((size_t)job->count, sizeof *job->starts);
-    if (!job->lists || !job->starts)
-        abort();
+    if (!job->lists || !job->starts) abort();
     for (int s = 0; s < job->count && status == STATUS_OK; s++)
         if (job->states[s])
-            status = query_alloc(job->query, sizeof(uint32_t) * (size_t)job->states[s]->table.count, (void **)&job->lists[s], err);
+            status = query_alloc(job->query, sizeof(uint32_t) * (size_t)job->states[s]->table.count,
+                                 (void **)&job->lists[s], err);
     if (status == STATUS_OK) {
         query_parallel(job->query, job->count, run_list_partitions, job);
         status = query_check(job->query, err); /* lists may have been left half written */
-        if (status == STATUS_OK)
-            query_parallel(job->query, PARTITIONS, run_merge_partition, job);
-        if (status == STATUS_OK)
-            status = query_check(job->query, err);
+        if (status == STATUS_OK) query_parallel(job->query, PARTITIONS, run_merge_partition, job);
+        if (status == STATUS_OK) status = query_check(job->query, err);
     }
     for (int s = 0; s < job->count; s++)
         if (job->states[s])
@@ -108,8 +109,7 @@ static Status merge_partitioned(MergeJob *job, Error *err) {
 static Status merge_serially(MergeJob *job, Error *err) {
     GroupTable *into = &job->aggregate->partitions[0];
     for (int s = 0; s < job->count; s++) {
-        if (!job->states[s])
-            continue;
+        if (!job->states[s]) continue;
         for (int64_t g = 0; g < job->states[s]->table.count; g++) {
             TRY(query_check_each(job->query, g, err));
             TRY(merge_group(job->aggregate, into, &job->states[s]->table, g, err));
@@ -122,8 +122,7 @@ Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **stat
     int64_t total = 0;
     int used = 0, only = 0;
     for (int s = 0; s < count; s++) {
-        if (!states[s] || !states[s]->table.count)
-            continue;
+        if (!states[s] || !states[s]->table.count) continue;
         total += states[s]->table.count;
         used++;
         only = s;
@@ -141,12 +140,12 @@ Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **stat
     MergeJob job = {.aggregate = aggregate, .query = query, .states = states, .count = count};
     TRY(serial ? merge_serially(&job, err) : merge_partitioned(&job, err));
     for (int s = 0; s < count; s++)
-        if (states[s])
-            group_table_drop_rows(&states[s]->table);
+        if (states[s]) group_table_drop_rows(&states[s]->table);
     return STATUS_OK;
 }
 
-/* ---- order ----------------------------------------------------------------------------------------------- */
+/* ---- order -----------------------------------------------------------------------------------------------
+ */
 
 static int compare_first(const void *left, const void *right) {
     uint64_t a = *group_first(*(char *const *)left), b = *group_first(*(char *const *)right);
@@ -160,11 +159,12 @@ typedef struct OrderJob {
 
 static void run_order_partition(void *argument, int partition) {
     OrderJob *job = argument;
-    qsort(job->aggregate->order + job->starts[partition], (size_t)(job->starts[partition + 1] - job->starts[partition]),
-          sizeof(char *), compare_first);
+    qsort(job->aggregate->order + job->starts[partition],
+          (size_t)(job->starts[partition + 1] - job->starts[partition]), sizeof(char *), compare_first);
 }
 
-/* The same order whatever worker met a group: by first appearance, for many groups within their hash partition. */
+/* The same order whatever worker met a group: by first appearance, for many groups within their hash
+ * partition. */
 Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
     OrderJob job = {.aggregate = aggregate};
     int64_t total = 0, next[PARTITIONS];
@@ -195,7 +195,8 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- handing out ----------------------------------------------------------------------------------------- */
+/* ---- handing out -----------------------------------------------------------------------------------------
+ */
 
 typedef struct GroupReader {
     int64_t next, end;
@@ -203,7 +204,9 @@ typedef struct GroupReader {
     Batch batch;
 } GroupReader;
 
-static Aggregate *aggregate_of(Source *source) { return (Aggregate *)((char *)source - offsetof(Aggregate, source)); }
+static Aggregate *aggregate_of(Source *source) {
+    return (Aggregate *)((char *)source - offsetof(Aggregate, source));
+}
 
 static Status reader_prepare(Source *source, Query *query, Error *err) {
     source->morsel_count = (aggregate_of(source)->order_count + MORSEL_GROUPS - 1) / MORSEL_GROUPS;
@@ -215,7 +218,8 @@ static Status reader_open(Source *source, Chain *chain, void **state, Error *err
     return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
-static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted, Error *err) {
+static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                                 Error *err) {
     GroupReader *reader = state;
     int64_t total = aggregate_of(source)->order_count;
     reader->next = morsel * MORSEL_GROUPS;
@@ -227,8 +231,7 @@ static Status reader_morsel_open(Source *source, Chain *chain, void *state, int6
 static int64_t copies_of(const Aggregate *aggregate, const char *states) {
     const PlanNode *node = aggregate->source.node;
     int64_t left = ((const int64_t *)states)[0], right = ((const int64_t *)states)[1];
-    if (node->set_except)
-        return node->set_all ? (left > right ? left - right : 0) : left > 0 && right == 0;
+    if (node->set_except) return node->set_all ? (left > right ? left - right : 0) : left > 0 && right == 0;
     return node->set_all ? (left < right ? left : right) : left > 0 && right > 0;
 }
 
@@ -243,8 +246,7 @@ static int take_rows(Aggregate *aggregate, GroupReader *reader, char **rows) {
             reader->next++;
             continue;
         }
-        if (reader->repeat < 0)
-            reader->repeat = copies_of(aggregate, group_states(table, row));
+        if (reader->repeat < 0) reader->repeat = copies_of(aggregate, group_states(table, row));
         while (reader->repeat > 0 && count < BATCH_ROWS) {
             rows[count++] = row;
             reader->repeat--;
@@ -257,7 +259,8 @@ static int take_rows(Aggregate *aggregate, GroupReader *reader, char **rows) {
     return count;
 }
 
-static Status finalize_calls(Aggregate *aggregate, char **rows, int count, Vector *columns, Arena *arena, Error *err) {
+static Status finalize_calls(Aggregate *aggregate, char **rows, int count, Vector *columns, Arena *arena,
+                             Error *err) {
     const GroupTable *table = &aggregate->partitions[0];
     size_t stride = aggregate->state_bytes ? aggregate->state_bytes : 16;
     char *states = arena_alloc(arena, stride * (size_t)count);
@@ -266,7 +269,8 @@ static Status finalize_calls(Aggregate *aggregate, char **rows, int count, Vecto
     for (int i = 0; i < aggregate->call_count; i++) {
         const AggregateSlot *slot = &aggregate->calls[i];
         vector_init_flat(&columns[i], slot->call->type, count, arena);
-        TRY(slot->call->function->finalize(states + slot->state_offset, stride, count, &columns[i], arena, err));
+        TRY(slot->call->function->finalize(states + slot->state_offset, stride, count, &columns[i], arena,
+                                           err));
     }
     return STATUS_OK;
 }
@@ -278,23 +282,28 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     char **rows = arena_alloc(arena, sizeof *rows * BATCH_ROWS);
     uint64_t **keys = arena_alloc(arena, sizeof *keys * BATCH_ROWS);
     int count = take_rows(aggregate, reader, rows);
-    if (!count)
-        return STATUS_OK;
+    if (!count) return STATUS_OK;
     for (int k = 0; k < count; k++)
         keys[k] = group_key(rows[k]);
     int calls = aggregate->set_operation ? 0 : aggregate->call_count;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, aggregate->group_count + calls + 1);
     for (int i = 0; i < aggregate->group_count; i++)
         keys_gather(&aggregate->layout, i, keys, count, &columns[i], arena);
-    if (calls)
-        TRY(finalize_calls(aggregate, rows, count, columns + aggregate->group_count, arena, err));
-    reader->batch = (Batch){.row_count = count, .column_count = aggregate->group_count + calls, .columns = columns,
+    if (calls) TRY(finalize_calls(aggregate, rows, count, columns + aggregate->group_count, arena, err));
+    reader->batch = (Batch){.row_count = count,
+                            .column_count = aggregate->group_count + calls,
+                            .columns = columns,
                             .selected = count};
     *out = &reader->batch;
     return STATUS_OK;
 }
 
-static void reader_close(Source *source, void *state) { free(state); }
+static void reader_close(Source *source, void *state) {
+    free(state);
+}
 
-const SourceOps aggregate_source_ops = {.prepare = reader_prepare, .open = reader_open, .morsel_open = reader_morsel_open,
-                                        .next = reader_next, .close = reader_close};
+const SourceOps aggregate_source_ops = {.prepare = reader_prepare,
+                                        .open = reader_open,
+                                        .morsel_open = reader_morsel_open,
+                                        .next = reader_next,
+                                        .close = reader_close};

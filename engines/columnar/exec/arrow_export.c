@@ -2,8 +2,16 @@
 
 #include <stdlib.h>
 
-typedef enum ExportKind { EXPORT_COPY, EXPORT_BOOL, EXPORT_OID, EXPORT_DECIMAL, EXPORT_INTERVAL, EXPORT_STRING, EXPORT_UUID,
-                          EXPORT_NUMERIC } ExportKind;
+typedef enum ExportKind {
+    EXPORT_COPY,
+    EXPORT_BOOL,
+    EXPORT_OID,
+    EXPORT_DECIMAL,
+    EXPORT_INTERVAL,
+    EXPORT_STRING,
+    EXPORT_UUID,
+    EXPORT_NUMERIC
+} ExportKind;
 
 struct ExportColumn {
     SqlType type;
@@ -12,7 +20,7 @@ struct ExportColumn {
     uint32_t in_width, out_width;
     uint8_t *validity; /* NULL until the first NULL */
     int64_t null_count;
-    char *data;        /* values, or the bytes of strings */
+    char *data; /* values, or the bytes of strings */
     size_t data_bytes, data_capacity;
     int32_t *offsets;
     int64_t row_capacity;
@@ -21,8 +29,7 @@ struct ExportColumn {
 
 static void *grow(void *memory, size_t bytes) {
     void *grown = realloc(memory, bytes ? bytes : 1);
-    if (!grown)
-        abort();
+    if (!grown) abort();
     return grown;
 }
 
@@ -33,8 +40,7 @@ static ExportKind kind_of(SqlType type, PhysicalType physical) {
     case PHYS_INTERVAL: return EXPORT_INTERVAL;
     case PHYS_NUMERIC: return EXPORT_NUMERIC;
     default:
-        if (sqltype_is(type, SQL_NUMERIC))
-            return EXPORT_DECIMAL;
+        if (sqltype_is(type, SQL_NUMERIC)) return EXPORT_DECIMAL;
         return sqltype_is(type, SQL_OID) ? EXPORT_OID : EXPORT_COPY;
     }
 }
@@ -43,8 +49,7 @@ void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_c
     memset(out, 0, sizeof *out);
     out->column_count = column_count;
     out->columns = calloc((size_t)column_count + 1, sizeof *out->columns);
-    if (!out->columns)
-        abort();
+    if (!out->columns) abort();
     for (int i = 0; i < column_count; i++) {
         ExportColumn *column = &out->columns[i];
         column->type = columns[i].type;
@@ -54,7 +59,8 @@ void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_c
         switch ((ExportKind)column->kind) {
         case EXPORT_BOOL: column->out_width = 1; break; /* bytes here, bits when finished */
         case EXPORT_OID: column->out_width = 4; break;
-        case EXPORT_DECIMAL: case EXPORT_INTERVAL: column->out_width = 16; break;
+        case EXPORT_DECIMAL:
+        case EXPORT_INTERVAL: column->out_width = 16; break;
         case EXPORT_COPY: column->out_width = column->in_width; break;
         default: column->out_width = 0;
         }
@@ -80,15 +86,14 @@ void arrow_export_deinit(ArrowExport *out) {
 }
 
 static void make_room(ExportColumn *column, int count) {
-    if (column->rows + count <= column->row_capacity)
-        return;
-    int64_t capacity = column->row_capacity * 2 > column->rows + count ? column->row_capacity * 2 : column->rows + count;
+    if (column->rows + count <= column->row_capacity) return;
+    int64_t capacity =
+        column->row_capacity * 2 > column->rows + count ? column->row_capacity * 2 : column->rows + count;
     if (column->out_width)
         column->data = grow(column->data, (size_t)capacity * column->out_width);
     else
         column->offsets = grow(column->offsets, (size_t)(capacity + 1) * sizeof(int32_t));
-    if (column->validity)
-        column->validity = grow(column->validity, (size_t)(capacity + 63) / 64 * 8);
+    if (column->validity) column->validity = grow(column->validity, (size_t)(capacity + 63) / 64 * 8);
     column->row_capacity = capacity;
 }
 
@@ -106,7 +111,7 @@ static void set_null(ExportColumn *column, int64_t row) {
         column->validity = grow(NULL, bytes);
         memset(column->validity, 0xFF, bytes);
     }
-    column->validity[row >> 3] &= (uint8_t)~(1u << (row & 7));
+    column->validity[row >> 3] &= (uint8_t) ~(1u << (row & 7));
     column->null_count++;
 }
 
@@ -125,16 +130,15 @@ int numeric_to_text(Numeric value, char *out) {
     }
     char digits[64];
     int count = 0, at = 0;
-    unsigned __int128 magnitude = value.value < 0 ? -(unsigned __int128)value.value : (unsigned __int128)value.value;
+    unsigned __int128 magnitude =
+        value.value < 0 ? -(unsigned __int128)value.value : (unsigned __int128)value.value;
     do {
         digits[count++] = (char)('0' + (int)(magnitude % 10));
         magnitude /= 10;
     } while (magnitude);
-    if (value.value < 0)
-        out[at++] = '-';
+    if (value.value < 0) out[at++] = '-';
     int scale = value.scale < 0 ? 0 : value.scale > 1000 ? 1000 : value.scale;
-    if (count <= scale)
-        out[at++] = '0';
+    if (count <= scale) out[at++] = '0';
     for (int i = count - 1; i >= scale; i--)
         out[at++] = digits[i];
     if (scale) {
@@ -150,8 +154,7 @@ static void uuid_to_text(const char *raw, char *out) {
     static const char hex[] = "0123456789abcdef";
     int at = 0;
     for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            out[at++] = '-';
+        if (i == 4 || i == 6 || i == 8 || i == 10) out[at++] = '-';
         out[at++] = hex[(uint8_t)raw[i] >> 4];
         out[at++] = hex[(uint8_t)raw[i] & 15];
     }
@@ -159,8 +162,7 @@ static void uuid_to_text(const char *raw, char *out) {
 
 static void append_bytes(ExportColumn *column, const char *data, size_t length) {
     char *into = string_room(column, length);
-    if (length)
-        memcpy(into, data, length);
+    if (length) memcpy(into, data, length);
     column->data_bytes += length;
 }
 
@@ -181,27 +183,29 @@ static void append_text_value(ExportColumn *column, const char *values, size_t i
     append_bytes(column, stringview_data(view), view->length);
 }
 
-static void append_texts(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first, int count) {
+static void append_texts(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
+                         int count) {
     const char *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
-    if (!column->rows)
-        column->offsets[0] = 0;
+    if (!column->rows) column->offsets[0] = 0;
     for (int k = 0; k < count; k++) {
         int row = selection ? selection[first + k] : first + k;
-        if (!vector_is_null(vector, row))
-            append_text_value(column, values, value_at(vector, row));
+        if (!vector_is_null(vector, row)) append_text_value(column, values, value_at(vector, row));
         column->offsets[column->rows + k + 1] = (int32_t)column->data_bytes;
     }
 }
 
-#define COPY_VALUES(WIDTH) for (int k = 0; k < count; k++) \
-        memcpy(into + (size_t)k * (WIDTH), values + value_at(vector, selection ? selection[first + k] : first + k) * (WIDTH), WIDTH)
+#define COPY_VALUES(WIDTH)                                                                                   \
+    for (int k = 0; k < count; k++)                                                                          \
+    memcpy(into + (size_t)k * (WIDTH),                                                                       \
+           values + value_at(vector, selection ? selection[first + k] : first + k) * (WIDTH), WIDTH)
 
-static void append_copies(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first, int count,
-                          char *into) {
+static void append_copies(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
+                          int count, char *into) {
     const char *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
     if (vector->encoding == VECTOR_SEQUENCE) {
         for (int k = 0; k < count; k++)
-            ((int64_t *)into)[k] = vector->sequence_start + (selection ? selection[first + k] : first + k) * vector->sequence_step;
+            ((int64_t *)into)[k] = vector->sequence_start +
+                                   (selection ? selection[first + k] : first + k) * vector->sequence_step;
         return;
     }
     switch (column->out_width) {
@@ -212,8 +216,8 @@ static void append_copies(ExportColumn *column, const Vector *vector, const uint
     }
 }
 
-static void append_converted(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first, int count,
-                             char *into) {
+static void append_converted(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
+                             int count, char *into) {
     const char *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
     for (int k = 0; k < count; k++) {
         size_t index = value_at(vector, selection ? selection[first + k] : first + k);
@@ -238,7 +242,8 @@ static void append_converted(ExportColumn *column, const Vector *vector, const u
     }
 }
 
-static void append_column(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first, int count) {
+static void append_column(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
+                          int count) {
     int64_t had = column->row_capacity;
     make_room(column, count);
     if (column->validity && column->row_capacity > had) /* fresh rows start valid */
@@ -265,11 +270,13 @@ void arrow_export_append(ArrowExport *out, const Batch *batch, int first, int co
     out->bytes = 0;
     for (int i = 0; i < out->column_count; i++) {
         append_column(&out->columns[i], &batch->columns[i], batch->selection, first, count);
-        out->bytes += (int64_t)out->columns[i].data_bytes + out->columns[i].rows * (out->columns[i].out_width ? 0 : 4);
+        out->bytes +=
+            (int64_t)out->columns[i].data_bytes + out->columns[i].rows * (out->columns[i].out_width ? 0 : 4);
     }
 }
 
-/* ---- handing over ---------------------------------------------------------------------------------------- */
+/* ---- handing over ----------------------------------------------------------------------------------------
+ */
 
 typedef struct ArrayOwner {
     const void *buffers[3];
@@ -315,15 +322,17 @@ static ArrowArray *finish_column(ExportColumn *column) {
         column->offsets = grow(NULL, sizeof(int32_t));
         column->offsets[0] = 0;
     }
-    if (!column->data)
-        column->data = grow(NULL, 1);
+    if (!column->data) column->data = grow(NULL, 1);
     owner->buffers[0] = column->null_count ? column->validity : NULL;
-    if (!column->null_count)
-        free(column->validity);
+    if (!column->null_count) free(column->validity);
     owner->buffers[1] = column->out_width ? (void *)column->data : (void *)column->offsets;
     owner->buffers[2] = column->out_width ? NULL : column->data;
-    *array = (ArrowArray){.length = column->rows, .null_count = column->null_count, .n_buffers = column->out_width ? 2 : 3,
-                          .buffers = owner->buffers, .release = release_child, .private_data = owner};
+    *array = (ArrowArray){.length = column->rows,
+                          .null_count = column->null_count,
+                          .n_buffers = column->out_width ? 2 : 3,
+                          .buffers = owner->buffers,
+                          .release = release_child,
+                          .private_data = owner};
     column->validity = NULL;
     column->data = NULL;
     column->offsets = NULL;
@@ -348,7 +357,8 @@ void arrow_export_finish(ArrowExport *out, ArrowArray *array) {
 void arrow_export_schema(const PlanColumn *columns, int column_count, ArrowSchema *out) {
     ArrowColumnSpec *specs = grow(NULL, sizeof *specs * (size_t)(column_count + 1));
     for (int i = 0; i < column_count; i++)
-        specs[i] = (ArrowColumnSpec){columns[i].name ? columns[i].name : "", columns[i].type, columns[i].type_name};
+        specs[i] =
+            (ArrowColumnSpec){columns[i].name ? columns[i].name : "", columns[i].type, columns[i].type_name};
     arrow_schema_build(out, specs, column_count);
     free(specs);
 }

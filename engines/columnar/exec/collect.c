@@ -22,13 +22,14 @@ typedef struct Collect {
     int64_t done_capacity, prefix_morsels, prefix_rows;
 } Collect;
 
-static Collect *collect_of_source(Source *source) { return (Collect *)((char *)source - offsetof(Collect, source)); }
+static Collect *collect_of_source(Source *source) {
+    return (Collect *)((char *)source - offsetof(Collect, source));
+}
 
 static Status collect_sink_open(Sink *sink, Query *query, void **out, Error *err) {
     Collect *collect = (Collect *)sink;
     RowCollector *collector = calloc(1, sizeof *collector);
-    if (!collector)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!collector) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     row_collector_init(collector, query, collect->layout.width ? collect->layout.width : 8);
     *out = collector;
     return STATUS_OK;
@@ -47,21 +48,20 @@ static void note_done(Collect *collect, int64_t morsel, int64_t rows) {
     if (morsel >= collect->done_capacity) {
         int64_t capacity = morsel * 2 + 64;
         collect->done_rows = realloc(collect->done_rows, sizeof(int64_t) * (size_t)capacity);
-        if (!collect->done_rows)
-            abort();
+        if (!collect->done_rows) abort();
         for (int64_t i = collect->done_capacity; i < capacity; i++)
             collect->done_rows[i] = -1;
         collect->done_capacity = capacity;
     }
     collect->done_rows[morsel] = rows;
-    while (collect->prefix_morsels < collect->done_capacity && collect->done_rows[collect->prefix_morsels] >= 0)
+    while (collect->prefix_morsels < collect->done_capacity &&
+           collect->done_rows[collect->prefix_morsels] >= 0)
         collect->prefix_rows += collect->done_rows[collect->prefix_morsels++];
 }
 
 static Status collect_morsel_end(Sink *sink, Chain *chain, void *state, Error *err) {
     Collect *collect = (Collect *)sink;
-    if (collect->limit < 0)
-        return STATUS_OK;
+    if (collect->limit < 0) return STATUS_OK;
     pthread_mutex_lock(&collect->lock);
     note_done(collect, chain->morsel, chain->morsel_rows);
     if (collect->prefix_rows >= collect->limit + collect->offset)
@@ -80,11 +80,9 @@ static void trim(Collect *collect) {
         skip -= cut;
         segment.rows += (size_t)cut * width;
         segment.count -= cut;
-        if (segment.count > left)
-            segment.count = left;
+        if (segment.count > left) segment.count = left;
         left -= segment.count;
-        if (segment.count)
-            collect->segments[kept++] = segment;
+        if (segment.count) collect->segments[kept++] = segment;
     }
     collect->segment_count = kept;
 }
@@ -108,9 +106,12 @@ static void collect_destroy(Sink *sink, Query *query) {
     pthread_mutex_destroy(&collect->lock);
 }
 
-static const SinkOps collect_sink_ops = {.open = collect_sink_open, .push = collect_push,
-                                         .morsel_end = collect_morsel_end, .finish = collect_finish,
-                                         .close = collect_state_close, .destroy = collect_destroy};
+static const SinkOps collect_sink_ops = {.open = collect_sink_open,
+                                         .push = collect_push,
+                                         .morsel_end = collect_morsel_end,
+                                         .finish = collect_finish,
+                                         .close = collect_state_close,
+                                         .destroy = collect_destroy};
 
 typedef struct CollectReader {
     int64_t next, end;
@@ -118,7 +119,8 @@ typedef struct CollectReader {
 } CollectReader;
 
 static Status reader_prepare(Source *source, Query *query, Error *err) {
-    source->morsel_count = (collect_of_source(source)->segment_count + SEGMENTS_PER_MORSEL - 1) / SEGMENTS_PER_MORSEL;
+    source->morsel_count =
+        (collect_of_source(source)->segment_count + SEGMENTS_PER_MORSEL - 1) / SEGMENTS_PER_MORSEL;
     return STATUS_OK;
 }
 
@@ -127,7 +129,8 @@ static Status reader_open(Source *source, Chain *chain, void **state, Error *err
     return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
-static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted, Error *err) {
+static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                                 Error *err) {
     CollectReader *reader = state;
     int64_t count = collect_of_source(source)->segment_count;
     reader->next = morsel * SEGMENTS_PER_MORSEL;
@@ -138,8 +141,7 @@ static Status reader_morsel_open(Source *source, Chain *chain, void *state, int6
 static Status reader_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
     CollectReader *reader = state;
     Collect *collect = collect_of_source(source);
-    if (reader->next >= reader->end)
-        return STATUS_OK;
+    if (reader->next >= reader->end) return STATUS_OK;
     const RowSegment *segment = &collect->segments[reader->next++];
     Arena *arena = &chain->batch_arena;
     int count = (int)segment->count;
@@ -150,19 +152,26 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, collect->layout.column_count + 1);
     for (int i = 0; i < collect->layout.column_count; i++)
         rows_gather(&collect->layout, i, rows, count, NULL, count, &columns[i], arena);
-    reader->batch = (Batch){.row_count = count, .column_count = collect->layout.column_count, .columns = columns,
+    reader->batch = (Batch){.row_count = count,
+                            .column_count = collect->layout.column_count,
+                            .columns = columns,
                             .selected = count};
     *out = &reader->batch;
     return STATUS_OK;
 }
 
-static void reader_close(Source *source, void *state) { free(state); }
+static void reader_close(Source *source, void *state) {
+    free(state);
+}
 
-static const SourceOps collect_source_ops = {.prepare = reader_prepare, .open = reader_open,
-                                             .morsel_open = reader_morsel_open, .next = reader_next, .close = reader_close};
+static const SourceOps collect_source_ops = {.prepare = reader_prepare,
+                                             .open = reader_open,
+                                             .morsel_open = reader_morsel_open,
+                                             .next = reader_next,
+                                             .close = reader_close};
 
-Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink, Source **source,
-                      Error *err) {
+Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink,
+                      Source **source, Error *err) {
     Collect *collect = ARENA_NEW(&query->arena, Collect);
     OperatorStats *stats = query_stats_of(query, node);
     collect->sink = (Sink){.ops = &collect_sink_ops, .node = node, .stats = stats, .ordered = true};
@@ -170,8 +179,7 @@ Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t
     collect->query = query;
     collect->limit = limit;
     collect->offset = offset > 0 ? offset : 0;
-    if (limit > INT64_MAX / 2)
-        collect->limit = -1;
+    if (limit > INT64_MAX / 2) collect->limit = -1;
     pthread_mutex_init(&collect->lock, NULL);
     row_layout_init(&collect->layout, plan_column_types(query, node), node->column_count, 0, &query->arena);
     *sink = &collect->sink;
@@ -179,25 +187,22 @@ Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t
     return STATUS_OK;
 }
 
-static Status limit_value(Query *query, const Expr *expr, const char *what, const char *sqlstate, int64_t *out, Error *err) {
+static Status limit_value(Query *query, const Expr *expr, const char *what, const char *sqlstate,
+                          int64_t *out, Error *err) {
     *out = -1;
-    if (!expr)
-        return STATUS_OK;
+    if (!expr) return STATUS_OK;
     Program *program;
     Vector value;
     Batch one = {.row_count = 1, .selected = 1};
     Evaluator evaluator;
     evaluator_init(&evaluator, query);
     Status status = program_compile(query, expr, &program, err);
-    if (status == STATUS_OK)
-        status = program_evaluate(&evaluator, program, &one, &query->arena, &value, err);
+    if (status == STATUS_OK) status = program_evaluate(&evaluator, program, &one, &query->arena, &value, err);
     evaluator_deinit(&evaluator);
     TRY(status);
-    if (vector_is_null(&value, 0))
-        return STATUS_OK;
+    if (vector_is_null(&value, 0)) return STATUS_OK;
     *out = *(const int64_t *)value.values;
-    if (*out < 0)
-        return error_set(err, sqlstate, "%s must not be negative", what);
+    if (*out < 0) return error_set(err, sqlstate, "%s must not be negative", what);
     return STATUS_OK;
 }
 

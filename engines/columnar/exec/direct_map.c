@@ -7,12 +7,16 @@ void direct_map_deinit(DirectMap *map) {
     memset(map, 0, sizeof *map);
 }
 
-#define RANGE(TYPE) for (int k = 0; k < selected; k++) { \
-        int64_t value = ((const TYPE *)vector->values)[selection ? selection[k] : k]; \
-        low = value < low ? value : low; high = value > high ? value : high; }
+#define RANGE(TYPE)                                                                                          \
+    for (int k = 0; k < selected; k++) {                                                                     \
+        int64_t value = ((const TYPE *)vector->values)[selection ? selection[k] : k];                        \
+        low = value < low ? value : low;                                                                     \
+        high = value > high ? value : high;                                                                  \
+    }
 
 /* Bounds over the selected rows; values at NULL rows may widen them needlessly, never wrongly. */
-static void value_range(const Vector *vector, const uint16_t *selection, int selected, int64_t *out_low, int64_t *out_high) {
+static void value_range(const Vector *vector, const uint16_t *selection, int selected, int64_t *out_low,
+                        int64_t *out_high) {
     int64_t low = INT64_MAX, high = INT64_MIN;
     switch ((PhysicalType)vector->physical) {
     case PHYS_I16: RANGE(int16_t) break;
@@ -23,13 +27,12 @@ static void value_range(const Vector *vector, const uint16_t *selection, int sel
     *out_high = high;
 }
 
-static bool fit_integers(DirectKey *key, const Vector *vector, const uint16_t *selection, int selected, bool *changed) {
+static bool fit_integers(DirectKey *key, const Vector *vector, const uint16_t *selection, int selected,
+                         bool *changed) {
     int64_t low, high, span;
-    if (key->hopeless)
-        return false;
+    if (key->hopeless) return false;
     value_range(vector, selection, selected, &low, &high);
-    if (!key->is_dictionary && key->size && low >= key->base && high < key->base + key->size)
-        return true;
+    if (!key->is_dictionary && key->size && low >= key->base && high < key->base + key->size) return true;
     if (!key->is_dictionary && key->size) {
         low = low < key->base ? low : key->base;
         high = high > key->base + key->size - 1 ? high : key->base + key->size - 1;
@@ -41,26 +44,24 @@ static bool fit_integers(DirectKey *key, const Vector *vector, const uint16_t *s
     /* Some room on both sides, so that a growing range settles soon. */
     int64_t margin = span / 4 + 8;
     key->base = low < INT64_MIN + margin ? low : low - margin;
-    if (__builtin_add_overflow(high, margin, &high))
-        high = INT64_MAX - 1;
+    if (__builtin_add_overflow(high, margin, &high)) high = INT64_MAX - 1;
     key->size = high - key->base + 1;
     key->is_dictionary = false;
     *changed = true;
     return true;
 }
 
-static bool fit(DirectKey *key, const Vector *vector, const uint16_t *selection, int selected, bool *changed) {
+static bool fit(DirectKey *key, const Vector *vector, const uint16_t *selection, int selected,
+                bool *changed) {
     if (vector->encoding == VECTOR_DICTIONARY) {
-        if (!vector->dictionary_id)
-            return false;
-        if (key->is_dictionary && key->dictionary_id == vector->dictionary_id)
-            return true;
-        *key = (DirectKey){.is_dictionary = true, .dictionary_id = vector->dictionary_id, .size = vector->dictionary_length};
+        if (!vector->dictionary_id) return false;
+        if (key->is_dictionary && key->dictionary_id == vector->dictionary_id) return true;
+        *key = (DirectKey){
+            .is_dictionary = true, .dictionary_id = vector->dictionary_id, .size = vector->dictionary_length};
         *changed = true;
         return true;
     }
-    if (vector->encoding != VECTOR_FLAT)
-        return false;
+    if (vector->encoding != VECTOR_FLAT) return false;
     if (vector->physical == PHYS_BOOL) {
         if (key->size != 2 || key->is_dictionary) {
             *key = (DirectKey){.size = 2};
@@ -73,8 +74,9 @@ static bool fit(DirectKey *key, const Vector *vector, const uint16_t *selection,
     return fit_integers(key, vector, selection, selected, changed);
 }
 
-#define OFFSETS(TYPE, BASE) for (int k = 0; k < selected; k++) \
-        cells[k] += (uint32_t)(((const TYPE *)values)[selection ? selection[k] : k] - (BASE)) * multiplier
+#define OFFSETS(TYPE, BASE)                                                                                  \
+    for (int k = 0; k < selected; k++)                                                                       \
+    cells[k] += (uint32_t)(((const TYPE *)values)[selection ? selection[k] : k] - (BASE)) * multiplier
 
 static void add_offsets(const DirectKey *key, const Vector *vector, const uint16_t *selection, int selected,
                         uint32_t multiplier, uint32_t *cells) {
@@ -119,8 +121,7 @@ static bool resize(DirectMap *map, int column_count) {
     if (cells > map->cell_capacity) {
         free(map->cells);
         map->cells = malloc(sizeof(uint32_t) * (size_t)cells);
-        if (!map->cells)
-            abort();
+        if (!map->cells) abort();
         map->cell_capacity = cells;
     }
     memset(map->cells, 0, sizeof(uint32_t) * (size_t)cells);
@@ -128,13 +129,13 @@ static bool resize(DirectMap *map, int column_count) {
     return true;
 }
 
-bool direct_map_locate(DirectMap *map, const Vector *columns, int column_count, int rows, const uint16_t *selection,
-                       int selected, uint32_t *cells) {
-    if (column_count < 1 || column_count > DIRECT_MAX_KEYS || !selected)
-        return false;
+bool direct_map_locate(DirectMap *map, const Vector *columns, int column_count, int rows,
+                       const uint16_t *selection, int selected, uint32_t *cells) {
+    if (column_count < 1 || column_count > DIRECT_MAX_KEYS || !selected) return false;
     bool changed = false;
     for (int i = 0; i < column_count; i++)
-        if (columns[i].encoding != VECTOR_CONSTANT && !fit(&map->keys[i], &columns[i], selection, selected, &changed)) {
+        if (columns[i].encoding != VECTOR_CONSTANT &&
+            !fit(&map->keys[i], &columns[i], selection, selected, &changed)) {
             map->cell_count = 0;
             return false;
         }

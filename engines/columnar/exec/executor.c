@@ -22,7 +22,8 @@ typedef struct Run {
     bool explain_sent;
 } Run;
 
-/* ---- plan → pipelines ------------------------------------------------------------------------------------ */
+/* ---- plan → pipelines ------------------------------------------------------------------------------------
+ */
 
 static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth, Error *err);
 
@@ -30,14 +31,13 @@ static void register_pipeline(Run *run, Pipeline *pipeline) {
     if (run->pipeline_count == run->pipeline_capacity) {
         run->pipeline_capacity = run->pipeline_capacity ? run->pipeline_capacity * 2 : 8;
         run->pipelines = realloc(run->pipelines, sizeof *run->pipelines * (size_t)run->pipeline_capacity);
-        if (!run->pipelines)
-            abort();
+        if (!run->pipelines) abort();
     }
     run->pipelines[run->pipeline_count++] = pipeline;
 }
 
-/* A pipeline of its own below a breaker. Registered first, so that it is closed whatever fails later; executed in
- * the order in which `produce` finishes, which `order_pipelines` restores. */
+/* A pipeline of its own below a breaker. Registered first, so that it is closed whatever fails later;
+ * executed in the order in which `produce` finishes, which `order_pipelines` restores. */
 static Status produce_below(Run *run, const PlanNode *input, Sink *sink, int depth, Error *err) {
     Pipeline *below = pipeline_create(&run->query, sink);
     Status status = produce(run, input, NULL, below, depth + 1, err);
@@ -45,7 +45,8 @@ static Status produce_below(Run *run, const PlanNode *input, Sink *sink, int dep
     return status;
 }
 
-static Status produce_breaker(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth, Error *err) {
+static Status produce_breaker(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                              Error *err) {
     Sink *sink;
     Source *source;
     if (node->kind == PLAN_AGGREGATE)
@@ -57,11 +58,11 @@ static Status produce_breaker(Run *run, const PlanNode *node, Stage *stages, Pip
     return STATUS_OK;
 }
 
-static Status produce_limit(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth, Error *err) {
+static Status produce_limit(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                            Error *err) {
     int64_t limit, offset;
     TRY(limit_values(&run->query, node, &limit, &offset, err));
-    if (limit < 0 && offset <= 0)
-        return produce(run, node->inputs[0], stages, target, depth + 1, err);
+    if (limit < 0 && offset <= 0) return produce(run, node->inputs[0], stages, target, depth + 1, err);
     Sink *sink;
     Source *source;
     TRY(collect_create(&run->query, node, limit, offset, &sink, &source, err));
@@ -70,20 +71,20 @@ static Status produce_limit(Run *run, const PlanNode *node, Stage *stages, Pipel
     return STATUS_OK;
 }
 
-static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth, Error *err) {
+static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                           Error *err) {
     Sink *build;
     Stage *probe;
     Source *unmatched = NULL;
     TRY(join_create(&run->query, node, &build, stages, &probe, &unmatched, err));
     TRY(produce_below(run, node->inputs[1], build, depth, err));
     TRY(produce(run, node->inputs[0], probe, target, depth + 1, err));
-    if (unmatched)
-        pipeline_add_branch(target, unmatched, stages, true);
+    if (unmatched) pipeline_add_branch(target, unmatched, stages, true);
     return STATUS_OK;
 }
 
-static Status produce_set_operation(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
-                                    Error *err) {
+static Status produce_set_operation(Run *run, const PlanNode *node, Stage *stages, Pipeline *target,
+                                    int depth, Error *err) {
     Sink *sink;
     Source *source;
     TRY(set_operation_create(&run->query, node, &sink, &source, err));
@@ -92,8 +93,7 @@ static Status produce_set_operation(Run *run, const PlanNode *node, Stage *stage
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         Stage *tag;
         status = tag_stage_create(&run->query, i, NULL, &tag, err);
-        if (status == STATUS_OK)
-            status = produce(run, node->inputs[i], tag, below, depth + 1, err);
+        if (status == STATUS_OK) status = produce(run, node->inputs[i], tag, below, depth + 1, err);
     }
     register_pipeline(run, below);
     TRY(status);
@@ -113,10 +113,10 @@ static Status produce_source(Run *run, const PlanNode *node, Stage *stages, Pipe
     return STATUS_OK;
 }
 
-static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth, Error *err) {
+static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                      Error *err) {
     Stage *stage;
-    if (depth > MAX_PLAN_DEPTH)
-        return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement nests too deeply");
+    if (depth > MAX_PLAN_DEPTH) return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement nests too deeply");
     switch (node->kind) {
     case PLAN_SCAN:
     case PLAN_FOREIGN_SCAN:
@@ -146,16 +146,14 @@ static Status produce_root(Run *run, Error *err) {
     run->limit = -1;
     if (root->kind == PLAN_LIMIT) {
         TRY(limit_values(&run->query, root, &run->limit, &run->offset, err));
-        if (run->offset < 0)
-            run->offset = 0;
+        if (run->offset < 0) run->offset = 0;
         root = root->inputs[0];
     }
     int64_t row_limit = run->query.execution->row_limit;
     if (row_limit > 0 && !run->query.plan->analyze && (run->limit < 0 || row_limit < run->limit))
         run->limit = row_limit;
     int64_t morsel_rows = run->limit >= 0 && run->limit < INT64_MAX / 4 ? run->limit + run->offset : 0;
-    if (run->limit == 0)
-        morsel_rows = 1;
+    if (run->limit == 0) morsel_rows = 1;
     run->result = result_create(&run->query, top, morsel_rows);
     Pipeline *pipeline = pipeline_create(&run->query, result_sink(run->result));
     Status status = produce(run, root, NULL, pipeline, 0, err);
@@ -163,7 +161,8 @@ static Status produce_root(Run *run, Error *err) {
     return status;
 }
 
-/* ---- the stream ------------------------------------------------------------------------------------------ */
+/* ---- the stream ------------------------------------------------------------------------------------------
+ */
 
 static void count_nodes(const PlanNode *node, int *count, int depth) {
     ++*count;
@@ -228,24 +227,19 @@ static Status run_next_rows(Run *run, ArrowArray *out, Error *err) {
     for (;;) {
         bool end;
         memset(out, 0, sizeof *out);
-        if (run->limit == 0)
-            return STATUS_OK;
+        if (run->limit == 0) return STATUS_OK;
         TRY(next_array(run, out, &end, err));
-        if (end)
-            return STATUS_OK;
+        if (end) return STATUS_OK;
         int64_t skip = run->offset < out->length ? run->offset : out->length;
         int64_t length = out->length - skip;
         run->offset -= skip;
-        if (run->limit >= 0 && length > run->limit)
-            length = run->limit;
-        if (run->limit >= 0)
-            run->limit -= length;
+        if (run->limit >= 0 && length > run->limit) length = run->limit;
+        if (run->limit >= 0) run->limit -= length;
         if (!length) {
             arrow_array_release(out);
             continue;
         }
-        if (length < out->length)
-            shorten(out, skip, length);
+        if (length < out->length) shorten(out, skip, length);
         return STATUS_OK;
     }
 }
@@ -266,33 +260,31 @@ static Status run_next(void *state, ArrowArray *out, Error *err) {
     Run *run = state;
     if (!run->query.plan->explain) {
         Status status = query_check(&run->query, err);
-        if (status == STATUS_OK)
-            status = run_next_rows(run, out, err);
-        if (status != STATUS_OK)
-            query_fail(&run->query, err);
+        if (status == STATUS_OK) status = run_next_rows(run, out, err);
+        if (status != STATUS_OK) query_fail(&run->query, err);
         return status;
     }
     memset(out, 0, sizeof *out);
-    if (run->explain_sent)
-        return STATUS_OK;
+    if (run->explain_sent) return STATUS_OK;
     int64_t start = clock_now_ns();
-    if (run->query.plan->analyze)
-        TRY(drain_for_analyze(run, err));
+    if (run->query.plan->analyze) TRY(drain_for_analyze(run, err));
     run->explain_sent = true;
     explain_to_array(&run->query, clock_now_ns() - start, out);
     return STATUS_OK;
 }
 
-static void run_close(void *state) { run_destroy(state); }
+static void run_close(void *state) {
+    run_destroy(state);
+}
 
-static Status run_create(Run *run, const Plan *plan, const ExecutorResources *resources, Execution *execution, Error *err) {
+static Status run_create(Run *run, const Plan *plan, const ExecutorResources *resources, Execution *execution,
+                         Error *err) {
     Query *query = &run->query;
     query->plan = plan;
     query->execution = execution;
     query->workers = resources->workers;
     query->worker_count = resources->workers ? threadpool_thread_count(resources->workers) : 1;
-    if (query->worker_count < 1)
-        query->worker_count = 1;
+    if (query->worker_count < 1) query->worker_count = 1;
     query->spill_directory = resources->spill_directory;
     query->statement_time_us = clock_wall_us();
     query->timing = plan->analyze;
@@ -301,25 +293,25 @@ static Status run_create(Run *run, const Plan *plan, const ExecutorResources *re
     count_nodes(plan->root, &nodes, 0);
     query->stats = ARENA_NEW_ARRAY(&query->arena, OperatorStats, nodes);
     list_nodes(query, plan->root, 0);
-    if (plan->explain && !plan->analyze)
-        return STATUS_OK;
+    if (plan->explain && !plan->analyze) return STATUS_OK;
     TRY(query_bind_params(query, err));
     return produce_root(run, err);
 }
 
-Status executor_run(const Plan *plan, const ExecutorResources *resources, Execution *execution, ArrowArrayStream *out,
-                    Error *err) {
+Status executor_run(const Plan *plan, const ExecutorResources *resources, Execution *execution,
+                    ArrowArrayStream *out, Error *err) {
     Run *run = calloc(1, sizeof *run);
-    if (!run)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!run) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     arena_init(&run->query.arena);
     pthread_mutex_init(&run->query.lock, NULL);
-    budget_init(&run->query.budget, execution->budget ? execution->budget : resources->budget, resources->query_memory_bytes);
+    budget_init(&run->query.budget, execution->budget ? execution->budget : resources->budget,
+                resources->query_memory_bytes);
     if (run_create(run, plan, resources, execution, err) != STATUS_OK) {
         run_destroy(run);
         return STATUS_ERROR;
     }
-    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", plan->explain ? "EXPLAIN" : "SELECT");
+    snprintf(execution->stats->command, sizeof execution->stats->command, "%s",
+             plan->explain ? "EXPLAIN" : "SELECT");
     execution->stats->rows_affected = -1;
     ArrowSchema schema;
     static const PlanColumn plan_text = {.name = "QUERY PLAN", .type = {.id = SQL_TEXT}, .type_name = "text"};

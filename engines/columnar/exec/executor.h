@@ -11,5 +11,5 @@ typedef struct ExecutorResources {
 } ExecutorResources;
 
 /* `plan` must outlive the stream. EXPLAIN plans give one text column "QUERY PLAN". */
-Status executor_run(const Plan *plan, const ExecutorResources *resources, Execution *execution, ArrowArrayStream *out,
-                    Error *err);
+Status executor_run(const Plan *plan, const ExecutorResources *resources, Execution *execution,
+                    ArrowArrayStream *out, Error *err);

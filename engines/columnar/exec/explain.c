@@ -8,28 +8,28 @@
 static void annotate(void *context, const PlanNode *node, bool json, StrBuf *out) {
     Query *query = context;
     const OperatorStats *stats = query_stats_of(query, node);
-    if (!stats)
-        return;
+    if (!stats) return;
     long long rows = atomic_load(&stats->rows_out), in = 0, memory = atomic_load(&stats->memory_bytes);
     for (int i = 0; i < node->input_count; i++) {
         const OperatorStats *input = query_stats_of(query, node->inputs[i]);
         in += input ? atomic_load(&input->rows_out) : 0;
     }
-    if (node->kind == PLAN_SCAN)
-        in = atomic_load(&stats->rows_read);
+    if (node->kind == PLAN_SCAN) in = atomic_load(&stats->rows_read);
     double ms = (double)atomic_load(&stats->time_ns) / 1e6;
-    strbuf_printf(out, json ? ",\"rows_in\":%lld,\"rows_out\":%lld,\"time_ms\":%.3f" : "  (actual rows in=%lld out=%lld, time=%.3f ms",
+    strbuf_printf(out,
+                  json ? ",\"rows_in\":%lld,\"rows_out\":%lld,\"time_ms\":%.3f"
+                       : "  (actual rows in=%lld out=%lld, time=%.3f ms",
                   in, rows, ms);
-    if (memory)
-        strbuf_printf(out, json ? ",\"memory_bytes\":%lld" : ", memory=%lld bytes", memory);
+    if (memory) strbuf_printf(out, json ? ",\"memory_bytes\":%lld" : ", memory=%lld bytes", memory);
     if (node->kind == PLAN_SCAN)
-        strbuf_printf(out,
-                      json ? ",\"files_skipped\":%lld,\"files\":%lld,\"row_groups_skipped\":%lld,\"row_groups\":%lld"
-                           : ", files skipped=%lld of %lld, row groups skipped=%lld of %lld",
-                      (long long)atomic_load(&stats->files_skipped), (long long)atomic_load(&stats->files_total),
-                      (long long)atomic_load(&stats->row_groups_skipped), (long long)atomic_load(&stats->row_groups_total));
-    if (!json)
-        strbuf_append_char(out, ')');
+        strbuf_printf(
+            out,
+            json ? ",\"files_skipped\":%lld,\"files\":%lld,\"row_groups_skipped\":%lld,\"row_groups\":%lld"
+                 : ", files skipped=%lld of %lld, row groups skipped=%lld of %lld",
+            (long long)atomic_load(&stats->files_skipped), (long long)atomic_load(&stats->files_total),
+            (long long)atomic_load(&stats->row_groups_skipped),
+            (long long)atomic_load(&stats->row_groups_total));
+    if (!json) strbuf_append_char(out, ')');
 }
 
 void explain_to_array(Query *query, int64_t elapsed_ns, ArrowArray *out) {
@@ -38,8 +38,9 @@ void explain_to_array(Query *query, int64_t elapsed_ns, ArrowArray *out) {
     bool json = query->plan->explain_json, analyze = query->plan->analyze;
     plan_explain(query->plan, json, analyze ? annotate : NULL, query, &text);
     if (analyze && !json)
-        strbuf_printf(&text, "Execution time: %.3f ms, peak memory: %lld bytes, workers: %d\n", (double)elapsed_ns / 1e6,
-                      (long long)atomic_load(&query->budget.peak_bytes), query->worker_count);
+        strbuf_printf(&text, "Execution time: %.3f ms, peak memory: %lld bytes, workers: %d\n",
+                      (double)elapsed_ns / 1e6, (long long)atomic_load(&query->budget.peak_bytes),
+                      query->worker_count);
     ArrowBuilder builder;
     ArrowColumnSpec column = {"QUERY PLAN", sqltype_of(SQL_TEXT), "text"};
     arrow_builder_init(&builder, &column, 1);

@@ -17,30 +17,25 @@ static void set_constant(Query *query, ExprNode *node, const Vector *value) {
 /* A function whose constant arguments came from parameters was not prepared by the binder. */
 static Status bind_again(Query *query, const Expr *expr, ExprNode *node, Error *err) {
     node->bind_data = expr->bind_data;
-    if (!node->function->bind)
-        return STATUS_OK;
+    if (!node->function->bind) return STATUS_OK;
     const Vector *constants[FUNCTION_MAX_ARGS] = {0};
     bool wanted = !expr->bind_data;
     for (int i = 0; i < node->arg_count && i < FUNCTION_MAX_ARGS; i++) {
-        if (!node->args[i]->is_constant)
-            continue;
+        if (!node->args[i]->is_constant) continue;
         constants[i] = &node->args[i]->constant;
         wanted |= expr->args[i]->kind != EXPR_CONSTANT;
     }
-    if (!wanted)
-        return STATUS_OK;
+    if (!wanted) return STATUS_OK;
     if (node->function->bind(constants, node->arg_count, &query->arena, &node->bind_data, err) == STATUS_OK)
         return STATUS_OK;
-    if (err && !err->position)
-        err->position = node->position;
+    if (err && !err->position) err->position = node->position;
     return STATUS_ERROR;
 }
 
 /* Evaluates a node of constants once. One that raises stays as it is, to raise when a row asks for it. */
 static void fold(Query *query, ExprNode *node) {
     for (int i = 0; i < node->arg_count; i++)
-        if (!node->args[i]->is_constant)
-            return;
+        if (!node->args[i]->is_constant) return;
     Batch batch = {.row_count = 1, .selected = 1};
     Evaluator evaluator;
     evaluator_init(&evaluator, query);
@@ -75,11 +70,9 @@ static Status compile_inner(Query *query, const Expr *expr, ExprNode *node, Erro
             node->may_raise |= !node->function->null_on_error;
         }
     }
-    if (expr->kind == EXPR_IN_LIST)
-        TRY(in_set_build(query, node, &node->set, err));
+    if (expr->kind == EXPR_IN_LIST) TRY(in_set_build(query, node, &node->set, err));
     node->cache_slot = query->cache_slot_count++;
-    if (expr->kind == EXPR_CALL)
-        compare_resolve(node);
+    if (expr->kind == EXPR_CALL) compare_resolve(node);
     fold(query, node);
     return STATUS_OK;
 }
@@ -118,14 +111,21 @@ Status programs_compile(Query *query, Expr *const *exprs, int count, Program ***
     return STATUS_OK;
 }
 
-SqlType program_type(const Program *program) { return program->root->type; }
+SqlType program_type(const Program *program) {
+    return program->root->type;
+}
 const Vector *program_constant(const Program *program) {
     return program->root->is_constant ? &program->root->constant : NULL;
 }
-int program_column(const Program *program) { return program->root->kind == EXPR_COLUMN ? program->root->column : -1; }
-bool program_may_raise(const Program *program) { return program->root->may_raise; }
+int program_column(const Program *program) {
+    return program->root->kind == EXPR_COLUMN ? program->root->column : -1;
+}
+bool program_may_raise(const Program *program) {
+    return program->root->may_raise;
+}
 
-/* ---- conjunct order -------------------------------------------------------------------------------------- */
+/* ---- conjunct order --------------------------------------------------------------------------------------
+ */
 
 void conjunct_order_init(ConjunctOrder *order, Program *const *programs, int count) {
     memset(order, 0, sizeof *order);
@@ -134,8 +134,7 @@ void conjunct_order_init(ConjunctOrder *order, Program *const *programs, int cou
     int placed = 0;
     for (int raising = 0; raising <= 1; raising++)
         for (int i = 0; i < order->count; i++)
-            if (program_may_raise(programs[i]) == (bool)raising)
-                order->order[placed++] = i;
+            if (program_may_raise(programs[i]) == (bool)raising) order->order[placed++] = i;
     for (int i = 0; i < order->count; i++)
         order->pass_rate[i] = 0.5;
 }
@@ -144,21 +143,20 @@ void conjunct_order_init(ConjunctOrder *order, Program *const *programs, int cou
 void conjunct_order_update(ConjunctOrder *order, Program *const *programs) {
     for (int i = 1; i < order->count; i++) {
         int moving = order->order[i], j = i;
-        if (program_may_raise(programs[moving]))
-            break;
+        if (program_may_raise(programs[moving])) break;
         double rank = order->cost_ns[moving] / fmax(1e-6, 1 - order->pass_rate[moving]);
         while (j > 0) {
             int other = order->order[j - 1];
-            if (order->cost_ns[other] / fmax(1e-6, 1 - order->pass_rate[other]) <= rank)
-                break;
+            if (order->cost_ns[other] / fmax(1e-6, 1 - order->pass_rate[other]) <= rank) break;
             order->order[j--] = other;
         }
         order->order[j] = moving;
     }
 }
 
-Status conjuncts_filter(Evaluator *evaluator, ConjunctOrder *order, Program *const *programs, const Batch *batch,
-                        const uint16_t *selection, int selected, Arena *arena, uint16_t *out, int *out_count, Error *err) {
+Status conjuncts_filter(Evaluator *evaluator, ConjunctOrder *order, Program *const *programs,
+                        const Batch *batch, const uint16_t *selection, int selected, Arena *arena,
+                        uint16_t *out, int *out_count, Error *err) {
     bool measure = order->count > 1 && order->batches++ % 8 == 0;
     const uint16_t *current = selection;
     int count = selected;
@@ -179,8 +177,7 @@ Status conjuncts_filter(Evaluator *evaluator, ConjunctOrder *order, Program *con
     }
     for (int i = order->count; i < order->total && count; i++)
         TRY(program_filter(evaluator, programs[i], batch, current, count, arena, out, &count, err));
-    if (measure)
-        conjunct_order_update(order, programs);
+    if (measure) conjunct_order_update(order, programs);
     *out_count = count;
     return STATUS_OK;
 }

@@ -2,7 +2,8 @@
 
 #include "engines/columnar/exec/expression_internal.h"
 
-/* ---- shapes of vectors ----------------------------------------------------------------------------------- */
+/* ---- shapes of vectors -----------------------------------------------------------------------------------
+ */
 
 static inline uint32_t source_index(const Vector *vector, int row) {
     switch (vector->encoding) {
@@ -16,20 +17,24 @@ static const char *source_values(const Vector *vector) {
     return vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
 }
 
-static void copy_validity(const Vector *src, int rows, const uint16_t *selection, int selected, Vector *out, Arena *arena) {
-    if (!src->validity)
-        return;
+static void copy_validity(const Vector *src, int rows, const uint16_t *selection, int selected, Vector *out,
+                          Arena *arena) {
+    if (!src->validity) return;
     uint64_t *validity = vector_make_validity(out, rows, arena);
     for (int k = 0; k < selected; k++)
         if (vector_is_null(src, selection_row(selection, k)))
             bitmap_clear(validity, (size_t)selection_row(selection, k));
 }
 
-#define COPY_ROWS(WIDTH) for (int k = 0; k < selected; k++) { size_t row = (size_t)selection_row(selection, k); \
-        memcpy((char *)out->values + row * (WIDTH), values + (size_t)source_index(src, (int)row) * (WIDTH), WIDTH); }
+#define COPY_ROWS(WIDTH)                                                                                     \
+    for (int k = 0; k < selected; k++) {                                                                     \
+        size_t row = (size_t)selection_row(selection, k);                                                    \
+        memcpy((char *)out->values + row * (WIDTH), values + (size_t)source_index(src, (int)row) * (WIDTH),  \
+               WIDTH);                                                                                       \
+    }
 
-void vector_flatten_selected(const Vector *src, int rows, const uint16_t *selection, int selected, Vector *out,
-                             Arena *arena) {
+void vector_flatten_selected(const Vector *src, int rows, const uint16_t *selection, int selected,
+                             Vector *out, Arena *arena) {
     if (src->encoding == VECTOR_FLAT) {
         *out = *src;
         return;
@@ -56,16 +61,15 @@ void vector_flatten_selected(const Vector *src, int rows, const uint16_t *select
 }
 
 static void gather_validity(const Vector *src, const uint16_t *rows, int count, Vector *out, Arena *arena) {
-    if (!src->validity)
-        return;
+    if (!src->validity) return;
     uint64_t *validity = vector_make_validity(out, count, arena);
     for (int k = 0; k < count; k++)
-        if (vector_is_null(src, rows[k]))
-            bitmap_clear(validity, (size_t)k);
+        if (vector_is_null(src, rows[k])) bitmap_clear(validity, (size_t)k);
 }
 
-#define GATHER_ROWS(WIDTH) for (int k = 0; k < count; k++) \
-        memcpy((char *)out->values + (size_t)k * (WIDTH), values + (size_t)rows[k] * (WIDTH), WIDTH)
+#define GATHER_ROWS(WIDTH)                                                                                   \
+    for (int k = 0; k < count; k++)                                                                          \
+    memcpy((char *)out->values + (size_t)k * (WIDTH), values + (size_t)rows[k] * (WIDTH), WIDTH)
 
 void vector_gather(const Vector *src, const uint16_t *rows, int count, Vector *out, Arena *arena) {
     if (src->encoding == VECTOR_CONSTANT) {
@@ -100,21 +104,20 @@ void vector_gather(const Vector *src, const uint16_t *rows, int count, Vector *o
     gather_validity(src, rows, count, out, arena);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------------- */
+/* ---- calls -----------------------------------------------------------------------------------------------
+ */
 
 /* Runs the node's function over FLAT or CONSTANT arguments. */
-static Status apply(EvalContext *context, const ExprNode *node, const Vector *args, int rows, const uint16_t *selection,
-                    int selected, Vector *out, Arena *arena, Error *err) {
+static Status apply(EvalContext *context, const ExprNode *node, const Vector *args, int rows,
+                    const uint16_t *selection, int selected, Vector *out, Arena *arena, Error *err) {
     vector_init_flat(out, node->type, rows > 0 ? rows : 1, arena);
     if (node->kind == EXPR_IN_LIST)
         return in_set_evaluate(node, &args[0], rows, selection, selected, out, arena);
     if (node->function->strict) {
         for (int i = 0; i < node->arg_count; i++) {
-            if (!args[i].validity)
-                continue;
+            if (!args[i].validity) continue;
             if (args[i].encoding == VECTOR_CONSTANT) {
-                if (bitmap_get(args[i].validity, 0))
-                    continue;
+                if (bitmap_get(args[i].validity, 0)) continue;
                 vector_init_constant(out, node->type, NULL, arena);
                 return STATUS_OK;
             }
@@ -122,13 +125,17 @@ static Status apply(EvalContext *context, const ExprNode *node, const Vector *ar
             bitmap_and(validity, validity, args[i].validity, (size_t)rows);
         }
     }
-    KernelCall call = {.args = args, .arg_count = node->arg_count, .row_count = rows, .selection = selection,
-                       .selected = selected, .out = out, .arena = arena, .bind_data = node->bind_data,
+    KernelCall call = {.args = args,
+                       .arg_count = node->arg_count,
+                       .row_count = rows,
+                       .selection = selection,
+                       .selected = selected,
+                       .out = out,
+                       .arena = arena,
+                       .bind_data = node->bind_data,
                        .statement_time_us = context->evaluator->query->statement_time_us};
-    if (node->function->eval(&call, err) == STATUS_OK)
-        return STATUS_OK;
-    if (err && !err->position)
-        err->position = node->position;
+    if (node->function->eval(&call, err) == STATUS_OK) return STATUS_OK;
+    if (err && !err->position) err->position = node->position;
     return STATUS_ERROR;
 }
 
@@ -136,27 +143,27 @@ static DictionaryCache *cache_of(Evaluator *evaluator, int slot) {
     if (slot >= evaluator->cache_count) {
         int count = evaluator->query->cache_slot_count > slot ? evaluator->query->cache_slot_count : slot + 1;
         evaluator->caches = realloc(evaluator->caches, sizeof *evaluator->caches * (size_t)count);
-        if (!evaluator->caches)
-            abort();
+        if (!evaluator->caches) abort();
         memset(evaluator->caches + evaluator->cache_count, 0,
                sizeof *evaluator->caches * (size_t)(count - evaluator->cache_count));
         evaluator->cache_count = count;
     }
     if (!evaluator->caches[slot]) {
         evaluator->caches[slot] = calloc(1, sizeof **evaluator->caches);
-        if (!evaluator->caches[slot])
-            abort();
+        if (!evaluator->caches[slot]) abort();
     }
     return evaluator->caches[slot];
 }
 
-/* The function over the whole dictionary, in blocks of a batch's size, for kernels with buffers of that size. */
-static Status apply_to_dictionary(EvalContext *context, const ExprNode *node, Vector *args, int which, Vector *result,
-                                  Arena *arena, Error *err) {
+/* The function over the whole dictionary, in blocks of a batch's size, for kernels with buffers of that size.
+ */
+static Status apply_to_dictionary(EvalContext *context, const ExprNode *node, Vector *args, int which,
+                                  Vector *result, Arena *arena, Error *err) {
     Vector whole = *args[which].dictionary;
     int length = (int)args[which].dictionary_length;
     vector_init_flat(result, node->type, length > 0 ? length : 1, arena);
-    size_t in_width = physical_width((PhysicalType)whole.physical), width = physical_width((PhysicalType)result->physical);
+    size_t in_width = physical_width((PhysicalType)whole.physical),
+           width = physical_width((PhysicalType)result->physical);
     for (int start = 0; start < length; start += BATCH_ROWS) {
         int rows = length - start < BATCH_ROWS ? length - start : BATCH_ROWS;
         Vector part;
@@ -195,8 +202,8 @@ static Status lifted_result(EvalContext *context, const ExprNode *node, Vector *
     return STATUS_OK;
 }
 
-static void spread_lifted(const DictionaryResult *lifted, const Vector *arg, int rows, const uint16_t *selection,
-                          int selected, Vector *out, Arena *arena) {
+static void spread_lifted(const DictionaryResult *lifted, const Vector *arg, int rows,
+                          const uint16_t *selection, int selected, Vector *out, Arena *arena) {
     Vector view = *arg;
     view.type = lifted->result.type;
     view.physical = lifted->result.physical;
@@ -207,8 +214,7 @@ static void spread_lifted(const DictionaryResult *lifted, const Vector *arg, int
         return;
     }
     vector_flatten_selected(&view, rows, selection, selected, out, arena);
-    if (!lifted->result.validity)
-        return;
+    if (!lifted->result.validity) return;
     for (int k = 0; k < selected; k++) {
         int row = selection_row(selection, k);
         if (!bitmap_get(lifted->result.validity, arg->codes[row]))
@@ -216,12 +222,11 @@ static void spread_lifted(const DictionaryResult *lifted, const Vector *arg, int
     }
 }
 
-/* A function of one dictionary and constants is run over the dictionary's values once. Not when it can raise: the
- * dictionary may hold values of rows that are not asked for. A non-strict function's value for NULL is not among
- * the dictionary's, so those only lift over vectors without NULLs. */
+/* A function of one dictionary and constants is run over the dictionary's values once. Not when it can raise:
+ * the dictionary may hold values of rows that are not asked for. A non-strict function's value for NULL is
+ * not among the dictionary's, so those only lift over vectors without NULLs. */
 static bool can_lift(const ExprNode *node, const Vector *args, int *which) {
-    if (node->may_raise)
-        return false;
+    if (node->may_raise) return false;
     int dictionaries = 0;
     for (int i = 0; i < node->arg_count; i++) {
         if (args[i].encoding == VECTOR_DICTIONARY)
@@ -229,16 +234,14 @@ static bool can_lift(const ExprNode *node, const Vector *args, int *which) {
         else if (args[i].encoding != VECTOR_CONSTANT)
             return false;
     }
-    if (dictionaries != 1 || args[*which].dictionary_length > DICTIONARY_LIFT_LIMIT)
-        return false;
+    if (dictionaries != 1 || args[*which].dictionary_length > DICTIONARY_LIFT_LIMIT) return false;
     bool strict = node->kind == EXPR_IN_LIST || node->function->strict;
-    if (!strict && args[*which].validity)
-        return false;
+    if (!strict && args[*which].validity) return false;
     return args[*which].dictionary_id || args[*which].dictionary_length <= BATCH_ROWS;
 }
 
-static Status evaluate_call(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                            Vector *out, Error *err) {
+static Status evaluate_call(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                            int selected, Vector *out, Error *err) {
     int rows = context->batch->row_count, count = node->kind == EXPR_IN_LIST ? 1 : node->arg_count, which = 0;
     Vector *args = arena_alloc(context->arena, sizeof *args * (size_t)(node->arg_count + 1));
     bool all_constant = true;
@@ -269,8 +272,8 @@ static Status evaluate_call(EvalContext *context, const ExprNode *node, const ui
     return apply(context, node, args, rows, selection, selected, out, context->arena, err);
 }
 
-Status expr_evaluate(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected, Vector *out,
-                     Error *err) {
+Status expr_evaluate(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
+                     Vector *out, Error *err) {
     if (node->is_constant) {
         *out = node->constant;
         return STATUS_OK;
@@ -288,7 +291,8 @@ Status expr_evaluate(EvalContext *context, const ExprNode *node, const uint16_t 
     }
 }
 
-/* ---- predicates ------------------------------------------------------------------------------------------ */
+/* ---- predicates ------------------------------------------------------------------------------------------
+ */
 
 static int select_true(const Vector *value, const uint16_t *selection, int selected, uint16_t *out) {
     if (value->encoding == VECTOR_CONSTANT) {
@@ -348,8 +352,8 @@ static Status filter_or(EvalContext *context, const ExprNode *node, const uint16
     return STATUS_OK;
 }
 
-static Status filter_null_test(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                               uint16_t *out, int *count, Error *err) {
+static Status filter_null_test(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                               int selected, uint16_t *out, int *count, Error *err) {
     Vector arg;
     TRY(expr_evaluate(context, node->args[0], selection, selected, &arg, err));
     bool want_null = node->kind == EXPR_IS_NULL;
@@ -363,8 +367,8 @@ static Status filter_null_test(EvalContext *context, const ExprNode *node, const
     return STATUS_OK;
 }
 
-Status expr_filter(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected, uint16_t *out,
-                   int *count, Error *err) {
+Status expr_filter(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
+                   uint16_t *out, int *count, Error *err) {
     Vector value;
     if (!node->is_constant) {
         switch (node->kind) {
@@ -373,11 +377,9 @@ Status expr_filter(EvalContext *context, const ExprNode *node, const uint16_t *s
         case EXPR_IS_NULL:
         case EXPR_IS_NOT_NULL: return filter_null_test(context, node, selection, selected, out, count, err);
         case EXPR_CALL:
-            if (!node->compare)
-                break;
+            if (!node->compare) break;
             TRY(expr_evaluate(context, node->args[0], selection, selected, &value, err));
-            if (compare_filter(node, &value, selection, selected, out, count))
-                return STATUS_OK;
+            if (compare_filter(node, &value, selection, selected, out, count)) return STATUS_OK;
             break;
         default: break;
         }
@@ -387,7 +389,8 @@ Status expr_filter(EvalContext *context, const ExprNode *node, const uint16_t *s
     return STATUS_OK;
 }
 
-/* ---- entry points ---------------------------------------------------------------------------------------- */
+/* ---- entry points ----------------------------------------------------------------------------------------
+ */
 
 void evaluator_init(Evaluator *evaluator, Query *query) {
     memset(evaluator, 0, sizeof *evaluator);
@@ -396,8 +399,7 @@ void evaluator_init(Evaluator *evaluator, Query *query) {
 
 void evaluator_deinit(Evaluator *evaluator) {
     for (int i = 0; i < evaluator->cache_count; i++) {
-        if (!evaluator->caches[i])
-            continue;
+        if (!evaluator->caches[i]) continue;
         for (int j = 0; j < DICTIONARY_CACHE_ENTRIES; j++)
             arena_deinit(&evaluator->caches[i]->entries[j].arena);
         free(evaluator->caches[i]);
@@ -407,8 +409,8 @@ void evaluator_deinit(Evaluator *evaluator) {
     evaluator->cache_count = 0;
 }
 
-Status program_evaluate(Evaluator *evaluator, const Program *program, const Batch *batch, Arena *arena, Vector *out,
-                        Error *err) {
+Status program_evaluate(Evaluator *evaluator, const Program *program, const Batch *batch, Arena *arena,
+                        Vector *out, Error *err) {
     EvalContext context = {evaluator, batch, arena};
     TRY(expr_evaluate(&context, program->root, batch->selection, batch->selected, out, err));
     if (out->encoding == VECTOR_SEQUENCE) {
@@ -419,8 +421,9 @@ Status program_evaluate(Evaluator *evaluator, const Program *program, const Batc
     return STATUS_OK;
 }
 
-Status program_filter(Evaluator *evaluator, const Program *program, const Batch *batch, const uint16_t *selection,
-                      int selected, Arena *arena, uint16_t *out_selection, int *out_count, Error *err) {
+Status program_filter(Evaluator *evaluator, const Program *program, const Batch *batch,
+                      const uint16_t *selection, int selected, Arena *arena, uint16_t *out_selection,
+                      int *out_count, Error *err) {
     EvalContext context = {evaluator, batch, arena};
     return expr_filter(&context, program->root, selection, selected, out_selection, out_count, err);
 }

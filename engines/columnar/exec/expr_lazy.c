@@ -14,7 +14,8 @@ static OpenRows open_rows(EvalContext *context, const uint16_t *selection, int s
 }
 
 /* Copies src's rows of the list into the FLAT vector `out`. */
-static void merge_rows(const Vector *src, const uint16_t *rows, int count, int batch_rows, Vector *out, Arena *arena) {
+static void merge_rows(const Vector *src, const uint16_t *rows, int count, int batch_rows, Vector *out,
+                       Arena *arena) {
     size_t width = physical_width((PhysicalType)out->physical);
     const char *values = src->encoding == VECTOR_DICTIONARY ? src->dictionary->values : src->values;
     char *into = out->values;
@@ -28,7 +29,9 @@ static void merge_rows(const Vector *src, const uint16_t *rows, int count, int b
             ((int64_t *)out->values)[row] = src->sequence_start + (int64_t)row * src->sequence_step;
             continue;
         }
-        size_t from = src->encoding == VECTOR_CONSTANT ? 0 : src->encoding == VECTOR_DICTIONARY ? src->codes[row] : row;
+        size_t from = src->encoding == VECTOR_CONSTANT     ? 0
+                      : src->encoding == VECTOR_DICTIONARY ? src->codes[row]
+                                                           : row;
         memcpy(into + row * width, values + from * width, width);
     }
 }
@@ -40,8 +43,8 @@ static void init_result(EvalContext *context, const ExprNode *node, Vector *out)
 }
 
 /* AND: `decides` is false, OR: true. A row is closed by its first deciding argument; NULL leaves it open. */
-static Status evaluate_logic(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                             Vector *out, Error *err) {
+static Status evaluate_logic(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                             int selected, Vector *out, Error *err) {
     bool decides = node->kind == EXPR_OR;
     int rows = context->batch->row_count;
     init_result(context, node, out);
@@ -58,8 +61,7 @@ static Status evaluate_logic(EvalContext *context, const ExprNode *node, const u
             bool null = vector_is_null(&arg, row);
             bool closed = !null && vector_bool_is_true(&arg, row) == decides;
             null_seen[row] |= null;
-            if (closed)
-                values[row] = decides, null_seen[row] = 0;
+            if (closed) values[row] = decides, null_seen[row] = 0;
             open.rows[left] = row;
             left += !closed;
         }
@@ -71,8 +73,8 @@ static Status evaluate_logic(EvalContext *context, const ExprNode *node, const u
     return STATUS_OK;
 }
 
-static Status evaluate_case(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                            Vector *out, Error *err) {
+static Status evaluate_case(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                            int selected, Vector *out, Error *err) {
     init_result(context, node, out);
     int rows = context->batch->row_count;
     OpenRows open = open_rows(context, selection, selected);
@@ -103,8 +105,8 @@ static Status evaluate_case(EvalContext *context, const ExprNode *node, const ui
     return STATUS_OK;
 }
 
-static Status evaluate_coalesce(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                                Vector *out, Error *err) {
+static Status evaluate_coalesce(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                                int selected, Vector *out, Error *err) {
     int rows = context->batch->row_count;
     Vector value;
     TRY(expr_evaluate(context, node->args[0], selection, selected, &value, err));
@@ -117,8 +119,7 @@ static Status evaluate_coalesce(EvalContext *context, const ExprNode *node, cons
     uint16_t *taken = arena_alloc(context->arena, sizeof *taken * (size_t)(selected + 1));
     for (int i = 0; i < node->arg_count && open.count; i++) {
         int left = 0, count = 0;
-        if (i)
-            TRY(expr_evaluate(context, node->args[i], open.rows, open.count, &value, err));
+        if (i) TRY(expr_evaluate(context, node->args[i], open.rows, open.count, &value, err));
         for (int k = 0; k < open.count; k++) {
             if (vector_is_null(&value, open.rows[k]))
                 open.rows[left++] = open.rows[k];
@@ -134,8 +135,8 @@ static Status evaluate_coalesce(EvalContext *context, const ExprNode *node, cons
 }
 
 /* Equality as in IS NOT DISTINCT FROM: one byte per selected row. */
-static uint8_t *equal_rows(EvalContext *context, const Vector *left, const Vector *right, const uint16_t *selection,
-                           int selected) {
+static uint8_t *equal_rows(EvalContext *context, const Vector *left, const Vector *right,
+                           const uint16_t *selection, int selected) {
     KeyLayout layout;
     Arena *arena = context->arena;
     SqlType type = key_common_type(left->type, right->type);
@@ -151,32 +152,35 @@ static uint8_t *equal_rows(EvalContext *context, const Vector *left, const Vecto
 }
 
 /* Two arguments: IS [NOT] DISTINCT FROM, NULLIF. */
-static Status evaluate_pair(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                            Vector *out, Error *err) {
+static Status evaluate_pair(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                            int selected, Vector *out, Error *err) {
     Vector left, right;
     int rows = context->batch->row_count;
     TRY(expr_evaluate(context, node->args[0], selection, selected, &left, err));
     TRY(expr_evaluate(context, node->args[1], selection, selected, &right, err));
     SqlType common = key_common_type(left.type, right.type);
     if (!key_types_meet(common, left.type) || !key_types_meet(common, right.type))
-        return error_set_at(err, SQLSTATE_INTERNAL, node->position, "a comparison of mixed types reached the executor");
+        return error_set_at(err, SQLSTATE_INTERNAL, node->position,
+                            "a comparison of mixed types reached the executor");
     uint8_t *equal = equal_rows(context, &left, &right, selection, selected);
     init_result(context, node, out);
     if (node->kind != EXPR_NULLIF) {
         for (int k = 0; k < selected; k++)
-            ((uint8_t *)out->values)[selection_row(selection, k)] = equal[k] == (node->kind == EXPR_IS_NOT_DISTINCT);
+            ((uint8_t *)out->values)[selection_row(selection, k)] =
+                equal[k] == (node->kind == EXPR_IS_NOT_DISTINCT);
         return STATUS_OK;
     }
     OpenRows open = open_rows(context, selection, selected);
     merge_rows(&left, open.rows, open.count, rows, out, context->arena);
     for (int k = 0; k < selected; k++)
         if (equal[k])
-            bitmap_clear(vector_make_validity(out, rows, context->arena), (size_t)selection_row(selection, k));
+            bitmap_clear(vector_make_validity(out, rows, context->arena),
+                         (size_t)selection_row(selection, k));
     return STATUS_OK;
 }
 
-static Status evaluate_test(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
-                            Vector *out, Error *err) {
+static Status evaluate_test(EvalContext *context, const ExprNode *node, const uint16_t *selection,
+                            int selected, Vector *out, Error *err) {
     Vector arg;
     TRY(expr_evaluate(context, node->args[0], selection, selected, &arg, err));
     init_result(context, node, out);
@@ -194,7 +198,8 @@ static Status evaluate_test(EvalContext *context, const ExprNode *node, const ui
         default: /* NOT */
             values[row] = !null && !vector_bool_is_true(&arg, row);
             if (null)
-                bitmap_clear(vector_make_validity(out, context->batch->row_count, context->arena), (size_t)row);
+                bitmap_clear(vector_make_validity(out, context->batch->row_count, context->arena),
+                             (size_t)row);
         }
     }
     return STATUS_OK;

@@ -4,7 +4,15 @@
 #include "engines/columnar/exec/expression.h"
 #include "engines/columnar/exec/rows.h"
 
-typedef enum CompareOp { COMPARE_NONE, COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE } CompareOp;
+typedef enum CompareOp {
+    COMPARE_NONE,
+    COMPARE_EQ,
+    COMPARE_NE,
+    COMPARE_LT,
+    COMPARE_LE,
+    COMPARE_GT,
+    COMPARE_GE
+} CompareOp;
 
 /* The constants of an IN list. */
 typedef struct InSet {
@@ -57,24 +65,25 @@ struct DictionaryCache {
     int next;
 };
 
-Status expr_evaluate(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected, Vector *out,
-                     Error *err);
-Status expr_filter(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected, uint16_t *out,
-                   int *count, Error *err);
+Status expr_evaluate(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
+                     Vector *out, Error *err);
+Status expr_filter(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
+                   uint16_t *out, int *count, Error *err);
 /* expr_lazy.c: AND, OR, CASE, COALESCE, NULLIF and the tests for NULL and truth. */
 Status expr_evaluate_lazy(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,
                           Vector *out, Error *err);
 Status in_set_build(Query *query, const ExprNode *node, InSet **out, Error *err);
-Status in_set_evaluate(const ExprNode *node, const Vector *arg, int rows, const uint16_t *selection, int selected,
-                       Vector *out, Arena *arena);
+Status in_set_evaluate(const ExprNode *node, const Vector *arg, int rows, const uint16_t *selection,
+                       int selected, Vector *out, Arena *arena);
 /* filter_compare.c: false when this shape has no fast path. */
-bool compare_filter(const ExprNode *node, const Vector *arg, const uint16_t *selection, int selected, uint16_t *out,
-                    int *count);
+bool compare_filter(const ExprNode *node, const Vector *arg, const uint16_t *selection, int selected,
+                    uint16_t *out, int *count);
 void compare_resolve(ExprNode *node);
 
-static inline int selection_row(const uint16_t *selection, int k) { return selection ? selection[k] : k; }
+static inline int selection_row(const uint16_t *selection, int k) {
+    return selection ? selection[k] : k;
+}
 static inline bool vector_bool_is_true(const Vector *vector, int row) {
-    if (vector_is_null(vector, row))
-        return false;
+    if (vector_is_null(vector, row)) return false;
     return ((const uint8_t *)vector->values)[vector->encoding == VECTOR_CONSTANT ? 0 : row];
 }

@@ -1,4 +1,5 @@
-/* A table of another engine: its Arrow stream, read by one worker at a time while others work on what came before. */
+/* A table of another engine: its Arrow stream, read by one worker at a time while others work on what came
+ * before. */
 #include <stdlib.h>
 
 #include "engines/columnar/exec/arrow_import.h"
@@ -31,48 +32,46 @@ typedef struct ForeignState {
     Batch batch;
 } ForeignState;
 
-/* ---- filters the other engine may take over ---------------------------------------------------------------- */
+/* ---- filters the other engine may take over
+ * ---------------------------------------------------------------- */
 
 static bool param_of(ForeignSource *foreign, const Vector *constant, Param *out) {
     Arena *arena = &foreign->query->arena;
     Error ignored = {0};
     const ScalarFunction *cast = cast_function(constant->type, sqltype_of(SQL_TEXT), CAST_EXPLICIT);
     StringView text;
-    if (vector_is_null(constant, 0))
-        return false;
+    if (vector_is_null(constant, 0)) return false;
     if (sqltype_is_text(constant->type)) {
         text = *(const StringView *)constant->values;
     } else {
         Vector flat;
-        if (!cast)
-            return false;
+        if (!cast) return false;
         vector_init_flat(&flat, sqltype_of(SQL_TEXT), 1, arena);
-        KernelCall call = {.args = constant, .arg_count = 1, .row_count = 1, .selected = 1, .out = &flat, .arena = arena};
-        if (cast->eval(&call, &ignored) != STATUS_OK || vector_is_null(&flat, 0))
-            return false;
+        KernelCall call = {
+            .args = constant, .arg_count = 1, .row_count = 1, .selected = 1, .out = &flat, .arena = arena};
+        if (cast->eval(&call, &ignored) != STATUS_OK || vector_is_null(&flat, 0)) return false;
         text = *(const StringView *)flat.values;
     }
     out->text = arena_strndup(arena, stringview_data(&text), text.length);
     out->length = text.length;
-    out->kind = sqltype_is(constant->type, SQL_BOOL)    ? PARAM_BOOL
-                : sqltype_is_integer(constant->type)    ? PARAM_INT
-                : sqltype_is_number(constant->type)     ? PARAM_NUMBER
-                                                        : PARAM_TEXT;
+    out->kind = sqltype_is(constant->type, SQL_BOOL) ? PARAM_BOOL
+                : sqltype_is_integer(constant->type) ? PARAM_INT
+                : sqltype_is_number(constant->type)  ? PARAM_NUMBER
+                                                     : PARAM_TEXT;
     return true;
 }
 
 static const Vector *constant_of(ForeignSource *foreign, const Expr *expr) {
-    if (expr->kind == EXPR_CONSTANT)
-        return expr->constant;
+    if (expr->kind == EXPR_CONSTANT) return expr->constant;
     if (expr->kind == EXPR_PARAM && expr->param >= 0 && expr->param < foreign->query->plan->param_count)
         return &foreign->query->params[expr->param];
     return NULL;
 }
 
-static bool add_filter(ForeignSource *foreign, const Expr *column, ScanOp op, Expr *const *values, int count, int conjunct) {
+static bool add_filter(ForeignSource *foreign, const Expr *column, ScanOp op, Expr *const *values, int count,
+                       int conjunct) {
     const PlanNode *node = foreign->source.node;
-    if (column->kind != EXPR_COLUMN || foreign->filter_count == MAX_SCAN_FILTERS)
-        return false;
+    if (column->kind != EXPR_COLUMN || foreign->filter_count == MAX_SCAN_FILTERS) return false;
     Param *params = ARENA_NEW_ARRAY(&foreign->query->arena, Param, count + 1);
     for (int i = 0; i < count; i++) {
         const Vector *constant = constant_of(foreign, values[i]);
@@ -81,18 +80,19 @@ static bool add_filter(ForeignSource *foreign, const Expr *column, ScanOp op, Ex
             return false;
     }
     foreign->filter_of[foreign->filter_count] = conjunct;
-    foreign->filters[foreign->filter_count++] =
-        (ScanFilter){.column = node->filter_columns[column->column], .op = op, .values = params, .value_count = count};
+    foreign->filters[foreign->filter_count++] = (ScanFilter){
+        .column = node->filter_columns[column->column], .op = op, .values = params, .value_count = count};
     return true;
 }
 
 static void add_comparison(ForeignSource *foreign, const Expr *expr, int conjunct) {
-    static const struct { const char *name; ScanOp op, mirrored; } ops[] = {
-        {"=", SCAN_EQ, SCAN_EQ}, {"<>", SCAN_NE, SCAN_NE}, {"<", SCAN_LT, SCAN_GT},
-        {"<=", SCAN_LE, SCAN_GE}, {">", SCAN_GT, SCAN_LT}, {">=", SCAN_GE, SCAN_LE}};
+    static const struct {
+        const char *name;
+        ScanOp op, mirrored;
+    } ops[] = {{"=", SCAN_EQ, SCAN_EQ},  {"<>", SCAN_NE, SCAN_NE}, {"<", SCAN_LT, SCAN_GT},
+               {"<=", SCAN_LE, SCAN_GE}, {">", SCAN_GT, SCAN_LT},  {">=", SCAN_GE, SCAN_LE}};
     for (size_t i = 0; expr->arg_count == 2 && i < sizeof ops / sizeof *ops; i++) {
-        if (strcmp(expr->function->name, ops[i].name))
-            continue;
+        if (strcmp(expr->function->name, ops[i].name)) continue;
         if (!add_filter(foreign, expr->args[0], ops[i].op, &expr->args[1], 1, conjunct))
             add_filter(foreign, expr->args[1], ops[i].mirrored, &expr->args[0], 1, conjunct);
         return;
@@ -107,13 +107,16 @@ static void offer_filters(ForeignSource *foreign) {
         case EXPR_CALL: add_comparison(foreign, expr, i); break;
         case EXPR_IS_NULL: add_filter(foreign, expr->args[0], SCAN_IS_NULL, NULL, 0, i); break;
         case EXPR_IS_NOT_NULL: add_filter(foreign, expr->args[0], SCAN_IS_NOT_NULL, NULL, 0, i); break;
-        case EXPR_IN_LIST: add_filter(foreign, expr->args[0], SCAN_IN, expr->args + 1, expr->arg_count - 1, i); break;
+        case EXPR_IN_LIST:
+            add_filter(foreign, expr->args[0], SCAN_IN, expr->args + 1, expr->arg_count - 1, i);
+            break;
         default: break;
         }
     }
 }
 
-/* ---- the stream -------------------------------------------------------------------------------------------- */
+/* ---- the stream
+ * -------------------------------------------------------------------------------------------- */
 
 static SqlType slot_type(const ForeignSource *foreign, int slot) {
     return foreign->source.node->binding->table->columns[foreign->slot_table_column[slot]].type;
@@ -125,8 +128,7 @@ static void keep_unapplied(ForeignSource *foreign, uint64_t applied) {
     for (int i = 0; i < foreign->filter_count; i++)
         done[foreign->filter_of[i]] = applied >> i & 1;
     for (int i = 0; i < conjuncts; i++)
-        if (!done[i])
-            foreign->rest[foreign->rest_count++] = foreign->programs[i];
+        if (!done[i]) foreign->rest[foreign->rest_count++] = foreign->programs[i];
 }
 
 static Status foreign_prepare(Source *source, Query *query, Error *err) {
@@ -134,19 +136,25 @@ static Status foreign_prepare(Source *source, Query *query, Error *err) {
     const TableBinding *binding = source->node->binding;
     source->morsel_count = -1;
     offer_filters(foreign);
-    ScanRequest request = {.table = binding->table, .columns = foreign->slot_table_column, .column_count = foreign->slot_count,
-                           .filters = foreign->filters, .filter_count = foreign->filter_count};
+    ScanRequest request = {.table = binding->table,
+                           .columns = foreign->slot_table_column,
+                           .column_count = foreign->slot_count,
+                           .filters = foreign->filters,
+                           .filter_count = foreign->filter_count};
     /* A limit may only go along when nothing is filtered here afterwards, which is not known yet. */
-    if (!source->node->filter_count)
-        request.row_limit = source->node->scan_row_limit;
-    foreign->execution = (Execution){.cancel = query->execution->cancel, .budget = &query->budget,
-                                     .row_limit = request.row_limit, .stats = query->execution->stats};
+    if (!source->node->filter_count) request.row_limit = source->node->scan_row_limit;
+    foreign->execution = (Execution){.cancel = query->execution->cancel,
+                                     .budget = &query->budget,
+                                     .row_limit = request.row_limit,
+                                     .stats = query->execution->stats};
     uint64_t applied = 0;
-    TRY(binding->engine->ops->scan(binding->engine, &request, &foreign->execution, &foreign->stream, &applied, err));
+    TRY(binding->engine->ops->scan(binding->engine, &request, &foreign->execution, &foreign->stream, &applied,
+                                   err));
     keep_unapplied(foreign, applied);
     TRY(arrow_stream_schema(&foreign->stream, &foreign->schema, err));
     if (foreign->schema.n_children != foreign->slot_count)
-        return error_set(err, SQLSTATE_INTERNAL, "engine %s gave %lld columns of \"%s\" where %d were asked for",
+        return error_set(err, SQLSTATE_INTERNAL,
+                         "engine %s gave %lld columns of \"%s\" where %d were asked for",
                          binding->engine->name, (long long)foreign->schema.n_children, binding->table->name,
                          foreign->slot_count);
     for (int i = 0; i < foreign->slot_count; i++)
@@ -157,14 +165,14 @@ static Status foreign_prepare(Source *source, Query *query, Error *err) {
 static Status foreign_open(Source *source, Chain *chain, void **out, Error *err) {
     ForeignSource *foreign = (ForeignSource *)source;
     ForeignState *state = calloc(1, sizeof *state);
-    if (!state)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     conjunct_order_init(&state->order, foreign->rest, foreign->rest_count);
     *out = state;
     return STATUS_OK;
 }
 
-static Status foreign_morsel_open(Source *source, Chain *chain, void *pointer, int64_t morsel, bool *exhausted, Error *err) {
+static Status foreign_morsel_open(Source *source, Chain *chain, void *pointer, int64_t morsel,
+                                  bool *exhausted, Error *err) {
     ForeignSource *foreign = (ForeignSource *)source;
     ForeignState *state = pointer;
     arrow_array_release(&state->array);
@@ -182,11 +190,13 @@ static Status foreign_next(Source *source, Chain *chain, void *pointer, Batch **
     Arena *arena = &chain->batch_arena;
     const PlanNode *node = source->node;
     while (state->next < state->array.length) {
-        int rows = state->array.length - state->next < BATCH_ROWS ? (int)(state->array.length - state->next) : BATCH_ROWS;
+        int rows = state->array.length - state->next < BATCH_ROWS ? (int)(state->array.length - state->next)
+                                                                  : BATCH_ROWS;
         Vector *slots = ARENA_NEW_ARRAY(arena, Vector, foreign->slot_count + 1);
         for (int i = 0; i < foreign->slot_count; i++)
-            TRY(arrow_import_column(foreign->schema.children[i], state->array.children[i], state->array.offset + state->next,
-                                    rows, slot_type(foreign, i), &slots[i], arena, err));
+            TRY(arrow_import_column(foreign->schema.children[i], state->array.children[i],
+                                    state->array.offset + state->next, rows, slot_type(foreign, i), &slots[i],
+                                    arena, err));
         state->next += rows;
         Batch filtered = {.row_count = rows, .column_count = node->filter_column_count, .selected = rows};
         filtered.columns = ARENA_NEW_ARRAY(arena, Vector, node->filter_column_count + 1);
@@ -194,17 +204,18 @@ static Status foreign_next(Source *source, Chain *chain, void *pointer, Batch **
             filtered.columns[i] = slots[foreign->filter_slots[i]];
         int selected = rows;
         if (foreign->rest_count)
-            TRY(conjuncts_filter(&chain->evaluator, &state->order, foreign->rest, &filtered, NULL, rows, arena,
-                                 state->selection, &selected, err));
-        if (source->stats)
-            atomic_fetch_add(&source->stats->rows_read, rows);
-        if (!selected)
-            continue;
+            TRY(conjuncts_filter(&chain->evaluator, &state->order, foreign->rest, &filtered, NULL, rows,
+                                 arena, state->selection, &selected, err));
+        if (source->stats) atomic_fetch_add(&source->stats->rows_read, rows);
+        if (!selected) continue;
         Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->column_count + 1);
         for (int i = 0; i < node->column_count; i++)
             columns[i] = slots[foreign->out_slots[i]];
-        state->batch = (Batch){.row_count = rows, .column_count = node->column_count, .columns = columns,
-                               .selection = selected < rows ? state->selection : NULL, .selected = selected};
+        state->batch = (Batch){.row_count = rows,
+                               .column_count = node->column_count,
+                               .columns = columns,
+                               .selection = selected < rows ? state->selection : NULL,
+                               .selected = selected};
         *out = &state->batch;
         return STATUS_OK;
     }
@@ -213,8 +224,7 @@ static Status foreign_next(Source *source, Chain *chain, void *pointer, Batch **
 
 static void foreign_close(Source *source, void *pointer) {
     ForeignState *state = pointer;
-    if (!state)
-        return;
+    if (!state) return;
     arrow_array_release(&state->array);
     free(state);
 }
@@ -225,13 +235,16 @@ static void foreign_destroy(Source *source, Query *query) {
     arrow_stream_release(&foreign->stream);
 }
 
-static const SourceOps foreign_ops = {.prepare = foreign_prepare, .open = foreign_open, .morsel_open = foreign_morsel_open,
-                                      .next = foreign_next, .close = foreign_close, .destroy = foreign_destroy};
+static const SourceOps foreign_ops = {.prepare = foreign_prepare,
+                                      .open = foreign_open,
+                                      .morsel_open = foreign_morsel_open,
+                                      .next = foreign_next,
+                                      .close = foreign_close,
+                                      .destroy = foreign_destroy};
 
 static int slot_for(ForeignSource *foreign, int table_column) {
     for (int i = 0; i < foreign->slot_count; i++)
-        if (foreign->slot_table_column[i] == table_column)
-            return i;
+        if (foreign->slot_table_column[i] == table_column) return i;
     foreign->slot_table_column[foreign->slot_count] = table_column;
     return foreign->slot_count++;
 }
@@ -239,7 +252,8 @@ static int slot_for(ForeignSource *foreign, int table_column) {
 Status foreign_source_create(Query *query, const PlanNode *node, Source **out, Error *err) {
     ForeignSource *foreign = ARENA_NEW(&query->arena, ForeignSource);
     Arena *arena = &query->arena;
-    foreign->source = (Source){.ops = &foreign_ops, .node = node, .stats = query_stats_of(query, node), .morsel_count = -1};
+    foreign->source =
+        (Source){.ops = &foreign_ops, .node = node, .stats = query_stats_of(query, node), .morsel_count = -1};
     foreign->query = query;
     int most = node->column_count + node->filter_column_count + 1;
     foreign->slot_table_column = ARENA_NEW_ARRAY(arena, int, most);

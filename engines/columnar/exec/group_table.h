@@ -1,6 +1,7 @@
 /* Hash table of groups: key → group number, with the aggregates' states beside the key. Internal to exec/.
  *
- * A group's row: hash, place of its first appearance, key words, states. Rows move when the table grows; numbers stay.
+ * A group's row: hash, place of its first appearance, key words, states. Rows move when the table grows;
+ * numbers stay.
  */
 #pragma once
 
@@ -25,14 +26,26 @@ void group_table_deinit(GroupTable *table);
 /* Frees rows and slots, keeps the arena that merged keys and states point into. */
 void group_table_drop_rows(GroupTable *table);
 
-static inline char *group_row(const GroupTable *table, int64_t group) { return table->rows + (size_t)group * table->row_bytes; }
-static inline uint64_t *group_hash(char *row) { return (uint64_t *)row; }
-static inline uint64_t *group_first(char *row) { return (uint64_t *)row + 1; }
-static inline uint64_t *group_key(char *row) { return (uint64_t *)row + 2; }
-static inline char *group_states(const GroupTable *table, char *row) { return row + table->state_offset; }
+static inline char *group_row(const GroupTable *table, int64_t group) {
+    return table->rows + (size_t)group * table->row_bytes;
+}
+static inline uint64_t *group_hash(char *row) {
+    return (uint64_t *)row;
+}
+static inline uint64_t *group_first(char *row) {
+    return (uint64_t *)row + 1;
+}
+static inline uint64_t *group_key(char *row) {
+    return (uint64_t *)row + 2;
+}
+static inline char *group_states(const GroupTable *table, char *row) {
+    return row + table->state_offset;
+}
 
-/* Number of each key's group, made when new. first[k] is where key k appeared. `own` copies long strings of new keys. */
-Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64_t *hashes, const uint64_t *first,
-                           int count, bool own, GroupInit init, const void *context, uint32_t *groups, Error *err);
+/* Number of each key's group, made when new. first[k] is where key k appeared. `own` copies long strings of
+ * new keys. */
+Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64_t *hashes,
+                           const uint64_t *first, int count, bool own, GroupInit init, const void *context,
+                           uint32_t *groups, Error *err);
 /* The group of a key, -1 when there is none. */
 int64_t group_table_find(const GroupTable *table, const uint64_t *key, uint64_t hash);

@@ -6,8 +6,7 @@ Status in_set_build(Query *query, const ExprNode *node, InSet **out, Error *err)
     InSet *set = ARENA_NEW(arena, InSet);
     SqlType type = node->args[0]->type;
     for (int i = 1; i < node->arg_count; i++)
-        if (!vector_is_null(&node->args[i]->constant, 0))
-            type = key_common_type(type, node->args[i]->type);
+        if (!vector_is_null(&node->args[i]->constant, 0)) type = key_common_type(type, node->args[i]->type);
     key_layout_init(&set->layout, &type, 1, false, arena);
     uint32_t capacity = 16;
     while (capacity < (uint32_t)node->arg_count * 2)
@@ -44,8 +43,8 @@ static bool contains(const InSet *set, const uint64_t *key, uint64_t hash) {
     return false;
 }
 
-Status in_set_evaluate(const ExprNode *node, const Vector *arg, int rows, const uint16_t *selection, int selected,
-                       Vector *out, Arena *arena) {
+Status in_set_evaluate(const ExprNode *node, const Vector *arg, int rows, const uint16_t *selection,
+                       int selected, Vector *out, Arena *arena) {
     const InSet *set = node->set;
     uint64_t *keys = arena_alloc(arena, (size_t)selected * set->layout.words * 8 + 8);
     uint64_t *hashes = arena_alloc(arena, (size_t)selected * 8 + 8);

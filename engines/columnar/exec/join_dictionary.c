@@ -1,6 +1,6 @@
-/* Probing with a dictionary: each of its values meets the build side once, rows then only look up their code. When no
- * value matches twice, the build's columns go on as dictionaries over the same codes, so that what follows (grouping by
- * them, mostly) works on codes too. */
+/* Probing with a dictionary: each of its values meets the build side once, rows then only look up their code.
+ * When no value matches twice, the build's columns go on as dictionaries over the same codes, so that what
+ * follows (grouping by them, mostly) works on codes too. */
 #include <stdlib.h>
 
 #include "engines/columnar/exec/join_internal.h"
@@ -12,7 +12,9 @@ void join_dictionary_init(JoinDictionary *dictionary) {
     charged_arena_init(&dictionary->arena);
 }
 
-void join_dictionary_deinit(JoinDictionary *dictionary, Query *query) { charged_arena_deinit(query, &dictionary->arena); }
+void join_dictionary_deinit(JoinDictionary *dictionary, Query *query) {
+    charged_arena_deinit(query, &dictionary->arena);
+}
 
 static char *next_match(const Join *join, char *candidate, uint64_t hash, const uint64_t *key) {
     while (candidate && (join_hash(candidate) != hash || !keys_equal(&join->keys, join_key(candidate), key)))
@@ -23,7 +25,8 @@ static char *next_match(const Join *join, char *candidate, uint64_t hash, const 
 /* The first build row of every value; whether any value has a second one. */
 static void match_values(JoinDictionary *dictionary, const Join *join, const Vector *values, Arena *arena) {
     size_t width = physical_width((PhysicalType)values->physical), words = join->keys.words;
-    uint64_t *keys = arena_alloc(arena, 8 * words * BATCH_ROWS + 8), *hashes = arena_alloc(arena, 8 * (size_t)BATCH_ROWS);
+    uint64_t *keys = arena_alloc(arena, 8 * words * BATCH_ROWS + 8),
+             *hashes = arena_alloc(arena, 8 * (size_t)BATCH_ROWS);
     dictionary->unique = dictionary->complete = true;
     for (uint32_t start = 0; start < dictionary->length; start += BATCH_ROWS) {
         int count = dictionary->length - start < BATCH_ROWS ? (int)(dictionary->length - start) : BATCH_ROWS;
@@ -43,8 +46,7 @@ static void match_values(JoinDictionary *dictionary, const Join *join, const Vec
 
 static bool has_null_match(const JoinDictionary *dictionary, const Vector *column) {
     for (uint32_t code = 0; column->validity && code < dictionary->length; code++)
-        if (dictionary->first[code] && !bitmap_get(column->validity, code))
-            return true;
+        if (dictionary->first[code] && !bitmap_get(column->validity, code)) return true;
     return false;
 }
 
@@ -56,17 +58,20 @@ static void gather_columns(JoinDictionary *dictionary, const Join *join, Arena *
     for (int i = 0; i < count; i++) {
         Vector *values = &dictionary->values[i];
         rows_gather(&join->rows, i, dictionary->first, length, NULL, length, values, arena);
-        dictionary->columns[i] = (Vector){.type = values->type, .physical = values->physical, .encoding = VECTOR_DICTIONARY,
-                                          .validity = values->validity, .dictionary = values,
-                                          .dictionary_length = dictionary->length, .dictionary_id = query_new_dictionary_id()};
+        dictionary->columns[i] = (Vector){.type = values->type,
+                                          .physical = values->physical,
+                                          .encoding = VECTOR_DICTIONARY,
+                                          .validity = values->validity,
+                                          .dictionary = values,
+                                          .dictionary_length = dictionary->length,
+                                          .dictionary_id = query_new_dictionary_id()};
         values->validity = NULL;
-        if (!has_null_match(dictionary, &dictionary->columns[i]))
-            dictionary->columns[i].validity = NULL;
+        if (!has_null_match(dictionary, &dictionary->columns[i])) dictionary->columns[i].validity = NULL;
     }
 }
 
-Status join_dictionary_use(JoinDictionary *dictionary, const Join *join, const Vector *key, bool first_only, bool *usable,
-                           Error *err) {
+Status join_dictionary_use(JoinDictionary *dictionary, const Join *join, const Vector *key, bool first_only,
+                           bool *usable, Error *err) {
     *usable = false;
     if (key->encoding != VECTOR_DICTIONARY || !key->dictionary_id || !key->dictionary_length ||
         key->dictionary_length > MOST_VALUES)
@@ -79,8 +84,7 @@ Status join_dictionary_use(JoinDictionary *dictionary, const Join *join, const V
         dictionary->length = key->dictionary_length;
         dictionary->first = ARENA_NEW_ARRAY(arena, char *, dictionary->length);
         match_values(dictionary, join, key->dictionary, arena);
-        if (dictionary->unique)
-            gather_columns(dictionary, join, arena);
+        if (dictionary->unique) gather_columns(dictionary, join, arena);
         TRY(charged_arena_settle(query, &dictionary->arena, err));
         dictionary->id = key->dictionary_id;
     }
@@ -88,10 +92,10 @@ Status join_dictionary_use(JoinDictionary *dictionary, const Join *join, const V
     return STATUS_OK;
 }
 
-int join_dictionary_select(const JoinDictionary *dictionary, const Vector *key, const Batch *batch, uint16_t *out) {
+int join_dictionary_select(const JoinDictionary *dictionary, const Vector *key, const Batch *batch,
+                           uint16_t *out) {
     int count = 0;
-    if (dictionary->complete && !key->validity && !batch->selection)
-        return batch->selected;
+    if (dictionary->complete && !key->validity && !batch->selection) return batch->selected;
     for (int k = 0; k < batch->selected; k++) {
         uint16_t row = (uint16_t)(batch->selection ? batch->selection[k] : k);
         out[count] = row;
@@ -100,15 +104,14 @@ int join_dictionary_select(const JoinDictionary *dictionary, const Vector *key, 
     return count;
 }
 
-void join_dictionary_columns(const JoinDictionary *dictionary, const Join *join, const Vector *key, const Batch *batch,
-                             Vector *out, Arena *arena) {
+void join_dictionary_columns(const JoinDictionary *dictionary, const Join *join, const Vector *key,
+                             const Batch *batch, Vector *out, Arena *arena) {
     for (int i = 0; i < join->rows.column_count; i++) {
         out[i] = dictionary->columns[i];
         out[i].codes = key->codes;
         out[i].validity = key->validity;
         const uint64_t *known = dictionary->columns[i].validity;
-        if (!known)
-            continue;
+        if (!known) continue;
         size_t bytes = bitmap_bytes((size_t)batch->row_count);
         out[i].validity = key->validity ? arena_memdup(arena, key->validity, bytes) : NULL;
         for (int k = 0; k < batch->selected; k++) {

@@ -1,4 +1,5 @@
-/* Constructors of every source, stage and sink; what they make lives in the query's arena. Internal to exec/. */
+/* Constructors of every source, stage and sink; what they make lives in the query's arena. Internal to exec/.
+ */
 #pragma once
 
 #include "engines/columnar/exec/pipeline.h"
@@ -16,13 +17,14 @@ Status tag_stage_create(Query *query, int64_t tag, Stage *next, Stage **out, Err
 /* Breakers: a sink for the pipeline below and the source of what it made. */
 Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
-Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source, Error *err);
-/* Rows in morsel order, from `offset`, at most `limit` (-1 = all). */
-Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink, Source **source,
-                      Error *err);
-/* `unmatched` is set for joins that yield build rows without a match; it runs behind a barrier. */
-Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe, Source **unmatched,
+Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
                    Error *err);
+/* Rows in morsel order, from `offset`, at most `limit` (-1 = all). */
+Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink,
+                      Source **source, Error *err);
+/* `unmatched` is set for joins that yield build rows without a match; it runs behind a barrier. */
+Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
+                   Source **unmatched, Error *err);
 
 /* LIMIT and OFFSET of a node, -1 when absent. */
 Status limit_values(Query *query, const PlanNode *node, int64_t *limit, int64_t *offset, Error *err);

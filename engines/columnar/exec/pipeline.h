@@ -1,9 +1,9 @@
 /* Pipelines: a source of batches, stages that transform them, one sink. Internal to exec/.
  *
- * A pipeline has one or more branches (UNION ALL, the unmatched rows of a full join), each with its own source and
- * stages, all into the same sink. Sources are cut into morsels numbered in a fixed order; workers (chains) take
- * morsels and push every batch of them through to the sink. Which worker takes which morsel depends on timing; what
- * comes out must not, so sinks combine by morsel number where order matters.
+ * A pipeline has one or more branches (UNION ALL, the unmatched rows of a full join), each with its own
+ * source and stages, all into the same sink. Sources are cut into morsels numbered in a fixed order; workers
+ * (chains) take morsels and push every batch of them through to the sink. Which worker takes which morsel
+ * depends on timing; what comes out must not, so sinks combine by morsel number where order matters.
  *
  * Ownership: a pushed batch lives until push returns. Stage and sink states belong to one chain at a time.
  */
@@ -42,16 +42,19 @@ struct Sink {
     const SinkOps *ops;
     const PlanNode *node;
     OperatorStats *stats;
-    bool ordered;      /* morsels are taken in order (LIMIT, results) */
-    bool lane_states;  /* one state per fixed range of morsels instead of per worker: order-sensitive aggregates */
+    bool ordered;     /* morsels are taken in order (LIMIT, results) */
+    bool lane_states; /* one state per fixed range of morsels instead of per worker: order-sensitive
+                         aggregates */
 };
 
 typedef struct SourceOps {
-    /* Once, when the pipeline starts: sets morsel_count (or leaves -1: found out by reading, one at a time). */
+    /* Once, when the pipeline starts: sets morsel_count (or leaves -1: found out by reading, one at a time).
+     */
     Status (*prepare)(Source *source, Query *query, Error *err);
     Status (*open)(Source *source, Chain *chain, void **state, Error *err);
     /* Positions at a morsel. Sources without a count set *exhausted at the end; calls are then serialised. */
-    Status (*morsel_open)(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted, Error *err);
+    Status (*morsel_open)(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                          Error *err);
     /* *out NULL at the morsel's end. */
     Status (*next)(Source *source, Chain *chain, void *state, Batch **out, Error *err);
     void (*close)(Source *source, void *state);
@@ -62,7 +65,8 @@ struct Source {
     const PlanNode *node;
     OperatorStats *stats;
     int64_t morsel_count;
-    /* Morsels [group_starts[g], group_starts[g+1]) read neighbouring data: a worker stays within one when it can. */
+    /* Morsels [group_starts[g], group_starts[g+1]) read neighbouring data: a worker stays within one when it
+     * can. */
     const int64_t *group_starts;
     int group_count;
 };
@@ -74,7 +78,9 @@ typedef struct Branch {
     bool barrier; /* starts when every earlier branch is done */
 } Branch;
 
-typedef struct MorselGroup { int64_t next, end; } MorselGroup;
+typedef struct MorselGroup {
+    int64_t next, end;
+} MorselGroup;
 
 typedef struct Pipeline {
     Query *query;
@@ -92,8 +98,8 @@ typedef struct Pipeline {
     MorselGroup *groups; /* of the current branch */
     int lane_next, lane_count;
     int64_t total_morsels;
-    int64_t until; /* of this round */
-    int barrier_passed; /* branches before this index may run */
+    int64_t until;               /* of this round */
+    int barrier_passed;          /* branches before this index may run */
     _Atomic bool finished_early; /* the sink has all it wants */
     bool prepared;
 } Pipeline;
@@ -127,7 +133,7 @@ Pipeline *pipeline_create(Query *query, Sink *sink);
 void pipeline_add_branch(Pipeline *pipeline, Source *source, Stage *stages, bool barrier);
 /* Runs it to the end with all workers, then the sink's finish. */
 Status pipeline_run(Pipeline *pipeline, Error *err);
-/* For results: one round, of morsels up to (and without) global number `until`; *done when there are none left. A
- * sink that sets morsel_suspend on a chain leaves it inside its morsel until someone clears it. */
+/* For results: one round, of morsels up to (and without) global number `until`; *done when there are none
+ * left. A sink that sets morsel_suspend on a chain leaves it inside its morsel until someone clears it. */
 Status pipeline_run_until(Pipeline *pipeline, int64_t until, bool *done, Error *err);
 void pipeline_close(Pipeline *pipeline);

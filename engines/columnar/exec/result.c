@@ -28,8 +28,7 @@ struct Result {
 
 static Status result_open(Sink *sink, Query *query, void **state, Error *err) {
     ArrowExport *export = calloc(1, sizeof *export);
-    if (!export)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!export) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     arrow_export_init(export, sink->node->columns, sink->node->column_count);
     *state = export;
     return STATUS_OK;
@@ -40,8 +39,7 @@ static MorselOutput *output_of(Result *result, int64_t morsel) {
     if (morsel >= result->head + result->capacity) {
         int64_t capacity = (morsel - result->head + 16) * 2;
         MorselOutput *grown = calloc((size_t)capacity, sizeof *grown);
-        if (!grown)
-            abort();
+        if (!grown) abort();
         for (int64_t m = result->head; m < result->head + result->capacity; m++)
             grown[m % capacity] = result->outputs[m % result->capacity];
         free(result->outputs);
@@ -52,12 +50,10 @@ static MorselOutput *output_of(Result *result, int64_t morsel) {
 }
 
 static Status flush(Result *result, Chain *chain, ArrowExport *export, Error *err) {
-    if (!export->row_count)
-        return STATUS_OK;
+    if (!export->row_count) return STATUS_OK;
     TRY(budget_reserve(&result->query->budget, export->bytes, err));
     ResultChunk *chunk = calloc(1, sizeof *chunk);
-    if (!chunk)
-        abort();
+    if (!chunk) abort();
     chunk->bytes = export->bytes;
     arrow_export_finish(export, &chunk->array);
     pthread_mutex_lock(&result->lock);
@@ -77,8 +73,7 @@ static Status result_push(Sink *sink, Chain *chain, void *state, Batch *batch, E
     Result *result = (Result *)sink;
     ArrowExport *export = state;
     arrow_export_append(export, batch, 0, batch->selected);
-    if (result->morsel_rows && chain->morsel_rows >= result->morsel_rows)
-        chain->morsel_stop = true;
+    if (result->morsel_rows && chain->morsel_rows >= result->morsel_rows) chain->morsel_stop = true;
     if (export->row_count >= ARRAY_ROWS || export->bytes >= ARRAY_BYTES)
         return flush(result, chain, export, err);
     return STATUS_OK;
@@ -94,7 +89,9 @@ static Status result_morsel_end(Sink *sink, Chain *chain, void *state, Error *er
     return STATUS_OK;
 }
 
-static Status result_finish(Sink *sink, Query *query, void **states, int count, Error *err) { return STATUS_OK; }
+static Status result_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
+    return STATUS_OK;
+}
 
 static void result_close(Sink *sink, Query *query, void *state) {
     arrow_export_deinit(state);
@@ -114,8 +111,12 @@ static void result_destroy(Sink *sink, Query *query) {
     pthread_mutex_destroy(&result->lock);
 }
 
-static const SinkOps result_ops = {.open = result_open, .push = result_push, .morsel_end = result_morsel_end,
-                                   .finish = result_finish, .close = result_close, .destroy = result_destroy};
+static const SinkOps result_ops = {.open = result_open,
+                                   .push = result_push,
+                                   .morsel_end = result_morsel_end,
+                                   .finish = result_finish,
+                                   .close = result_close,
+                                   .destroy = result_destroy};
 
 Result *result_create(Query *query, const PlanNode *node, int64_t morsel_rows) {
     Result *result = ARENA_NEW(&query->arena, Result);
@@ -126,8 +127,12 @@ Result *result_create(Query *query, const PlanNode *node, int64_t morsel_rows) {
     return result;
 }
 
-Sink *result_sink(Result *result) { return &result->sink; }
-int64_t result_head(const Result *result) { return result->head; }
+Sink *result_sink(Result *result) {
+    return &result->sink;
+}
+int64_t result_head(const Result *result) {
+    return result->head;
+}
 
 bool result_take(Result *result, ArrowArray *out) {
     bool found = false;
@@ -137,8 +142,7 @@ bool result_take(Result *result, ArrowArray *out) {
         ResultChunk *chunk = output->first;
         if (chunk) {
             output->first = chunk->next;
-            if (!output->first)
-                output->last = NULL;
+            if (!output->first) output->last = NULL;
             output->bytes -= chunk->bytes;
             budget_release(&result->query->budget, chunk->bytes);
             *out = chunk->array;
@@ -158,8 +162,7 @@ bool result_take(Result *result, ArrowArray *out) {
 void result_resume(Result *result, Pipeline *pipeline) {
     for (int i = 0; pipeline->chains && i < pipeline->branch_count * pipeline->query->worker_count; i++) {
         Chain *chain = pipeline->chains[i];
-        if (!chain || !chain->morsel_active || !chain->morsel_suspend)
-            continue;
+        if (!chain || !chain->morsel_active || !chain->morsel_suspend) continue;
         pthread_mutex_lock(&result->lock);
         chain->morsel_suspend = output_of(result, chain->morsel)->bytes > MORSEL_BUFFER_BYTES;
         pthread_mutex_unlock(&result->lock);

@@ -17,9 +17,9 @@ Status row_collector_add(RowCollector *collector, const RowLayout *layout, const
                          char **out, Error *err) {
     if (collector->segment_count == collector->segment_capacity) {
         collector->segment_capacity = collector->segment_capacity ? collector->segment_capacity * 2 : 16;
-        collector->segments = realloc(collector->segments, sizeof(RowSegment) * (size_t)collector->segment_capacity);
-        if (!collector->segments)
-            abort();
+        collector->segments =
+            realloc(collector->segments, sizeof(RowSegment) * (size_t)collector->segment_capacity);
+        if (!collector->segments) abort();
     }
     char *rows;
     size_t width = collector->store.row_width;
@@ -38,8 +38,7 @@ Status row_collector_add(RowCollector *collector, const RowLayout *layout, const
 
 static int compare_segments(const void *left, const void *right) {
     const RowSegment *a = left, *b = right;
-    if (a->morsel != b->morsel)
-        return a->morsel < b->morsel ? -1 : 1;
+    if (a->morsel != b->morsel) return a->morsel < b->morsel ? -1 : 1;
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
@@ -48,12 +47,11 @@ RowSegment *row_segments_merge(RowCollector *const *collectors, int count, int64
     for (int i = 0; i < count; i++)
         total += collectors[i] ? collectors[i]->segment_count : 0;
     RowSegment *segments = malloc(sizeof *segments * (size_t)(total + 1));
-    if (!segments)
-        abort();
+    if (!segments) abort();
     for (int i = 0; i < count; i++) {
-        if (!collectors[i] || !collectors[i]->segment_count)
-            continue;
-        memcpy(segments + at, collectors[i]->segments, sizeof *segments * (size_t)collectors[i]->segment_count);
+        if (!collectors[i] || !collectors[i]->segment_count) continue;
+        memcpy(segments + at, collectors[i]->segments,
+               sizeof *segments * (size_t)collectors[i]->segment_count);
         at += collectors[i]->segment_count;
     }
     qsort(segments, (size_t)total, sizeof *segments, compare_segments);

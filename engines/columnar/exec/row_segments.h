@@ -18,8 +18,8 @@ typedef struct RowCollector { /* one per worker */
 
 void row_collector_init(RowCollector *collector, Query *query, size_t row_width);
 void row_collector_deinit(RowCollector *collector);
-/* Adds the batch's selected rows as one segment; columns are scattered by `layout`, the rest of each row is zeroed up
- * to layout->begin. *out is the first row. */
+/* Adds the batch's selected rows as one segment; columns are scattered by `layout`, the rest of each row is
+ * zeroed up to layout->begin. *out is the first row. */
 Status row_collector_add(RowCollector *collector, const RowLayout *layout, const Batch *batch, int64_t morsel,
                          char **out, Error *err);
 /* All segments of all collectors in order; malloc'd, the caller frees. NULL collectors are skipped. */

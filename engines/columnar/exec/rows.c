@@ -6,7 +6,8 @@
 
 enum { STORE_BLOCK_BYTES = 256 << 10 };
 
-/* ---- plain rows ------------------------------------------------------------------------------------------ */
+/* ---- plain rows ------------------------------------------------------------------------------------------
+ */
 
 void row_layout_init(RowLayout *layout, const SqlType *types, int count, uint32_t begin, Arena *arena) {
     layout->column_count = count;
@@ -36,8 +37,8 @@ static inline uint32_t value_index(const Vector *vector, uint32_t row) {
     }
 }
 
-static void scatter_nulls(const RowColumn *column, const Vector *vector, const uint16_t *selection, int selected,
-                          char *base, size_t stride) {
+static void scatter_nulls(const RowColumn *column, const Vector *vector, const uint16_t *selection,
+                          int selected, char *base, size_t stride) {
     char *out = base + column->null_offset;
     if (!vector->validity) {
         for (int k = 0; k < selected; k++)
@@ -48,9 +49,10 @@ static void scatter_nulls(const RowColumn *column, const Vector *vector, const u
         out[(size_t)k * stride] = vector_is_null(vector, selection ? selection[k] : k);
 }
 
-static void scatter_strings(const RowColumn *column, const Vector *vector, const uint16_t *selection, int selected,
-                            char *base, size_t stride, Arena *strings) {
-    const StringView *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
+static void scatter_strings(const RowColumn *column, const Vector *vector, const uint16_t *selection,
+                            int selected, char *base, size_t stride, Arena *strings) {
+    const StringView *values =
+        vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
     for (int k = 0; k < selected; k++) {
         uint32_t row = selection ? selection[k] : (uint32_t)k;
         StringView view;
@@ -58,15 +60,14 @@ static void scatter_strings(const RowColumn *column, const Vector *vector, const
             memset(&view, 0, sizeof view);
         } else {
             view = values[value_index(vector, row)];
-            if (view.length > 12)
-                view.pointer = arena_memdup(strings, view.pointer, view.length);
+            if (view.length > 12) view.pointer = arena_memdup(strings, view.pointer, view.length);
         }
         memcpy(base + (size_t)k * stride + column->offset, &view, sizeof view);
     }
 }
 
-void rows_scatter(const RowLayout *layout, int index, const Vector *vector, const uint16_t *selection, int selected,
-                  char *base, size_t stride, Arena *strings) {
+void rows_scatter(const RowLayout *layout, int index, const Vector *vector, const uint16_t *selection,
+                  int selected, char *base, size_t stride, Arena *strings) {
     const RowColumn *column = &layout->columns[index];
     scatter_nulls(column, vector, selection, selected, base, stride);
     if (column->physical == PHYS_STRING) {
@@ -83,8 +84,10 @@ void rows_scatter(const RowLayout *layout, int index, const Vector *vector, cons
     }
     const char *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
     /* One loop per width, so that the copy of a value is a single move. */
-#define SCATTER(WIDTH) for (int k = 0; k < selected; k++) \
-        memcpy(out + (size_t)k * stride, values + (size_t)value_index(vector, selection ? selection[k] : (uint32_t)k) * WIDTH, WIDTH)
+#define SCATTER(WIDTH)                                                                                       \
+    for (int k = 0; k < selected; k++)                                                                       \
+    memcpy(out + (size_t)k * stride,                                                                         \
+           values + (size_t)value_index(vector, selection ? selection[k] : (uint32_t)k) * WIDTH, WIDTH)
     switch (column->width) {
     case 1: SCATTER(1); break;
     case 2: SCATTER(2); break;
@@ -101,13 +104,18 @@ void rows_gather(const RowLayout *layout, int index, char *const *rows, int coun
     const RowColumn *column = &layout->columns[index];
     vector_init_flat(out, column->type, capacity > 0 ? capacity : 1, arena);
     char *values = out->values;
-    if (positions && count < capacity)
-        memset(values, 0, (size_t)capacity * column->width);
+    if (positions && count < capacity) memset(values, 0, (size_t)capacity * column->width);
     bool any_null = false;
     size_t width = column->width;
-#define GATHER(WIDTH) for (int k = 0; k < count; k++) { \
-        size_t at = positions ? positions[k] : (size_t)k; any_null |= !rows[k] || rows[k][column->null_offset]; \
-        if (rows[k]) memcpy(values + at * (WIDTH), rows[k] + column->offset, WIDTH); else memset(values + at * (WIDTH), 0, WIDTH); }
+#define GATHER(WIDTH)                                                                                        \
+    for (int k = 0; k < count; k++) {                                                                        \
+        size_t at = positions ? positions[k] : (size_t)k;                                                    \
+        any_null |= !rows[k] || rows[k][column->null_offset];                                                \
+        if (rows[k])                                                                                         \
+            memcpy(values + at * (WIDTH), rows[k] + column->offset, WIDTH);                                  \
+        else                                                                                                 \
+            memset(values + at * (WIDTH), 0, WIDTH);                                                         \
+    }
     switch (width) {
     case 1: GATHER(1); break;
     case 2: GATHER(2); break;
@@ -117,15 +125,15 @@ void rows_gather(const RowLayout *layout, int index, char *const *rows, int coun
     default: GATHER(width);
     }
 #undef GATHER
-    if (!any_null)
-        return;
+    if (!any_null) return;
     uint64_t *validity = vector_make_validity(out, capacity, arena);
     for (int k = 0; k < count; k++)
         if (!rows[k] || rows[k][column->null_offset])
             bitmap_clear(validity, positions ? positions[k] : (size_t)k);
 }
 
-/* ---- storage --------------------------------------------------------------------------------------------- */
+/* ---- storage ---------------------------------------------------------------------------------------------
+ */
 
 void row_store_init(RowStore *store, Query *query, size_t row_width) {
     memset(store, 0, sizeof *store);
@@ -135,10 +143,10 @@ void row_store_init(RowStore *store, Query *query, size_t row_width) {
 }
 
 void row_store_deinit(RowStore *store) {
-    if (!store->query)
-        return;
+    if (!store->query) return;
     for (int i = 0; i < store->block_count; i++)
-        query_free(store->query, store->blocks[i].data, (size_t)store->blocks[i].row_capacity * store->row_width);
+        query_free(store->query, store->blocks[i].data,
+                   (size_t)store->blocks[i].row_capacity * store->row_width);
     free(store->blocks);
     charged_arena_deinit(store->query, &store->strings);
     memset(store, 0, sizeof *store);
@@ -151,15 +159,12 @@ Status row_store_append(RowStore *store, int count, char **out, Error *err) {
         if (store->block_count == store->block_capacity) {
             store->block_capacity = store->block_capacity ? store->block_capacity * 2 : 8;
             store->blocks = realloc(store->blocks, sizeof *store->blocks * (size_t)store->block_capacity);
-            if (!store->blocks)
-                abort();
+            if (!store->blocks) abort();
         }
         /* Blocks grow with the store: small results stay small. */
         int64_t rows = STORE_BLOCK_BYTES / (int64_t)store->row_width;
-        if (store->row_count < rows)
-            rows = store->row_count;
-        if (rows < count)
-            rows = count;
+        if (store->row_count < rows) rows = store->row_count;
+        if (rows < count) rows = count;
         void *data;
         TRY(query_alloc(store->query, (size_t)rows * store->row_width, &data, err));
         last = &store->blocks[store->block_count++];
@@ -178,7 +183,8 @@ int64_t row_store_bytes(const RowStore *store) {
     return bytes;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------------------
+ */
 
 static KeyKind kind_of(SqlType type, PhysicalType physical) {
     switch (physical) {
@@ -202,16 +208,14 @@ void key_layout_init(KeyLayout *layout, const SqlType *types, int count, bool ke
         column->type = types[i];
         column->physical = (uint8_t)physical_type_of(types[i]);
         column->kind = (uint8_t)kind_of(types[i], (PhysicalType)column->physical);
-        if (column->kind >= KEY_STRING)
-            continue;
+        if (column->kind >= KEY_STRING) continue;
         column->word = word;
         word += kind_words[column->kind];
     }
     layout->fixed_words = word;
     for (int i = 0; i < count; i++) {
         KeyColumn *column = &layout->columns[i];
-        if (column->kind < KEY_STRING)
-            continue;
+        if (column->kind < KEY_STRING) continue;
         column->word = word;
         word += 2;
         layout->string_count++;
@@ -228,10 +232,8 @@ void key_layout_init(KeyLayout *layout, const SqlType *types, int count, bool ke
 }
 
 static uint64_t float_bits(double value) {
-    if (value != value)
-        return UINT64_C(0x7FF8000000000000);
-    if (value == 0)
-        value = 0; /* -0 equals 0 */
+    if (value != value) return UINT64_C(0x7FF8000000000000);
+    if (value == 0) value = 0; /* -0 equals 0 */
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
@@ -281,62 +283,56 @@ static Numeric read_numeric(const Vector *vector, const void *values, uint32_t i
 }
 
 SqlType key_common_type(SqlType a, SqlType b) {
-    if (sqltype_equals(a, b) || a.is_array || b.is_array)
-        return a;
-    if (sqltype_is_integer(a) && sqltype_is_integer(b))
-        return sqltype_of(SQL_INT8);
-    if (sqltype_is(a, SQL_FLOAT4) || sqltype_is(a, SQL_FLOAT8))
-        return sqltype_of(SQL_FLOAT8);
-    if (sqltype_is(a, SQL_NUMERIC) || sqltype_is(b, SQL_NUMERIC))
-        return sqltype_of(SQL_NUMERIC);
+    if (sqltype_equals(a, b) || a.is_array || b.is_array) return a;
+    if (sqltype_is_integer(a) && sqltype_is_integer(b)) return sqltype_of(SQL_INT8);
+    if (sqltype_is(a, SQL_FLOAT4) || sqltype_is(a, SQL_FLOAT8)) return sqltype_of(SQL_FLOAT8);
+    if (sqltype_is(a, SQL_NUMERIC) || sqltype_is(b, SQL_NUMERIC)) return sqltype_of(SQL_NUMERIC);
     return sqltype_is(b, SQL_BPCHAR) ? b : a;
 }
 
 bool key_types_meet(SqlType key, SqlType value) {
     PhysicalType a = physical_type_of(key), b = physical_type_of(value);
-    if (a == b)
-        return a != PHYS_I128 || key.scale == value.scale;
-    if (a == PHYS_NUMERIC)
-        return sqltype_is_integer(value) || sqltype_is(value, SQL_NUMERIC);
+    if (a == b) return a != PHYS_I128 || key.scale == value.scale;
+    if (a == PHYS_NUMERIC) return sqltype_is_integer(value) || sqltype_is(value, SQL_NUMERIC);
     return (sqltype_is_integer(key) && sqltype_is_integer(value)) || (a == PHYS_F64 && b == PHYS_F32);
 }
 
-static void encode_value(const KeyColumn *column, const Vector *vector, const void *values, uint32_t index, uint64_t *key) {
+static void encode_value(const KeyColumn *column, const Vector *vector, const void *values, uint32_t index,
+                         uint64_t *key) {
     uint64_t *out = key + column->word;
     switch ((KeyKind)column->kind) {
     case KEY_I128: memcpy(out, (const __int128 *)values + index, 16); break;
     case KEY_INTERVAL: {
         Interval value = ((const Interval *)values)[index];
         encode_interval(value, out);
-        if (column->original)
-            memcpy(key + column->original, &value, sizeof value);
+        if (column->original) memcpy(key + column->original, &value, sizeof value);
         break;
     }
     case KEY_NUMERIC: {
         Numeric value = read_numeric(vector, values, index);
         encode_numeric(value, out);
-        if (column->original)
-            memcpy(key + column->original, &value, sizeof value);
+        if (column->original) memcpy(key + column->original, &value, sizeof value);
         break;
     }
     case KEY_STRING: memcpy(out, (const StringView *)values + index, 16); break;
     case KEY_BPCHAR: {
         StringView value = ((const StringView *)values)[index], trimmed = trim_blanks(value);
         memcpy(out, &trimmed, 16);
-        if (column->original)
-            memcpy(key + column->original, &value, 16);
+        if (column->original) memcpy(key + column->original, &value, 16);
         break;
     }
     case KEY_WORD: break;
     }
 }
 
-#define ENCODE_WORDS(TYPE, EXPRESSION) for (int k = 0; k < selected; k++) { \
-        TYPE value = ((const TYPE *)values)[value_index(vector, selection ? selection[k] : (uint32_t)k)]; \
-        out[(size_t)k * stride] = (uint64_t)(EXPRESSION); }
+#define ENCODE_WORDS(TYPE, EXPRESSION)                                                                       \
+    for (int k = 0; k < selected; k++) {                                                                     \
+        TYPE value = ((const TYPE *)values)[value_index(vector, selection ? selection[k] : (uint32_t)k)];    \
+        out[(size_t)k * stride] = (uint64_t)(EXPRESSION);                                                    \
+    }
 
-static void encode_words(const Vector *vector, const uint16_t *selection, int selected,
-                         uint64_t *out, size_t stride) {
+static void encode_words(const Vector *vector, const uint16_t *selection, int selected, uint64_t *out,
+                         size_t stride) {
     const void *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
     if (vector->encoding == VECTOR_SEQUENCE) {
         for (int k = 0; k < selected; k++)
@@ -364,26 +360,23 @@ static void encode_column(const KeyLayout *layout, int index, const Vector *vect
     if (column->kind == KEY_WORD) {
         encode_words(vector, selection, selected, keys + column->word, stride);
     } else {
-        const void *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
+        const void *values =
+            vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
         for (int k = 0; k < selected; k++) {
             uint32_t row = selection ? selection[k] : (uint32_t)k;
             if (!vector_is_null(vector, (int)row))
                 encode_value(column, vector, values, value_index(vector, row), keys + (size_t)k * stride);
         }
     }
-    if (!vector->validity)
-        return;
+    if (!vector->validity) return;
     static const uint32_t kind_words[] = {1, 2, 2, 3, 2, 2};
     for (int k = 0; k < selected; k++) {
-        if (!vector_is_null(vector, selection ? selection[k] : k))
-            continue;
+        if (!vector_is_null(vector, selection ? selection[k] : k)) continue;
         uint64_t *key = keys + (size_t)k * stride;
         key[index / 64] |= UINT64_C(1) << (index % 64);
         memset(key + column->word, 0, 8 * (size_t)kind_words[column->kind]);
-        if (column->original)
-            memset(key + column->original, 0, column->kind == KEY_NUMERIC ? 32 : 16);
-        if (has_null)
-            has_null[k] = 1;
+        if (column->original) memset(key + column->original, 0, column->kind == KEY_NUMERIC ? 32 : 16);
+        if (has_null) has_null[k] = 1;
     }
 }
 
@@ -392,8 +385,7 @@ void keys_encode(const KeyLayout *layout, const Vector *columns, const uint16_t 
     for (int k = 0; k < selected; k++)
         for (uint32_t w = 0; w < layout->null_words; w++)
             out[(size_t)k * layout->words + w] = 0;
-    if (has_null)
-        memset(has_null, 0, (size_t)selected);
+    if (has_null) memset(has_null, 0, (size_t)selected);
     for (int i = 0; i < layout->column_count; i++)
         encode_column(layout, i, &columns[i], selection, selected, out, has_null);
 }
@@ -426,15 +418,12 @@ void keys_hash(const KeyLayout *layout, const uint64_t *keys, int count, uint64_
 
 bool keys_equal_strings(const KeyLayout *layout, const uint64_t *a, const uint64_t *b) {
     for (uint32_t w = layout->fixed_words; w < layout->compare_words; w += 2) {
-        if (a[w] != b[w])
-            return false;
-        if (a[w + 1] == b[w + 1])
-            continue;
+        if (a[w] != b[w]) return false;
+        if (a[w + 1] == b[w + 1]) continue;
         StringView left, right;
         memcpy(&left, a + w, sizeof left);
         memcpy(&right, b + w, sizeof right);
-        if (left.length <= 12 || memcmp(left.pointer, right.pointer, left.length))
-            return false;
+        if (left.length <= 12 || memcmp(left.pointer, right.pointer, left.length)) return false;
     }
     return true;
 }
@@ -442,8 +431,7 @@ bool keys_equal_strings(const KeyLayout *layout, const uint64_t *a, const uint64
 static void own_string(uint64_t *word, Arena *arena) {
     StringView view;
     memcpy(&view, word, sizeof view);
-    if (view.length <= 12)
-        return;
+    if (view.length <= 12) return;
     view.pointer = arena_memdup(arena, view.pointer, view.length);
     memcpy(word, &view, sizeof view);
 }
@@ -451,14 +439,15 @@ static void own_string(uint64_t *word, Arena *arena) {
 void key_own(const KeyLayout *layout, uint64_t *key, Arena *arena) {
     for (uint32_t w = layout->fixed_words; w < layout->compare_words; w += 2)
         own_string(key + w, arena);
-    if (layout->words == layout->compare_words)
-        return;
+    if (layout->words == layout->compare_words) return;
     for (int i = 0; i < layout->column_count; i++)
         if (layout->columns[i].kind == KEY_BPCHAR && layout->columns[i].original)
             own_string(key + layout->columns[i].original, arena);
 }
 
-#define DECODE_WORDS(TYPE) for (int k = 0; k < count; k++) ((TYPE *)out->values)[k] = (TYPE)keys[k][column->word]
+#define DECODE_WORDS(TYPE)                                                                                   \
+    for (int k = 0; k < count; k++)                                                                          \
+    ((TYPE *)out->values)[k] = (TYPE)keys[k][column->word]
 
 static double bits_float(uint64_t bits) {
     double value;
@@ -466,7 +455,8 @@ static double bits_float(uint64_t bits) {
     return value;
 }
 
-void keys_gather(const KeyLayout *layout, int index, uint64_t *const *keys, int count, Vector *out, Arena *arena) {
+void keys_gather(const KeyLayout *layout, int index, uint64_t *const *keys, int count, Vector *out,
+                 Arena *arena) {
     const KeyColumn *column = &layout->columns[index];
     vector_init_flat(out, column->type, count > 0 ? count : 1, arena);
     size_t width = physical_width((PhysicalType)column->physical);

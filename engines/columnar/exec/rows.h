@@ -1,8 +1,8 @@
 /* Rows side by side in memory: how operators that must keep rows (sort, join, aggregate) hold them.
  *
- * A RowLayout places columns in a fixed-width row; strings longer than 12 bytes point into an arena. A KeyLayout
- * places columns so that two keys are equal exactly when their words are (strings: when their bytes are): floats
- * and numerics are made canonical, NULLs are flagged in the first words with zero values.
+ * A RowLayout places columns in a fixed-width row; strings longer than 12 bytes point into an arena. A
+ * KeyLayout places columns so that two keys are equal exactly when their words are (strings: when their bytes
+ * are): floats and numerics are made canonical, NULLs are flagged in the first words with zero values.
  */
 #pragma once
 
@@ -23,10 +23,12 @@ typedef struct RowLayout {
 } RowLayout;
 
 void row_layout_init(RowLayout *layout, const SqlType *types, int count, uint32_t begin, Arena *arena);
-/* Row k at base + k × stride gets column `column` of the k-th selected row; long strings are copied to `strings`. */
-void rows_scatter(const RowLayout *layout, int column, const Vector *vector, const uint16_t *selection, int selected,
-                  char *base, size_t stride, Arena *strings);
-/* out (allocated FLAT here, `capacity` values) at positions[k] (NULL = k) = row k's column; a NULL row pointer is SQL NULL. */
+/* Row k at base + k × stride gets column `column` of the k-th selected row; long strings are copied to
+ * `strings`. */
+void rows_scatter(const RowLayout *layout, int column, const Vector *vector, const uint16_t *selection,
+                  int selected, char *base, size_t stride, Arena *strings);
+/* out (allocated FLAT here, `capacity` values) at positions[k] (NULL = k) = row k's column; a NULL row
+ * pointer is SQL NULL. */
 void rows_gather(const RowLayout *layout, int column, char *const *rows, int count, const uint16_t *positions,
                  int capacity, Vector *out, Arena *arena);
 
@@ -71,18 +73,19 @@ void key_layout_init(KeyLayout *layout, const SqlType *types, int count, bool ke
 /* The type two sides are compared in, and whether values of a type can be encoded for it. */
 SqlType key_common_type(SqlType a, SqlType b);
 bool key_types_meet(SqlType key, SqlType value);
-/* Key rows of the selected rows, `words` each, side by side; has_null[k] (may be NULL) tells whether any part is NULL. */
+/* Key rows of the selected rows, `words` each, side by side; has_null[k] (may be NULL) tells whether any part
+ * is NULL. */
 void keys_encode(const KeyLayout *layout, const Vector *columns, const uint16_t *selection, int selected,
                  uint64_t *out, uint8_t *has_null);
 void keys_hash(const KeyLayout *layout, const uint64_t *keys, int count, uint64_t *hashes);
 bool keys_equal_strings(const KeyLayout *layout, const uint64_t *a, const uint64_t *b);
 static inline bool keys_equal(const KeyLayout *layout, const uint64_t *a, const uint64_t *b) {
     for (uint32_t i = 0; i < layout->fixed_words; i++)
-        if (a[i] != b[i])
-            return false;
+        if (a[i] != b[i]) return false;
     return !layout->string_count || keys_equal_strings(layout, a, b);
 }
 /* Copies long strings of one key into the arena. */
 void key_own(const KeyLayout *layout, uint64_t *key, Arena *arena);
 /* Column `column` of key rows as a FLAT vector. */
-void keys_gather(const KeyLayout *layout, int column, uint64_t *const *keys, int count, Vector *out, Arena *arena);
+void keys_gather(const KeyLayout *layout, int column, uint64_t *const *keys, int count, Vector *out,
+                 Arena *arena);

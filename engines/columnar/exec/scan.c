@@ -1,10 +1,12 @@
-/* Scan of a columnar table: its Parquet files, pruned by statistics, filter columns first, the others late. */
+/* Scan of a columnar table: its Parquet files, pruned by statistics, filter columns first, the others late.
+ */
 #include <stdlib.h>
 
 #include "engines/columnar/exec/operators.h"
 #include "engines/columnar/exec/scan_prune.h"
 
-/* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded twice. */
+/* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded
+ * twice. */
 enum { MORSEL_ROWS = 131072 };
 
 typedef struct ScanFile {
@@ -21,11 +23,11 @@ typedef struct ScanMorsel {
 typedef struct ScanSource {
     Source source;
     Query *query;
-    int slot_count;    /* distinct table columns read */
+    int slot_count; /* distinct table columns read */
     int *slot_table_column;
     bool *slot_filters; /* read before filtering */
-    int *out_slots;    /* of each output column */
-    int *filter_slots; /* of each filter column */
+    int *out_slots;     /* of each output column */
+    int *filter_slots;  /* of each filter column */
     Program **filters;
     int filter_count;
     ScanPruner pruner;
@@ -42,7 +44,8 @@ typedef struct ScanSlot {
     int64_t bytes_counted;
     Vector vector;
     bool missing;
-    uint8_t widen; /* PhysicalType the file holds, when it is narrower than the table's; else PHYS_TYPE_COUNT */
+    uint8_t
+        widen; /* PhysicalType the file holds, when it is narrower than the table's; else PHYS_TYPE_COUNT */
 } ScanSlot;
 
 typedef struct ScanState {
@@ -51,17 +54,17 @@ typedef struct ScanState {
     int64_t row, end;    /* in the row group */
     ConjunctOrder order;
     uint16_t selection[BATCH_ROWS];
-    int64_t passed;      /* rows given in this morsel */
+    int64_t passed; /* rows given in this morsel */
     bool stopped;
     Batch batch;
 } ScanState;
 
-/* ---- preparing ------------------------------------------------------------------------------------------- */
+/* ---- preparing -------------------------------------------------------------------------------------------
+ */
 
 static int slot_for(ScanSource *scan, int table_column) {
     for (int i = 0; i < scan->slot_count; i++)
-        if (scan->slot_table_column[i] == table_column)
-            return i;
+        if (scan->slot_table_column[i] == table_column) return i;
     scan->slot_table_column[scan->slot_count] = table_column;
     return scan->slot_count++;
 }
@@ -69,8 +72,7 @@ static int slot_for(ScanSource *scan, int table_column) {
 static int find_file_column(const ParquetFile *file, const TableColumn *column) {
     int count = parquet_file_column_count(file);
     for (int i = 0; column->field_id >= 0 && i < count; i++)
-        if (parquet_file_column(file, i)->field_id == column->field_id)
-            return i;
+        if (parquet_file_column(file, i)->field_id == column->field_id) return i;
     for (int i = 0; i < count; i++) {
         const ParquetColumn *candidate = parquet_file_column(file, i);
         if ((candidate->field_id < 0 || column->field_id < 0) && !strcmp(candidate->name, column->name))
@@ -94,8 +96,7 @@ static void add_morsels(ScanSource *scan, int file, int row_group) {
         if (scan->source.morsel_count == scan->morsel_capacity) {
             scan->morsel_capacity = scan->morsel_capacity ? scan->morsel_capacity * 2 : 64;
             scan->morsels = realloc(scan->morsels, sizeof(ScanMorsel) * (size_t)scan->morsel_capacity);
-            if (!scan->morsels)
-                abort();
+            if (!scan->morsels) abort();
         }
         scan->morsels[scan->source.morsel_count++] =
             (ScanMorsel){file, row_group, first, rows - first < MORSEL_ROWS ? rows - first : MORSEL_ROWS};
@@ -106,8 +107,7 @@ static void count_skip(ScanSource *scan, int64_t files, int64_t row_groups) {
     ExecutionStats *stats = scan->query->execution->stats;
     atomic_fetch_add(&stats->files_skipped, files);
     atomic_fetch_add(&stats->row_groups_skipped, row_groups);
-    if (!scan->source.stats)
-        return;
+    if (!scan->source.stats) return;
     atomic_fetch_add(&scan->source.stats->files_skipped, files);
     atomic_fetch_add(&scan->source.stats->row_groups_skipped, row_groups);
 }
@@ -116,13 +116,11 @@ static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_g
     for (int t = 0; t < scan->pruner.test_count; t++) {
         int column = file->columns[scan->filter_slots[scan->pruner.tests[t].column]];
         ParquetColumnStats stats;
-        if (column < 0)
-            continue;
+        if (column < 0) continue;
         parquet_chunk_stats(file->file, row_group, column, &stats);
         const ParquetColumn *described = parquet_file_column(file->file, column);
         int64_t rows = parquet_row_group_row_count(file->file, row_group);
-        if (prune_excludes(&scan->pruner.tests[t], &stats, described->type, rows))
-            return true;
+        if (prune_excludes(&scan->pruner.tests[t], &stats, described->type, rows)) return true;
     }
     return false;
 }
@@ -131,7 +129,8 @@ static bool file_excluded(ScanSource *scan, const DataFile *data) {
     const PlanNode *node = scan->source.node;
     for (int t = 0; data->stats && t < scan->pruner.test_count; t++) {
         int column = node->filter_columns[scan->pruner.tests[t].column];
-        if (prune_excludes(&scan->pruner.tests[t], &data->stats[column], node->version->columns[column].type, data->row_count))
+        if (prune_excludes(&scan->pruner.tests[t], &data->stats[column], node->version->columns[column].type,
+                           data->row_count))
             return true;
     }
     return false;
@@ -144,12 +143,10 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
     source->morsel_count = 0;
     int groups = 0, group_capacity = 16;
     scan->group_starts = malloc(sizeof(int64_t) * (size_t)(group_capacity + 1));
-    if (!scan->group_starts)
-        abort();
+    if (!scan->group_starts) abort();
     for (int f = 0; f < version->file_count; f++) {
         const DataFile *data = &version->files[f];
-        if (source->stats)
-            atomic_fetch_add(&source->stats->files_total, 1);
+        if (source->stats) atomic_fetch_add(&source->stats->files_total, 1);
         if (file_excluded(scan, data)) {
             count_skip(scan, 1, 0);
             continue;
@@ -158,8 +155,7 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
         TRY(open_file(scan, data, file, err));
         scan->file_count++;
         int row_groups = parquet_file_row_group_count(file->file);
-        if (source->stats)
-            atomic_fetch_add(&source->stats->row_groups_total, row_groups);
+        if (source->stats) atomic_fetch_add(&source->stats->row_groups_total, row_groups);
         for (int g = 0; g < row_groups; g++) {
             if (row_group_excluded(scan, file, g)) {
                 count_skip(scan, 0, 1);
@@ -167,9 +163,9 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
             }
             if (groups == group_capacity) {
                 group_capacity *= 2;
-                scan->group_starts = realloc(scan->group_starts, sizeof(int64_t) * (size_t)(group_capacity + 1));
-                if (!scan->group_starts)
-                    abort();
+                scan->group_starts =
+                    realloc(scan->group_starts, sizeof(int64_t) * (size_t)(group_capacity + 1));
+                if (!scan->group_starts) abort();
             }
             scan->group_starts[groups++] = source->morsel_count;
             add_morsels(scan, scan->file_count - 1, g);
@@ -181,17 +177,16 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- one worker ------------------------------------------------------------------------------------------ */
+/* ---- one worker ------------------------------------------------------------------------------------------
+ */
 
 static Status scan_open(Source *source, Chain *chain, void **out, Error *err) {
     ScanSource *scan = (ScanSource *)source;
     ScanState *state = calloc(1, sizeof *state);
-    if (!state)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     state->slots = calloc((size_t)scan->slot_count + 1, sizeof *state->slots);
-    if (!state->slots)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state->slots) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     state->file = state->row_group = -1;
     conjunct_order_init(&state->order, scan->filters, scan->filter_count);
     return STATUS_OK;
@@ -213,26 +208,26 @@ static void close_slot(ScanSource *scan, ScanSlot *slot) {
 }
 
 /* What the file holds against what the table says: the same, or a width Iceberg lets grow. */
-static Status resolve_promotion(const ScanSource *scan, const ScanFile *file, int slot_index, ScanSlot *slot, Error *err) {
+static Status resolve_promotion(const ScanSource *scan, const ScanFile *file, int slot_index, ScanSlot *slot,
+                                Error *err) {
     const TableColumn *wanted = &scan->source.node->version->columns[scan->slot_table_column[slot_index]];
     const ParquetColumn *held = parquet_file_column(file->file, file->columns[slot_index]);
     PhysicalType from = physical_type_of(held->type), to = physical_type_of(wanted->type);
     slot->widen = PHYS_TYPE_COUNT;
     if (held->unsupported)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "column \"%s\" of %s cannot be read: %s", wanted->name,
-                         parquet_file_path(file->file), held->unsupported);
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "column \"%s\" of %s cannot be read: %s",
+                         wanted->name, parquet_file_path(file->file), held->unsupported);
     bool numeric_scaled = sqltype_is(held->type, SQL_NUMERIC) && sqltype_is(wanted->type, SQL_NUMERIC);
     if (numeric_scaled && held->type.scale != wanted->type.scale)
-        return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "column \"%s\" has another scale in %s", wanted->name,
-                         parquet_file_path(file->file));
-    if (from == to)
-        return STATUS_OK;
+        return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "column \"%s\" has another scale in %s",
+                         wanted->name, parquet_file_path(file->file));
+    if (from == to) return STATUS_OK;
     bool integers = from >= PHYS_I8 && from < to && to <= PHYS_I64 && sqltype_is_integer(wanted->type);
     bool decimals = numeric_scaled && from == PHYS_I64 && to == PHYS_I128;
     bool floats = from == PHYS_F32 && to == PHYS_F64;
     if (!integers && !decimals && !floats)
-        return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "column \"%s\" has another type in %s", wanted->name,
-                         parquet_file_path(file->file));
+        return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "column \"%s\" has another type in %s",
+                         wanted->name, parquet_file_path(file->file));
     slot->widen = (uint8_t)from;
     return STATUS_OK;
 }
@@ -241,20 +236,21 @@ static Status open_slot(ScanSource *scan, ScanState *state, const ScanMorsel *mo
     ScanSlot *slot = &state->slots[index];
     ScanFile *file = &scan->files[morsel->file];
     slot->missing = file->columns[index] < 0;
-    if (slot->missing)
-        return STATUS_OK;
+    if (slot->missing) return STATUS_OK;
     TRY(resolve_promotion(scan, file, index, slot, err));
     slot->bytes_counted = 0;
     slot->position = morsel->first_row;
-    return parquet_column_open(file->file, morsel->row_group, file->columns[index], morsel->first_row, &slot->reader, err);
+    return parquet_column_open(file->file, morsel->row_group, file->columns[index], morsel->first_row,
+                               &slot->reader, err);
 }
 
-static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer, int64_t number, bool *exhausted,
-                               Error *err) {
+static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer, int64_t number,
+                               bool *exhausted, Error *err) {
     ScanSource *scan = (ScanSource *)source;
     ScanState *state = state_pointer;
     const ScanMorsel *morsel = &scan->morsels[number];
-    bool goes_on = state->file == morsel->file && state->row_group == morsel->row_group && state->row <= morsel->first_row;
+    bool goes_on = state->file == morsel->file && state->row_group == morsel->row_group &&
+                   state->row <= morsel->first_row;
     for (int i = 0; i < scan->slot_count && !goes_on; i++)
         close_slot(scan, &state->slots[i]);
     state->file = state->row_group = -1;
@@ -269,8 +265,9 @@ static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer
     return STATUS_OK;
 }
 
-#define WIDEN(FROM, TO) for (int i = 0; i < rows; i++) \
-        ((TO *)wide.values)[i] = ((const FROM *)flat.values)[i]
+#define WIDEN(FROM, TO)                                                                                      \
+    for (int i = 0; i < rows; i++)                                                                           \
+    ((TO *)wide.values)[i] = ((const FROM *)flat.values)[i]
 
 static void widen_vector(ScanSlot *slot, SqlType type, int rows, Arena *arena) {
     Vector flat, wide;
@@ -279,13 +276,18 @@ static void widen_vector(ScanSlot *slot, SqlType type, int rows, Arena *arena) {
     wide.validity = flat.validity;
     switch ((PhysicalType)slot->widen) {
     case PHYS_I8:
-        if (wide.physical == PHYS_I16) WIDEN(int8_t, int16_t);
-        else if (wide.physical == PHYS_I32) WIDEN(int8_t, int32_t);
-        else WIDEN(int8_t, int64_t);
+        if (wide.physical == PHYS_I16)
+            WIDEN(int8_t, int16_t);
+        else if (wide.physical == PHYS_I32)
+            WIDEN(int8_t, int32_t);
+        else
+            WIDEN(int8_t, int64_t);
         break;
     case PHYS_I16:
-        if (wide.physical == PHYS_I32) WIDEN(int16_t, int32_t);
-        else WIDEN(int16_t, int64_t);
+        if (wide.physical == PHYS_I32)
+            WIDEN(int16_t, int32_t);
+        else
+            WIDEN(int16_t, int64_t);
         break;
     case PHYS_I32: WIDEN(int32_t, int64_t); break;
     case PHYS_I64: WIDEN(int64_t, __int128); break;
@@ -294,8 +296,8 @@ static void widen_vector(ScanSlot *slot, SqlType type, int rows, Arena *arena) {
     slot->vector = wide;
 }
 
-static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows, const uint16_t *selection, int selected,
-                        Arena *arena, Error *err) {
+static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows, const uint16_t *selection,
+                        int selected, Arena *arena, Error *err) {
     ScanSlot *slot = &state->slots[index];
     const TableColumn *column = &scan->source.node->version->columns[scan->slot_table_column[index]];
     if (slot->missing) {
@@ -311,46 +313,48 @@ static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows,
     else
         TRY(parquet_column_read(slot->reader, rows, &slot->vector, err));
     slot->position += rows;
-    if (slot->widen != PHYS_TYPE_COUNT)
-        widen_vector(slot, column->type, rows, arena);
+    if (slot->widen != PHYS_TYPE_COUNT) widen_vector(slot, column->type, rows, arena);
     slot->vector.type = column->type; /* names and lengths as the table declares them */
     return STATUS_OK;
 }
 
 /* Reads the filter columns of the next `rows` rows and finds which rows pass. */
-static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int rows, int *selected, Error *err) {
+static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int rows, int *selected,
+                          Error *err) {
     const PlanNode *node = scan->source.node;
     Arena *arena = &chain->batch_arena;
     *selected = rows;
-    if (!scan->filter_count)
-        return STATUS_OK;
+    if (!scan->filter_count) return STATUS_OK;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->filter_column_count + 1);
     for (int i = 0; i < node->filter_column_count; i++) {
         int slot = scan->filter_slots[i];
         bool again = false;
         for (int j = 0; j < i && !again; j++)
             again = scan->filter_slots[j] == slot;
-        if (!again)
-            TRY(read_slot(scan, state, slot, rows, NULL, rows, arena, err));
+        if (!again) TRY(read_slot(scan, state, slot, rows, NULL, rows, arena, err));
         columns[i] = state->slots[slot].vector;
     }
-    Batch batch = {.row_count = rows, .column_count = node->filter_column_count, .columns = columns, .selected = rows};
-    return conjuncts_filter(&chain->evaluator, &state->order, scan->filters, &batch, NULL, rows, arena, state->selection,
-                            selected, err);
+    Batch batch = {
+        .row_count = rows, .column_count = node->filter_column_count, .columns = columns, .selected = rows};
+    return conjuncts_filter(&chain->evaluator, &state->order, scan->filters, &batch, NULL, rows, arena,
+                            state->selection, selected, err);
 }
 
-static Status read_rest(ScanSource *scan, ScanState *state, Chain *chain, int rows, int selected, Error *err) {
+static Status read_rest(ScanSource *scan, ScanState *state, Chain *chain, int rows, int selected,
+                        Error *err) {
     Arena *arena = &chain->batch_arena;
     const PlanNode *node = scan->source.node;
     const uint16_t *selection = selected < rows ? state->selection : NULL;
     for (int i = 0; i < scan->slot_count; i++)
-        if (!scan->slot_filters[i])
-            TRY(read_slot(scan, state, i, rows, selection, selected, arena, err));
+        if (!scan->slot_filters[i]) TRY(read_slot(scan, state, i, rows, selection, selected, arena, err));
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->column_count + 1);
     for (int i = 0; i < node->column_count; i++)
         columns[i] = state->slots[scan->out_slots[i]].vector;
-    state->batch = (Batch){.row_count = rows, .column_count = node->column_count, .columns = columns,
-                           .selection = selection, .selected = selected};
+    state->batch = (Batch){.row_count = rows,
+                           .column_count = node->column_count,
+                           .columns = columns,
+                           .selection = selection,
+                           .selected = selected};
     return STATUS_OK;
 }
 
@@ -364,10 +368,10 @@ static Status scan_next(Source *source, Chain *chain, void *state_pointer, Batch
     ScanSource *scan = (ScanSource *)source;
     ScanState *state = state_pointer;
     while (state->row < state->end && !state->stopped) {
-        int rows = state->end - state->row < BATCH_ROWS ? (int)(state->end - state->row) : BATCH_ROWS, selected;
+        int rows = state->end - state->row < BATCH_ROWS ? (int)(state->end - state->row) : BATCH_ROWS,
+            selected;
         TRY(filter_rows(scan, state, chain, rows, &selected, err));
-        if (selected)
-            TRY(read_rest(scan, state, chain, rows, selected, err));
+        if (selected) TRY(read_rest(scan, state, chain, rows, selected, err));
         state->row += rows;
         count_read(scan, state, rows);
         if (!selected) {
@@ -381,16 +385,14 @@ static Status scan_next(Source *source, Chain *chain, void *state_pointer, Batch
         return STATUS_OK;
     }
     for (int i = 0; i < scan->slot_count; i++)
-        if (state->slots[i].reader)
-            count_bytes(scan, &state->slots[i]);
+        if (state->slots[i].reader) count_bytes(scan, &state->slots[i]);
     return STATUS_OK;
 }
 
 static void scan_close(Source *source, void *state_pointer) {
     ScanSource *scan = (ScanSource *)source;
     ScanState *state = state_pointer;
-    if (!state)
-        return;
+    if (!state) return;
     for (int i = 0; state->slots && i < scan->slot_count; i++)
         close_slot(scan, &state->slots[i]);
     free(state->slots);
@@ -405,8 +407,12 @@ static void scan_destroy(Source *source, Query *query) {
     free(scan->group_starts);
 }
 
-static const SourceOps scan_ops = {.prepare = scan_prepare, .open = scan_open, .morsel_open = scan_morsel_open,
-                                   .next = scan_next, .close = scan_close, .destroy = scan_destroy};
+static const SourceOps scan_ops = {.prepare = scan_prepare,
+                                   .open = scan_open,
+                                   .morsel_open = scan_morsel_open,
+                                   .next = scan_next,
+                                   .close = scan_close,
+                                   .destroy = scan_destroy};
 
 Status scan_source_create(Query *query, const PlanNode *node, Source **out, Error *err) {
     ScanSource *scan = ARENA_NEW(&query->arena, ScanSource);
@@ -425,8 +431,7 @@ Status scan_source_create(Query *query, const PlanNode *node, Source **out, Erro
     for (int i = 0; i < node->column_count; i++)
         scan->out_slots[i] = slot_for(scan, node->scan_columns[i]);
     /* Filters that read nothing leave their columns to be read late. */
-    if (!node->filter_count)
-        memset(scan->slot_filters, 0, sizeof(bool) * (size_t)most);
+    if (!node->filter_count) memset(scan->slot_filters, 0, sizeof(bool) * (size_t)most);
     scan->filter_count = node->filter_count;
     TRY(programs_compile(query, node->filters, node->filter_count, &scan->filters, err));
     scan_pruner_build(query, node, &scan->pruner);

@@ -10,24 +10,21 @@ static const Vector *constant_of(Query *query, const Expr *expr) {
 }
 
 static bool add_test(ScanPruner *pruner, const Expr *column, PruneOp op, const Vector *values, int count) {
-    if (column->kind != EXPR_COLUMN || !values)
-        return false;
-    pruner->tests[pruner->test_count++] =
-        (PruneTest){.column = column->column, .op = op, .type = values->type, .values = values, .value_count = count};
+    if (column->kind != EXPR_COLUMN || !values) return false;
+    pruner->tests[pruner->test_count++] = (PruneTest){
+        .column = column->column, .op = op, .type = values->type, .values = values, .value_count = count};
     return true;
 }
 
 /* The literal text before the pattern's first wildcard, as a constant; NULL when there is none. */
 static const Vector *like_prefix(Query *query, const Vector *pattern) {
-    if (pattern->physical != PHYS_STRING)
-        return NULL;
+    if (pattern->physical != PHYS_STRING) return NULL;
     const StringView *view = pattern->values;
     const char *text = stringview_data(view);
     uint32_t length = 0;
     while (length < view->length && text[length] != '%' && text[length] != '_' && text[length] != '\\')
         length++;
-    if (!length)
-        return NULL;
+    if (!length) return NULL;
     Vector *prefix = ARENA_NEW(&query->arena, Vector);
     StringView cut = stringview_make(arena_strndup(&query->arena, text, length), length);
     vector_init_constant(prefix, sqltype_of(SQL_TEXT), &cut, &query->arena);
@@ -35,22 +32,24 @@ static const Vector *like_prefix(Query *query, const Vector *pattern) {
 }
 
 static void add_comparison(Query *query, ScanPruner *pruner, const Expr *expr) {
-    static const struct { const char *name; PruneOp op, mirrored; } ops[] = {
-        {"=", PRUNE_EQ, PRUNE_EQ}, {"<", PRUNE_LT, PRUNE_GT}, {"<=", PRUNE_LE, PRUNE_GE},
-        {">", PRUNE_GT, PRUNE_LT}, {">=", PRUNE_GE, PRUNE_LE}};
-    if (expr->arg_count != 2 || !expr->function)
-        return;
+    static const struct {
+        const char *name;
+        PruneOp op, mirrored;
+    } ops[] = {{"=", PRUNE_EQ, PRUNE_EQ},
+               {"<", PRUNE_LT, PRUNE_GT},
+               {"<=", PRUNE_LE, PRUNE_GE},
+               {">", PRUNE_GT, PRUNE_LT},
+               {">=", PRUNE_GE, PRUNE_LE}};
+    if (expr->arg_count != 2 || !expr->function) return;
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (strcmp(expr->function->name, ops[i].name))
-            continue;
+        if (strcmp(expr->function->name, ops[i].name)) continue;
         if (!add_test(pruner, expr->args[0], ops[i].op, constant_of(query, expr->args[1]), 1))
             add_test(pruner, expr->args[1], ops[i].mirrored, constant_of(query, expr->args[0]), 1);
         return;
     }
     if (!strcmp(expr->function->name, "~~")) {
         const Vector *pattern = constant_of(query, expr->args[1]);
-        if (pattern)
-            add_test(pruner, expr->args[0], PRUNE_PREFIX, like_prefix(query, pattern), 1);
+        if (pattern) add_test(pruner, expr->args[0], PRUNE_PREFIX, like_prefix(query, pattern), 1);
     }
 }
 
@@ -64,8 +63,7 @@ static void add_in(Query *query, ScanPruner *pruner, const Expr *expr) {
         else if (expr->args[i]->kind != EXPR_CONSTANT && expr->args[i]->kind != EXPR_PARAM)
             return;
     }
-    if (count)
-        add_test(pruner, expr->args[0], PRUNE_IN, values, count);
+    if (count) add_test(pruner, expr->args[0], PRUNE_IN, values, count);
 }
 
 static int count_conjuncts(const Expr *expr) {
@@ -100,13 +98,20 @@ void scan_pruner_build(Query *query, const PlanNode *node, ScanPruner *out) {
         add_conjunct(query, out, node->filters[i]);
 }
 
-/* ---- deciding -------------------------------------------------------------------------------------------- */
+/* ---- deciding --------------------------------------------------------------------------------------------
+ */
 
 /* Bounds and value on one scale; false when they cannot be compared. */
-typedef struct Ordered { int below_min, above_max; } Ordered; /* <0, 0, >0: value against the bound */
+typedef struct Ordered {
+    int below_min, above_max;
+} Ordered; /* <0, 0, >0: value against the bound */
 
-static int compare_i128(__int128 a, __int128 b) { return a < b ? -1 : a > b; }
-static int compare_f64(double a, double b) { return a < b ? -1 : a > b; }
+static int compare_i128(__int128 a, __int128 b) {
+    return a < b ? -1 : a > b;
+}
+static int compare_f64(double a, double b) {
+    return a < b ? -1 : a > b;
+}
 
 static bool integer_value(const Vector *value, __int128 *out) {
     switch ((PhysicalType)value->physical) {
@@ -121,38 +126,32 @@ static bool integer_value(const Vector *value, __int128 *out) {
 }
 
 static bool same_meaning(SqlType a, SqlType b) {
-    if (sqltype_is_integer(a) && sqltype_is_integer(b))
-        return true;
+    if (sqltype_is_integer(a) && sqltype_is_integer(b)) return true;
     if (sqltype_is(a, SQL_BPCHAR) || sqltype_is(b, SQL_BPCHAR))
         return false; /* blanks at the end do not count, bytes do */
-    if (sqltype_is_text(a) && sqltype_is_text(b))
-        return true;
-    if (a.id != b.id || a.is_array || b.is_array)
-        return false;
+    if (sqltype_is_text(a) && sqltype_is_text(b)) return true;
+    if (a.id != b.id || a.is_array || b.is_array) return false;
     return !sqltype_is(a, SQL_NUMERIC) || (a.scale == b.scale && a.precision && b.precision);
 }
 
 static bool place(const Vector *value, const ParquetColumnStats *stats, SqlType stats_type, Ordered *out) {
     PhysicalType physical = physical_type_of(stats_type);
     __int128 number;
-    if (!same_meaning(stats_type, value->type))
-        return false;
+    if (!same_meaning(stats_type, value->type)) return false;
     if (physical == PHYS_F32 || physical == PHYS_F64) {
-        double given = value->physical == PHYS_F32 ? (double)*(const float *)value->values : *(const double *)value->values;
-        if (given != given || (value->physical != PHYS_F32 && value->physical != PHYS_F64))
-            return false;
+        double given = value->physical == PHYS_F32 ? (double)*(const float *)value->values
+                                                   : *(const double *)value->values;
+        if (given != given || (value->physical != PHYS_F32 && value->physical != PHYS_F64)) return false;
         *out = (Ordered){compare_f64(given, stats->min.f64), compare_f64(given, stats->max.f64)};
         return true;
     }
     if (physical == PHYS_STRING && value->physical == PHYS_STRING) {
-        if (sqltype_is(stats_type, SQL_JSON) || sqltype_is(stats_type, SQL_JSONB))
-            return false;
+        if (sqltype_is(stats_type, SQL_JSON) || sqltype_is(stats_type, SQL_JSONB)) return false;
         *out = (Ordered){stringview_compare(value->values, &stats->min.string),
                          stringview_compare(value->values, &stats->max.string)};
         return true;
     }
-    if (!integer_value(value, &number))
-        return false;
+    if (!integer_value(value, &number)) return false;
     if (physical == PHYS_I128)
         *out = (Ordered){compare_i128(number, stats->min.i128), compare_i128(number, stats->max.i128)};
     else if (physical <= PHYS_I64)
@@ -163,8 +162,7 @@ static bool place(const Vector *value, const ParquetColumnStats *stats, SqlType 
 }
 
 static bool prefix_excluded(const Vector *value, const ParquetColumnStats *stats, SqlType stats_type) {
-    if (!sqltype_is_text(stats_type) || sqltype_is(stats_type, SQL_BPCHAR))
-        return false;
+    if (!sqltype_is_text(stats_type) || sqltype_is(stats_type, SQL_BPCHAR)) return false;
     const StringView *prefix = value->values;
     const StringView *min = &stats->min.string, *max = &stats->max.string;
     uint32_t shared = prefix->length < min->length ? prefix->length : min->length;
@@ -173,20 +171,17 @@ static bool prefix_excluded(const Vector *value, const ParquetColumnStats *stats
     return stringview_compare(max, prefix) < 0;
 }
 
-bool prune_excludes(const PruneTest *test, const ParquetColumnStats *stats, SqlType stats_type, int64_t rows) {
-    if (test->op == PRUNE_IS_NULL)
-        return stats->null_count == 0;
+bool prune_excludes(const PruneTest *test, const ParquetColumnStats *stats, SqlType stats_type,
+                    int64_t rows) {
+    if (test->op == PRUNE_IS_NULL) return stats->null_count == 0;
     if (stats->null_count >= 0 && stats->null_count == rows)
         return true; /* nothing but NULLs passes no comparison */
-    if (test->op == PRUNE_NOT_NULL || !stats->has_min_max)
-        return false;
-    if (test->op == PRUNE_PREFIX)
-        return prefix_excluded(&test->values[0], stats, stats_type);
+    if (test->op == PRUNE_NOT_NULL || !stats->has_min_max) return false;
+    if (test->op == PRUNE_PREFIX) return prefix_excluded(&test->values[0], stats, stats_type);
     bool floats = physical_type_of(stats_type) == PHYS_F32 || physical_type_of(stats_type) == PHYS_F64;
     for (int i = 0; i < test->value_count; i++) {
         Ordered at;
-        if (!place(&test->values[i], stats, stats_type, &at))
-            return false;
+        if (!place(&test->values[i], stats, stats_type, &at)) return false;
         bool possible = true;
         switch (test->op) {
         case PRUNE_EQ:
@@ -198,8 +193,7 @@ bool prune_excludes(const PruneTest *test, const ParquetColumnStats *stats, SqlT
         case PRUNE_GE: possible = floats || at.above_max <= 0; break;
         default: break;
         }
-        if (possible)
-            return false;
+        if (possible) return false;
     }
     return true;
 }

@@ -3,12 +3,22 @@
 
 #include "engines/columnar/exec/query.h"
 
-typedef enum PruneOp { PRUNE_EQ, PRUNE_LT, PRUNE_LE, PRUNE_GT, PRUNE_GE, PRUNE_IN, PRUNE_IS_NULL, PRUNE_NOT_NULL, PRUNE_PREFIX } PruneOp;
+typedef enum PruneOp {
+    PRUNE_EQ,
+    PRUNE_LT,
+    PRUNE_LE,
+    PRUNE_GT,
+    PRUNE_GE,
+    PRUNE_IN,
+    PRUNE_IS_NULL,
+    PRUNE_NOT_NULL,
+    PRUNE_PREFIX
+} PruneOp;
 
 typedef struct PruneTest {
     int column; /* position in the node's filter_columns */
     PruneOp op;
-    SqlType type; /* of the values */
+    SqlType type;         /* of the values */
     const Vector *values; /* CONSTANT, none NULL */
     int value_count;
 } PruneTest;

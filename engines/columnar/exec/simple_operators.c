@@ -3,7 +3,9 @@
 
 #include "engines/columnar/exec/operators.h"
 
-SqlType *plan_column_types(Query *query, const PlanNode *node) { return plan_column_types_in(&query->arena, node); }
+SqlType *plan_column_types(Query *query, const PlanNode *node) {
+    return plan_column_types_in(&query->arena, node);
+}
 
 SqlType *plan_column_types_in(Arena *arena, const PlanNode *node) {
     SqlType *types = ARENA_NEW_ARRAY(arena, SqlType, node->column_count + 1);
@@ -12,7 +14,8 @@ SqlType *plan_column_types_in(Arena *arena, const PlanNode *node) {
     return types;
 }
 
-/* ---- VALUES ---------------------------------------------------------------------------------------------- */
+/* ---- VALUES ----------------------------------------------------------------------------------------------
+ */
 
 typedef struct ValuesSource {
     Source source;
@@ -33,7 +36,8 @@ static Status values_open(Source *source, Chain *chain, void **state, Error *err
     return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
-static Status values_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted, Error *err) {
+static Status values_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                                 Error *err) {
     ((ValuesState *)state)->next_row = 0;
     return STATUS_OK;
 }
@@ -46,7 +50,8 @@ static void put_value(Vector *into, int row, int rows, const Vector *value, Aren
         return;
     }
     const char *from = value->encoding == VECTOR_DICTIONARY
-                           ? (char *)value->dictionary->values + value->codes[0] * width : value->values;
+                           ? (char *)value->dictionary->values + value->codes[0] * width
+                           : value->values;
     memcpy((char *)into->values + (size_t)row * width, from, width);
 }
 
@@ -54,10 +59,8 @@ static Status values_next(Source *source, Chain *chain, void *state_pointer, Bat
     ValuesState *state = state_pointer;
     const PlanNode *node = source->node;
     int rows = node->row_count - state->next_row;
-    if (rows <= 0)
-        return STATUS_OK;
-    if (rows > BATCH_ROWS)
-        rows = BATCH_ROWS;
+    if (rows <= 0) return STATUS_OK;
+    if (rows > BATCH_ROWS) rows = BATCH_ROWS;
     Arena *arena = &chain->batch_arena;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->column_count + 1);
     Batch one = {.row_count = 1, .selected = 1};
@@ -73,27 +76,35 @@ static Status values_next(Source *source, Chain *chain, void *state_pointer, Bat
         }
     }
     state->next_row += rows;
-    state->batch = (Batch){.row_count = rows, .column_count = node->column_count, .columns = columns, .selected = rows};
+    state->batch =
+        (Batch){.row_count = rows, .column_count = node->column_count, .columns = columns, .selected = rows};
     *out = &state->batch;
     return STATUS_OK;
 }
 
-static void values_close(Source *source, void *state) { free(state); }
+static void values_close(Source *source, void *state) {
+    free(state);
+}
 
-static const SourceOps values_ops = {.prepare = values_prepare, .open = values_open, .morsel_open = values_morsel_open,
-                                     .next = values_next, .close = values_close};
+static const SourceOps values_ops = {.prepare = values_prepare,
+                                     .open = values_open,
+                                     .morsel_open = values_morsel_open,
+                                     .next = values_next,
+                                     .close = values_close};
 
 Status values_source_create(Query *query, const PlanNode *node, Source **out, Error *err) {
     ValuesSource *values = ARENA_NEW(&query->arena, ValuesSource);
     values->source = (Source){.ops = &values_ops, .node = node, .stats = query_stats_of(query, node)};
     values->rows = ARENA_NEW_ARRAY(&query->arena, Program **, node->row_count + 1);
     for (int r = 0; r < node->row_count; r++)
-        TRY(programs_compile(query, node->column_count ? node->rows[r] : NULL, node->column_count, &values->rows[r], err));
+        TRY(programs_compile(query, node->column_count ? node->rows[r] : NULL, node->column_count,
+                             &values->rows[r], err));
     *out = &values->source;
     return STATUS_OK;
 }
 
-/* ---- filter ---------------------------------------------------------------------------------------------- */
+/* ---- filter ----------------------------------------------------------------------------------------------
+ */
 
 typedef struct FilterStage {
     Stage stage;
@@ -108,19 +119,19 @@ typedef struct FilterState {
 static Status filter_open(Stage *stage, Chain *chain, void **out, Error *err) {
     FilterStage *filter = (FilterStage *)stage;
     FilterState *state = calloc(1, sizeof *state);
-    if (!state)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     conjunct_order_init(&state->order, filter->conjuncts, filter->conjunct_count);
     *out = state;
     return STATUS_OK;
 }
 
-static Status filter_push(Stage *stage, Chain *chain, void *state_pointer, int index, Batch *batch, Error *err) {
+static Status filter_push(Stage *stage, Chain *chain, void *state_pointer, int index, Batch *batch,
+                          Error *err) {
     FilterStage *filter = (FilterStage *)stage;
     FilterState *state = state_pointer;
     Batch out = *batch;
-    TRY(conjuncts_filter(&chain->evaluator, &state->order, filter->conjuncts, batch, batch->selection, batch->selected,
-                         &chain->batch_arena, state->selection, &out.selected, err));
+    TRY(conjuncts_filter(&chain->evaluator, &state->order, filter->conjuncts, batch, batch->selection,
+                         batch->selected, &chain->batch_arena, state->selection, &out.selected, err));
     if (out.selected < out.row_count)
         out.selection = state->selection;
     else
@@ -128,13 +139,16 @@ static Status filter_push(Stage *stage, Chain *chain, void *state_pointer, int i
     return chain_emit(chain, index + 1, &out, err);
 }
 
-static void filter_close(Stage *stage, void *state) { free(state); }
+static void filter_close(Stage *stage, void *state) {
+    free(state);
+}
 
 static const StageOps filter_ops = {filter_open, filter_push, filter_close};
 
 Status filter_stage_create(Query *query, const PlanNode *node, Stage *next, Stage **out, Error *err) {
     FilterStage *filter = ARENA_NEW(&query->arena, FilterStage);
-    filter->stage = (Stage){.ops = &filter_ops, .node = node, .stats = query_stats_of(query, node), .next = next};
+    filter->stage =
+        (Stage){.ops = &filter_ops, .node = node, .stats = query_stats_of(query, node), .next = next};
     Expr *const *conjuncts = (Expr *const *)&node->predicate;
     filter->conjunct_count = 1;
     if (node->predicate->kind == EXPR_AND) {
@@ -146,7 +160,8 @@ Status filter_stage_create(Query *query, const PlanNode *node, Stage *next, Stag
     return STATUS_OK;
 }
 
-/* ---- project --------------------------------------------------------------------------------------------- */
+/* ---- project ---------------------------------------------------------------------------------------------
+ */
 
 typedef struct ProjectStage {
     Stage stage;
@@ -180,7 +195,8 @@ static const StageOps project_ops = {project_open, project_push, NULL};
 
 Status project_stage_create(Query *query, const PlanNode *node, Stage *next, Stage **out, Error *err) {
     ProjectStage *project = ARENA_NEW(&query->arena, ProjectStage);
-    project->stage = (Stage){.ops = &project_ops, .node = node, .stats = query_stats_of(query, node), .next = next};
+    project->stage =
+        (Stage){.ops = &project_ops, .node = node, .stats = query_stats_of(query, node), .next = next};
     project->count = node->column_count;
     TRY(programs_compile(query, node->exprs, node->column_count, &project->programs, err));
     *out = &project->stage;

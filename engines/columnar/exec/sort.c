@@ -1,9 +1,15 @@
-/* ORDER BY: rows with their key bytes, sorted in runs and merged in parallel; with a limit, only the best are kept. */
+/* ORDER BY: rows with their key bytes, sorted in runs and merged in parallel; with a limit, only the best are
+ * kept. */
 #include <stdlib.h>
 
 #include "engines/columnar/exec/sort_keys.h"
 
-enum { TOP_N_LIMIT = 1 << 16, MORSEL_SORTED_ROWS = 8 * BATCH_ROWS, SERIAL_SORT_ROWS = 8192, UNCHECKED_ROWS = 16384 };
+enum {
+    TOP_N_LIMIT = 1 << 16,
+    MORSEL_SORTED_ROWS = 8 * BATCH_ROWS,
+    SERIAL_SORT_ROWS = 8192,
+    UNCHECKED_ROWS = 16384
+};
 
 typedef struct SortEntry {
     uint64_t prefix;
@@ -31,13 +37,14 @@ typedef struct SortState {
 } SortState;
 
 static int compare_entries(const SortLayout *layout, const SortEntry *a, const SortEntry *b) {
-    if (a->prefix != b->prefix && layout->exact)
-        return a->prefix < b->prefix ? -1 : 1;
+    if (a->prefix != b->prefix && layout->exact) return a->prefix < b->prefix ? -1 : 1;
     return sort_compare(layout, a->row, b->row);
 }
 
-/* Merge sort with insertion sort at the bottom: stable, no worst case. A stopped query leaves them in any order. */
-static void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch, int64_t count) {
+/* Merge sort with insertion sort at the bottom: stable, no worst case. A stopped query leaves them in any
+ * order. */
+static void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch,
+                         int64_t count) {
     if (count <= 16) {
         for (int64_t i = 1; i < count; i++) {
             SortEntry moving = entries[i];
@@ -51,24 +58,23 @@ static void sort_entries(Query *query, const SortLayout *layout, SortEntry *entr
     int64_t half = count / 2, left = 0, right = half, at = 0;
     sort_entries(query, layout, entries, scratch, half);
     sort_entries(query, layout, entries + half, scratch, count - half);
-    if (count > UNCHECKED_ROWS && query_is_stopped(query))
-        return;
-    if (compare_entries(layout, &entries[half - 1], &entries[half]) <= 0)
-        return;
+    if (count > UNCHECKED_ROWS && query_is_stopped(query)) return;
+    if (compare_entries(layout, &entries[half - 1], &entries[half]) <= 0) return;
     memcpy(scratch, entries, sizeof *entries * (size_t)half);
     while (left < half && right < count)
-        entries[at++] = compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++] : entries[right++];
+        entries[at++] = compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++]
+                                                                                      : entries[right++];
     while (left < half)
         entries[at++] = scratch[left++];
 }
 
-/* ---- one worker ------------------------------------------------------------------------------------------ */
+/* ---- one worker ------------------------------------------------------------------------------------------
+ */
 
 static Status sink_open(Sink *sink, Query *query, void **out, Error *err) {
     Sort *sort = (Sort *)sink;
     SortState *state = calloc(1, sizeof *state);
-    if (!state)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     row_store_init(&state->store, query, sort->layout.rows.width);
     *out = state;
     return STATUS_OK;
@@ -81,15 +87,15 @@ static void sink_state_close(Sink *sink, Query *query, void *pointer) {
     free(state);
 }
 
-/* Sorts the candidates, keeps the best `limit` and moves them to fresh storage when the old holds mostly losers. */
+/* Sorts the candidates, keeps the best `limit` and moves them to fresh storage when the old holds mostly
+ * losers. */
 static Status shrink_best(Sort *sort, SortState *state, Error *err) {
     Query *query = state->store.query;
     SortEntry *scratch;
     TRY(query_alloc(query, sizeof *scratch * (size_t)state->best_count, (void **)&scratch, err));
     sort_entries(query, &sort->layout, state->best, scratch, state->best_count);
     query_free(query, scratch, sizeof *scratch * (size_t)state->best_count);
-    if (state->best_count < sort->limit)
-        return STATUS_OK;
+    if (state->best_count < sort->limit) return STATUS_OK;
     state->best_count = sort->limit;
     RowStore fresh;
     row_store_init(&fresh, query, sort->layout.rows.width);
@@ -97,14 +103,12 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
     for (int64_t i = 0; i < state->best_count && status == STATUS_OK; i++) {
         char *row;
         status = row_store_append(&fresh, 1, &row, err);
-        if (status != STATUS_OK)
-            break;
+        if (status != STATUS_OK) break;
         memcpy(row, state->best[i].row, sort->layout.rows.width);
         for (int c = 0; c < sort->layout.rows.column_count; c++) {
             const RowColumn *column = &sort->layout.rows.columns[c];
             StringView view;
-            if (column->physical != PHYS_STRING)
-                continue;
+            if (column->physical != PHYS_STRING) continue;
             memcpy(&view, row + column->offset, sizeof view);
             if (view.length > 12)
                 view.pointer = arena_memdup(&fresh.strings.arena, view.pointer, view.length);
@@ -125,8 +129,7 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
 static Status make_room(Sort *sort, SortState *state, int count, Error *err) {
     Query *query = state->store.query;
     if (state->best_count + count > state->best_capacity) {
-        if (state->best_capacity)
-            TRY(shrink_best(sort, state, err));
+        if (state->best_capacity) TRY(shrink_best(sort, state, err));
         if (!state->best_capacity) {
             int64_t capacity = sort->limit * 2 + 2 * BATCH_ROWS;
             TRY(query_alloc(query, sizeof(SortEntry) * (size_t)capacity, (void **)&state->best, err));
@@ -145,8 +148,8 @@ static void place_rows(const Chain *chain, int selected, char *rows, size_t stri
 }
 
 /* Rows that could be among the best, by their key bytes alone. */
-static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch, const char *keys, size_t stride,
-                         uint16_t *kept_index) {
+static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch, const char *keys,
+                         size_t stride, uint16_t *kept_index) {
     const SortLayout *layout = &sort->layout;
     int kept = 0;
     for (int k = 0; k < batch->selected; k++) {
@@ -157,12 +160,14 @@ static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch,
         state->selection[kept] = (uint16_t)(batch->selection ? batch->selection[k] : k);
         kept_index[kept] = (uint16_t)k;
         kept += word < state->bound ||
-                (word == state->bound && memcmp(key, state->bound_row + layout->key_begin, layout->ordered_bytes) <= 0);
+                (word == state->bound &&
+                 memcmp(key, state->bound_row + layout->key_begin, layout->ordered_bytes) <= 0);
     }
     return kept;
 }
 
-static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values, Error *err) {
+static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values,
+                         Error *err) {
     Arena *arena = &chain->batch_arena;
     size_t width = sort->layout.rows.width, key_width = sort->layout.rows.begin;
     char *keys = arena_alloc(arena, key_width * (size_t)batch->selected), *rows;
@@ -176,8 +181,7 @@ static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch
         kept = drop_hopeless(sort, state, batch, keys, key_width, kept_index);
         selection = state->selection;
     }
-    if (!kept)
-        return STATUS_OK;
+    if (!kept) return STATUS_OK;
     TRY(make_room(sort, state, kept, err));
     TRY(row_store_append(&state->store, kept, &rows, err));
     for (int k = 0; k < kept; k++)
@@ -186,20 +190,21 @@ static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch
         rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], selection, kept, rows, width,
                      &state->store.strings.arena);
     for (int k = 0; k < kept; k++)
-        state->best[state->best_count++] = (SortEntry){sort_prefix(&sort->layout, rows + (size_t)k * width),
-                                                       rows + (size_t)k * width};
+        state->best[state->best_count++] =
+            (SortEntry){sort_prefix(&sort->layout, rows + (size_t)k * width), rows + (size_t)k * width};
     return STATUS_OK;
 }
 
-static Status push_all(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values, Error *err) {
+static Status push_all(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values,
+                       Error *err) {
     size_t width = sort->layout.rows.width;
     char *rows;
     TRY(row_store_append(&state->store, batch->selected, &rows, err));
     sort_keys_encode(&sort->layout, values, batch->selection, batch->selected, rows, width);
     place_rows(chain, batch->selected, rows, width);
     for (int i = 0; i < sort->layout.rows.column_count; i++)
-        rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], batch->selection, batch->selected, rows,
-                     width, &state->store.strings.arena);
+        rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], batch->selection,
+                     batch->selected, rows, width, &state->store.strings.arena);
     return STATUS_OK;
 }
 
@@ -220,7 +225,8 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
                        : push_all(sort, pointer, chain, batch, values, err);
 }
 
-/* ---- after all ------------------------------------------------------------------------------------------- */
+/* ---- after all -------------------------------------------------------------------------------------------
+ */
 
 static int64_t add_store_entries(const Sort *sort, const RowStore *store, SortEntry *out) {
     int64_t count = 0;
@@ -242,12 +248,12 @@ static Status gather_entries(Sort *sort, Query *query, void **states, int count,
     sort->entry_capacity = total;
     for (int i = 0; i < count; i++) {
         const SortState *state = states[i];
-        if (!state)
-            continue;
+        if (!state) continue;
         if (!sort->top_n) {
             sort->entry_count += add_store_entries(sort, &state->store, sort->entries + sort->entry_count);
         } else if (state->best_count) {
-            memcpy(sort->entries + sort->entry_count, state->best, sizeof(SortEntry) * (size_t)state->best_count);
+            memcpy(sort->entries + sort->entry_count, state->best,
+                   sizeof(SortEntry) * (size_t)state->best_count);
             sort->entry_count += state->best_count;
         }
     }
@@ -270,8 +276,8 @@ static void run_sort_run(void *argument, int index) {
 }
 
 /* How many of the first `rank` merged entries come from `left`. */
-static int64_t merge_split(const SortLayout *layout, const SortEntry *left, int64_t left_count, const SortEntry *right,
-                           int64_t right_count, int64_t rank) {
+static int64_t merge_split(const SortLayout *layout, const SortEntry *left, int64_t left_count,
+                           const SortEntry *right, int64_t right_count, int64_t rank) {
     int64_t low = rank > right_count ? rank - right_count : 0, high = rank < left_count ? rank : left_count;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
@@ -290,25 +296,31 @@ static void run_merge_piece(void *argument, int index) {
     int64_t left_count = job->count - start < job->run ? job->count - start : job->run;
     int64_t rest = job->count - start - left_count, right_count = rest < job->run ? rest : job->run;
     const SortEntry *left = job->from + start, *right = left + left_count;
-    int64_t total = left_count + right_count, first = total * piece / job->pieces, end = total * (piece + 1) / job->pieces;
+    int64_t total = left_count + right_count, first = total * piece / job->pieces,
+            end = total * (piece + 1) / job->pieces;
     int64_t l = merge_split(job->layout, left, left_count, right, right_count, first), r = first - l;
     SortEntry *out = job->into + start;
     for (int64_t i = first; i < end && !query_is_stopped_each(job->query, i); i++) {
-        bool take_left = r >= right_count || (l < left_count && compare_entries(job->layout, &left[l], &right[r]) < 0);
+        bool take_left =
+            r >= right_count || (l < left_count && compare_entries(job->layout, &left[l], &right[r]) < 0);
         out[i] = take_left ? left[l++] : right[r++];
     }
 }
 
-/* Runs sorted in parallel, then merged pairwise, each merge cut into as many pieces as keep the workers busy. */
+/* Runs sorted in parallel, then merged pairwise, each merge cut into as many pieces as keep the workers busy.
+ */
 static Status sort_all(Sort *sort, Query *query, Error *err) {
     SortEntry *scratch;
     size_t bytes = sizeof *scratch * (size_t)sort->entry_capacity;
     TRY(query_alloc(query, bytes, (void **)&scratch, err));
     int runs = sort->entry_count < SERIAL_SORT_ROWS ? 1 : query->worker_count * 2;
-    SortJob job = {.layout = &sort->layout, .query = query, .from = sort->entries, .into = scratch, .count = sort->entry_count};
+    SortJob job = {.layout = &sort->layout,
+                   .query = query,
+                   .from = sort->entries,
+                   .into = scratch,
+                   .count = sort->entry_count};
     job.run = (sort->entry_count + runs - 1) / runs;
-    if (job.run < 1)
-        job.run = 1;
+    if (job.run < 1) job.run = 1;
     query_parallel(query, runs, run_sort_run, &job);
     Status status = query_check(query, err);
     while (job.run < job.count && status == STATUS_OK) {
@@ -330,10 +342,8 @@ static Status sink_finish(Sink *sink, Query *query, void **states, int count, Er
     Sort *sort = (Sort *)sink;
     TRY(gather_entries(sort, query, states, count, err));
     TRY(sort_all(sort, query, err));
-    if (sort->sink.stats)
-        stats_note_memory(sort->sink.stats, atomic_load(&query->budget.used_bytes));
-    if (sort->limit > 0 && sort->entry_count > sort->limit)
-        sort->entry_count = sort->limit;
+    if (sort->sink.stats) stats_note_memory(sort->sink.stats, atomic_load(&query->budget.used_bytes));
+    if (sort->limit > 0 && sort->entry_count > sort->limit) sort->entry_count = sort->limit;
     return STATUS_OK;
 }
 
@@ -343,17 +353,23 @@ static void sink_destroy(Sink *sink, Query *query) {
     sort->entries = NULL;
 }
 
-static const SinkOps sort_sink_ops = {.open = sink_open, .push = sink_push, .finish = sink_finish,
-                                      .close = sink_state_close, .destroy = sink_destroy};
+static const SinkOps sort_sink_ops = {.open = sink_open,
+                                      .push = sink_push,
+                                      .finish = sink_finish,
+                                      .close = sink_state_close,
+                                      .destroy = sink_destroy};
 
-/* ---- handing out ----------------------------------------------------------------------------------------- */
+/* ---- handing out -----------------------------------------------------------------------------------------
+ */
 
 typedef struct SortReader {
     int64_t next, end;
     Batch batch;
 } SortReader;
 
-static Sort *sort_of(Source *source) { return (Sort *)((char *)source - offsetof(Sort, source)); }
+static Sort *sort_of(Source *source) {
+    return (Sort *)((char *)source - offsetof(Sort, source));
+}
 
 static Status reader_prepare(Source *source, Query *query, Error *err) {
     source->morsel_count = (sort_of(source)->entry_count + MORSEL_SORTED_ROWS - 1) / MORSEL_SORTED_ROWS;
@@ -365,7 +381,8 @@ static Status reader_open(Source *source, Chain *chain, void **state, Error *err
     return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
-static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted, Error *err) {
+static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                                 Error *err) {
     SortReader *reader = state;
     int64_t total = sort_of(source)->entry_count;
     reader->next = morsel * MORSEL_SORTED_ROWS;
@@ -378,8 +395,7 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     SortReader *reader = state;
     Arena *arena = &chain->batch_arena;
     int count = reader->end - reader->next < BATCH_ROWS ? (int)(reader->end - reader->next) : BATCH_ROWS;
-    if (count <= 0)
-        return STATUS_OK;
+    if (count <= 0) return STATUS_OK;
     char **rows = arena_alloc(arena, sizeof *rows * (size_t)count);
     for (int k = 0; k < count; k++)
         rows[k] = sort->entries[reader->next + k].row;
@@ -387,18 +403,24 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, sort->layout.output_count + 1);
     for (int i = 0; i < sort->layout.output_count; i++)
         rows_gather(&sort->layout.rows, i, rows, count, NULL, count, &columns[i], arena);
-    reader->batch = (Batch){.row_count = count, .column_count = sort->layout.output_count, .columns = columns,
-                            .selected = count};
+    reader->batch = (Batch){
+        .row_count = count, .column_count = sort->layout.output_count, .columns = columns, .selected = count};
     *out = &reader->batch;
     return STATUS_OK;
 }
 
-static void reader_close(Source *source, void *state) { free(state); }
+static void reader_close(Source *source, void *state) {
+    free(state);
+}
 
-static const SourceOps sort_source_ops = {.prepare = reader_prepare, .open = reader_open,
-                                          .morsel_open = reader_morsel_open, .next = reader_next, .close = reader_close};
+static const SourceOps sort_source_ops = {.prepare = reader_prepare,
+                                          .open = reader_open,
+                                          .morsel_open = reader_morsel_open,
+                                          .next = reader_next,
+                                          .close = reader_close};
 
-Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source, Error *err) {
+Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
+                   Error *err) {
     Sort *sort = ARENA_NEW(&query->arena, Sort);
     OperatorStats *stats = query_stats_of(query, node);
     sort->sink = (Sink){.ops = &sort_sink_ops, .node = node, .stats = stats};

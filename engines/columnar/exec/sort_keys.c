@@ -2,15 +2,20 @@
 
 static uint32_t key_width(PhysicalType physical) {
     switch (physical) {
-    case PHYS_BOOL: case PHYS_I8: return 1;
+    case PHYS_BOOL:
+    case PHYS_I8: return 1;
     case PHYS_I16: return 2;
-    case PHYS_I32: case PHYS_F32: return 4;
-    case PHYS_I64: case PHYS_F64: return 8;
+    case PHYS_I32:
+    case PHYS_F32: return 4;
+    case PHYS_I64:
+    case PHYS_F64: return 8;
     default: return 16;
     }
 }
 
-static bool bytes_say_all(PhysicalType physical) { return physical != PHYS_STRING && physical != PHYS_NUMERIC; }
+static bool bytes_say_all(PhysicalType physical) {
+    return physical != PHYS_STRING && physical != PHYS_NUMERIC;
+}
 
 Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, Error *err) {
     Arena *arena = &query->arena;
@@ -35,24 +40,21 @@ Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, 
         key->width = key_width((PhysicalType)key->physical);
         offset += 1 + key->width;
         key->column = -1;
-        if (bytes_say_all((PhysicalType)key->physical))
-            continue;
-        if (layout->exact)
-            layout->ordered_bytes = offset - layout->key_begin;
+        if (bytes_say_all((PhysicalType)key->physical)) continue;
+        if (layout->exact) layout->ordered_bytes = offset - layout->key_begin;
         layout->exact = false;
         int same = program_column(key->program);
         key->column = same >= 0 && same < node->column_count ? same : columns;
-        if (key->column == columns)
-            types[columns++] = key->type;
+        if (key->column == columns) types[columns++] = key->type;
     }
     layout->key_bytes = (offset - layout->key_begin + 7) & ~7u;
-    if (layout->exact)
-        layout->ordered_bytes = layout->key_bytes;
+    if (layout->exact) layout->ordered_bytes = layout->key_bytes;
     row_layout_init(&layout->rows, types, columns, layout->key_begin + layout->key_bytes, arena);
     return STATUS_OK;
 }
 
-/* ---- bytes ----------------------------------------------------------------------------------------------- */
+/* ---- bytes -----------------------------------------------------------------------------------------------
+ */
 
 static void put_big_endian(char *out, uint64_t value, uint32_t width) {
     value = __builtin_bswap64(value << (64 - 8 * width));
@@ -61,10 +63,8 @@ static void put_big_endian(char *out, uint64_t value, uint32_t width) {
 
 static uint64_t order_float(double value) {
     uint64_t bits;
-    if (value != value)
-        return UINT64_MAX; /* NaN is above all */
-    if (value == 0)
-        value = 0;
+    if (value != value) return UINT64_MAX; /* NaN is above all */
+    if (value == 0) value = 0;
     memcpy(&bits, &value, sizeof bits);
     return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
@@ -75,13 +75,14 @@ static void put_i128(char *out, __int128 value) {
     put_big_endian(out + 8, (uint64_t)flipped, 8);
 }
 
-/* Sign, decimal exponent, first 17 digits: truncated, so never in wrong order; sort_compare decides the rest. */
+/* Sign, decimal exponent, first 17 digits: truncated, so never in wrong order; sort_compare decides the rest.
+ */
 static void put_numeric(char *out, Numeric value) {
     memset(out, 0, 16);
-    unsigned __int128 magnitude = value.value < 0 ? -(unsigned __int128)value.value : (unsigned __int128)value.value;
+    unsigned __int128 magnitude =
+        value.value < 0 ? -(unsigned __int128)value.value : (unsigned __int128)value.value;
     out[0] = value.special ? 3 : value.value < 0 ? 0 : value.value > 0 ? 2 : 1;
-    if (value.special || !value.value)
-        return;
+    if (value.special || !value.value) return;
     int digits = 0, wanted = 17;
     for (unsigned __int128 rest = magnitude; rest; rest /= 10)
         digits++;
@@ -115,15 +116,22 @@ static void put_value(const SortKeyColumn *key, const void *values, size_t index
     case PHYS_BOOL: *out = (char)((const uint8_t *)values)[index]; break;
     case PHYS_I8: *out = (char)(((const uint8_t *)values)[index] ^ 0x80); break;
     case PHYS_I16: put_big_endian(out, (uint16_t)(((const int16_t *)values)[index] ^ INT16_MIN), 2); break;
-    case PHYS_I32: put_big_endian(out, (uint32_t)((const int32_t *)values)[index] ^ UINT32_C(1) << 31, 4); break;
-    case PHYS_I64: put_big_endian(out, (uint64_t)((const int64_t *)values)[index] ^ UINT64_C(1) << 63, 8); break;
+    case PHYS_I32:
+        put_big_endian(out, (uint32_t)((const int32_t *)values)[index] ^ UINT32_C(1) << 31, 4);
+        break;
+    case PHYS_I64:
+        put_big_endian(out, (uint64_t)((const int64_t *)values)[index] ^ UINT64_C(1) << 63, 8);
+        break;
     case PHYS_F32: {
         float value = ((const float *)values)[index];
         uint32_t bits;
-        if (value == 0)
-            value = 0;
+        if (value == 0) value = 0;
         memcpy(&bits, &value, sizeof bits);
-        put_big_endian(out, value != value ? UINT32_MAX : bits >> 31 ? (uint32_t)~bits : bits | UINT32_C(1) << 31, 4);
+        put_big_endian(out,
+                       value != value ? UINT32_MAX
+                       : bits >> 31   ? (uint32_t)~bits
+                                      : bits | UINT32_C(1) << 31,
+                       4);
         break;
     }
     case PHYS_F64: put_big_endian(out, order_float(((const double *)values)[index]), 8); break;
@@ -156,13 +164,14 @@ static size_t value_index(const Vector *vector, int row) {
     }
 }
 
-void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection, int selected,
-                      char *rows, size_t stride) {
+void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection,
+                      int selected, char *rows, size_t stride) {
     uint32_t used = 0;
     for (int i = 0; i < layout->key_count; i++) {
         const SortKeyColumn *key = &layout->keys[i];
         const Vector *vector = &key_values[i];
-        const void *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
+        const void *values =
+            vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
         for (int k = 0; k < selected; k++) {
             int row = selection ? selection[k] : k;
             char *out = rows + (size_t)k * stride + key->offset;
@@ -182,23 +191,22 @@ void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const 
         memset(rows + (size_t)k * stride + layout->key_begin + used, 0, layout->key_bytes - used);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------- */
+/* ---- comparing -------------------------------------------------------------------------------------------
+ */
 
 static int compare_numeric(Numeric a, Numeric b) {
-    if (a.special || b.special)
-        return a.special - b.special;
+    if (a.special || b.special) return a.special - b.special;
     __int128 left = a.value, right = b.value;
-    if ((left < 0) != (right < 0))
-        return left < 0 ? -1 : 1;
+    if ((left < 0) != (right < 0)) return left < 0 ? -1 : 1;
     /* Whole parts first, then the fractions digit by digit: scaling up could overflow. */
     __int128 left_unit = 1, right_unit = 1;
     for (int i = 0; i < a.scale && i < 38; i++)
         left_unit *= 10;
     for (int i = 0; i < b.scale && i < 38; i++)
         right_unit *= 10;
-    __int128 left_whole = a.scale > 38 ? 0 : left / left_unit, right_whole = b.scale > 38 ? 0 : right / right_unit;
-    if (left_whole != right_whole)
-        return left_whole < right_whole ? -1 : 1;
+    __int128 left_whole = a.scale > 38 ? 0 : left / left_unit,
+             right_whole = b.scale > 38 ? 0 : right / right_unit;
+    if (left_whole != right_whole) return left_whole < right_whole ? -1 : 1;
     __int128 left_rest = left - left_whole * left_unit, right_rest = right - right_whole * right_unit;
     int left_zeros = a.scale > 38 ? a.scale - 38 : 0, right_zeros = b.scale > 38 ? b.scale - 38 : 0;
     while (left_rest || right_rest) {
@@ -217,8 +225,7 @@ static int compare_numeric(Numeric a, Numeric b) {
             right_digit = (int)(right_rest / right_unit);
             right_rest %= right_unit;
         }
-        if (left_digit != right_digit)
-            return left_digit < right_digit ? -1 : 1;
+        if (left_digit != right_digit) return left_digit < right_digit ? -1 : 1;
     }
     return 0;
 }
@@ -233,8 +240,7 @@ static int compare_column(const SortKeyColumn *key, const RowColumn *column, con
     StringView left, right;
     memcpy(&left, a + column->offset, sizeof left);
     memcpy(&right, b + column->offset, sizeof right);
-    if (!sqltype_is(key->type, SQL_BPCHAR))
-        return stringview_compare(&left, &right);
+    if (!sqltype_is(key->type, SQL_BPCHAR)) return stringview_compare(&left, &right);
     uint32_t left_length = blank_trimmed(&left), right_length = blank_trimmed(&right);
     uint32_t shared = left_length < right_length ? left_length : right_length;
     int order = memcmp(stringview_data(&left), stringview_data(&right), shared);
@@ -245,13 +251,10 @@ static int compare_inexact(const SortLayout *layout, const char *a, const char *
     for (int i = 0; i < layout->key_count; i++) {
         const SortKeyColumn *key = &layout->keys[i];
         int order = memcmp(a + key->offset, b + key->offset, 1 + key->width);
-        if (order)
-            return order;
-        if (key->column < 0 || a[key->offset] != 1)
-            continue;
+        if (order) return order;
+        if (key->column < 0 || a[key->offset] != 1) continue;
         order = compare_column(key, &layout->rows.columns[key->column], a, b);
-        if (order)
-            return key->descending ? -order : order;
+        if (order) return key->descending ? -order : order;
     }
     return 0;
 }
@@ -259,8 +262,7 @@ static int compare_inexact(const SortLayout *layout, const char *a, const char *
 int sort_compare(const SortLayout *layout, const char *a, const char *b) {
     int order = layout->exact ? memcmp(a + layout->key_begin, b + layout->key_begin, layout->key_bytes)
                               : compare_inexact(layout, a, b);
-    if (order)
-        return order;
+    if (order) return order;
     uint64_t left, right;
     memcpy(&left, a, sizeof left);
     memcpy(&right, b, sizeof right);

@@ -1,7 +1,9 @@
-/* Sort keys as bytes whose memcmp order is the ORDER BY order, as far as a fixed width goes. Internal to exec/.
+/* Sort keys as bytes whose memcmp order is the ORDER BY order, as far as a fixed width goes. Internal to
+ * exec/.
  *
- * Per key: one byte for NULL, then the value, inverted for DESC. Strings give their first bytes; two rows equal in all
- * bytes are told apart by their columns (sort_compare) and at last by the place they came from, so the order is total.
+ * Per key: one byte for NULL, then the value, inverted for DESC. Strings give their first bytes; two rows
+ * equal in all bytes are told apart by their columns (sort_compare) and at last by the place they came from,
+ * so the order is total.
  */
 #pragma once
 
@@ -30,8 +32,8 @@ typedef struct SortLayout {
 } SortLayout;
 
 Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, Error *err);
-void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection, int selected,
-                      char *rows, size_t stride);
+void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection,
+                      int selected, char *rows, size_t stride);
 static inline uint64_t sort_prefix(const SortLayout *layout, const char *row) {
     uint64_t word;
     memcpy(&word, row + layout->key_begin, sizeof word);

@@ -27,11 +27,9 @@ static Status corrupted(const Cursor *cursor, Error *err, const char *what) {
 static Status read_long(Cursor *cursor, int64_t *out, Error *err) {
     uint64_t value = 0;
     for (int shift = 0; shift < 70; shift += 7) {
-        if (cursor->offset >= cursor->bytes)
-            return corrupted(cursor, err, "cut off within a number");
+        if (cursor->offset >= cursor->bytes) return corrupted(cursor, err, "cut off within a number");
         unsigned char byte = cursor->data[cursor->offset++];
-        if (shift == 63 && byte > 1)
-            break;
+        if (shift == 63 && byte > 1) break;
         value |= (uint64_t)(byte & 0x7F) << shift;
         if (!(byte & 0x80)) {
             *out = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
@@ -59,11 +57,9 @@ static Status read_blocks(Cursor *cursor, const AvroSchema *schema, int depth, A
     for (;;) {
         int64_t count, size;
         TRY(read_long(cursor, &count, err));
-        if (count == 0)
-            break;
+        if (count == 0) break;
         if (count < 0) {
-            if (count == INT64_MIN)
-                return corrupted(cursor, err, "an array count is out of range");
+            if (count == INT64_MIN) return corrupted(cursor, err, "an array count is out of range");
             count = -count;
             TRY(read_long(cursor, &size, err));
         }
@@ -73,19 +69,16 @@ static Status read_blocks(Cursor *cursor, const AvroSchema *schema, int depth, A
         if (wanted > capacity) {
             size_t grown = wanted > capacity * 2 ? wanted : capacity * 2;
             AvroValue *items = arena_alloc(cursor->arena, grown * sizeof *items);
-            if (used)
-                memcpy(items, out->items, used * sizeof *items);
+            if (used) memcpy(items, out->items, used * sizeof *items);
             out->items = items;
             capacity = grown;
         }
         for (int64_t i = 0; i < count; i++) {
-            if (per_item == 2)
-                TRY(read_value(cursor, &KEY, depth + 1, &out->items[used++], err));
+            if (per_item == 2) TRY(read_value(cursor, &KEY, depth + 1, &out->items[used++], err));
             TRY(read_value(cursor, schema->branches[0], depth + 1, &out->items[used++], err));
         }
     }
-    if (used > INT32_MAX)
-        return corrupted(cursor, err, "an array is too long");
+    if (used > INT32_MAX) return corrupted(cursor, err, "an array is too long");
     out->count = (int)used;
     return STATUS_OK;
 }
@@ -104,24 +97,21 @@ static Status read_bytes(Cursor *cursor, int64_t length, AvroValue *out, Error *
 }
 
 static Status read_value(Cursor *cursor, const AvroSchema *schema, int depth, AvroValue *out, Error *err) {
-    if (depth > AVRO_MAX_DEPTH)
-        return corrupted(cursor, err, "values are nested too deeply");
+    if (depth > AVRO_MAX_DEPTH) return corrupted(cursor, err, "values are nested too deeply");
     if (--*cursor->value_budget < 0)
         return corrupted(cursor, err, "it holds more values than its size allows");
     *out = (AvroValue){.kind = (uint8_t)schema->kind, .schema = schema};
     int64_t number;
     const char *raw;
     switch (schema->kind) {
-    case AVRO_NULL:
-        return STATUS_OK;
+    case AVRO_NULL: return STATUS_OK;
     case AVRO_BOOLEAN:
         TRY(read_raw(cursor, 1, &raw, err));
         out->integer = *raw != 0;
         return STATUS_OK;
     case AVRO_INT:
     case AVRO_LONG:
-    case AVRO_ENUM:
-        return read_long(cursor, &out->integer, err);
+    case AVRO_ENUM: return read_long(cursor, &out->integer, err);
     case AVRO_FLOAT: {
         float value;
         TRY(read_raw(cursor, 4, &raw, err));
@@ -134,16 +124,11 @@ static Status read_value(Cursor *cursor, const AvroSchema *schema, int depth, Av
         memcpy(&out->real, raw, 8);
         return STATUS_OK;
     case AVRO_BYTES:
-    case AVRO_STRING:
-        TRY(read_long(cursor, &number, err));
-        return read_bytes(cursor, number, out, err);
-    case AVRO_FIXED:
-        return read_bytes(cursor, schema->fixed_bytes, out, err);
-    case AVRO_RECORD:
-        return read_record(cursor, schema, depth, out, err);
+    case AVRO_STRING: TRY(read_long(cursor, &number, err)); return read_bytes(cursor, number, out, err);
+    case AVRO_FIXED: return read_bytes(cursor, schema->fixed_bytes, out, err);
+    case AVRO_RECORD: return read_record(cursor, schema, depth, out, err);
     case AVRO_ARRAY:
-    case AVRO_MAP:
-        return read_blocks(cursor, schema, depth, out, err);
+    case AVRO_MAP: return read_blocks(cursor, schema, depth, out, err);
     case AVRO_UNION:
         TRY(read_long(cursor, &number, err));
         if (number < 0 || number >= schema->count)
@@ -174,15 +159,16 @@ static Status read_header(AvroFile *file, Cursor *cursor, Error *err) {
     else if (length == 9 && memcmp(codec, "zstandard", 9) == 0)
         file->codec = AVRO_CODEC_ZSTANDARD;
     else
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "Avro file \"%s\": codec \"%.*s\" is not supported",
-                         file->name, (int)(length > 64 ? 64 : length), codec);
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "Avro file \"%s\": codec \"%.*s\" is not supported", file->name,
+                         (int)(length > 64 ? 64 : length), codec);
     const char *schema = avro_file_metadata(file, "avro.schema", &length);
-    if (!schema)
-        return corrupted(cursor, err, "it has no schema");
+    if (!schema) return corrupted(cursor, err, "it has no schema");
     return avro_schema_parse(schema, length, file->arena, &file->schema, err);
 }
 
-Status avro_file_open(const void *data, size_t bytes, const char *name, Arena *arena, AvroFile *out, Error *err) {
+Status avro_file_open(const void *data, size_t bytes, const char *name, Arena *arena, AvroFile *out,
+                      Error *err) {
     *out = (AvroFile){.name = name, .data = data, .bytes = bytes, .arena = arena};
     out->value_budget = (int64_t)bytes * 2 + 1024;
     Cursor cursor = {data, bytes, 0, &out->value_budget, arena, name};
@@ -191,17 +177,17 @@ Status avro_file_open(const void *data, size_t bytes, const char *name, Arena *a
     return STATUS_OK;
 }
 
-static Status inflate_block(AvroFile *file, const Cursor *cursor, const char *data, size_t length, Error *err) {
+static Status inflate_block(AvroFile *file, const Cursor *cursor, const char *data, size_t length,
+                            Error *err) {
     struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-    if (!inflater)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!inflater) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     Status status = STATUS_ERROR;
     for (size_t capacity = length * 4 + 4096;; capacity *= 4) {
-        if (capacity > MAX_BLOCK_BYTES)
-            capacity = MAX_BLOCK_BYTES;
+        if (capacity > MAX_BLOCK_BYTES) capacity = MAX_BLOCK_BYTES;
         char *plain = arena_alloc(file->arena, capacity);
         size_t got;
-        enum libdeflate_result result = libdeflate_deflate_decompress(inflater, data, length, plain, capacity, &got);
+        enum libdeflate_result result =
+            libdeflate_deflate_decompress(inflater, data, length, plain, capacity, &got);
         if (result == LIBDEFLATE_SUCCESS) {
             file->block = (unsigned char *)plain;
             file->block_bytes = got;
@@ -217,13 +203,13 @@ static Status inflate_block(AvroFile *file, const Cursor *cursor, const char *da
     return status;
 }
 
-static Status unzstd_block(AvroFile *file, const Cursor *cursor, const char *data, size_t length, Error *err) {
+static Status unzstd_block(AvroFile *file, const Cursor *cursor, const char *data, size_t length,
+                           Error *err) {
     for (size_t capacity = length * 4 + 4096;; capacity *= 4) {
         unsigned long long declared = ZSTD_getFrameContentSize(data, length);
         if (declared != ZSTD_CONTENTSIZE_UNKNOWN && declared != ZSTD_CONTENTSIZE_ERROR)
             capacity = declared < MAX_BLOCK_BYTES ? (size_t)declared : MAX_BLOCK_BYTES;
-        if (capacity > MAX_BLOCK_BYTES)
-            capacity = MAX_BLOCK_BYTES;
+        if (capacity > MAX_BLOCK_BYTES) capacity = MAX_BLOCK_BYTES;
         char *plain = arena_alloc(file->arena, capacity + 1);
         size_t got = ZSTD_decompress(plain, capacity, data, length);
         if (!ZSTD_isError(got)) {
@@ -252,7 +238,8 @@ static Status next_block(AvroFile *file, Cursor *cursor, Error *err) {
     else if (file->codec == AVRO_CODEC_ZSTANDARD)
         TRY(unzstd_block(file, cursor, data, (size_t)length, err));
     file->block_offset = 0;
-    /* A value takes at least one byte except null and the empty record, so this bounds what a block can ask for. */
+    /* A value takes at least one byte except null and the empty record, so this bounds what a block can ask
+     * for. */
     file->value_budget = (int64_t)file->block_bytes * 2 + 1024;
     if (count < 0 || count > file->value_budget)
         return corrupted(cursor, err, "a block's record count is out of range");
@@ -270,7 +257,8 @@ Status avro_file_next(AvroFile *file, AvroValue *out, bool *more, Error *err) {
         TRY(next_block(file, &outer, err));
         file->offset = outer.offset;
     }
-    Cursor inner = {file->block, file->block_bytes, file->block_offset, &file->value_budget, file->arena, file->name};
+    Cursor inner = {file->block,         file->block_bytes, file->block_offset,
+                    &file->value_budget, file->arena,       file->name};
     TRY(read_value(&inner, file->schema, 0, out, err));
     file->block_offset = inner.offset;
     file->block_remaining--;
@@ -292,17 +280,16 @@ const char *avro_file_metadata(const AvroFile *file, const char *key, size_t *le
 }
 
 const AvroValue *avro_record_field(const AvroValue *record, const char *name) {
-    if (!record || record->kind != AVRO_RECORD)
-        return NULL;
+    if (!record || record->kind != AVRO_RECORD) return NULL;
     for (int i = 0; i < record->count; i++)
-        if (strcmp(record->schema->fields[i].name, name) == 0)
-            return &record->items[i];
+        if (strcmp(record->schema->fields[i].name, name) == 0) return &record->items[i];
     return NULL;
 }
 
 int64_t avro_field_integer(const AvroValue *record, const char *name, int64_t fallback) {
     const AvroValue *value = avro_record_field(record, name);
-    bool is_integer = value && (value->kind == AVRO_INT || value->kind == AVRO_LONG || value->kind == AVRO_BOOLEAN);
+    bool is_integer =
+        value && (value->kind == AVRO_INT || value->kind == AVRO_LONG || value->kind == AVRO_BOOLEAN);
     return is_integer ? value->integer : fallback;
 }
 
@@ -327,8 +314,7 @@ static Status compress_block(AvroCodec codec, const StrBuf *block, StrBuf *out, 
     size_t length = 0;
     if (codec == AVRO_CODEC_DEFLATE) {
         struct libdeflate_compressor *deflater = libdeflate_alloc_compressor(6);
-        if (!deflater)
-            return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+        if (!deflater) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
         size_t bound = libdeflate_deflate_compress_bound(deflater, block->length);
         strbuf_grow(out, bound);
         length = libdeflate_deflate_compress(deflater, strbuf_text(block), block->length, out->data, bound);
@@ -337,17 +323,15 @@ static Status compress_block(AvroCodec codec, const StrBuf *block, StrBuf *out, 
         size_t bound = ZSTD_compressBound(block->length);
         strbuf_grow(out, bound);
         length = ZSTD_compress(out->data, bound, strbuf_text(block), block->length, 3);
-        if (ZSTD_isError(length))
-            length = 0;
+        if (ZSTD_isError(length)) length = 0;
     }
-    if (length == 0)
-        return error_set(err, SQLSTATE_INTERNAL, "cannot compress an Avro block");
+    if (length == 0) return error_set(err, SQLSTATE_INTERNAL, "cannot compress an Avro block");
     out->length = length;
     return STATUS_OK;
 }
 
-Status avro_container_write(StrBuf *out, const char *schema_json, const char *const *metadata, AvroCodec codec,
-                            const StrBuf *block, int64_t count, Error *err) {
+Status avro_container_write(StrBuf *out, const char *schema_json, const char *const *metadata,
+                            AvroCodec codec, const StrBuf *block, int64_t count, Error *err) {
     static const char *const CODEC_NAMES[] = {"null", "deflate", "zstandard"};
     StrBuf compressed;
     strbuf_init(&compressed);

@@ -12,7 +12,7 @@ typedef struct AvroField {
 
 struct AvroSchema {
     AvroKind kind;
-    const char *name; /* named types */
+    const char *name;            /* named types */
     AvroField *fields;           /* RECORD */
     const AvroSchema **branches; /* UNION; ARRAY and MAP: [0] = items */
     int count;                   /* fields, branches, enum symbols */

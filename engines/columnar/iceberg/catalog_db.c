@@ -7,29 +7,44 @@
 
 enum { BUSY_TIMEOUT_MS = 20000, MAX_IDLE_CONNECTIONS = 32 };
 
-typedef enum CatalogStatement { FIND_TABLE, INSERT_TABLE, INSERT_NAMESPACE, SWAP_LOCATION, DELETE_TABLE, LIST_TABLES, STATEMENT_COUNT } CatalogStatement;
+typedef enum CatalogStatement {
+    FIND_TABLE,
+    INSERT_TABLE,
+    INSERT_NAMESPACE,
+    SWAP_LOCATION,
+    DELETE_TABLE,
+    LIST_TABLES,
+    STATEMENT_COUNT
+} CatalogStatement;
 
 static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [FIND_TABLE] = "SELECT metadata_location FROM iceberg_tables"
-                 " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3",
-    [INSERT_TABLE] = "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location,"
-                   " previous_metadata_location) VALUES (?1, ?2, ?3, ?4, NULL)",
-    [INSERT_NAMESPACE] = "INSERT OR IGNORE INTO iceberg_namespace_properties"
-                      " (catalog_name, namespace, property_key, property_value) VALUES (?1, ?2, 'exists', 'true')",
-    [SWAP_LOCATION] = "UPDATE iceberg_tables SET metadata_location = ?4, previous_metadata_location = ?5"
-                 " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?5",
-    [DELETE_TABLE] = "DELETE FROM iceberg_tables"
-                   " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?4",
-    [LIST_TABLES] = "SELECT table_namespace, table_name FROM iceberg_tables WHERE catalog_name = ?1 ORDER BY 1, 2",
+                   " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3",
+    [INSERT_TABLE] =
+        "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location,"
+        " previous_metadata_location) VALUES (?1, ?2, ?3, ?4, NULL)",
+    [INSERT_NAMESPACE] =
+        "INSERT OR IGNORE INTO iceberg_namespace_properties"
+        " (catalog_name, namespace, property_key, property_value) VALUES (?1, ?2, 'exists', 'true')",
+    [SWAP_LOCATION] =
+        "UPDATE iceberg_tables SET metadata_location = ?4, previous_metadata_location = ?5"
+        " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?5",
+    [DELETE_TABLE] =
+        "DELETE FROM iceberg_tables"
+        " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?4",
+    [LIST_TABLES] =
+        "SELECT table_namespace, table_name FROM iceberg_tables WHERE catalog_name = ?1 ORDER BY 1, 2",
 };
 
 static const char *const CREATE_TABLES =
     "CREATE TABLE IF NOT EXISTS iceberg_tables ("
-    "catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL, "
+    "catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT "
+    "NULL, "
     "metadata_location VARCHAR(1000), previous_metadata_location VARCHAR(1000), iceberg_type VARCHAR(5), "
     "PRIMARY KEY (catalog_name, table_namespace, table_name));"
     "CREATE TABLE IF NOT EXISTS iceberg_namespace_properties ("
-    "catalog_name VARCHAR(255) NOT NULL, namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255) NOT NULL, "
+    "catalog_name VARCHAR(255) NOT NULL, namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255) NOT "
+    "NULL, "
     "property_value VARCHAR(1000) NOT NULL, PRIMARY KEY (catalog_name, namespace, property_key));";
 
 typedef struct Connection {
@@ -84,8 +99,7 @@ static Status connection_setup(CatalogDb *db, Connection *connection, Error *err
 
 static Status connection_open(CatalogDb *db, Connection **out, Error *err) {
     Connection *connection = calloc(1, sizeof *connection);
-    if (!connection)
-        abort();
+    if (!connection) abort();
     if (connection_setup(db, connection, err) != STATUS_OK) {
         connection_close(connection);
         return STATUS_ERROR;
@@ -114,14 +128,12 @@ static void give_back(CatalogDb *db, Connection *connection) {
         db->idle_count++;
     }
     pthread_mutex_unlock(&db->lock);
-    if (!keep)
-        connection_close(connection);
+    if (!keep) connection_close(connection);
 }
 
 Status catalog_db_open(const char *path, CatalogDb **out, Error *err) {
     CatalogDb *db = calloc(1, sizeof *db);
-    if (!db)
-        abort();
+    if (!db) abort();
     db->path = strdup(path);
     pthread_mutex_init(&db->lock, NULL);
     Connection *connection;
@@ -141,8 +153,7 @@ Status catalog_db_open(const char *path, CatalogDb **out, Error *err) {
 }
 
 void catalog_db_close(CatalogDb *db) {
-    if (!db)
-        return;
+    if (!db) return;
     while (db->idle) {
         Connection *connection = db->idle;
         db->idle = connection->next;
@@ -154,11 +165,11 @@ void catalog_db_close(CatalogDb *db) {
 }
 
 /* The prepared statement with its text parameters bound from ?1 on. */
-static Status bind(CatalogDb *db, Connection *connection, CatalogStatement which, const char *const *texts, int count,
-                   sqlite3_stmt **out, Error *err) {
+static Status bind(CatalogDb *db, Connection *connection, CatalogStatement which, const char *const *texts,
+                   int count, sqlite3_stmt **out, Error *err) {
     sqlite3_stmt **slot = &connection->statements[which];
-    if (!*slot && sqlite3_prepare_v3(connection->handle, STATEMENTS[which], -1, SQLITE_PREPARE_PERSISTENT, slot,
-                                     NULL) != SQLITE_OK)
+    if (!*slot && sqlite3_prepare_v3(connection->handle, STATEMENTS[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                     slot, NULL) != SQLITE_OK)
         return db_error(db, connection->handle, "read", err);
     for (int i = 0; i < count; i++)
         if (sqlite3_bind_text(*slot, i + 1, texts[i], -1, SQLITE_TRANSIENT) != SQLITE_OK)
@@ -169,8 +180,8 @@ static Status bind(CatalogDb *db, Connection *connection, CatalogStatement which
 
 /* Runs a statement that gives no rows; `changed` (may be NULL) receives the number of rows it touched. `code`
  * receives SQLite's extended result code on failure. */
-static Status run(CatalogDb *db, Connection *connection, CatalogStatement which, const char *const *texts, int count,
-                  int *changed, int *code, Error *err) {
+static Status run(CatalogDb *db, Connection *connection, CatalogStatement which, const char *const *texts,
+                  int count, int *changed, int *code, Error *err) {
     sqlite3_stmt *statement;
     TRY(bind(db, connection, which, texts, count, &statement, err));
     int result = sqlite3_step(statement);
@@ -185,8 +196,8 @@ static Status run(CatalogDb *db, Connection *connection, CatalogStatement which,
     return status;
 }
 
-Status catalog_db_find(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location, bool *found,
-                       Error *err) {
+Status catalog_db_find(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
+                       bool *found, Error *err) {
     Connection *connection;
     TRY(take(db, &connection, err));
     const char *texts[] = {CATALOG_NAME, namespace_name, name};
@@ -196,7 +207,8 @@ Status catalog_db_find(CatalogDb *db, const char *namespace_name, const char *na
         int result = sqlite3_step(statement);
         *found = result == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_TEXT;
         if (*found)
-            strbuf_append(location, sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
+            strbuf_append(location, sqlite3_column_text(statement, 0),
+                          (size_t)sqlite3_column_bytes(statement, 0));
         else if (result != SQLITE_DONE && result != SQLITE_ROW)
             status = db_error(db, connection->handle, "read", err);
         sqlite3_reset(statement);
@@ -227,8 +239,7 @@ Status catalog_db_insert(CatalogDb *db, const char *namespace_name, const char *
         status = insert_both(db, connection, texts, err);
         if (status == STATUS_OK && sqlite3_exec(connection->handle, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
             status = db_error(db, connection->handle, "write", err);
-        if (status != STATUS_OK)
-            sqlite3_exec(connection->handle, "ROLLBACK", NULL, NULL, NULL);
+        if (status != STATUS_OK) sqlite3_exec(connection->handle, "ROLLBACK", NULL, NULL, NULL);
     }
     give_back(db, connection);
     return status;
@@ -276,16 +287,14 @@ Status catalog_db_list(CatalogDb *db, Arena *arena, TableName **out, int *count,
         if (*count == capacity) {
             capacity = capacity ? capacity * 2 : 16;
             TableName *grown = ARENA_NEW_ARRAY(arena, TableName, capacity);
-            if (*count)
-                memcpy(grown, *out, (size_t)*count * sizeof *grown);
+            if (*count) memcpy(grown, *out, (size_t)*count * sizeof *grown);
             *out = grown;
         }
         (*out)[*count].namespace_name = column_text(statement, 0, arena);
         (*out)[(*count)++].name = column_text(statement, 1, arena);
     }
     if (status == STATUS_OK) {
-        if (result != SQLITE_DONE)
-            status = db_error(db, connection->handle, "read", err);
+        if (result != SQLITE_DONE) status = db_error(db, connection->handle, "read", err);
         sqlite3_reset(statement);
     }
     give_back(db, connection);

@@ -6,19 +6,35 @@
 
 #include "engines/base/utf8.h"
 
-/* Iceberg writers keep at most this much of a string in a bound (write.metadata.metrics.default, truncate(16)). */
+/* Iceberg writers keep at most this much of a string in a bound (write.metadata.metrics.default,
+ * truncate(16)). */
 enum { BOUND_CHARACTERS = 16 };
 
 Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAME_BYTES], Error *err) {
     static const char *const NAMES[SQL_TYPE_COUNT] = {
-        [SQL_BOOL] = "boolean", [SQL_INT2] = "int", [SQL_INT4] = "int", [SQL_INT8] = "long", [SQL_OID] = "long",
-        [SQL_FLOAT4] = "float", [SQL_FLOAT8] = "double", [SQL_TEXT] = "string", [SQL_VARCHAR] = "string",
-        [SQL_BPCHAR] = "string", [SQL_NAME] = "string", [SQL_JSON] = "string", [SQL_JSONB] = "string",
-        [SQL_OTHER] = "string", [SQL_BYTEA] = "binary", [SQL_DATE] = "date", [SQL_TIME] = "time",
-        [SQL_TIMESTAMP] = "timestamp", [SQL_TIMESTAMPTZ] = "timestamptz", [SQL_UUID] = "uuid",
+        [SQL_BOOL] = "boolean",
+        [SQL_INT2] = "int",
+        [SQL_INT4] = "int",
+        [SQL_INT8] = "long",
+        [SQL_OID] = "long",
+        [SQL_FLOAT4] = "float",
+        [SQL_FLOAT8] = "double",
+        [SQL_TEXT] = "string",
+        [SQL_VARCHAR] = "string",
+        [SQL_BPCHAR] = "string",
+        [SQL_NAME] = "string",
+        [SQL_JSON] = "string",
+        [SQL_JSONB] = "string",
+        [SQL_OTHER] = "string",
+        [SQL_BYTEA] = "binary",
+        [SQL_DATE] = "date",
+        [SQL_TIME] = "time",
+        [SQL_TIMESTAMP] = "timestamp",
+        [SQL_TIMESTAMPTZ] = "timestamptz",
+        [SQL_UUID] = "uuid",
     };
-    if (!type.is_array && type.id == SQL_NUMERIC && type.precision > 0 && type.precision <= NUMERIC_MAX_PRECISION &&
-        type.scale >= 0 && type.scale <= type.precision) {
+    if (!type.is_array && type.id == SQL_NUMERIC && type.precision > 0 &&
+        type.precision <= NUMERIC_MAX_PRECISION && type.scale >= 0 && type.scale <= type.precision) {
         snprintf(name, SQLTYPE_NAME_BYTES, "decimal(%d, %d)", type.precision, type.scale);
         return STATUS_OK;
     }
@@ -27,8 +43,9 @@ Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAM
         return STATUS_OK;
     }
     char sql_name[SQLTYPE_NAME_BYTES];
-    (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "column \"%s\" of type %s cannot be stored in a columnar table",
-                    column, sqltype_name(type, true, sql_name));
+    (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                    "column \"%s\" of type %s cannot be stored in a columnar table", column,
+                    sqltype_name(type, true, sql_name));
     if (sqltype_is(type, SQL_NUMERIC))
         return error_add_hint(err, "Give the column a precision and scale, as in numeric(18,2)");
     return STATUS_ERROR;
@@ -42,42 +59,42 @@ bool iceberg_type_needs_property(SqlType type) {
     case SQL_BPCHAR:
     case SQL_NAME:
     case SQL_JSON:
-    case SQL_JSONB:
-        return true;
-    default:
-        return false;
+    case SQL_JSONB: return true;
+    default: return false;
     }
 }
 
 static SqlType parse_plain(const char *name) {
-    static const struct { const char *name; SqlTypeId id; } TYPES[] = {
-        {"boolean", SQL_BOOL},     {"int", SQL_INT4},   {"long", SQL_INT8},  {"float", SQL_FLOAT4},
-        {"double", SQL_FLOAT8},    {"string", SQL_TEXT}, {"date", SQL_DATE}, {"time", SQL_TIME},
-        {"binary", SQL_BYTEA},     {"uuid", SQL_UUID},  {"timestamp", SQL_TIMESTAMP},
-        {"timestamptz", SQL_TIMESTAMPTZ},
+    static const struct {
+        const char *name;
+        SqlTypeId id;
+    } TYPES[] = {
+        {"boolean", SQL_BOOL},        {"int", SQL_INT4},
+        {"long", SQL_INT8},           {"float", SQL_FLOAT4},
+        {"double", SQL_FLOAT8},       {"string", SQL_TEXT},
+        {"date", SQL_DATE},           {"time", SQL_TIME},
+        {"binary", SQL_BYTEA},        {"uuid", SQL_UUID},
+        {"timestamp", SQL_TIMESTAMP}, {"timestamptz", SQL_TIMESTAMPTZ},
     };
     for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
-        if (strcmp(TYPES[i].name, name) == 0)
-            return sqltype_of(TYPES[i].id);
+        if (strcmp(TYPES[i].name, name) == 0) return sqltype_of(TYPES[i].id);
     int precision, scale;
     if (sscanf(name, "decimal(%d,%d)", &precision, &scale) == 2 && precision > 0 &&
         precision <= NUMERIC_MAX_PRECISION && scale >= 0 && scale <= precision)
         return sqltype_numeric(precision, scale);
-    if (strncmp(name, "fixed[", 6) == 0)
-        return sqltype_of(SQL_BYTEA);
+    if (strncmp(name, "fixed[", 6) == 0) return sqltype_of(SQL_BYTEA);
     return sqltype_of(SQL_OTHER);
 }
 
 SqlType iceberg_type_parse(const json_t *type, const char *declared) {
-    if (!json_is_string(type))
-        return sqltype_of(SQL_OTHER);
+    if (!json_is_string(type)) return sqltype_of(SQL_OTHER);
     SqlType plain = parse_plain(json_string_value(type));
-    if (!declared)
-        return plain;
+    if (!declared) return plain;
     SqlType wanted = sqltype_from_name(declared);
     char stored[SQLTYPE_NAME_BYTES];
     Error ignored;
-    if (!iceberg_type_needs_property(wanted) || iceberg_type_name(wanted, "", stored, &ignored) != STATUS_OK ||
+    if (!iceberg_type_needs_property(wanted) ||
+        iceberg_type_name(wanted, "", stored, &ignored) != STATUS_OK ||
         strcmp(stored, json_string_value(type)) != 0)
         return plain;
     return wanted;
@@ -118,16 +135,15 @@ static uint32_t utf8_decode(const char *text, size_t length) {
     }
 }
 
-/* The well-formed prefix of at most BOUND_CHARACTERS code points. A lower bound may be cut anywhere; an upper one
- * that was cut has its last code point raised, which is above everything with that prefix. */
+/* The well-formed prefix of at most BOUND_CHARACTERS code points. A lower bound may be cut anywhere; an upper
+ * one that was cut has its last code point raised, which is above everything with that prefix. */
 static bool encode_text_bound(const StringView *view, bool upper, StrBuf *out) {
     const char *text = stringview_data(view);
     size_t ends[BOUND_CHARACTERS + 1] = {0};
     int characters = 0;
     while (characters < BOUND_CHARACTERS && ends[characters] < view->length) {
         size_t step = utf8_sequence_length(text + ends[characters], view->length - ends[characters]);
-        if (step == 0)
-            break;
+        if (step == 0) break;
         ends[characters + 1] = ends[characters] + step;
         characters++;
     }
@@ -138,8 +154,7 @@ static bool encode_text_bound(const StringView *view, bool upper, StrBuf *out) {
     for (; characters > 0; characters--) {
         size_t start = ends[characters - 1];
         uint32_t point = utf8_decode(text + start, ends[characters] - start);
-        if (point >= 0x10FFFF)
-            continue;
+        if (point >= 0x10FFFF) continue;
         point = point == 0xD7FF ? 0xE000 : point + 1;
         char raised[4];
         size_t length = utf8_encode(point, raised);
@@ -159,8 +174,7 @@ static bool encode_binary_bound(const StringView *view, bool upper, StrBuf *out)
     }
     while (length > 0 && (unsigned char)data[length - 1] == 0xFF)
         length--;
-    if (length == 0)
-        return false;
+    if (length == 0) return false;
     strbuf_append(out, data, length - 1);
     strbuf_append_char(out, (char)((unsigned char)data[length - 1] + 1));
     return true;
@@ -180,9 +194,7 @@ static void encode_decimal(__int128 value, StrBuf *out) {
 
 bool iceberg_bound_encode(SqlType type, const union ParquetBound *bound, bool upper, StrBuf *out) {
     switch (type.id) {
-    case SQL_BOOL:
-        strbuf_append_char(out, bound->i64 != 0);
-        return true;
+    case SQL_BOOL: strbuf_append_char(out, bound->i64 != 0); return true;
     case SQL_INT2:
     case SQL_INT4:
     case SQL_DATE: {
@@ -194,29 +206,22 @@ bool iceberg_bound_encode(SqlType type, const union ParquetBound *bound, bool up
     case SQL_OID:
     case SQL_TIME:
     case SQL_TIMESTAMP:
-    case SQL_TIMESTAMPTZ:
-        strbuf_append(out, &bound->i64, sizeof bound->i64);
-        return true;
+    case SQL_TIMESTAMPTZ: strbuf_append(out, &bound->i64, sizeof bound->i64); return true;
     case SQL_FLOAT4: {
         float value = (float)bound->f64;
         strbuf_append(out, &value, sizeof value);
         return true;
     }
-    case SQL_FLOAT8:
-        strbuf_append(out, &bound->f64, sizeof bound->f64);
-        return true;
+    case SQL_FLOAT8: strbuf_append(out, &bound->f64, sizeof bound->f64); return true;
     case SQL_NUMERIC:
         encode_decimal(type.precision <= 18 ? (__int128)bound->i64 : bound->i128, out);
         return true;
-    case SQL_BYTEA:
-        return encode_binary_bound(&bound->string, upper, out);
+    case SQL_BYTEA: return encode_binary_bound(&bound->string, upper, out);
     case SQL_UUID:
-        if (bound->string.length != 16)
-            return false;
+        if (bound->string.length != 16) return false;
         strbuf_append(out, stringview_data(&bound->string), 16);
         return true;
-    default:
-        return encode_text_bound(&bound->string, upper, out);
+    default: return encode_text_bound(&bound->string, upper, out);
     }
 }
 
@@ -226,8 +231,7 @@ static bool decode_integer(const char *data, size_t length, int64_t *out) {
         return true;
     }
     int32_t narrow; /* written while the column was still an int */
-    if (length != 4)
-        return false;
+    if (length != 4) return false;
     memcpy(&narrow, data, 4);
     *out = narrow;
     return true;
@@ -246,8 +250,7 @@ static bool decode_real(const char *data, size_t length, double *out) {
 }
 
 static bool decode_decimal(SqlType type, const char *data, size_t length, union ParquetBound *out) {
-    if (length == 0 || length > 16)
-        return false;
+    if (length == 0 || length > 16) return false;
     __int128 value = (signed char)data[0] < 0 ? -1 : 0;
     for (size_t i = 0; i < length; i++)
         value = (__int128)((unsigned __int128)value << 8 | (unsigned char)data[i]);
@@ -263,8 +266,7 @@ bool iceberg_bound_decode(SqlType type, const char *data, size_t length, union P
     memset(out, 0, sizeof *out);
     switch (type.id) {
     case SQL_BOOL:
-        if (length != 1)
-            return false;
+        if (length != 1) return false;
         out->i64 = data[0] != 0;
         return true;
     case SQL_INT2:
@@ -274,16 +276,12 @@ bool iceberg_bound_decode(SqlType type, const char *data, size_t length, union P
     case SQL_DATE:
     case SQL_TIME:
     case SQL_TIMESTAMP:
-    case SQL_TIMESTAMPTZ:
-        return decode_integer(data, length, &out->i64);
+    case SQL_TIMESTAMPTZ: return decode_integer(data, length, &out->i64);
     case SQL_FLOAT4:
-    case SQL_FLOAT8:
-        return decode_real(data, length, &out->f64);
-    case SQL_NUMERIC:
-        return decode_decimal(type, data, length, out);
+    case SQL_FLOAT8: return decode_real(data, length, &out->f64);
+    case SQL_NUMERIC: return decode_decimal(type, data, length, out);
     default:
-        if (length > UINT32_MAX || (type.id == SQL_UUID && length != 16))
-            return false;
+        if (length > UINT32_MAX || (type.id == SQL_UUID && length != 16)) return false;
         out->string = stringview_make(data, (uint32_t)length);
         return true;
     }

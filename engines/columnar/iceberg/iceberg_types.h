@@ -2,7 +2,8 @@
  * specification's "Binary single-value serialization".
  *
  * What Iceberg cannot say (int2, varchar(n), json ...) is kept beside the schema in the table property
- * "signalbox.type.FIELD_ID", so that the column comes back as it was declared and other tools see the plain type. */
+ * "signalbox.type.FIELD_ID", so that the column comes back as it was declared and other tools see the plain
+ * type. */
 #pragma once
 
 #include <jansson.h>
@@ -14,8 +15,8 @@
 
 /* Iceberg's name of a type ("long", "decimal(10, 2)"), or 0A000 naming the column. */
 Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAME_BYTES], Error *err);
-/* SQL_OTHER for nested types and those not known here. `declared` is the property's text or NULL; it counts only when
- * it is stored as `type`. */
+/* SQL_OTHER for nested types and those not known here. `declared` is the property's text or NULL; it counts
+ * only when it is stored as `type`. */
 SqlType iceberg_type_parse(const json_t *type, const char *declared);
 bool iceberg_type_needs_property(SqlType type);
 

@@ -1,5 +1,5 @@
-/* Manifest lists and manifests (Iceberg specification, "Manifest Lists", "Manifests"): which data files a snapshot
- * holds. Both are Avro files; what is written is format version 2. */
+/* Manifest lists and manifests (Iceberg specification, "Manifest Lists", "Manifests"): which data files a
+ * snapshot holds. Both are Avro files; what is written is format version 2. */
 #pragma once
 
 #include "engines/columnar/iceberg/avro.h"
@@ -19,8 +19,9 @@ typedef struct ManifestFile {
 } ManifestFile;
 
 Status manifest_list_read(const char *path, Arena *arena, ManifestFile **out, int *count, Error *err);
-Status manifest_list_write(const char *path, const ManifestFile *files, int count, const TableMetadata *parent,
-                           int64_t snapshot_id, int64_t sequence_number, Error *err);
+Status manifest_list_write(const char *path, const ManifestFile *files, int count,
+                           const TableMetadata *parent, int64_t snapshot_id, int64_t sequence_number,
+                           Error *err);
 
 /* Live data files of a manifest are appended to `*files`. Stats are kept per table column. */
 typedef struct DataFileList {
@@ -35,7 +36,7 @@ typedef struct WrittenFile {
     const char *path; /* absolute */
     ParquetWritten written;
 } WrittenFile;
-/* A manifest of ADDED files, unpartitioned. Sequence numbers are inherited from the manifest list, so one manifest
- * serves every retry of a commit. Fills `out` but for its sequence number. */
+/* A manifest of ADDED files, unpartitioned. Sequence numbers are inherited from the manifest list, so one
+ * manifest serves every retry of a commit. Fills `out` but for its sequence number. */
 Status manifest_write(const char *path, const WrittenFile *files, int count, const TableMetadata *table,
                       int64_t snapshot_id, Arena *arena, ManifestFile *out, Error *err);

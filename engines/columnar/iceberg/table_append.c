@@ -1,5 +1,6 @@
-/* Rows in, one snapshot out. Order of a commit: data files, manifest, manifest list, metadata file (each synced with its
- * directory entry), then the compare-and-swap of the catalog row. Before the swap nothing is visible. */
+/* Rows in, one snapshot out. Order of a commit: data files, manifest, manifest list, metadata file (each
+ * synced with its directory entry), then the compare-and-swap of the catalog row. Before the swap nothing is
+ * visible. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,14 +32,14 @@ struct TableAppend {
     int file_count, file_capacity;
     int64_t row_count;
     int64_t snapshot_id;
-    bool uncertain; /* the catalog failed so that nobody knows whether it took the commit: no file may be removed */
+    bool uncertain;      /* the catalog failed so that nobody knows whether it took the commit: no file may be
+                            removed */
     char *manifest_path; /* "" until written */
     ManifestFile manifest;
 };
 
 static void step_done(const char *step) {
-    if (table_append_step_hook)
-        table_append_step_hook(step);
+    if (table_append_step_hook) table_append_step_hook(step);
 }
 
 static Status check_writable(const TableMetadata *metadata, const char *name, Error *err) {
@@ -88,8 +89,7 @@ static void append_destroy(TableAppend *append) {
 
 static TableAppend *append_new(TableCatalog *catalog, AppendMode mode) {
     TableAppend *append = calloc(1, sizeof *append);
-    if (!append)
-        abort();
+    if (!append) abort();
     append->catalog = catalog;
     append->mode = mode;
     arena_init(&append->arena);
@@ -102,8 +102,7 @@ static Status begin_existing(TableAppend *append, const char *namespace_name, co
     char *location;
     bool found;
     TRY(find_location(append->catalog, namespace_name, name, &append->arena, &location, &found, err));
-    if (!found)
-        return table_catalog_undefined(namespace_name, name, err);
+    if (!found) return table_catalog_undefined(namespace_name, name, err);
     TRY(table_catalog_read_metadata(location, &append->arena, &append->metadata, err));
     TRY(check_writable(&append->metadata, name, err));
     append->target = table_version_create(namespace_name, name, location, append->metadata.columns,
@@ -124,8 +123,7 @@ Status table_append_begin(TableCatalog *catalog, const char *namespace_name, con
 }
 
 static Status check_columns(const TableColumn *columns, int column_count, Error *err) {
-    if (column_count == 0)
-        return error_set(err, "42P16", "a table needs at least one column");
+    if (column_count == 0) return error_set(err, "42P16", "a table needs at least one column");
     for (int i = 0; i < column_count; i++) {
         if (!columns[i].name || !columns[i].name[0])
             return error_set(err, "42602", "column %d has no name", i + 1);
@@ -142,8 +140,7 @@ static Status begin_create(TableAppend *append, const char *namespace_name, cons
     bool found;
     Arena *arena = &append->arena;
     TRY(check_columns(columns, column_count, err));
-    if (!name[0])
-        return error_set(err, "42602", "a table needs a name");
+    if (!name[0]) return error_set(err, "42602", "a table needs a name");
     TRY(find_location(append->catalog, namespace_name, name, arena, &location, &found, err));
     if (found && append->mode == MODE_CREATE)
         return error_set(err, SQLSTATE_DUPLICATE_TABLE, "table \"%s\" already exists", name);
@@ -158,17 +155,18 @@ static Status begin_create(TableAppend *append, const char *namespace_name, cons
         TRY(table_metadata_create(store_uri_from_path(directory, arena), columns, column_count, arena,
                                   &append->metadata, err));
     }
-    append->target = table_version_create(namespace_name, name, location, append->metadata.columns, column_count);
+    append->target =
+        table_version_create(namespace_name, name, location, append->metadata.columns, column_count);
     append->target->snapshot_id = append->metadata.snapshot_id;
     return prepare_directories(append, err);
 }
 
 Status table_append_begin_create(TableCatalog *catalog, const char *namespace_name, const char *name,
-                                 const TableColumn *columns, int column_count, bool or_replace, TableAppend **out,
-                                 Error *err) {
+                                 const TableColumn *columns, int column_count, bool or_replace,
+                                 TableAppend **out, Error *err) {
     TableAppend *append = append_new(catalog, or_replace ? MODE_CREATE_OR_REPLACE : MODE_CREATE);
-    if (begin_create(append, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, columns, column_count, err) !=
-        STATUS_OK) {
+    if (begin_create(append, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, columns, column_count,
+                     err) != STATUS_OK) {
         append_destroy(append);
         return STATUS_ERROR;
     }
@@ -176,7 +174,9 @@ Status table_append_begin_create(TableCatalog *catalog, const char *namespace_na
     return STATUS_OK;
 }
 
-const TableVersion *table_append_target(const TableAppend *append) { return append->target; }
+const TableVersion *table_append_target(const TableAppend *append) {
+    return append->target;
+}
 
 static Status open_writer(TableAppend *append, Error *err) {
     const TableVersion *target = append->target;
@@ -186,20 +186,19 @@ static Status open_writer(TableAppend *append, Error *err) {
                                            target->columns[i].nullable, target->columns[i].field_id};
     char uuid[STORE_UUID_BYTES];
     store_make_uuid(uuid);
-    append->writer_path = arena_printf(&append->arena, "%s/%05d-%s.parquet", append->data_directory,
-                                       append->file_count, uuid);
+    append->writer_path =
+        arena_printf(&append->arena, "%s/%05d-%s.parquet", append->data_directory, append->file_count, uuid);
     ParquetWriterOptions options = {0};
-    return parquet_writer_open(append->writer_path, columns, target->column_count, &options, &append->writer, err);
+    return parquet_writer_open(append->writer_path, columns, target->column_count, &options, &append->writer,
+                               err);
 }
 
 static Status finish_writer(TableAppend *append, Error *err) {
-    if (!append->writer)
-        return STATUS_OK;
+    if (!append->writer) return STATUS_OK;
     if (append->file_count == append->file_capacity) {
         int capacity = append->file_capacity ? append->file_capacity * 2 : 4;
         WrittenFile *grown = ARENA_NEW_ARRAY(&append->arena, WrittenFile, capacity);
-        if (append->file_count)
-            memcpy(grown, append->files, (size_t)append->file_count * sizeof *grown);
+        if (append->file_count) memcpy(grown, append->files, (size_t)append->file_count * sizeof *grown);
         append->files = grown;
         append->file_capacity = capacity;
     }
@@ -217,8 +216,7 @@ static Status finish_writer(TableAppend *append, Error *err) {
 static Status check_not_null(const TableVersion *target, const Batch *batch, Error *err) {
     for (int i = 0; i < target->column_count; i++) {
         const Vector *vector = &batch->columns[i];
-        if (target->columns[i].nullable || !vector->validity)
-            continue;
+        if (target->columns[i].nullable || !vector->validity) continue;
         for (int row = 0; row < batch->selected; row++)
             if (vector_is_null(vector, batch->selection ? batch->selection[row] : row))
                 return error_set(err, "23502", "null value in column \"%s\" violates its not-null constraint",
@@ -229,32 +227,26 @@ static Status check_not_null(const TableVersion *target, const Batch *batch, Err
 
 Status table_append_batch(TableAppend *append, const Batch *batch, Error *err) {
     Batch whole = *batch;
-    if (!whole.selection)
-        whole.selected = whole.row_count;
-    if (whole.selected == 0)
-        return STATUS_OK;
+    if (!whole.selection) whole.selected = whole.row_count;
+    if (whole.selected == 0) return STATUS_OK;
     if (whole.column_count != append->target->column_count)
-        return error_set(err, SQLSTATE_INTERNAL, "a batch of %d columns for a table of %d", whole.column_count,
-                         append->target->column_count);
+        return error_set(err, SQLSTATE_INTERNAL, "a batch of %d columns for a table of %d",
+                         whole.column_count, append->target->column_count);
     TRY(check_not_null(append->target, &whole, err));
     if (append->writer && parquet_writer_row_count(append->writer) >= ROWS_PER_FILE)
         TRY(finish_writer(append, err));
-    if (!append->writer)
-        TRY(open_writer(append, err));
+    if (!append->writer) TRY(open_writer(append, err));
     TRY(parquet_writer_append(append->writer, &whole, err));
     append->row_count += whole.selected;
     return STATUS_OK;
 }
 
 void table_append_abort(TableAppend *append) {
-    if (!append)
-        return;
-    if (append->writer)
-        parquet_writer_abort(append->writer);
+    if (!append) return;
+    if (append->writer) parquet_writer_abort(append->writer);
     for (int i = 0; i < append->file_count && !append->uncertain; i++)
         unlink(append->files[i].path);
-    if (append->manifest_path[0] && !append->uncertain)
-        unlink(append->manifest_path);
+    if (append->manifest_path[0] && !append->uncertain) unlink(append->manifest_path);
     /* Empty directories of a table that never came to be; rmdir leaves those that hold files. */
     if (append->data_directory && append->metadata_directory) {
         rmdir(append->data_directory);
@@ -273,8 +265,7 @@ typedef struct CommitAttempt {
 } CommitAttempt;
 
 static bool same_columns(const TableMetadata *metadata, const TableVersion *target) {
-    if (metadata->column_count != target->column_count)
-        return false;
+    if (metadata->column_count != target->column_count) return false;
     for (int i = 0; i < target->column_count; i++) {
         const TableColumn *a = &metadata->columns[i], *b = &target->columns[i];
         if (a->field_id != b->field_id || !sqltype_equals(a->type, b->type) || (b->nullable && !a->nullable))
@@ -288,18 +279,18 @@ static Status attempt_base(TableAppend *append, CommitAttempt *attempt, Error *e
     const TableVersion *target = append->target;
     Arena *arena = &attempt->arena;
     bool found;
-    TRY(find_location(append->catalog, target->namespace_name, target->name, arena, &attempt->old_location, &found,
-                      err));
+    TRY(find_location(append->catalog, target->namespace_name, target->name, arena, &attempt->old_location,
+                      &found, err));
     bool may_be_new = append->mode == MODE_CREATE || append->mode == MODE_CREATE_OR_REPLACE;
-    if (!found && !may_be_new)
-        return table_catalog_undefined(target->namespace_name, target->name, err);
+    if (!found && !may_be_new) return table_catalog_undefined(target->namespace_name, target->name, err);
     if (found && append->mode == MODE_CREATE)
         return error_set(err, SQLSTATE_DUPLICATE_TABLE, "table \"%s\" already exists", target->name);
     bool was_new = !target->metadata_location[0];
     if (!found || was_new) {
         if (found || !was_new)
             return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
-                             "table \"%s\" was created or dropped by another transaction meanwhile", target->name);
+                             "table \"%s\" was created or dropped by another transaction meanwhile",
+                             target->name);
         json_t *root = json_deep_copy(append->metadata.root);
         attempt->metadata = append->metadata;
         attempt->metadata.root = root;
@@ -316,16 +307,19 @@ static Status attempt_base(TableAppend *append, CommitAttempt *attempt, Error *e
     if (!same_columns(&attempt->metadata, target) ||
         strcmp(attempt->metadata.location, append->metadata.location) != 0)
         return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
-                         "the columns of table \"%s\" were changed by another transaction meanwhile", target->name);
+                         "the columns of table \"%s\" were changed by another transaction meanwhile",
+                         target->name);
     return STATUS_OK;
 }
 
 static int64_t summary_number(const TableMetadata *metadata, const char *key) {
-    const char *text = json_string_value(json_object_get(json_object_get(metadata->snapshot, "summary"), key));
+    const char *text =
+        json_string_value(json_object_get(json_object_get(metadata->snapshot, "summary"), key));
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
-/* Manifests of the new snapshot: those of the base when rows are appended, then ours. Fills the snapshot's totals. */
+/* Manifests of the new snapshot: those of the base when rows are appended, then ours. Fills the snapshot's
+ * totals. */
 static Status attempt_manifests(TableAppend *append, CommitAttempt *attempt, ManifestFile **out, int *count,
                                 Error *err) {
     ManifestFile *base = NULL;
@@ -334,8 +328,7 @@ static Status attempt_manifests(TableAppend *append, CommitAttempt *attempt, Man
     if (attempt->metadata.manifest_list)
         TRY(manifest_list_read(attempt->metadata.manifest_list, &attempt->arena, &base, &base_count, err));
     for (int i = 0; i < base_count; i++) {
-        if (base[i].deletes)
-            continue;
+        if (base[i].deletes) continue;
         files += base[i].added_files + base[i].existing_files;
         rows += base[i].added_rows + base[i].existing_rows;
     }
@@ -362,8 +355,7 @@ static Status attempt_manifests(TableAppend *append, CommitAttempt *attempt, Man
         all[used].sequence_number = all[used].min_sequence_number = change->sequence_number;
         used++;
     }
-    if (base_count)
-        memcpy(all + used, base, (size_t)base_count * sizeof *all);
+    if (base_count) memcpy(all + used, base, (size_t)base_count * sizeof *all);
     *out = all;
     *count = used + base_count;
     return STATUS_OK;
@@ -393,8 +385,7 @@ static Status attempt_snapshot(TableAppend *append, CommitAttempt *attempt, int 
 /* Metadata files are numbered: 00000-UUID.metadata.json, 00001-... */
 static int next_metadata_number(const char *old_location) {
     const char *slash = strrchr(old_location, '/');
-    if (!old_location[0])
-        return 0;
+    if (!old_location[0]) return 0;
     long number = strtol(slash ? slash + 1 : old_location, NULL, 10);
     return number >= 0 && number < 99999999 ? (int)number + 1 : 1;
 }
@@ -410,10 +401,8 @@ static Status resolve_failed_swap(TableAppend *append, const char *location, boo
     *swapped = looked == STATUS_OK && found && strcmp(strbuf_text(&current), location) == 0;
     append->uncertain = looked != STATUS_OK;
     strbuf_deinit(&current);
-    if (!*swapped)
-        return STATUS_ERROR; /* `err` is the catalog's */
-    if (err)
-        error_clear(err);
+    if (!*swapped) return STATUS_ERROR; /* `err` is the catalog's */
+    if (err) error_clear(err);
     return STATUS_OK;
 }
 
@@ -426,7 +415,8 @@ static Status attempt_swap(TableAppend *append, CommitAttempt *attempt, bool *sw
                      next_metadata_number(attempt->old_location), uuid);
     char *text = table_metadata_text(&attempt->metadata);
     if (!text)
-        return error_set(err, SQLSTATE_INTERNAL, "cannot write the metadata of table \"%s\" as JSON", target->name);
+        return error_set(err, SQLSTATE_INTERNAL, "cannot write the metadata of table \"%s\" as JSON",
+                         target->name);
     Status status = store_write_durable(attempt->metadata_path, text, strlen(text), err);
     free(text);
     TRY(status);
@@ -434,8 +424,8 @@ static Status attempt_swap(TableAppend *append, CommitAttempt *attempt, bool *sw
     const char *location = store_uri_from_path(attempt->metadata_path, &attempt->arena);
     CatalogDb *db = append->catalog->db;
     if (attempt->old_location[0]) {
-        status = catalog_db_swap(db, target->namespace_name, target->name, attempt->old_location, location, swapped,
-                                 err);
+        status = catalog_db_swap(db, target->namespace_name, target->name, attempt->old_location, location,
+                                 swapped, err);
     } else {
         status = catalog_db_insert(db, target->namespace_name, target->name, location, err);
         *swapped = status == STATUS_OK;
@@ -448,21 +438,18 @@ static Status attempt_commit(TableAppend *append, int number, bool *swapped, Err
     arena_init(&attempt.arena);
     *swapped = false;
     Status status = attempt_base(append, &attempt, err);
-    bool adds_snapshot = append->file_count > 0 || (append->mode != MODE_APPEND && attempt.metadata.snapshot_id != -1);
-    if (status == STATUS_OK && adds_snapshot)
-        status = attempt_snapshot(append, &attempt, number, err);
-    if (status == STATUS_OK && !adds_snapshot)
-        append->snapshot_id = attempt.metadata.snapshot_id;
+    bool adds_snapshot =
+        append->file_count > 0 || (append->mode != MODE_APPEND && attempt.metadata.snapshot_id != -1);
+    if (status == STATUS_OK && adds_snapshot) status = attempt_snapshot(append, &attempt, number, err);
+    if (status == STATUS_OK && !adds_snapshot) append->snapshot_id = attempt.metadata.snapshot_id;
     bool nothing_to_do = !adds_snapshot && append->mode == MODE_APPEND;
     if (status == STATUS_OK && nothing_to_do)
         *swapped = true;
     else if (status == STATUS_OK)
         status = attempt_swap(append, &attempt, swapped, err);
     if (!*swapped && !append->uncertain) {
-        if (attempt.list_path)
-            unlink(attempt.list_path);
-        if (attempt.metadata_path)
-            unlink(attempt.metadata_path);
+        if (attempt.list_path) unlink(attempt.list_path);
+        if (attempt.metadata_path) unlink(attempt.metadata_path);
     }
     table_metadata_deinit(&attempt.metadata);
     arena_deinit(&attempt.arena);
@@ -481,26 +468,28 @@ static Status commit(TableAppend *append, Error *err) {
     if (append->file_count > 0) {
         char uuid[STORE_UUID_BYTES];
         store_make_uuid(uuid);
-        append->manifest_path = arena_printf(&append->arena, "%s/%s-m0.avro", append->metadata_directory, uuid);
+        append->manifest_path =
+            arena_printf(&append->arena, "%s/%s-m0.avro", append->metadata_directory, uuid);
         TRY(manifest_write(append->manifest_path, append->files, append->file_count, &append->metadata,
                            append->snapshot_id, &append->arena, &append->manifest, err));
         step_done("manifest");
     }
     const TableVersion *target = append->target;
     pthread_mutex_t *lock =
-        &append->catalog->commit_locks[table_catalog_hash(target->namespace_name, target->name) % COMMIT_LOCKS];
+        &append->catalog
+             ->commit_locks[table_catalog_hash(target->namespace_name, target->name) % COMMIT_LOCKS];
     for (int number = 0; number < COMMIT_ATTEMPTS; number++) {
         bool swapped;
         pthread_mutex_lock(lock);
         Status status = attempt_commit(append, number, &swapped, err);
         pthread_mutex_unlock(lock);
         TRY(status);
-        if (swapped)
-            return STATUS_OK;
+        if (swapped) return STATUS_OK;
         back_off(number);
     }
     return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
-                     "could not commit to table \"%s\": other transactions commit to it all the time", target->name);
+                     "could not commit to table \"%s\": other transactions commit to it all the time",
+                     target->name);
 }
 
 Status table_append_commit(TableAppend *append, int64_t *row_count, int64_t *snapshot_id, Error *err) {
@@ -508,10 +497,8 @@ Status table_append_commit(TableAppend *append, int64_t *row_count, int64_t *sna
         table_append_abort(append);
         return STATUS_ERROR;
     }
-    if (row_count)
-        *row_count = append->row_count;
-    if (snapshot_id)
-        *snapshot_id = append->snapshot_id;
+    if (row_count) *row_count = append->row_count;
+    if (snapshot_id) *snapshot_id = append->snapshot_id;
     append_destroy(append);
     return STATUS_OK;
 }

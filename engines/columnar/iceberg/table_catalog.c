@@ -13,28 +13,25 @@
 
 enum { LOAD_ATTEMPTS = 5, MAX_DIRECTORY_NAME = 100 };
 
-Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out, Error *err) {
+Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
+                          Error *err) {
     Arena arena;
     arena_init(&arena);
     char *warehouse = NULL, *database = NULL;
     CatalogDb *db = NULL;
     Status status = store_absolute_path(warehouse_directory, &arena, &warehouse, err);
-    if (status == STATUS_OK)
-        status = store_absolute_path(catalog_path, &arena, &database, err);
-    if (status == STATUS_OK)
-        status = store_make_directories(warehouse, err);
+    if (status == STATUS_OK) status = store_absolute_path(catalog_path, &arena, &database, err);
+    if (status == STATUS_OK) status = store_make_directories(warehouse, err);
     if (status == STATUS_OK) {
         char *slash = strrchr(database, '/');
         char *parent = slash == database ? arena_strdup(&arena, "/")
                                          : arena_strndup(&arena, database, (size_t)(slash - database));
         status = store_make_directories(parent, err);
     }
-    if (status == STATUS_OK)
-        status = catalog_db_open(database, &db, err);
+    if (status == STATUS_OK) status = catalog_db_open(database, &db, err);
     if (status == STATUS_OK) {
         TableCatalog *catalog = calloc(1, sizeof *catalog);
-        if (!catalog)
-            abort();
+        if (!catalog) abort();
         catalog->db = db;
         catalog->warehouse = strdup(warehouse);
         pthread_mutex_init(&catalog->lock, NULL);
@@ -47,8 +44,7 @@ Status table_catalog_open(const char *catalog_path, const char *warehouse_direct
 }
 
 void table_catalog_close(TableCatalog *catalog) {
-    if (!catalog)
-        return;
+    if (!catalog) return;
     for (int set = 0; set < CACHE_SETS; set++)
         for (int way = 0; way < CACHE_WAYS; way++)
             table_version_release(catalog->cache[set][way].version);
@@ -65,14 +61,15 @@ Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, 
 }
 
 uint64_t table_catalog_hash(const char *namespace_name, const char *name) {
-    return hash64_combine(hash64_bytes(namespace_name, strlen(namespace_name), 0), hash64_bytes(name, strlen(name), 0));
+    return hash64_combine(hash64_bytes(namespace_name, strlen(namespace_name), 0),
+                          hash64_bytes(name, strlen(name), 0));
 }
 
-TableVersion *table_version_create(const char *namespace_name, const char *name, const char *metadata_location,
-                                   const TableColumn *columns, int column_count) {
+TableVersion *table_version_create(const char *namespace_name, const char *name,
+                                   const char *metadata_location, const TableColumn *columns,
+                                   int column_count) {
     TableVersion *version = calloc(1, sizeof *version);
-    if (!version)
-        abort();
+    if (!version) abort();
     version->references = 1;
     arena_init(&version->arena);
     version->namespace_name = arena_strdup(&version->arena, namespace_name);
@@ -95,8 +92,7 @@ TableVersion *table_version_retain(TableVersion *version) {
 }
 
 void table_version_release(TableVersion *version) {
-    if (!version || --version->references > 0)
-        return;
+    if (!version || --version->references > 0) return;
     arena_deinit(&version->arena);
     free(version);
 }
@@ -121,12 +117,12 @@ static Status read_files(const TableMetadata *metadata, TableVersion *version, E
     DataFileList list = {0};
     TRY(manifest_list_read(metadata->manifest_list, &version->arena, &manifests, &count, err));
     for (int i = 0; i < count; i++) {
-        if (manifests[i].added_files == 0 && manifests[i].existing_files == 0)
-            continue;
+        if (manifests[i].added_files == 0 && manifests[i].existing_files == 0) continue;
         if (manifests[i].deletes)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                              "table \"%s\" has delete files, which cannot be read yet", version->name);
-        TRY(manifest_read(&manifests[i], version->columns, version->column_count, &version->arena, &list, err));
+        TRY(manifest_read(&manifests[i], version->columns, version->column_count, &version->arena, &list,
+                          err));
     }
     version->files = list.files;
     version->file_count = list.count;
@@ -137,8 +133,8 @@ static Status read_files(const TableMetadata *metadata, TableVersion *version, E
     return STATUS_OK;
 }
 
-static Status read_version(const char *namespace_name, const char *name, const char *location, TableVersion **out,
-                           Error *err) {
+static Status read_version(const char *namespace_name, const char *name, const char *location,
+                           TableVersion **out, Error *err) {
     Arena arena;
     arena_init(&arena);
     TableMetadata metadata;
@@ -147,8 +143,7 @@ static Status read_version(const char *namespace_name, const char *name, const c
         TableVersion *version =
             table_version_create(namespace_name, name, location, metadata.columns, metadata.column_count);
         version->snapshot_id = metadata.snapshot_id;
-        if (metadata.manifest_list)
-            status = read_files(&metadata, version, err);
+        if (metadata.manifest_list) status = read_files(&metadata, version, err);
         if (status == STATUS_OK)
             *out = version;
         else
@@ -160,7 +155,8 @@ static Status read_version(const char *namespace_name, const char *name, const c
 }
 
 static bool version_is_of(const TableVersion *version, const char *namespace_name, const char *name) {
-    return version && strcmp(version->name, name) == 0 && strcmp(version->namespace_name, namespace_name) == 0;
+    return version && strcmp(version->name, name) == 0 &&
+           strcmp(version->namespace_name, namespace_name) == 0;
 }
 
 static TableVersion *cache_find(TableCatalog *catalog, const char *namespace_name, const char *name,
@@ -189,8 +185,7 @@ static void cache_put(TableCatalog *catalog, TableVersion *version) {
             victim = &set[way];
             break;
         }
-        if (set[way].last_use < victim->last_use)
-            victim = &set[way];
+        if (set[way].last_use < victim->last_use) victim = &set[way];
     }
     TableVersion *old = victim->version;
     victim->version = table_version_retain(version);
@@ -211,13 +206,10 @@ static Status load_with(TableCatalog *catalog, const char *namespace_name, const
         bool found;
         strbuf_reset(location);
         TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
-        if (!found)
-            return table_catalog_undefined(namespace_name, name, err);
+        if (!found) return table_catalog_undefined(namespace_name, name, err);
         *out = cache_find(catalog, namespace_name, name, strbuf_text(location));
-        if (*out)
-            return STATUS_OK;
-        if (read_version(namespace_name, name, strbuf_text(location), out, err) == STATUS_OK)
-            break;
+        if (*out) return STATUS_OK;
+        if (read_version(namespace_name, name, strbuf_text(location), out, err) == STATUS_OK) break;
         /* Dropped or replaced while it was read, its files may be gone: look again, once per location. */
         if (attempt == LOAD_ATTEMPTS || strcmp(strbuf_text(previous), strbuf_text(location)) == 0)
             return STATUS_ERROR;
@@ -228,13 +220,13 @@ static Status load_with(TableCatalog *catalog, const char *namespace_name, const
     return STATUS_OK;
 }
 
-Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name, TableVersion **out,
-                          Error *err) {
+Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name,
+                          TableVersion **out, Error *err) {
     StrBuf location, previous;
     strbuf_init(&location);
     strbuf_init(&previous);
-    Status status = load_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &location, &previous,
-                              out, err);
+    Status status = load_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &location,
+                              &previous, out, err);
     strbuf_deinit(&location);
     strbuf_deinit(&previous);
     return status;
@@ -244,8 +236,7 @@ Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, con
 static char *directory_component(const char *name, Arena *arena) {
     char *safe = arena_strdup(arena, name);
     bool changed = strlen(safe) > MAX_DIRECTORY_NAME || safe[0] == '.' || safe[0] == 0;
-    if (strlen(safe) > MAX_DIRECTORY_NAME)
-        safe[MAX_DIRECTORY_NAME] = 0;
+    if (strlen(safe) > MAX_DIRECTORY_NAME) safe[MAX_DIRECTORY_NAME] = 0;
     for (char *c = safe; *c; c++) {
         bool plain = isalnum((unsigned char)*c) || *c == '_' || *c == '-' || (*c == '.' && c > safe);
         if (!plain || (unsigned char)*c >= 0x80) {
@@ -253,12 +244,12 @@ static char *directory_component(const char *name, Arena *arena) {
             changed = true;
         }
     }
-    if (!changed)
-        return safe;
+    if (!changed) return safe;
     return arena_printf(arena, "%s-%016llx", safe, (unsigned long long)hash64_bytes(name, strlen(name), 0));
 }
 
-char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name, Arena *arena) {
+char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
+                              Arena *arena) {
     return arena_printf(arena, "%s/%s/%s", catalog->warehouse, directory_component(namespace_name, arena),
                         directory_component(name, arena));
 }
@@ -273,17 +264,16 @@ Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, c
 static void remove_uri(const char *uri, Arena *arena) {
     const char *path;
     Error ignored;
-    if (uri && store_path_from_uri(uri, arena, &path, &ignored) == STATUS_OK)
-        unlink(path);
+    if (uri && store_path_from_uri(uri, arena, &path, &ignored) == STATUS_OK) unlink(path);
 }
 
-/* Removes the data files, manifests and manifest list of one snapshot. Best effort: what cannot be read stays. */
+/* Removes the data files, manifests and manifest list of one snapshot. Best effort: what cannot be read
+ * stays. */
 static void purge_snapshot(const char *manifest_list, Arena *arena) {
     ManifestFile *manifests;
     int count;
     Error ignored;
-    if (manifest_list_read(manifest_list, arena, &manifests, &count, &ignored) != STATUS_OK)
-        return;
+    if (manifest_list_read(manifest_list, arena, &manifests, &count, &ignored) != STATUS_OK) return;
     for (int i = 0; i < count; i++) {
         DataFileList list = {0};
         if (manifest_read(&manifests[i], NULL, 0, arena, &list, &ignored) == STATUS_OK)
@@ -299,8 +289,7 @@ static void purge_table(const TableMetadata *metadata, const char *location, Are
     json_t *item;
     json_array_foreach(json_object_get(metadata->root, "snapshots"), index, item) {
         const char *list = json_string_value(json_object_get(item, "manifest-list"));
-        if (list)
-            purge_snapshot(list, arena);
+        if (list) purge_snapshot(list, arena);
     }
     json_array_foreach(json_object_get(metadata->root, "metadata-log"), index, item)
         remove_uri(json_string_value(json_object_get(item, "metadata-file")), arena);
@@ -321,8 +310,7 @@ static Status drop_with(TableCatalog *catalog, const char *namespace_name, const
         bool found;
         strbuf_reset(location);
         TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
-        if (!found)
-            return table_catalog_undefined(namespace_name, name, err);
+        if (!found) return table_catalog_undefined(namespace_name, name, err);
         TRY(catalog_db_delete(catalog->db, namespace_name, name, strbuf_text(location), &deleted, err));
     }
     TableMetadata metadata;
@@ -339,8 +327,8 @@ Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, con
     StrBuf location;
     arena_init(&arena);
     strbuf_init(&location);
-    Status status = drop_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &arena, &location,
-                              err);
+    Status status =
+        drop_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &arena, &location, err);
     strbuf_deinit(&location);
     arena_deinit(&arena);
     return status;

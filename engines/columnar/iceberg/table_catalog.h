@@ -1,9 +1,10 @@
 /* The tables of a warehouse: names → Iceberg metadata → the data files of the current snapshot.
  *
- * The catalog is SQLite in the layout of Iceberg's SQL (JDBC) catalog: iceberg_tables(catalog_name, table_namespace,
- * table_name, metadata_location, previous_metadata_location, iceberg_type) and iceberg_namespace_properties. Any
- * process of the pool may read and commit. A commit writes data files, manifest, manifest list and metadata first,
- * then swaps metadata_location with a compare-and-swap; a crash before leaves orphan files only.
+ * The catalog is SQLite in the layout of Iceberg's SQL (JDBC) catalog: iceberg_tables(catalog_name,
+ * table_namespace, table_name, metadata_location, previous_metadata_location, iceberg_type) and
+ * iceberg_namespace_properties. Any process of the pool may read and commit. A commit writes data files,
+ * manifest, manifest list and metadata first, then swaps metadata_location with a compare-and-swap; a crash
+ * before leaves orphan files only.
  *
  * A TableVersion is one immutable snapshot, reference-counted and cached per process by metadata location.
  */
@@ -44,14 +45,18 @@ typedef struct TableVersion {
     Arena arena; /* owns everything above */
 } TableVersion;
 
-Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out, Error *err);
+Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
+                          Error *err);
 void table_catalog_close(TableCatalog *catalog);
 
-typedef struct TableName { const char *namespace_name; const char *name; } TableName;
+typedef struct TableName {
+    const char *namespace_name;
+    const char *name;
+} TableName;
 Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, int *count, Error *err);
 /* 42P01 when there is no such table. `namespace_name` NULL = "default". */
-Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name, TableVersion **out,
-                          Error *err);
+Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name,
+                          TableVersion **out, Error *err);
 TableVersion *table_version_retain(TableVersion *version);
 void table_version_release(TableVersion *version);
 
@@ -61,17 +66,18 @@ Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, c
 /* Removes the table, then the files its snapshots refer to (only those). */
 Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, const char *name, Error *err);
 
-/* Rows in, one snapshot out: append (or replace everything). Files are written below the table's data directory as
- * batches arrive; nothing is visible before table_append_commit returns, which is durable. Retries on a concurrent
- * commit. Batches have the table's columns in order. */
+/* Rows in, one snapshot out: append (or replace everything). Files are written below the table's data
+ * directory as batches arrive; nothing is visible before table_append_commit returns, which is durable.
+ * Retries on a concurrent commit. Batches have the table's columns in order. */
 typedef struct TableAppend TableAppend;
 Status table_append_begin(TableCatalog *catalog, const char *namespace_name, const char *name, bool replace,
                           TableAppend **out, Error *err);
-/* The same for a table made by its first commit: nothing exists before, not even its name. 42P07 when there is one,
- * unless `or_replace`, which gives an existing table these columns and only the rows appended here, as one snapshot. */
+/* The same for a table made by its first commit: nothing exists before, not even its name. 42P07 when there
+ * is one, unless `or_replace`, which gives an existing table these columns and only the rows appended here,
+ * as one snapshot. */
 Status table_append_begin_create(TableCatalog *catalog, const char *namespace_name, const char *name,
-                                 const TableColumn *columns, int column_count, bool or_replace, TableAppend **out,
-                                 Error *err);
+                                 const TableColumn *columns, int column_count, bool or_replace,
+                                 TableAppend **out, Error *err);
 const TableVersion *table_append_target(const TableAppend *append);
 Status table_append_batch(TableAppend *append, const Batch *batch, Error *err);
 /* The append is gone after either. `snapshot_id` is -1 when there is none (no rows into an empty table). */

@@ -17,11 +17,12 @@ typedef struct CacheSlot {
 
 struct TableCatalog {
     CatalogDb *db;
-    char *warehouse; /* absolute */
+    char *warehouse;      /* absolute */
     pthread_mutex_t lock; /* guards cache and clock */
     CacheSlot cache[CACHE_SETS][CACHE_WAYS];
     uint64_t clock;
-    /* Commits of one process to one table queue here, so that they do not fail each other's compare-and-swap. */
+    /* Commits of one process to one table queue here, so that they do not fail each other's compare-and-swap.
+     */
     pthread_mutex_t commit_locks[COMMIT_LOCKS];
 };
 
@@ -29,11 +30,13 @@ uint64_t table_catalog_hash(const char *namespace_name, const char *name);
 /* The metadata file at a location (URI), without its manifests. */
 Status table_catalog_read_metadata(const char *location, Arena *arena, TableMetadata *out, Error *err);
 /* Absolute directory a new table of this name gets. */
-char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name, Arena *arena);
+char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
+                              Arena *arena);
 Status table_catalog_undefined(const char *namespace_name, const char *name, Error *err);
 /* A version without files that describes `columns`; caller fills or releases it. */
-TableVersion *table_version_create(const char *namespace_name, const char *name, const char *metadata_location,
-                                   const TableColumn *columns, int column_count);
+TableVersion *table_version_create(const char *namespace_name, const char *name,
+                                   const char *metadata_location, const TableColumn *columns,
+                                   int column_count);
 
 /* For crash tests: called with the name of each step a commit has just finished. NULL outside tests. */
 extern void (*table_append_step_hook)(const char *step);

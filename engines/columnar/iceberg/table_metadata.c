@@ -16,8 +16,7 @@ static json_t *find_by_id(json_t *list, const char *key, int64_t id) {
     json_t *item;
     json_array_foreach(list, index, item) {
         json_t *value = json_object_get(item, key);
-        if (json_is_integer(value) && json_integer_value(value) == id)
-            return item;
+        if (json_is_integer(value) && json_integer_value(value) == id) return item;
     }
     return NULL;
 }
@@ -25,18 +24,17 @@ static json_t *find_by_id(json_t *list, const char *key, int64_t id) {
 static Status parse_columns(TableMetadata *metadata, const char *name, Arena *arena, Error *err) {
     json_t *schema = find_by_id(json_object_get(metadata->root, "schemas"), "schema-id", metadata->schema_id);
     json_t *fields = json_object_get(schema, "fields");
-    if (!json_is_array(fields))
-        return malformed(name, "the current schema is missing", err);
+    if (!json_is_array(fields)) return malformed(name, "the current schema is missing", err);
     json_t *properties = json_object_get(metadata->root, "properties");
     size_t count = json_array_size(fields);
-    if (count > 100000)
-        return malformed(name, "the schema has too many columns", err);
+    if (count > 100000) return malformed(name, "the schema has too many columns", err);
     metadata->columns = ARENA_NEW_ARRAY(arena, TableColumn, count + 1);
     for (size_t i = 0; i < count; i++) {
         json_t *field = json_array_get(fields, i);
         const char *column = json_string_value(json_object_get(field, "name"));
         json_t *id = json_object_get(field, "id");
-        if (!column || !json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+        if (!column || !json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX)
             return malformed(name, "a field has no name or id", err);
         char key[64];
         snprintf(key, sizeof key, ICEBERG_TYPE_PROPERTY "%" JSON_INTEGER_FORMAT, json_integer_value(id));
@@ -55,11 +53,10 @@ static Status parse_columns(TableMetadata *metadata, const char *name, Arena *ar
 static Status parse_snapshot(TableMetadata *metadata, const char *name, Error *err) {
     json_t *current = json_object_get(metadata->root, "current-snapshot-id");
     metadata->snapshot_id = json_is_integer(current) ? json_integer_value(current) : -1;
-    if (metadata->snapshot_id == -1)
-        return STATUS_OK;
-    metadata->snapshot = find_by_id(json_object_get(metadata->root, "snapshots"), "snapshot-id", metadata->snapshot_id);
-    if (!metadata->snapshot)
-        return malformed(name, "the current snapshot is not among the snapshots", err);
+    if (metadata->snapshot_id == -1) return STATUS_OK;
+    metadata->snapshot =
+        find_by_id(json_object_get(metadata->root, "snapshots"), "snapshot-id", metadata->snapshot_id);
+    if (!metadata->snapshot) return malformed(name, "the current snapshot is not among the snapshots", err);
     metadata->manifest_list = json_string_value(json_object_get(metadata->snapshot, "manifest-list"));
     if (!metadata->manifest_list)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
@@ -67,41 +64,38 @@ static Status parse_snapshot(TableMetadata *metadata, const char *name, Error *e
     return STATUS_OK;
 }
 
-Status table_metadata_parse(const char *text, size_t bytes, const char *name, Arena *arena, TableMetadata *out,
-                            Error *err) {
+Status table_metadata_parse(const char *text, size_t bytes, const char *name, Arena *arena,
+                            TableMetadata *out, Error *err) {
     json_error_t problem;
     *out = (TableMetadata){.root = json_loadb(text, bytes, 0, &problem), .snapshot_id = -1};
-    if (!out->root)
-        return malformed(name, problem.text, err);
+    if (!out->root) return malformed(name, problem.text, err);
     json_t *root = out->root;
     out->format_version = (int)json_integer_value(json_object_get(root, "format-version"));
     if (out->format_version < 1 || out->format_version > 3)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "table metadata \"%s\": format version %d is not supported", name, out->format_version);
+                         "table metadata \"%s\": format version %d is not supported", name,
+                         out->format_version);
     out->location = json_string_value(json_object_get(root, "location"));
-    if (!out->location)
-        return malformed(name, "the location is missing", err);
+    if (!out->location) return malformed(name, "the location is missing", err);
     out->last_sequence_number = json_integer_value(json_object_get(root, "last-sequence-number"));
     out->schema_id = (int)json_integer_value(json_object_get(root, "current-schema-id"));
     out->last_column_id = (int)json_integer_value(json_object_get(root, "last-column-id"));
     size_t index;
     json_t *spec;
     json_array_foreach(json_object_get(root, "partition-specs"), index, spec) {
-        if (json_array_size(json_object_get(spec, "fields")) > 0)
-            out->partitioned = true;
+        if (json_array_size(json_object_get(spec, "fields")) > 0) out->partitioned = true;
     }
     TRY(parse_columns(out, name, arena, err));
     return parse_snapshot(out, name, err);
 }
 
 void table_metadata_deinit(TableMetadata *metadata) {
-    if (metadata->root)
-        json_decref(metadata->root);
+    if (metadata->root) json_decref(metadata->root);
     metadata->root = NULL;
 }
 
-static Status schema_json(const TableColumn *columns, int column_count, int schema_id, json_t *properties, json_t **out,
-                          Error *err) {
+static Status schema_json(const TableColumn *columns, int column_count, int schema_id, json_t *properties,
+                          json_t **out, Error *err) {
     json_t *fields = json_array();
     for (int i = 0; i < column_count; i++) {
         char type[SQLTYPE_NAME_BYTES], key[64];
@@ -123,8 +117,8 @@ static Status schema_json(const TableColumn *columns, int column_count, int sche
         else
             json_object_del(properties, key);
     }
-    *out = json_pack("{s:s, s:i, s:[], s:o}", "type", "struct", "schema-id", schema_id, "identifier-field-ids",
-                     "fields", fields);
+    *out = json_pack("{s:s, s:i, s:[], s:o}", "type", "struct", "schema-id", schema_id,
+                     "identifier-field-ids", "fields", fields);
     return STATUS_OK;
 }
 
@@ -137,7 +131,9 @@ static TableColumn *copy_columns(const TableColumn *columns, int column_count, A
     return copy;
 }
 
-static int64_t now_ms(void) { return clock_wall_us() / 1000; }
+static int64_t now_ms(void) {
+    return clock_wall_us() / 1000;
+}
 
 Status table_metadata_create(const char *location, const TableColumn *columns, int column_count, Arena *arena,
                              TableMetadata *out, Error *err) {
@@ -155,21 +151,22 @@ Status table_metadata_create(const char *location, const TableColumn *columns, i
     char uuid[STORE_UUID_BYTES];
     store_make_uuid(uuid);
     out->root = json_pack(
-        "{s:i, s:s, s:s, s:i, s:I, s:i, s:i, s:[o], s:i, s:[{s:i, s:[]}], s:i, s:i, s:[{s:i, s:[]}], s:o, s:{}, s:[],"
+        "{s:i, s:s, s:s, s:i, s:I, s:i, s:i, s:[o], s:i, s:[{s:i, s:[]}], s:i, s:i, s:[{s:i, s:[]}], s:o, "
+        "s:{}, s:[],"
         " s:[], s:[]}",
-        "format-version", 2, "table-uuid", uuid, "location", location, "last-sequence-number", 0, "last-updated-ms",
-        (json_int_t)now_ms(), "last-column-id", column_count, "current-schema-id", 0, "schemas", schema,
-        "default-spec-id", 0, "partition-specs", "spec-id", 0, "fields", "last-partition-id", 999,
-        "default-sort-order-id", 0, "sort-orders", "order-id", 0, "fields", "properties", properties, "refs",
-        "snapshots", "snapshot-log", "metadata-log");
+        "format-version", 2, "table-uuid", uuid, "location", location, "last-sequence-number", 0,
+        "last-updated-ms", (json_int_t)now_ms(), "last-column-id", column_count, "current-schema-id", 0,
+        "schemas", schema, "default-spec-id", 0, "partition-specs", "spec-id", 0, "fields",
+        "last-partition-id", 999, "default-sort-order-id", 0, "sort-orders", "order-id", 0, "fields",
+        "properties", properties, "refs", "snapshots", "snapshot-log", "metadata-log");
     if (!out->root)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "the location \"%s\" is not valid UTF-8", location);
     out->location = json_string_value(json_object_get(out->root, "location"));
     return STATUS_OK;
 }
 
-Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, int column_count, Arena *arena,
-                                 Error *err) {
+Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, int column_count,
+                                 Arena *arena, Error *err) {
     json_t *schemas = json_object_get(metadata->root, "schemas");
     int schema_id = 0;
     size_t index;
@@ -193,8 +190,7 @@ Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, 
             same = false;
         }
     }
-    if (same)
-        return STATUS_OK;
+    if (same) return STATUS_OK;
     json_t *properties = json_object_get(metadata->root, "properties");
     if (!properties) {
         properties = json_object();
@@ -246,23 +242,25 @@ static json_t *array_member(json_t *root, const char *key) {
     return list;
 }
 
-void table_metadata_add_snapshot(TableMetadata *metadata, const SnapshotChange *change, const char *previous_location) {
+void table_metadata_add_snapshot(TableMetadata *metadata, const SnapshotChange *change,
+                                 const char *previous_location) {
     json_t *root = metadata->root;
-    json_t *snapshot = json_pack("{s:I, s:I, s:I, s:s, s:o, s:i}", "sequence-number",
-                                 (json_int_t)change->sequence_number, "snapshot-id", (json_int_t)change->snapshot_id,
-                                 "timestamp-ms", (json_int_t)change->timestamp_ms, "manifest-list",
-                                 change->manifest_list, "summary", summary_json(change), "schema-id",
-                                 metadata->schema_id);
+    json_t *snapshot =
+        json_pack("{s:I, s:I, s:I, s:s, s:o, s:i}", "sequence-number", (json_int_t)change->sequence_number,
+                  "snapshot-id", (json_int_t)change->snapshot_id, "timestamp-ms",
+                  (json_int_t)change->timestamp_ms, "manifest-list", change->manifest_list, "summary",
+                  summary_json(change), "schema-id", metadata->schema_id);
     if (metadata->snapshot_id != -1)
         json_object_set_new(snapshot, "parent-snapshot-id", json_integer(metadata->snapshot_id));
     json_array_append_new(array_member(root, "snapshots"), snapshot);
     json_array_append_new(array_member(root, "snapshot-log"),
-                          json_pack("{s:I, s:I}", "timestamp-ms", (json_int_t)change->timestamp_ms, "snapshot-id",
-                                    (json_int_t)change->snapshot_id));
+                          json_pack("{s:I, s:I}", "timestamp-ms", (json_int_t)change->timestamp_ms,
+                                    "snapshot-id", (json_int_t)change->snapshot_id));
     if (previous_location[0]) {
         json_t *log = array_member(root, "metadata-log");
-        json_array_append_new(log, json_pack("{s:O, s:s}", "timestamp-ms", json_object_get(root, "last-updated-ms"),
-                                             "metadata-file", previous_location));
+        json_array_append_new(log, json_pack("{s:O, s:s}", "timestamp-ms",
+                                             json_object_get(root, "last-updated-ms"), "metadata-file",
+                                             previous_location));
         while (json_array_size(log) > METADATA_LOG_ENTRIES)
             json_array_remove(log, 0);
     }
@@ -275,8 +273,9 @@ void table_metadata_add_snapshot(TableMetadata *metadata, const SnapshotChange *
     if (json_is_object(branch))
         json_object_set_new(branch, "snapshot-id", json_integer(change->snapshot_id));
     else
-        json_object_set_new(refs, "main",
-                            json_pack("{s:I, s:s}", "snapshot-id", (json_int_t)change->snapshot_id, "type", "branch"));
+        json_object_set_new(
+            refs, "main",
+            json_pack("{s:I, s:s}", "snapshot-id", (json_int_t)change->snapshot_id, "type", "branch"));
     json_object_set_new(root, "current-snapshot-id", json_integer(change->snapshot_id));
     json_object_set_new(root, "last-sequence-number", json_integer(change->sequence_number));
     json_object_set_new(root, "last-updated-ms", json_integer(change->timestamp_ms));
@@ -286,4 +285,6 @@ void table_metadata_add_snapshot(TableMetadata *metadata, const SnapshotChange *
     metadata->manifest_list = json_string_value(json_object_get(snapshot, "manifest-list"));
 }
 
-char *table_metadata_text(const TableMetadata *metadata) { return json_dumps(metadata->root, JSON_COMPACT); }
+char *table_metadata_text(const TableMetadata *metadata) {
+    return json_dumps(metadata->root, JSON_COMPACT);
+}

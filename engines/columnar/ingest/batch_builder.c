@@ -60,8 +60,9 @@ static Status invalid(SqlType type, const Cell *cell, Error *err) {
     size_t shown = cell->length < SHOWN_BYTES ? cell->length : SHOWN_BYTES;
     while (shown > 0 && shown < cell->length && (cell->data[shown] & 0xC0) == 0x80)
         shown--;
-    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input for type %s: \"%.*s%s\"", sqltype_name(type, true, name),
-                     (int)shown, cell->data, shown < cell->length ? "..." : "");
+    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input for type %s: \"%.*s%s\"",
+                     sqltype_name(type, true, name), (int)shown, cell->data,
+                     shown < cell->length ? "..." : "");
 }
 
 static Status out_of_range(SqlType type, const Cell *cell, Error *err) {
@@ -84,8 +85,7 @@ static Status put_integer(Vector *vector, int row, const Cell *cell, Error *err)
             value_parse_decimal(cell->data, cell->length, 38, shape.scale, &scaled)) {
             for (int i = 0; i < shape.scale; i++)
                 scaled = scaled % 10 == 0 ? scaled / 10 : whole + 1;
-            if (scaled != whole)
-                return invalid(vector->type, cell, err);
+            if (scaled != whole) return invalid(vector->type, cell, err);
             value = (int64_t)whole;
         } else {
             return is_number && shape.scale == 0 ? out_of_range(vector->type, cell, err)
@@ -94,18 +94,14 @@ static Status put_integer(Vector *vector, int row, const Cell *cell, Error *err)
     }
     switch (vector->physical) {
     case PHYS_I16:
-        if (value < INT16_MIN || value > INT16_MAX)
-            return out_of_range(vector->type, cell, err);
+        if (value < INT16_MIN || value > INT16_MAX) return out_of_range(vector->type, cell, err);
         ((int16_t *)vector->values)[row] = (int16_t)value;
         return STATUS_OK;
     case PHYS_I32:
-        if (value < INT32_MIN || value > INT32_MAX)
-            return out_of_range(vector->type, cell, err);
+        if (value < INT32_MIN || value > INT32_MAX) return out_of_range(vector->type, cell, err);
         ((int32_t *)vector->values)[row] = (int32_t)value;
         return STATUS_OK;
-    default:
-        ((int64_t *)vector->values)[row] = value;
-        return STATUS_OK;
+    default: ((int64_t *)vector->values)[row] = value; return STATUS_OK;
     }
 }
 
@@ -125,14 +121,12 @@ static Status put_numeric(Vector *vector, int row, const Cell *cell, Error *err)
 
 static Status put_float(Vector *vector, int row, const Cell *cell, Error *err) {
     double value;
-    if (!value_parse_f64(cell->data, cell->length, &value))
-        return invalid(vector->type, cell, err);
+    if (!value_parse_f64(cell->data, cell->length, &value)) return invalid(vector->type, cell, err);
     if (vector->physical == PHYS_F64) {
         ((double *)vector->values)[row] = value;
         return STATUS_OK;
     }
-    if (isfinite(value) && !isfinite((float)value))
-        return out_of_range(vector->type, cell, err);
+    if (isfinite(value) && !isfinite((float)value)) return out_of_range(vector->type, cell, err);
     ((float *)vector->values)[row] = (float)value;
     return STATUS_OK;
 }
@@ -142,8 +136,7 @@ static Status put_timestamp(Vector *vector, int row, const Cell *cell, Error *er
     if (!value_parse_timestamp(cell->data, cell->length, &((int64_t *)vector->values)[row], &has_offset))
         return invalid(vector->type, cell, err);
     /* Dropping an offset would change the value in silence. */
-    if (has_offset && vector->type.id == SQL_TIMESTAMP)
-        return invalid(vector->type, cell, err);
+    if (has_offset && vector->type.id == SQL_TIMESTAMP) return invalid(vector->type, cell, err);
     return STATUS_OK;
 }
 
@@ -163,7 +156,8 @@ static Status put_text(BatchBuilder *builder, Vector *vector, int row, const Cel
     return STATUS_OK;
 }
 
-/* JSON as JSON; a JSON string gets its quotes back. CSV text must be JSON already, which json_reader checks elsewhere. */
+/* JSON as JSON; a JSON string gets its quotes back. CSV text must be JSON already, which json_reader checks
+ * elsewhere. */
 static Status put_json(BatchBuilder *builder, Vector *vector, int row, const Cell *cell) {
     if (cell->kind != CELL_STRING) {
         put_string(builder, vector, row, cell->data, cell->length);
@@ -180,8 +174,7 @@ static Status put_bytea(BatchBuilder *builder, Vector *vector, int row, const Ce
         put_string(builder, vector, row, cell->data, cell->length);
         return STATUS_OK;
     }
-    if (cell->length % 2)
-        return invalid(vector->type, cell, err);
+    if (cell->length % 2) return invalid(vector->type, cell, err);
     strbuf_reset(&builder->scratch);
     for (size_t i = 2; i < cell->length; i += 2) {
         int value = 0;
@@ -199,8 +192,7 @@ static Status put_bytea(BatchBuilder *builder, Vector *vector, int row, const Ce
 
 static Status put_uuid(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
     unsigned char uuid[16];
-    if (!value_parse_uuid(cell->data, cell->length, uuid))
-        return invalid(vector->type, cell, err);
+    if (!value_parse_uuid(cell->data, cell->length, uuid)) return invalid(vector->type, cell, err);
     put_string(builder, vector, row, (const char *)uuid, sizeof uuid);
     return STATUS_OK;
 }
@@ -209,8 +201,7 @@ static Status put_value(BatchBuilder *builder, Vector *vector, int row, const Ce
     bool flag;
     switch (vector->type.id) {
     case SQL_BOOL:
-        if (!value_parse_bool(cell->data, cell->length, &flag))
-            return invalid(vector->type, cell, err);
+        if (!value_parse_bool(cell->data, cell->length, &flag)) return invalid(vector->type, cell, err);
         ((uint8_t *)vector->values)[row] = flag;
         return STATUS_OK;
     case SQL_INT2:
@@ -240,7 +231,8 @@ static Status put_value(BatchBuilder *builder, Vector *vector, int row, const Ce
 
 Status batch_builder_put(BatchBuilder *builder, int column, const Cell *cell, Error *err) {
     Vector *vector = &builder->batch.columns[column];
-    bool empty_is_null = cell->kind == CELL_TEXT || (cell->kind == CELL_QUOTED && !sqltype_is_text(vector->type));
+    bool empty_is_null =
+        cell->kind == CELL_TEXT || (cell->kind == CELL_QUOTED && !sqltype_is_text(vector->type));
     bool was_valid = bitmap_get(builder->validity[column], (size_t)builder->row); /* a JSON key given twice */
     if (cell->kind == CELL_NULL || (cell->length == 0 && empty_is_null)) {
         bitmap_clear(builder->validity[column], (size_t)builder->row);

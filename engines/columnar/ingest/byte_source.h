@@ -1,5 +1,6 @@
-/* A file (or memory, for tests and fuzzing) read front to back through one growing window. The window's bytes may be changed
- * in place by the reader. At least BYTE_SOURCE_PADDING readable bytes follow the valid ones. */
+/* A file (or memory, for tests and fuzzing) read front to back through one growing window. The window's bytes
+ * may be changed in place by the reader. At least BYTE_SOURCE_PADDING readable bytes follow the valid ones.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -23,6 +24,6 @@ typedef struct ByteSource {
 Status byte_source_open(ByteSource *source, const char *path, Error *err);
 void byte_source_open_memory(ByteSource *source, const void *data, size_t bytes, const char *name);
 void byte_source_close(ByteSource *source);
-/* Reads more behind the unread bytes, which may move to the buffer's beginning (keep offsets relative to `start`).
- * Sets at_end at the end. 54000 when the unread bytes already are BYTE_SOURCE_MAX_RECORD. */
+/* Reads more behind the unread bytes, which may move to the buffer's beginning (keep offsets relative to
+ * `start`). Sets at_end at the end. 54000 when the unread bytes already are BYTE_SOURCE_MAX_RECORD. */
 Status byte_source_fill(ByteSource *source, Error *err);

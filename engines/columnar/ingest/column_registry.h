@@ -27,4 +27,5 @@ void column_registry_deinit(ColumnRegistry *registry);
 /* -1 when there is none. `hint` is tried first: rows mostly repeat the order of the one before. */
 int column_registry_find(const ColumnRegistry *registry, const char *name, size_t length, int hint);
 /* As find, and adds it. 54000 beyond REGISTRY_MAX_COLUMNS. */
-Status column_registry_add(ColumnRegistry *registry, const char *name, size_t length, int *column, Error *err);
+Status column_registry_add(ColumnRegistry *registry, const char *name, size_t length, int *column,
+                           Error *err);

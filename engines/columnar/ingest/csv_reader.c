@@ -6,7 +6,13 @@
 
 #include "engines/base/utf8.h"
 
-typedef enum ParseResult { PARSE_RECORD, PARSE_INCOMPLETE, PARSE_TEXT_AFTER_QUOTE, PARSE_UNCLOSED_QUOTE, PARSE_TOO_WIDE } ParseResult;
+typedef enum ParseResult {
+    PARSE_RECORD,
+    PARSE_INCOMPLETE,
+    PARSE_TEXT_AFTER_QUOTE,
+    PARSE_UNCLOSED_QUOTE,
+    PARSE_TOO_WIDE
+} ParseResult;
 
 void csv_reader_init(CsvReader *reader, ByteSource *source, CsvDialect dialect) {
     *reader = (CsvReader){.source = source, .dialect = dialect};
@@ -23,8 +29,7 @@ static CsvField *next_field(CsvReader *reader) {
     if (reader->field_count == reader->field_capacity) {
         reader->field_capacity = reader->field_capacity ? reader->field_capacity * 2 : 64;
         reader->fields = realloc(reader->fields, (size_t)reader->field_capacity * sizeof *reader->fields);
-        if (!reader->fields)
-            abort();
+        if (!reader->fields) abort();
     }
     return &reader->fields[reader->field_count++];
 }
@@ -34,8 +39,7 @@ static const char *scan_quoted(char quote, const char *at, const char *end, bool
     field->data = at;
     for (;;) {
         const char *close = memchr(at, quote, (size_t)(end - at));
-        if (!close || (close + 1 == end && !at_end))
-            return NULL;
+        if (!close || (close + 1 == end && !at_end)) return NULL;
         if (close + 1 < end && close[1] == quote) {
             field->escaped = true;
             at = close + 2;
@@ -46,24 +50,23 @@ static const char *scan_quoted(char quote, const char *at, const char *end, bool
     }
 }
 
-/* Finds the fields of the record at `text`; bytes are not changed, so it may be tried again on a larger window. */
-static ParseResult parse_record(CsvReader *reader, const char *text, const char *end, bool at_end, const char **next) {
+/* Finds the fields of the record at `text`; bytes are not changed, so it may be tried again on a larger
+ * window. */
+static ParseResult parse_record(CsvReader *reader, const char *text, const char *end, bool at_end,
+                                const char **next) {
     const char *at = text;
     reader->field_count = 0;
     for (;;) {
-        if (reader->field_count == CSV_MAX_FIELDS)
-            return PARSE_TOO_WIDE;
+        if (reader->field_count == CSV_MAX_FIELDS) return PARSE_TOO_WIDE;
         CsvField *field = next_field(reader);
         *field = (CsvField){.data = at};
         if (at < end && *at == reader->dialect.quote) {
             field->quoted = true;
             at = scan_quoted(reader->dialect.quote, at + 1, end, at_end, field);
-            if (!at)
-                return at_end ? PARSE_UNCLOSED_QUOTE : PARSE_INCOMPLETE;
+            if (!at) return at_end ? PARSE_UNCLOSED_QUOTE : PARSE_INCOMPLETE;
             while (at < end && *at == ' ' && reader->dialect.delimiter != ' ')
                 at++;
-            if (at < end && !reader->special[(unsigned char)*at])
-                return PARSE_TEXT_AFTER_QUOTE;
+            if (at < end && !reader->special[(unsigned char)*at]) return PARSE_TEXT_AFTER_QUOTE;
         } else {
             while (at < end && !reader->special[(unsigned char)*at])
                 at++;
@@ -77,8 +80,7 @@ static ParseResult parse_record(CsvReader *reader, const char *text, const char 
             at++;
             continue;
         }
-        if (*at == '\r' && at + 1 == end && !at_end)
-            return PARSE_INCOMPLETE;
+        if (*at == '\r' && at + 1 == end && !at_end) return PARSE_INCOMPLETE;
         *next = at + (at[0] == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 1);
         return PARSE_RECORD;
     }
@@ -88,8 +90,7 @@ static void fold_quotes(CsvField *field, char quote) {
     char *out = (char *)field->data;
     const char *in = field->data, *end = in + field->length;
     while (in < end) {
-        if (*in == quote)
-            in++; /* the first of two */
+        if (*in == quote) in++; /* the first of two */
         *out++ = *in++;
     }
     field->length = (uint32_t)(out - field->data);
@@ -108,7 +109,8 @@ static bool is_clean_text(const char *text, size_t length) {
 }
 
 static Status record_error(const CsvReader *reader, const char *sqlstate, const char *what, Error *err) {
-    return error_set(err, sqlstate, "\"%s\", row %" PRId64 ": %s", reader->source->name, reader->record, what);
+    return error_set(err, sqlstate, "\"%s\", row %" PRId64 ": %s", reader->source->name, reader->record,
+                     what);
 }
 
 static Status skip_byte_order_mark(CsvReader *reader, Error *err) {
@@ -126,13 +128,10 @@ static Status skip_byte_order_mark(CsvReader *reader, Error *err) {
 }
 
 static Status accept_record(CsvReader *reader, const char *text, size_t length, Error *err) {
-    if (!is_clean_text(text, length))
-        return record_error(reader, "22021", "it is not valid UTF-8", err);
-    if (memchr(text, 0, length))
-        return record_error(reader, "22021", "it contains a NUL byte", err);
+    if (!is_clean_text(text, length)) return record_error(reader, "22021", "it is not valid UTF-8", err);
+    if (memchr(text, 0, length)) return record_error(reader, "22021", "it contains a NUL byte", err);
     for (int i = 0; i < reader->field_count; i++)
-        if (reader->fields[i].escaped)
-            fold_quotes(&reader->fields[i], reader->dialect.quote);
+        if (reader->fields[i].escaped) fold_quotes(&reader->fields[i], reader->dialect.quote);
     return STATUS_OK;
 }
 
@@ -146,8 +145,7 @@ static Status enlarge_window(ByteSource *source, Error *err) {
 
 Status csv_reader_next(CsvReader *reader, bool *more, Error *err) {
     ByteSource *source = reader->source;
-    if (!reader->started)
-        TRY(skip_byte_order_mark(reader, err));
+    if (!reader->started) TRY(skip_byte_order_mark(reader, err));
     for (;;) {
         const char *text = source->buffer + source->start, *end = source->buffer + source->end, *next = end;
         if (text == end && source->at_end) {
@@ -161,17 +159,16 @@ Status csv_reader_next(CsvReader *reader, bool *more, Error *err) {
         }
         bool blank = result == PARSE_RECORD && reader->field_count == 1 && !reader->fields[0].quoted &&
                      reader->fields[0].length == 0;
-        if (!blank)
-            reader->record++;
+        if (!blank) reader->record++;
         if (result == PARSE_TEXT_AFTER_QUOTE)
-            return record_error(reader, "22P04", "there is text between a closing quote and the next delimiter", err);
+            return record_error(reader, "22P04",
+                                "there is text between a closing quote and the next delimiter", err);
         if (result == PARSE_UNCLOSED_QUOTE)
             return record_error(reader, "22P04", "a quoted field is not closed", err);
         if (result == PARSE_TOO_WIDE)
             return record_error(reader, SQLSTATE_PROGRAM_LIMIT, "it has too many fields", err);
         source->start = (size_t)(next - source->buffer);
-        if (blank)
-            continue;
+        if (blank) continue;
         *more = true;
         return accept_record(reader, text, (size_t)(next - text), err);
     }
@@ -190,15 +187,13 @@ static double dialect_score(const char *sample, size_t bytes, CsvDialect dialect
         ParseResult result = parse_record(&reader, at, end, false, &next);
         if (result == PARSE_INCOMPLETE && records == 0)
             result = parse_record(&reader, at, end, true, &next); /* one record without a line end */
-        if (result == PARSE_INCOMPLETE)
-            break;
+        if (result == PARSE_INCOMPLETE) break;
         if (result != PARSE_RECORD) {
             csv_reader_deinit(&reader);
             return 0;
         }
         at = next;
-        if (reader.field_count == 1 && reader.fields[0].length == 0)
-            continue;
+        if (reader.field_count == 1 && reader.fields[0].length == 0) continue;
         for (int i = 0; i < reader.field_count; i++)
             quoted += reader.fields[i].quoted;
         counts[records++] = reader.field_count;
@@ -214,8 +209,7 @@ static double dialect_score(const char *sample, size_t bytes, CsvDialect dialect
             best = counts[i];
         }
     }
-    if (best < 2)
-        return 0;
+    if (best < 2) return 0;
     double regular = (double)agreeing / records;
     return regular * regular * (2.0 - 1.0 / best) + (quoted > 0 ? 0.01 : 0);
 }
@@ -228,11 +222,9 @@ CsvDialect csv_dialect_detect(const char *sample, size_t bytes, CsvDialect known
     bool has_double = memchr(sample, '"', bytes) != NULL;
     for (size_t q = 0; q < sizeof QUOTES; q++) {
         /* Apostrophes are common in text: they quote only in files without double quotes. */
-        if ((known.quote && q > 0) || (QUOTES[q] == '\'' && has_double))
-            continue;
+        if ((known.quote && q > 0) || (QUOTES[q] == '\'' && has_double)) continue;
         for (size_t d = 0; d < sizeof DELIMITERS; d++) {
-            if (known.delimiter && d > 0)
-                continue;
+            if (known.delimiter && d > 0) continue;
             CsvDialect dialect = {known.delimiter ? known.delimiter : DELIMITERS[d],
                                   known.quote ? known.quote : QUOTES[q]};
             double score = dialect_score(sample, bytes, dialect);

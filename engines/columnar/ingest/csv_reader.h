@@ -1,7 +1,9 @@
-/* CSV records (RFC 4180 and its relatives): any one-byte delimiter and quote, quoted line breaks, LF, CRLF or CR.
+/* CSV records (RFC 4180 and its relatives): any one-byte delimiter and quote, quoted line breaks, LF, CRLF or
+ * CR.
  *
- * csv_dialect_detect looks at the beginning of a file; csv_reader_next gives one record after another. Blank lines are
- * skipped. Text is checked: UTF-8 without NUL bytes, anything else is an error naming the record. */
+ * csv_dialect_detect looks at the beginning of a file; csv_reader_next gives one record after another. Blank
+ * lines are skipped. Text is checked: UTF-8 without NUL bytes, anything else is an error naming the record.
+ */
 #pragma once
 
 #include "engines/columnar/ingest/byte_source.h"
@@ -34,6 +36,6 @@ void csv_reader_init(CsvReader *reader, ByteSource *source, CsvDialect dialect);
 void csv_reader_deinit(CsvReader *reader);
 Status csv_reader_next(CsvReader *reader, bool *more, Error *err);
 
-/* The dialect under which the sample (the beginning of a file, maybe cut off) has the most regular records. A non-zero
- * delimiter or quote in `known` is kept. */
+/* The dialect under which the sample (the beginning of a file, maybe cut off) has the most regular records. A
+ * non-zero delimiter or quote in `known` is kept. */
 CsvDialect csv_dialect_detect(const char *sample, size_t bytes, CsvDialect known);

@@ -1,7 +1,7 @@
 /* Example data: realistic, and the same for the same kind, count and seed on every machine.
  *
- * Tables of one seed fit together: a user's country is that of his events, his currency that of his transactions.
- * Rows come in the order of time, spread over two years with daily and weekly cycles. */
+ * Tables of one seed fit together: a user's country is that of his events, his currency that of his
+ * transactions. Rows come in the order of time, spread over two years with daily and weekly cycles. */
 #pragma once
 
 #include "engines/base/error.h"
@@ -27,7 +27,7 @@ typedef struct GenerateOptions {
     GenerateKind kind;
     int64_t count;
     uint64_t seed;
-    int64_t users;    /* user ids of transactions and events are 1..users */
+    int64_t users;                                 /* user ids of transactions and events are 1..users */
     void (*progress)(void *context, int64_t rows); /* may be NULL */
     void *progress_context;
 } GenerateOptions;
@@ -36,5 +36,5 @@ enum { GENERATE_DEFAULT_USERS = 100000, GENERATE_DEFAULT_SEED = 42 };
 /* To a file; "-" is the standard output. Parquet goes to files only. */
 Status generate_to_file(const GenerateOptions *options, GenerateFormat format, const char *path, Error *err);
 /* To a new columnar table, or one replaced. */
-Status generate_to_table(const GenerateOptions *options, TableCatalog *catalog, const char *table, bool replace,
-                         Error *err);
+Status generate_to_table(const GenerateOptions *options, TableCatalog *catalog, const char *table,
+                         bool replace, Error *err);

@@ -25,7 +25,9 @@ static inline uint64_t random_below(RowRandom *random, uint64_t bound) {
     return (uint64_t)((__uint128_t)random_u64(random) * bound >> 64);
 }
 /* [0, 1) */
-static inline double random_unit(RowRandom *random) { return (double)(random_u64(random) >> 11) * 0x1p-53; }
+static inline double random_unit(RowRandom *random) {
+    return (double)(random_u64(random) >> 11) * 0x1p-53;
+}
 /* About normal, by the sum of uniforms (Irwin-Hall of 6): exact arithmetic, so the same on every machine. */
 static inline double random_normal(RowRandom *random) {
     int64_t sum = 0;

@@ -13,10 +13,13 @@
 enum { TEXT_BYTES = 160, SENSOR_INTERVAL_S = 60, MAX_DEVICES = 1000 };
 
 /* Share of a day's activity by hour, UTC. */
-static const int HOUR_WEIGHTS[24] = {14, 10, 8, 7, 7, 9, 14, 22, 32, 40, 45, 48, 50, 49, 48, 50, 53, 57, 60, 58, 52, 42, 31, 21};
+static const int HOUR_WEIGHTS[24] = {14, 10, 8,  7,  7,  9,  14, 22, 32, 40, 45, 48,
+                                     50, 49, 48, 50, 53, 57, 60, 58, 52, 42, 31, 21};
 static const int WEEKDAY_WEIGHTS[7] = {100, 104, 106, 104, 110, 78, 70}; /* from Monday */
 
-static int64_t first_day(void) { return value_days_from_civil(2024, 1, 1); /* a Monday */ }
+static int64_t first_day(void) {
+    return value_days_from_civil(2024, 1, 1); /* a Monday */
+}
 
 static void init_calendar(RowGenerator *generator) {
     double total = 0, hours = 0;
@@ -45,8 +48,10 @@ void row_generator_init(RowGenerator *generator, const GenerateOptions *options)
     generator->batch.columns = ARENA_NEW_ARRAY(&generator->arena, Vector, generator->column_count);
     generator->validity = ARENA_NEW_ARRAY(&generator->arena, uint64_t *, generator->column_count);
     for (int i = 0; i < generator->column_count; i++) {
-        vector_init_flat(&generator->batch.columns[i], generator->columns[i].type, BATCH_ROWS, &generator->arena);
-        memset(generator->batch.columns[i].values, 0, physical_width(generator->batch.columns[i].physical) * BATCH_ROWS);
+        vector_init_flat(&generator->batch.columns[i], generator->columns[i].type, BATCH_ROWS,
+                         &generator->arena);
+        memset(generator->batch.columns[i].values, 0,
+               physical_width(generator->batch.columns[i].physical) * BATCH_ROWS);
         generator->validity[i] = arena_zalloc(&generator->arena, bitmap_bytes(BATCH_ROWS));
     }
     init_calendar(generator);
@@ -99,7 +104,8 @@ static void set_bytes(RowGenerator *generator, int column, int row, const char *
 }
 /* For words that outlive the batch. */
 static void set_word(RowGenerator *generator, int column, int row, const char *word) {
-    ((StringView *)generator->batch.columns[column].values)[row] = stringview_make(word, (uint32_t)strlen(word));
+    ((StringView *)generator->batch.columns[column].values)[row] =
+        stringview_make(word, (uint32_t)strlen(word));
 }
 
 static const PlaceWord *place_of_user(const RowGenerator *generator, int64_t user) {
@@ -152,7 +158,8 @@ static size_t append_plain(char *out, size_t at, const char *name) {
 }
 
 static void fill_user(RowGenerator *generator, int64_t index, int row) {
-    static const char *const PLANS[] = {"free", "free", "free", "free", "free", "free", "basic", "basic", "pro", "enterprise"};
+    static const char *const PLANS[] = {"free", "free",  "free",  "free", "free",
+                                        "free", "basic", "basic", "pro",  "enterprise"};
     static const char *const DOMAINS[] = {"@example.com", "@example.org", "@example.net"};
     int64_t id = index + 1;
     RowRandom random = row_random(generator->options->seed, GENERATE_USERS, index);
@@ -199,13 +206,25 @@ static void fill_transaction(RowGenerator *generator, int64_t index, int row) {
     set_i64(generator, 1, row, user);
     set_i64(generator, 2, row, (int64_t)cents + 1);
     set_word(generator, 3, row, place_of_user(generator, user)->currency);
-    set_word(generator, 4, row, outcome < 930 ? "completed" : outcome < 960 ? "pending" : outcome < 985 ? "failed" : "refunded");
+    set_word(generator, 4, row,
+             outcome < 930   ? "completed"
+             : outcome < 960 ? "pending"
+             : outcome < 985 ? "failed"
+                             : "refunded");
     set_word(generator, 5, row, merchant->name);
     set_word(generator, 6, row, merchant->category);
     set_i64(generator, 7, row, time_of(generator, index, &random));
 }
 
-typedef enum EventType { EVENT_PAGE_VIEW, EVENT_CLICK, EVENT_SEARCH, EVENT_ADD_TO_CART, EVENT_LOGIN, EVENT_PURCHASE, EVENT_SIGNUP } EventType;
+typedef enum EventType {
+    EVENT_PAGE_VIEW,
+    EVENT_CLICK,
+    EVENT_SEARCH,
+    EVENT_ADD_TO_CART,
+    EVENT_LOGIN,
+    EVENT_PURCHASE,
+    EVENT_SIGNUP
+} EventType;
 
 static EventType pick_event_type(RowRandom *random) {
     static const int ENDS[] = {600, 800, 890, 940, 975, 990};
@@ -232,13 +251,16 @@ static void set_payload(RowGenerator *generator, int column, int row, EventType 
         length = snprintf(text, sizeof text, "{\"x\":%d,\"y\":%d}", (int)(a % 1920), (int)(a >> 32) & 1023);
         break;
     case EVENT_SEARCH:
-        length = snprintf(text, sizeof text, "{\"query\":\"%s\",\"results\":%d}", pick_product(random), (int)(a % 240));
+        length = snprintf(text, sizeof text, "{\"query\":\"%s\",\"results\":%d}", pick_product(random),
+                          (int)(a % 240));
         break;
     case EVENT_ADD_TO_CART:
-        length = snprintf(text, sizeof text, "{\"product_id\":%d,\"quantity\":%d}", (int)(a % 10000) + 1, (int)(a >> 40) % 4 + 1);
+        length = snprintf(text, sizeof text, "{\"product_id\":%d,\"quantity\":%d}", (int)(a % 10000) + 1,
+                          (int)(a >> 40) % 4 + 1);
         break;
     case EVENT_PURCHASE:
-        length = snprintf(text, sizeof text, "{\"order_id\":%d,\"amount\":%d.%02d}", (int)(a % 10000000), (int)(a >> 40) % 400 + 5, (int)(a >> 56) % 100);
+        length = snprintf(text, sizeof text, "{\"order_id\":%d,\"amount\":%d.%02d}", (int)(a % 10000000),
+                          (int)(a >> 40) % 400 + 5, (int)(a >> 56) % 100);
         break;
     default: set_null(generator, column, row); return;
     }
@@ -256,7 +278,8 @@ static void set_session(RowGenerator *generator, int column, int row, int64_t us
 }
 
 static void fill_event(RowGenerator *generator, int64_t index, int row) {
-    static const char *const TYPES[] = {"page_view", "click", "search", "add_to_cart", "login", "purchase", "signup"};
+    static const char *const TYPES[] = {"page_view", "click",    "search", "add_to_cart",
+                                        "login",     "purchase", "signup"};
     RowRandom random = row_random(generator->options->seed, GENERATE_EVENTS, index);
     int64_t user = pick_user(generator, &random);
     EventType type = pick_event_type(&random);
@@ -297,8 +320,10 @@ static void fill_product(RowGenerator *generator, int64_t index, int row) {
         text[i] = (char)(text[i] & ~0x20);
     set_i64(generator, 0, row, index + 1);
     set_bytes(generator, 1, row, text, (size_t)length);
-    length = snprintf(text, sizeof text, "%s %s %d", WORDS_ADJECTIVES[random_below(&random, (uint64_t)WORDS_ADJECTIVE_COUNT)],
-                      product->things[random_below(&random, (uint64_t)things)], (int)random_below(&random, 900) + 100);
+    length = snprintf(text, sizeof text, "%s %s %d",
+                      WORDS_ADJECTIVES[random_below(&random, (uint64_t)WORDS_ADJECTIVE_COUNT)],
+                      product->things[random_below(&random, (uint64_t)things)],
+                      (int)random_below(&random, 900) + 100);
     set_bytes(generator, 2, row, text, (size_t)length);
     set_word(generator, 3, row, product->category);
     double euros = product->price_cents / 100.0 * exp(0.5 * random_normal(&random));
@@ -313,7 +338,9 @@ static void fill_product(RowGenerator *generator, int64_t index, int row) {
     set_i32(generator, 7, row, (int32_t)(time_of(generator, index, &random) / DAY_US));
 }
 
-static double hundredths(double value) { return floor(value * 100.0 + 0.5) / 100.0; }
+static double hundredths(double value) {
+    return floor(value * 100.0 + 0.5) / 100.0;
+}
 
 static void fill_sensor(RowGenerator *generator, int64_t index, int row) {
     static const double TAU = 6.283185307179586;
@@ -322,7 +349,8 @@ static void fill_sensor(RowGenerator *generator, int64_t index, int row) {
     int64_t device = index % devices, tick = index / devices;
     RowRandom random = row_random(generator->options->seed, GENERATE_SENSORS, index);
     RowRandom of_device = row_random(generator->options->seed, 101, device);
-    int64_t time = first_day() * DAY_US + tick * SENSOR_INTERVAL_S * 1000000 + (int64_t)random_below(&of_device, 60000000);
+    int64_t time = first_day() * DAY_US + tick * SENSOR_INTERVAL_S * 1000000 +
+                   (int64_t)random_below(&of_device, 60000000);
     double day = (double)(time - first_day() * DAY_US) / (double)DAY_US;
     double offset = 6.0 * random_normal(&of_device);
     double season = -cos(TAU * day / 365.25), daily = -cos(TAU * (day - floor(day) - 0.08));
@@ -334,17 +362,20 @@ static void fill_sensor(RowGenerator *generator, int64_t index, int row) {
     set_f64(generator, 2, row, hundredths(temperature));
     set_f64(generator, 3, row, hundredths(humidity < 5 ? 5 : humidity > 100 ? 100 : humidity));
     set_f64(generator, 4, row, floor(battery * 10) / 10);
-    set_word(generator, 5, row, random_below(&random, 500) == 0 ? "fault" : battery < 15 ? "low_battery" : "ok");
+    set_word(generator, 5, row,
+             random_below(&random, 500) == 0 ? "fault"
+             : battery < 15                  ? "low_battery"
+                                             : "ok");
 }
 
 const Batch *row_generator_next(RowGenerator *generator) {
     static void (*const FILL[GENERATE_KIND_COUNT])(RowGenerator *, int64_t, int) = {
-        [GENERATE_USERS] = fill_user,       [GENERATE_TRANSACTIONS] = fill_transaction, [GENERATE_EVENTS] = fill_event,
-        [GENERATE_PRODUCTS] = fill_product, [GENERATE_SENSORS] = fill_sensor,
+        [GENERATE_USERS] = fill_user,     [GENERATE_TRANSACTIONS] = fill_transaction,
+        [GENERATE_EVENTS] = fill_event,   [GENERATE_PRODUCTS] = fill_product,
+        [GENERATE_SENSORS] = fill_sensor,
     };
     int64_t left = generator->options->count - generator->next_row;
-    if (left <= 0)
-        return NULL;
+    if (left <= 0) return NULL;
     int rows = left < BATCH_ROWS ? (int)left : BATCH_ROWS;
     arena_reset(&generator->batch_arena);
     for (int i = 0; i < generator->column_count; i++)

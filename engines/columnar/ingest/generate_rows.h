@@ -14,10 +14,10 @@ typedef struct RowGenerator {
     Arena batch_arena; /* texts */
     Batch batch;
     uint64_t **validity;
-    double day_ends[GENERATE_DAYS];  /* share of all rows up to the end of each day */
-    double hour_ends[24];            /* the same within a day */
-    int day;                         /* of the last row: rows come in order */
-    uint32_t place_ends[64];         /* cumulative weights */
+    double day_ends[GENERATE_DAYS]; /* share of all rows up to the end of each day */
+    double hour_ends[24];           /* the same within a day */
+    int day;                        /* of the last row: rows come in order */
+    uint32_t place_ends[64];        /* cumulative weights */
     int64_t next_row;
 } RowGenerator;
 

@@ -51,8 +51,7 @@ static void append_scaled(StrBuf *out, int64_t value, int scale) {
     for (int i = 0; i < scale; i++)
         unit *= 10;
     strbuf_append_i64(out, value / unit); /* generated amounts are never negative */
-    if (scale == 0)
-        return;
+    if (scale == 0) return;
     char digits[20];
     int64_t fraction = value % unit;
     for (int i = scale - 1; i >= 0; i--, fraction /= 10)
@@ -76,8 +75,7 @@ static void append_uuid(StrBuf *out, const unsigned char *bytes) {
     char text[36];
     int at = 0;
     for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            text[at++] = '-';
+        if (i == 4 || i == 6 || i == 8 || i == 10) text[at++] = '-';
         text[at++] = HEX[bytes[i] >> 4];
         text[at++] = HEX[bytes[i] & 15];
     }
@@ -94,8 +92,7 @@ static void append_csv_text(StrBuf *out, const char *text, size_t length) {
     }
     strbuf_append_char(out, '"');
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"')
-            strbuf_append_char(out, '"');
+        if (text[i] == '"') strbuf_append_char(out, '"');
         strbuf_append_char(out, text[i]);
     }
     strbuf_append_char(out, '"');
@@ -106,9 +103,13 @@ static bool append_bare(StrBuf *out, const Vector *vector, int row) {
     switch (vector->type.id) {
     case SQL_INT4: strbuf_append_i64(out, ((const int32_t *)vector->values)[row]); return true;
     case SQL_INT8: strbuf_append_i64(out, ((const int64_t *)vector->values)[row]); return true;
-    case SQL_NUMERIC: append_scaled(out, ((const int64_t *)vector->values)[row], vector->type.scale); return true;
+    case SQL_NUMERIC:
+        append_scaled(out, ((const int64_t *)vector->values)[row], vector->type.scale);
+        return true;
     case SQL_FLOAT8: append_float(out, ((const double *)vector->values)[row]); return true;
-    case SQL_BOOL: strbuf_append_text(out, ((const uint8_t *)vector->values)[row] ? "true" : "false"); return true;
+    case SQL_BOOL:
+        strbuf_append_text(out, ((const uint8_t *)vector->values)[row] ? "true" : "false");
+        return true;
     default: return false;
     }
 }
@@ -121,7 +122,9 @@ static bool append_formatted(StrBuf *out, const Vector *vector, int row, char se
         put_date(date, ((const int32_t *)vector->values)[row]);
         strbuf_append(out, date, sizeof date);
         return true;
-    case SQL_TIMESTAMPTZ: append_timestamp(out, ((const int64_t *)vector->values)[row], separator); return true;
+    case SQL_TIMESTAMPTZ:
+        append_timestamp(out, ((const int64_t *)vector->values)[row], separator);
+        return true;
     case SQL_UUID:
         append_uuid(out, (const unsigned char *)stringview_data(&((const StringView *)vector->values)[row]));
         return true;
@@ -139,8 +142,7 @@ void generate_append_csv(StrBuf *out, const Batch *batch, const TableColumn *col
     for (int row = 0; row < batch->row_count; row++) {
         for (int i = 0; i < batch->column_count; i++) {
             const Vector *vector = &batch->columns[i];
-            if (i)
-                strbuf_append_char(out, ',');
+            if (i) strbuf_append_char(out, ',');
             if (vector_is_null(vector, row) || append_bare(out, vector, row) ||
                 append_formatted(out, vector, row, ' '))
                 continue;
@@ -163,7 +165,8 @@ void generate_append_ndjson(StrBuf *out, const Batch *batch, const TableColumn *
             } else if (!append_bare(out, vector, row)) {
                 const StringView *view = &((const StringView *)vector->values)[row];
                 bool is_json = vector->type.id == SQL_JSON;
-                bool formatted = vector->type.id == SQL_DATE || vector->type.id == SQL_TIMESTAMPTZ || vector->type.id == SQL_UUID;
+                bool formatted = vector->type.id == SQL_DATE || vector->type.id == SQL_TIMESTAMPTZ ||
+                                 vector->type.id == SQL_UUID;
                 if (formatted) {
                     strbuf_append_char(out, '"');
                     append_formatted(out, vector, row, 'T');

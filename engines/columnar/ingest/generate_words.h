@@ -11,7 +11,7 @@ typedef struct PlaceWord {
 typedef struct ProductWord {
     const char *category;
     const char *const *things; /* NULL-terminated */
-    int price_cents; /* typical */
+    int price_cents;           /* typical */
 } ProductWord;
 
 typedef struct MerchantWord {

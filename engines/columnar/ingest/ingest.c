@@ -14,36 +14,37 @@
 enum { REPORT_ROWS = 4096 };
 
 IngestFormat ingest_format_from_name(const char *name) {
-    static const struct { const char *name; IngestFormat format; } FORMATS[] = {
-        {"csv", INGEST_CSV},   {"tsv", INGEST_CSV},     {"txt", INGEST_CSV},   {"json", INGEST_JSON},
+    static const struct {
+        const char *name;
+        IngestFormat format;
+    } FORMATS[] = {
+        {"csv", INGEST_CSV},     {"tsv", INGEST_CSV},    {"txt", INGEST_CSV},         {"json", INGEST_JSON},
         {"ndjson", INGEST_JSON}, {"jsonl", INGEST_JSON}, {"parquet", INGEST_PARQUET}, {"pq", INGEST_PARQUET},
     };
     for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++)
-        if (strcasecmp(FORMATS[i].name, name) == 0)
-            return FORMATS[i].format;
+        if (strcasecmp(FORMATS[i].name, name) == 0) return FORMATS[i].format;
     return INGEST_AUTO;
 }
 
 static Status detect_format(const char *path, IngestFormat *out, Error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot open \"%s\"", path);
+    if (fd < 0) return error_set_errno(err, errno, "cannot open \"%s\"", path);
     unsigned char head[512];
     ssize_t got = read(fd, head, sizeof head);
     int failed = errno;
     close(fd);
-    if (got < 0)
-        return error_set_errno(err, failed, "cannot read \"%s\"", path);
+    if (got < 0) return error_set_errno(err, failed, "cannot read \"%s\"", path);
     if (got >= 4 && memcmp(head, "PAR1", 4) == 0) {
         *out = INGEST_PARQUET;
         return STATUS_OK;
     }
-    if (got >= 2 && ((head[0] == 0x1F && head[1] == 0x8B) || (got >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0)))
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\" is compressed; decompress it first", path);
+    if (got >= 2 &&
+        ((head[0] == 0x1F && head[1] == 0x8B) || (got >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0)))
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\" is compressed; decompress it first",
+                         path);
     const char *dot = strrchr(path, '.');
     *out = dot ? ingest_format_from_name(dot + 1) : INGEST_AUTO;
-    if (*out == INGEST_CSV || *out == INGEST_JSON)
-        return STATUS_OK;
+    if (*out == INGEST_CSV || *out == INGEST_JSON) return STATUS_OK;
     ssize_t i = got >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     while (i < got && strchr(" \t\r\n", head[i]))
         i++;
@@ -52,8 +53,7 @@ static Status detect_format(const char *path, IngestFormat *out, Error *err) {
 }
 
 Status loader_report(Loader *loader, int64_t file_bytes, Error *err) {
-    if (loader->rows < loader->next_report)
-        return STATUS_OK;
+    if (loader->rows < loader->next_report) return STATUS_OK;
     loader->next_report = loader->rows + REPORT_ROWS;
     const IngestOptions *options = loader->options;
     if (options->progress)
@@ -65,10 +65,8 @@ Status loader_report(Loader *loader, int64_t file_bytes, Error *err) {
 Status loader_column(Loader *loader, const char *name, size_t length, int hint, const char *file, int *column,
                      Error *err) {
     *column = column_registry_find(&loader->registry, name, length, hint);
-    if (*column >= 0)
-        return STATUS_OK;
-    if (loader->profiling)
-        return column_registry_add(&loader->registry, name, length, column, err);
+    if (*column >= 0) return STATUS_OK;
+    if (loader->profiling) return column_registry_add(&loader->registry, name, length, column, err);
     for (int i = 0; i < loader->registry.count; i++) {
         const RegistryColumn *candidate = &loader->registry.columns[i];
         if (candidate->name_length == length && strncasecmp(candidate->name, name, length) == 0) {
@@ -83,8 +81,7 @@ Status loader_column(Loader *loader, const char *name, size_t length, int hint, 
 
 /* Puts file, row and column before what was wrong with the value. */
 static Status locate(const Loader *loader, int column, const char *file, int64_t row, Error *err) {
-    if (!err)
-        return STATUS_ERROR;
+    if (!err) return STATUS_ERROR;
     Error inner = *err;
     return error_set(err, inner.sqlstate, "\"%s\", row %" PRId64 ", column \"%s\": %s", file, row,
                      loader->registry.columns[column].name, inner.message);
@@ -98,8 +95,7 @@ Status loader_cell(Loader *loader, int column, const Cell *cell, const char *fil
     SqlType type = loader->types[column];
     bool is_csv = cell->kind == CELL_TEXT || cell->kind == CELL_QUOTED;
     if (is_csv && cell->length && (type.id == SQL_JSON || type.id == SQL_JSONB)) {
-        if (!loader->json_checker)
-            loader->json_checker = json_parser_create();
+        if (!loader->json_checker) loader->json_checker = json_parser_create();
         if (!json_parser_accepts(loader->json_checker, cell->data, cell->length)) {
             (void)error_set(err, SQLSTATE_INVALID_TEXT, "invalid input for type json");
             return locate(loader, column, file, row, err);
@@ -111,8 +107,7 @@ Status loader_cell(Loader *loader, int column, const Cell *cell, const char *fil
 }
 
 static Status flush(Loader *loader, Error *err) {
-    if (loader->append)
-        TRY(table_append_batch(loader->append, batch_builder_batch(&loader->builder), err));
+    if (loader->append) TRY(table_append_batch(loader->append, batch_builder_batch(&loader->builder), err));
     batch_builder_reset(&loader->builder);
     return STATUS_OK;
 }
@@ -121,8 +116,7 @@ Status loader_end_row(Loader *loader, int64_t file_bytes, Error *err) {
     loader->rows++;
     if (loader->types) {
         batch_builder_end_row(&loader->builder);
-        if (batch_builder_is_full(&loader->builder))
-            TRY(flush(loader, err));
+        if (batch_builder_is_full(&loader->builder)) TRY(flush(loader, err));
     }
     return loader_report(loader, file_bytes, err);
 }
@@ -150,8 +144,7 @@ SqlType *loader_profiled_types(Loader *loader) {
 static Status begin_from_profiles(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
     ColumnRegistry *registry = &loader->registry;
-    if (registry->count == 0)
-        return error_set(err, "22P04", "\"%s\" has no columns", options->files[0]);
+    if (registry->count == 0) return error_set(err, "22P04", "\"%s\" has no columns", options->files[0]);
     const SqlType *types = loader_profiled_types(loader);
     TableColumn *columns = ARENA_NEW_ARRAY(&registry->arena, TableColumn, registry->count);
     for (int i = 0; i < registry->count; i++)
@@ -166,10 +159,8 @@ void loader_start_batches(Loader *loader, const SqlType *types, int count) {
 }
 
 void loader_deinit(Loader *loader) {
-    if (loader->types)
-        batch_builder_deinit(&loader->builder);
-    if (loader->json_checker)
-        json_parser_destroy(loader->json_checker);
+    if (loader->types) batch_builder_deinit(&loader->builder);
+    if (loader->json_checker) json_parser_destroy(loader->json_checker);
     column_registry_deinit(&loader->registry);
 }
 
@@ -184,8 +175,9 @@ static void start_table_batches(Loader *loader) {
 static Status load_text(Loader *loader, const IngestFormat *formats, Error *err) {
     const IngestOptions *options = loader->options;
     if (!loader->append && options->columns)
-        TRY(table_append_begin_create(loader->catalog, options->namespace_name, options->table, options->columns,
-                                      options->column_count, options->mode == INGEST_REPLACE, &loader->append, err));
+        TRY(table_append_begin_create(loader->catalog, options->namespace_name, options->table,
+                                      options->columns, options->column_count,
+                                      options->mode == INGEST_REPLACE, &loader->append, err));
     if (!loader->append) {
         loader->profiling = true;
         loader->total_bytes *= 2;
@@ -197,8 +189,8 @@ static Status load_text(Loader *loader, const IngestFormat *formats, Error *err)
         loader->fixed = true;
         int column;
         for (int i = 0; i < target->column_count; i++)
-            TRY(column_registry_add(&loader->registry, target->columns[i].name, strlen(target->columns[i].name),
-                                    &column, err));
+            TRY(column_registry_add(&loader->registry, target->columns[i].name,
+                                    strlen(target->columns[i].name), &column, err));
     }
     start_table_batches(loader);
     TRY(read_files(loader, formats, err));
@@ -211,34 +203,35 @@ static Status find_formats(Loader *loader, IngestFormat *formats, Error *err) {
     for (int i = 0; i < options->file_count; i++) {
         struct stat info;
         formats[i] = options->format;
-        if (formats[i] == INGEST_AUTO)
-            TRY(detect_format(options->files[i], &formats[i], err));
+        if (formats[i] == INGEST_AUTO) TRY(detect_format(options->files[i], &formats[i], err));
         if (stat(options->files[i], &info) != 0)
             return error_set_errno(err, errno, "cannot look at \"%s\"", options->files[i]);
         if (!S_ISREG(info.st_mode) && options->mode != INGEST_APPEND && !options->columns)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "\"%s\" is not a regular file; it would have to be read twice", options->files[i]);
+                             "\"%s\" is not a regular file; it would have to be read twice",
+                             options->files[i]);
         loader->total_bytes += info.st_size;
         parquet_files += formats[i] == INGEST_PARQUET;
     }
     if (parquet_files > 0 && parquet_files < options->file_count)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "Parquet and text files cannot be loaded together");
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "Parquet and text files cannot be loaded together");
     return STATUS_OK;
 }
 
 static Status load(Loader *loader, IngestFormat *formats, Error *err) {
     const IngestOptions *options = loader->options;
-    if (options->file_count == 0)
-        return error_set(err, SQLSTATE_INVALID_PARAMETER, "no file to load");
+    if (options->file_count == 0) return error_set(err, SQLSTATE_INVALID_PARAMETER, "no file to load");
     TRY(find_formats(loader, formats, err));
     if (options->columns && (options->mode == INGEST_APPEND || formats[0] == INGEST_PARQUET))
-        return error_set(err, SQLSTATE_INVALID_PARAMETER, options->mode == INGEST_APPEND
+        return error_set(err, SQLSTATE_INVALID_PARAMETER,
+                         options->mode == INGEST_APPEND
                              ? "the table has its columns already; a schema is for new tables"
                              : "Parquet files carry their own schema");
     if (options->mode == INGEST_APPEND)
-        TRY(table_append_begin(loader->catalog, options->namespace_name, options->table, false, &loader->append, err));
-    if (formats[0] == INGEST_PARQUET)
-        return load_parquet_files(loader, err);
+        TRY(table_append_begin(loader->catalog, options->namespace_name, options->table, false,
+                               &loader->append, err));
+    if (formats[0] == INGEST_PARQUET) return load_parquet_files(loader, err);
     return load_text(loader, formats, err);
 }
 

@@ -30,7 +30,9 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 // RFC 8259: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
 bool is_number(std::string_view text) {
@@ -41,23 +43,19 @@ bool is_number(std::string_view text) {
             i++;
         return i > first;
     };
-    if (i < n && text[i] == '-')
-        i++;
+    if (i < n && text[i] == '-') i++;
     if (i < n && text[i] == '0')
         i++;
     else if (!digits())
         return false;
     if (i < n && text[i] == '.') {
         i++;
-        if (!digits())
-            return false;
+        if (!digits()) return false;
     }
     if (i < n && (text[i] == 'e' || text[i] == 'E')) {
         i++;
-        if (i < n && (text[i] == '+' || text[i] == '-'))
-            i++;
-        if (!digits())
-            return false;
+        if (i < n && (text[i] == '+' || text[i] == '-')) i++;
+        if (!digits()) return false;
     }
     return i == n;
 }
@@ -77,12 +75,9 @@ int emit(Visit &visit, const std::string_view *key, CellKind kind, std::string_v
 
 int emit_scalar(Visit &visit, const std::string_view *key, std::string_view raw) {
     raw = trimmed(raw);
-    if (raw == "null")
-        return emit(visit, key, CELL_NULL, raw);
-    if (raw == "true" || raw == "false")
-        return emit(visit, key, CELL_BOOL, raw);
-    if (is_number(raw))
-        return emit(visit, key, CELL_NUMBER, raw);
+    if (raw == "null") return emit(visit, key, CELL_NULL, raw);
+    if (raw == "true" || raw == "false") return emit(visit, key, CELL_BOOL, raw);
+    if (is_number(raw)) return emit(visit, key, CELL_NUMBER, raw);
     return fail(visit, "it holds a value that is not JSON");
 }
 
@@ -95,8 +90,7 @@ int emit_nested(Visit &visit, const std::string_view *key, std::string_view raw)
 
 template <typename Value> int visit_value(Visit &visit, const std::string_view *key, Value &value) {
     ondemand::json_type type;
-    if (value.type().get(type))
-        return fail(visit, "it is not well-formed JSON");
+    if (value.type().get(type)) return fail(visit, "it is not well-formed JSON");
     std::string_view text;
     switch (type) {
     case ondemand::json_type::array: {
@@ -112,29 +106,24 @@ template <typename Value> int visit_value(Visit &visit, const std::string_view *
         return emit_nested(visit, key, text);
     }
     case ondemand::json_type::string:
-        if (value.get_string().get(text))
-            return fail(visit, "a string is not well-formed JSON");
+        if (value.get_string().get(text)) return fail(visit, "a string is not well-formed JSON");
         return emit(visit, key, CELL_STRING, text);
-    default:
-        return fail(visit, "it holds a value that is not JSON");
+    default: return fail(visit, "it holds a value that is not JSON");
     }
 }
 
 int visit_object(Visit &visit, ondemand::document &document) {
     ondemand::object object;
-    if (document.get_object().get(object))
-        return fail(visit, "the object is not well-formed JSON");
+    if (document.get_object().get(object)) return fail(visit, "the object is not well-formed JSON");
     for (auto member : object) {
         ondemand::field field;
         std::string_view key;
         if (std::move(member).get(field) || field.unescaped_key().get(key))
             return fail(visit, "the object is not well-formed JSON");
-        if (key.find('\0') != std::string_view::npos)
-            return fail(visit, "a key contains \\u0000");
+        if (key.find('\0') != std::string_view::npos) return fail(visit, "a key contains \\u0000");
         ondemand::value value = field.value();
         ondemand::json_type type;
-        if (value.type().get(type))
-            return fail(visit, "it holds a value that is not JSON");
+        if (value.type().get(type)) return fail(visit, "it holds a value that is not JSON");
         bool scalar = type == ondemand::json_type::number || type == ondemand::json_type::boolean ||
                       type == ondemand::json_type::null;
         int result = 0;
@@ -144,17 +133,20 @@ int visit_object(Visit &visit, ondemand::document &document) {
         } else {
             result = visit_value(visit, &key, value);
         }
-        if (result)
-            return result;
+        if (result) return result;
     }
     return 0; // the splitter ended the text at the closing brace
 }
 
 } // namespace
 
-extern "C" JsonParser *json_parser_create(void) { return new JsonParser; }
+extern "C" JsonParser *json_parser_create(void) {
+    return new JsonParser;
+}
 
-extern "C" void json_parser_destroy(JsonParser *parser) { delete parser; }
+extern "C" void json_parser_destroy(JsonParser *parser) {
+    delete parser;
+}
 
 extern "C" int json_parser_run(JsonParser *parser, const char *text, size_t length, JsonFieldFunction field,
                                void *context, const char **problem) {

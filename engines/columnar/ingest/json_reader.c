@@ -13,10 +13,13 @@ void json_reader_deinit(JsonReader *reader) {
 }
 
 static Status json_error(const JsonReader *reader, const char *what, Error *err) {
-    return error_set(err, SQLSTATE_INVALID_TEXT, "\"%s\", row %" PRId64 ": %s", reader->source->name, reader->row, what);
+    return error_set(err, SQLSTATE_INVALID_TEXT, "\"%s\", row %" PRId64 ": %s", reader->source->name,
+                     reader->row, what);
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+static bool is_space(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 /* The next byte that is no white space, 0 at the end. */
 static Status peek(JsonReader *reader, char *out, Error *err) {
@@ -101,33 +104,29 @@ static Status next_element(JsonReader *reader, bool *more, Error *err) {
         ByteSource *source = reader->source;
         while (source->end - source->start < 3 && !source->at_end)
             TRY(byte_source_fill(source, err));
-        if (source->end - source->start >= 3 && memcmp(source->buffer + source->start, "\xEF\xBB\xBF", 3) == 0)
+        if (source->end - source->start >= 3 &&
+            memcmp(source->buffer + source->start, "\xEF\xBB\xBF", 3) == 0)
             source->start += 3;
     }
     for (;;) {
         TRY(peek(reader, &c, err));
         *more = c != 0;
         if (!reader->in_array) {
-            if (c != '[')
-                return STATUS_OK;
+            if (c != '[') return STATUS_OK;
             reader->source->start++;
             reader->in_array = true;
             reader->after_element = false;
             TRY(peek(reader, &c, err));
-            if (c != ']')
-                return c ? STATUS_OK : json_error(reader, "the array is not closed", err);
+            if (c != ']') return c ? STATUS_OK : json_error(reader, "the array is not closed", err);
         }
-        if (c == 0)
-            return json_error(reader, "the array is not closed", err);
+        if (c == 0) return json_error(reader, "the array is not closed", err);
         if (c == ']') {
             reader->source->start++;
             reader->in_array = false;
             continue;
         }
-        if (!reader->after_element)
-            return STATUS_OK;
-        if (c != ',')
-            return json_error(reader, "a comma is missing between elements", err);
+        if (!reader->after_element) return STATUS_OK;
+        if (c != ',') return json_error(reader, "a comma is missing between elements", err);
         reader->source->start++;
         TRY(peek(reader, &c, err));
         if (c == ']' || c == ',' || c == 0)
@@ -140,15 +139,14 @@ Status json_reader_next(JsonReader *reader, JsonFieldFunction field, void *conte
     size_t length;
     const char *problem = "";
     TRY(next_element(reader, more, err));
-    if (!*more)
-        return STATUS_OK;
+    if (!*more) return STATUS_OK;
     reader->row++;
     TRY(find_value(reader, &length, err));
     ByteSource *source = reader->source;
-    int result = json_parser_run(reader->parser, source->buffer + source->start, length, field, context, &problem);
+    int result =
+        json_parser_run(reader->parser, source->buffer + source->start, length, field, context, &problem);
     source->start += length;
     reader->after_element = true;
-    if (result == 1)
-        return json_error(reader, problem, err);
+    if (result == 1) return json_error(reader, problem, err);
     return result == 0 ? STATUS_OK : STATUS_ERROR;
 }

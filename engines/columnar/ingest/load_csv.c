@@ -15,7 +15,8 @@ typedef struct CsvColumns {
 
 static bool is_null_text(const Loader *loader, const CsvField *field) {
     const char *text = loader->options->null_text;
-    return text && !field->quoted && strlen(text) == field->length && memcmp(text, field->data, field->length) == 0;
+    return text && !field->quoted && strlen(text) == field->length &&
+           memcmp(text, field->data, field->length) == 0;
 }
 
 static Cell cell_of(const Loader *loader, const CsvField *field) {
@@ -23,34 +24,31 @@ static Cell cell_of(const Loader *loader, const CsvField *field) {
     return (Cell){kind, field->data, field->length};
 }
 
-/* Whether the first record names the columns: it does when some column's values have a shape (number, date ...) that its
- * first value has not, or when nothing has a shape and the first record is all names, each used once. */
+/* Whether the first record names the columns: it does when some column's values have a shape (number, date
+ * ...) that its first value has not, or when nothing has a shape and the first record is all names, each used
+ * once. */
 static bool looks_like_header(CsvReader *probe, Error *err) {
     enum { PROBED = 256 };
     bool header_shaped[PROBED], text_below[PROBED], shaped_below[PROBED], more;
     memset(text_below, 0, sizeof text_below);
     memset(shaped_below, 0, sizeof shaped_below);
-    if (csv_reader_next(probe, &more, err) != STATUS_OK || !more)
-        return false;
+    if (csv_reader_next(probe, &more, err) != STATUS_OK || !more) return false;
     int columns = probe->field_count < PROBED ? probe->field_count : PROBED;
     bool all_names = true;
     for (int i = 0; i < columns; i++) {
         const CsvField *field = &probe->fields[i];
         header_shaped[i] = value_shape(field->data, field->length) != SHAPE_TEXT;
-        if (header_shaped[i] || field->length == 0)
-            all_names = false;
+        if (header_shaped[i] || field->length == 0) all_names = false;
         for (int j = 0; j < i && all_names; j++)
             if (probe->fields[j].length == field->length &&
                 memcmp(probe->fields[j].data, field->data, field->length) == 0)
                 all_names = false;
     }
     for (int record = 0; record < HEADER_SAMPLE_RECORDS; record++) {
-        if (csv_reader_next(probe, &more, err) != STATUS_OK || !more)
-            break;
+        if (csv_reader_next(probe, &more, err) != STATUS_OK || !more) break;
         for (int i = 0; i < columns && i < probe->field_count; i++) {
             const CsvField *field = &probe->fields[i];
-            if (field->length == 0)
-                continue;
+            if (field->length == 0) continue;
             if (value_shape(field->data, field->length) == SHAPE_TEXT)
                 text_below[i] = true;
             else
@@ -58,8 +56,7 @@ static bool looks_like_header(CsvReader *probe, Error *err) {
         }
     }
     for (int i = 0; i < columns; i++)
-        if (shaped_below[i] && !text_below[i] && !header_shaped[i])
-            return true;
+        if (shaped_below[i] && !text_below[i] && !header_shaped[i]) return true;
     return all_names;
 }
 
@@ -71,8 +68,7 @@ static Status detect(Loader *loader, ByteSource *source, CsvDialect *dialect, bo
     size_t bytes = source->end - source->start;
     *dialect = csv_dialect_detect(sample, bytes, (CsvDialect){options->delimiter, options->quote});
     *header = options->header == 1;
-    if (options->header >= 0)
-        return STATUS_OK;
+    if (options->header >= 0) return STATUS_OK;
     ByteSource copy;
     CsvReader probe;
     Error ignored;
@@ -102,29 +98,32 @@ static char **unique_names(const CsvReader *reader, bool header, Arena *arena) {
     return names;
 }
 
-static Status map_columns(Loader *loader, const CsvReader *reader, bool header, CsvColumns *columns, Error *err) {
+static Status map_columns(Loader *loader, const CsvReader *reader, bool header, CsvColumns *columns,
+                          Error *err) {
     columns->count = reader->field_count;
     columns->mapping = ARENA_NEW_ARRAY(&columns->arena, int, columns->count + 1);
     if (!header && loader->fixed) {
         /* Without names the order decides. */
         if (columns->count != loader->registry.count)
             return error_set(err, "22P04", "\"%s\" has %d columns without names, table \"%s\" has %d",
-                             reader->source->name, columns->count, loader->options->table, loader->registry.count);
+                             reader->source->name, columns->count, loader->options->table,
+                             loader->registry.count);
         for (int i = 0; i < columns->count; i++)
             columns->mapping[i] = i;
         return STATUS_OK;
     }
     char **names = unique_names(reader, header, &columns->arena);
     for (int i = 0; i < columns->count; i++)
-        TRY(loader_column(loader, names[i], strlen(names[i]), i, reader->source->name, &columns->mapping[i], err));
+        TRY(loader_column(loader, names[i], strlen(names[i]), i, reader->source->name, &columns->mapping[i],
+                          err));
     return STATUS_OK;
 }
 
 static Status load_record(Loader *loader, const CsvReader *reader, const CsvColumns *columns, Error *err) {
     const char *file = reader->source->name;
     if (reader->field_count != columns->count)
-        return error_set(err, "22P04", "\"%s\", row %" PRId64 ": it has %d fields where %d are expected", file,
-                         reader->record, reader->field_count, columns->count);
+        return error_set(err, "22P04", "\"%s\", row %" PRId64 ": it has %d fields where %d are expected",
+                         file, reader->record, reader->field_count, columns->count);
     for (int i = 0; i < columns->count; i++) {
         Cell cell = cell_of(loader, &reader->fields[i]);
         TRY(loader_cell(loader, columns->mapping[i], &cell, file, reader->record, err));
@@ -135,15 +134,12 @@ static Status load_record(Loader *loader, const CsvReader *reader, const CsvColu
 static Status load_records(Loader *loader, CsvReader *reader, bool header, CsvColumns *columns, Error *err) {
     bool more;
     TRY(csv_reader_next(reader, &more, err));
-    if (!more)
-        return STATUS_OK;
+    if (!more) return STATUS_OK;
     TRY(map_columns(loader, reader, header, columns, err));
-    if (!header)
-        TRY(load_record(loader, reader, columns, err));
+    if (!header) TRY(load_record(loader, reader, columns, err));
     for (;;) {
         TRY(csv_reader_next(reader, &more, err));
-        if (!more)
-            return STATUS_OK;
+        if (!more) return STATUS_OK;
         TRY(load_record(loader, reader, columns, err));
     }
 }

@@ -34,10 +34,8 @@ Status load_json_source(Loader *loader, ByteSource *source, Error *err) {
     for (bool more = true; status == STATUS_OK;) {
         row.next_column = 0;
         status = json_reader_next(&reader, load_field, &row, &more, err);
-        if (!more)
-            break;
-        if (status == STATUS_OK)
-            status = loader_end_row(loader, source->bytes_read, err);
+        if (!more) break;
+        if (status == STATUS_OK) status = loader_end_row(loader, source->bytes_read, err);
     }
     json_reader_deinit(&reader);
     return status;

@@ -10,8 +10,7 @@ typedef struct ParquetSource {
 } ParquetSource;
 
 static Status check_readable(const ParquetFile *file, const ParquetColumn *column, Error *err) {
-    if (column->type.id != SQL_OTHER && !column->unsupported)
-        return STATUS_OK;
+    if (column->type.id != SQL_OTHER && !column->unsupported) return STATUS_OK;
     return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\": column \"%s\" cannot be loaded: %s",
                      parquet_file_path(file), column->name,
                      column->unsupported ? column->unsupported : "its type is not supported");
@@ -41,8 +40,7 @@ static Status map_file(Loader *loader, ParquetSource *source, Arena *arena, Erro
         const ParquetColumn *column = parquet_file_column(source->file, i);
         int found = -1;
         for (int j = 0; j < target->column_count && found < 0; j++)
-            if (strcmp(target->columns[j].name, column->name) == 0)
-                found = j;
+            if (strcmp(target->columns[j].name, column->name) == 0) found = j;
         if (found < 0)
             return error_set(err, SQLSTATE_UNDEFINED_COLUMN, "\"%s\": table \"%s\" has no column \"%s\"",
                              parquet_file_path(source->file), target->name, column->name);
@@ -52,17 +50,18 @@ static Status map_file(Loader *loader, ParquetSource *source, Arena *arena, Erro
         bool is_json = wanted.id == SQL_JSON && sqltype_is_text(column->type);
         if (!sqltype_equals(wanted, column->type) && !both_text && !is_json) {
             char have[SQLTYPE_NAME_BYTES], want[SQLTYPE_NAME_BYTES];
-            return error_set(err, SQLSTATE_DATATYPE_MISMATCH, "\"%s\": column \"%s\" is %s, in the table it is %s",
-                             parquet_file_path(source->file), column->name, sqltype_name(column->type, true, have),
-                             sqltype_name(wanted, true, want));
+            return error_set(err, SQLSTATE_DATATYPE_MISMATCH,
+                             "\"%s\": column \"%s\" is %s, in the table it is %s",
+                             parquet_file_path(source->file), column->name,
+                             sqltype_name(column->type, true, have), sqltype_name(wanted, true, want));
         }
         source->columns[found] = i;
     }
     return STATUS_OK;
 }
 
-static Status copy_batches(Loader *loader, const ParquetSource *source, ParquetColumnReader **readers, int row_group,
-                           Arena *batch_arena, Error *err) {
+static Status copy_batches(Loader *loader, const ParquetSource *source, ParquetColumnReader **readers,
+                           int row_group, Arena *batch_arena, Error *err) {
     const TableVersion *target = table_append_target(loader->append);
     int64_t left = parquet_row_group_row_count(source->file, row_group);
     while (left > 0) {
@@ -90,29 +89,24 @@ static Status load_row_group(Loader *loader, const ParquetSource *source, int ro
                              Error *err) {
     int count = table_append_target(loader->append)->column_count;
     ParquetColumnReader **readers = calloc((size_t)count, sizeof *readers);
-    if (!readers)
-        abort();
+    if (!readers) abort();
     Status status = STATUS_OK;
     int64_t bytes = 0;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
-        if (source->columns[i] < 0)
-            continue;
+        if (source->columns[i] < 0) continue;
         status = parquet_column_open(source->file, row_group, source->columns[i], 0, &readers[i], err);
         bytes += parquet_chunk_bytes(source->file, row_group, source->columns[i]);
     }
-    if (status == STATUS_OK)
-        status = copy_batches(loader, source, readers, row_group, batch_arena, err);
+    if (status == STATUS_OK) status = copy_batches(loader, source, readers, row_group, batch_arena, err);
     for (int i = 0; i < count; i++)
-        if (readers[i])
-            parquet_column_close(readers[i]);
+        if (readers[i]) parquet_column_close(readers[i]);
     free(readers);
     loader->finished_bytes += bytes;
     return status;
 }
 
 static Status load_file(Loader *loader, ParquetSource *source, Arena *arena, Arena *batch_arena, Error *err) {
-    if (!loader->append)
-        TRY(begin_from_file(loader, source->file, arena, err));
+    if (!loader->append) TRY(begin_from_file(loader, source->file, arena, err));
     TRY(map_file(loader, source, arena, err));
     for (int i = 0; i < parquet_file_row_group_count(source->file); i++)
         TRY(load_row_group(loader, source, i, batch_arena, err));
@@ -127,8 +121,7 @@ Status load_parquet_files(Loader *loader, Error *err) {
     for (int i = 0; i < loader->options->file_count && status == STATUS_OK; i++) {
         ParquetSource source = {0};
         status = parquet_file_open(loader->options->files[i], &source.file, err);
-        if (status != STATUS_OK)
-            break;
+        if (status != STATUS_OK) break;
         status = load_file(loader, &source, &arena, &batch_arena, err);
         parquet_file_release(source.file);
     }

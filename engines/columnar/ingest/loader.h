@@ -1,5 +1,5 @@
-/* What the formats of ingest.c share: private to this folder. A load is one pass over the files (append) or two (the
- * types are found first). The passes differ in what becomes of a cell, not in how files are read. */
+/* What the formats of ingest.c share: private to this folder. A load is one pass over the files (append) or
+ * two (the types are found first). The passes differ in what becomes of a cell, not in how files are read. */
 #pragma once
 
 #include "engines/columnar/ingest/batch_builder.h"
@@ -12,18 +12,19 @@ typedef struct Loader {
     TableCatalog *catalog;
     const IngestOptions *options;
     ColumnRegistry registry;
-    bool profiling;  /* first pass: cells go to profiles, else to the table */
-    bool fixed;      /* the columns are those of an existing table: unknown names are errors */
+    bool profiling; /* first pass: cells go to profiles, else to the table */
+    bool fixed;     /* the columns are those of an existing table: unknown names are errors */
     TableAppend *append;
     BatchBuilder builder;
-    const SqlType *types; /* of the builder's columns; NULL until it is there */
+    const SqlType *types;     /* of the builder's columns; NULL until it is there */
     JsonParser *json_checker; /* for text into json columns */
     int64_t rows;             /* of this pass */
     int64_t finished_bytes, total_bytes, next_report;
 } Loader;
 
 /* Column of a name: looked up, or added while profiling. 42703 when the table has none. */
-Status loader_column(Loader *loader, const char *name, size_t length, int hint, const char *file, int *column, Error *err);
+Status loader_column(Loader *loader, const char *name, size_t length, int hint, const char *file, int *column,
+                     Error *err);
 /* `file`, `row` and the column's name go into the error's message. */
 Status loader_cell(Loader *loader, int column, const Cell *cell, const char *file, int64_t row, Error *err);
 /* After each row; `file_bytes` = bytes of the current file read so far. */

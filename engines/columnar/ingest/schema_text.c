@@ -15,8 +15,8 @@ typedef struct SchemaReader {
 
 static Status syntax(const SchemaReader *reader, const char *expected, Error *err) {
     int position = (int)(reader->at - reader->text) + 1;
-    return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position, "%s was expected in the schema at \"%.20s\"", expected,
-                        reader->at);
+    return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position, "%s was expected in the schema at \"%.20s\"",
+                        expected, reader->at);
 }
 
 static void skip_blanks(SchemaReader *reader) {
@@ -24,7 +24,9 @@ static void skip_blanks(SchemaReader *reader) {
         reader->at++;
 }
 
-static bool is_name_byte(char c) { return isalnum((unsigned char)c) || c == '_' || c == '$' || (c & 0x80); }
+static bool is_name_byte(char c) {
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || (c & 0x80);
+}
 
 static Status read_quoted(SchemaReader *reader, char **name, Error *err) {
     char *out = *name = arena_alloc(reader->arena, strlen(reader->at) + 1);
@@ -57,7 +59,8 @@ static Status read_name(SchemaReader *reader, const char **name, Error *err) {
     return STATUS_OK;
 }
 
-/* The text up to the next comma outside of parentheses, blanks folded, so that "double   precision" is a type too. */
+/* The text up to the next comma outside of parentheses, blanks folded, so that "double   precision" is a type
+ * too. */
 static Status read_type(SchemaReader *reader, SqlType *type, Error *err) {
     char name[SQLTYPE_NAME_BYTES];
     size_t length = 0;
@@ -69,8 +72,7 @@ static Status read_type(SchemaReader *reader, SqlType *type, Error *err) {
         depth += (c == '(') - (c == ')');
         bool blank = isspace((unsigned char)c);
         bool folded = blank && (depth > 0 || length == 0 || name[length - 1] == ' ' || reader->at[1] == '(');
-        if (!folded && length < sizeof name - 1)
-            name[length++] = (char)(blank ? ' ' : c);
+        if (!folded && length < sizeof name - 1) name[length++] = (char)(blank ? ' ' : c);
     }
     while (length > 0 && name[length - 1] == ' ')
         length--;
@@ -104,7 +106,6 @@ Status schema_text_parse(const char *text, Arena *arena, TableColumn **columns, 
                 return error_set_at(err, "42701", position, "column \"%s\" is given twice", column.name);
         TRY(read_type(&reader, &column.type, err));
         out[(*count)++] = column;
-        if (!*reader.at)
-            return STATUS_OK;
+        if (!*reader.at) return STATUS_OK;
     }
 }

@@ -5,6 +5,6 @@
 #include "engines/base/error.h"
 #include "engines/columnar/iceberg/table_catalog.h"
 
-/* Names fold to lower case unless quoted; types by PostgreSQL's names. 42601 for bad syntax (with position), 42704
- * for an unknown type, 42701 for a column given twice. Columns and names live in `arena`. */
+/* Names fold to lower case unless quoted; types by PostgreSQL's names. 42601 for bad syntax (with position),
+ * 42704 for an unknown type, 42701 for a column given twice. Columns and names live in `arena`. */
 Status schema_text_parse(const char *text, Arena *arena, TableColumn **columns, int *count, Error *err);

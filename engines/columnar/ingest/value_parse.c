@@ -17,7 +17,9 @@ static void trim(const char **text, size_t *length) {
         (*length)--;
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 static bool equals(const char *text, size_t length, const char *word) {
     return strlen(word) == length && strncasecmp(text, word, length) == 0;
@@ -42,13 +44,11 @@ NumberShape value_number_shape(const char *text, size_t length) {
     uint64_t value = 0;
     while (at < end && is_digit(*at)) {
         uint64_t digit = (uint64_t)(*at++ - '0');
-        if (value > (UINT64_MAX - digit) / 10)
-            out.fits_i64 = false;
+        if (value > (UINT64_MAX - digit) / 10) out.fits_i64 = false;
         value = value * 10 + digit;
     }
     int integer_digits = (int)(at - digits);
-    if (integer_digits > 1 && *digits == '0')
-        return none;
+    if (integer_digits > 1 && *digits == '0') return none;
     out.integer_digits = integer_digits == 1 && *digits == '0' ? 0 : integer_digits;
     if (at < end && *at == '.') {
         const char *fraction = ++at;
@@ -56,11 +56,9 @@ NumberShape value_number_shape(const char *text, size_t length) {
             at++;
         out.scale = (int)(at - fraction);
         out.shape = SHAPE_NUMERIC;
-        if (out.scale == 0 && integer_digits == 0)
-            return none;
+        if (out.scale == 0 && integer_digits == 0) return none;
     } else if (integer_digits == 0) {
-        if (is_not_finite(text, length))
-            out.shape = SHAPE_NOT_FINITE;
+        if (is_not_finite(text, length)) out.shape = SHAPE_NOT_FINITE;
         return out.shape == SHAPE_NOT_FINITE ? out : none;
     }
     if (at < end && (*at == 'e' || *at == 'E')) {
@@ -69,15 +67,12 @@ NumberShape value_number_shape(const char *text, size_t length) {
         const char *exponent = at;
         while (at < end && is_digit(*at))
             at++;
-        if (at == exponent)
-            return none;
+        if (at == exponent) return none;
         out.shape = SHAPE_FLOAT;
     }
-    if (at != end)
-        return none;
+    if (at != end) return none;
     out.fits_i64 = out.fits_i64 && value <= (uint64_t)INT64_MAX + negative;
-    if (out.fits_i64)
-        out.i64 = negative ? (int64_t)(0 - value) : (int64_t)value;
+    if (out.fits_i64) out.i64 = negative ? (int64_t)(0 - value) : (int64_t)value;
     return out;
 }
 
@@ -103,11 +98,9 @@ bool value_parse_i64(const char *text, size_t length, int64_t *out) {
     bool negative = length > 0 && *text == '-';
     size_t i = negative;
     uint64_t value = 0, limit = (uint64_t)INT64_MAX + negative;
-    if (i == length)
-        return false;
+    if (i == length) return false;
     for (; i < length; i++) {
-        if (!is_digit(text[i]) || value > (limit - (uint64_t)(text[i] - '0')) / 10)
-            return false;
+        if (!is_digit(text[i]) || value > (limit - (uint64_t)(text[i] - '0')) / 10) return false;
         value = value * 10 + (uint64_t)(text[i] - '0');
     }
     *out = negative ? (int64_t)(0 - value) : (int64_t)value;
@@ -118,12 +111,11 @@ bool value_parse_f64(const char *text, size_t length, double *out) {
     char copy[512];
     trim(&text, &length);
     NumberShape shape = value_number_shape(text, length);
-    bool leading_zeros = shape.shape == SHAPE_TEXT && length > 1 && (text[0] == '0' || text[0] == '+' || text[0] == '-');
-    if ((shape.shape == SHAPE_TEXT && !leading_zeros) || length == 0 || length >= sizeof copy)
-        return false;
+    bool leading_zeros =
+        shape.shape == SHAPE_TEXT && length > 1 && (text[0] == '0' || text[0] == '+' || text[0] == '-');
+    if ((shape.shape == SHAPE_TEXT && !leading_zeros) || length == 0 || length >= sizeof copy) return false;
     for (size_t i = 0; i < length && leading_zeros; i++)
-        if (!is_digit(text[i]) && !strchr("+-.eE", text[i]))
-            return false;
+        if (!is_digit(text[i]) && !strchr("+-.eE", text[i])) return false;
     memcpy(copy, text, length);
     copy[length] = 0;
     char *end;
@@ -155,14 +147,11 @@ bool value_parse_decimal(const char *text, size_t length, int precision, int sca
         }
         seen++;
         exponent -= after_point;
-        if (count == 0 && *at == '0')
-            continue;
-        if (count == (int)sizeof digits)
-            return false;
+        if (count == 0 && *at == '0') continue;
+        if (count == (int)sizeof digits) return false;
         digits[count++] = *at;
     }
-    if (seen == 0)
-        return false;
+    if (seen == 0) return false;
     if (at < end && (*at == 'e' || *at == 'E')) {
         int64_t given;
         if (!value_parse_i64(at + 1, (size_t)(end - at - 1), &given) || given < -10000 || given > 10000)
@@ -170,8 +159,7 @@ bool value_parse_decimal(const char *text, size_t length, int precision, int sca
         exponent += (int)given;
         at = end;
     }
-    if (at != end)
-        return false;
+    if (at != end) return false;
     int shift = exponent + scale; /* > 0: zeros to append, < 0: digits to round off */
     bool round_up = false;
     if (shift < 0) {
@@ -180,20 +168,19 @@ bool value_parse_decimal(const char *text, size_t length, int precision, int sca
         count = kept < 0 ? 0 : kept;
         shift = 0;
     }
-    if (count > 0 && count + shift > MAX_DIGITS)
-        return false;
+    if (count > 0 && count + shift > MAX_DIGITS) return false;
     __int128 value = 0;
     for (int i = 0; i < count; i++)
         value = value * 10 + (digits[i] - '0');
     value = count > 0 ? value * power_of_ten(shift) : 0;
     value += round_up;
-    if (value >= power_of_ten(precision))
-        return false;
+    if (value >= power_of_ten(precision)) return false;
     *out = negative ? -value : value;
     return true;
 }
 
-/* Days of the proleptic Gregorian calendar since 1970-01-01: years counted from March, so that the leap day is the last. */
+/* Days of the proleptic Gregorian calendar since 1970-01-01: years counted from March, so that the leap day
+ * is the last. */
 int64_t value_days_from_civil(int64_t year, int month, int day) {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -206,8 +193,7 @@ int64_t value_days_from_civil(int64_t year, int month, int day) {
 static bool number_at(const char *text, int digits, int *out) {
     *out = 0;
     for (int i = 0; i < digits; i++) {
-        if (!is_digit(text[i]))
-            return false;
+        if (!is_digit(text[i])) return false;
         *out = *out * 10 + (text[i] - '0');
     }
     return true;
@@ -217,15 +203,12 @@ static bool number_at(const char *text, int digits, int *out) {
 static bool date_at(const char *text, size_t length, int32_t *days) {
     static const int LENGTHS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day;
-    if (length < 10 || (text[4] != '-' && text[4] != '/') || text[7] != text[4])
-        return false;
+    if (length < 10 || (text[4] != '-' && text[4] != '/') || text[7] != text[4]) return false;
     if (!number_at(text, 4, &year) || !number_at(text + 5, 2, &month) || !number_at(text + 8, 2, &day))
         return false;
-    if (year < 1 || month < 1 || month > 12 || day < 1)
-        return false;
+    if (year < 1 || month < 1 || month > 12 || day < 1) return false;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > LENGTHS[month - 1] + (month == 2 && leap))
-        return false;
+    if (day > LENGTHS[month - 1] + (month == 2 && leap)) return false;
     *days = (int32_t)value_days_from_civil(year, month, day);
     return true;
 }
@@ -242,8 +225,7 @@ static bool time_at(const char *text, size_t length, int64_t *microseconds, size
         return false;
     size_t at = 5;
     if (at + 3 <= length && text[at] == ':') {
-        if (!number_at(text + at + 1, 2, &second))
-            return false;
+        if (!number_at(text + at + 1, 2, &second)) return false;
         at += 3;
         if (at + 1 < length && (text[at] == '.' || text[at] == ',') && is_digit(text[at + 1])) {
             int digits = 0;
@@ -257,8 +239,7 @@ static bool time_at(const char *text, size_t length, int64_t *microseconds, size
                 fraction *= 10;
         }
     }
-    if (hour > 23 || minute > 59 || second > 59)
-        return false;
+    if (hour > 23 || minute > 59 || second > 59) return false;
     *microseconds = ((int64_t)hour * 3600 + minute * 60 + second) * 1000000 + fraction;
     *used = at;
     return true;
@@ -273,16 +254,14 @@ bool value_parse_time(const char *text, size_t length, int64_t *microseconds) {
 /* Z, UTC, +HH, +HHMM or +HH:MM to the end. */
 static bool offset_at(const char *text, size_t length, int64_t *microseconds) {
     *microseconds = 0;
-    if (equals(text, length, "z") || equals(text, length, "utc") || equals(text, length, " utc"))
-        return true;
+    if (equals(text, length, "z") || equals(text, length, "utc") || equals(text, length, " utc")) return true;
     int hour, minute = 0;
-    if (length < 3 || (text[0] != '+' && text[0] != '-') || !number_at(text + 1, 2, &hour))
+    if (length < 3 || (text[0] != '+' && text[0] != '-') || !number_at(text + 1, 2, &hour)) return false;
+    if (length == 5   ? !number_at(text + 3, 2, &minute)
+        : length == 6 ? text[3] != ':' || !number_at(text + 4, 2, &minute)
+                      : length != 3)
         return false;
-    if (length == 5 ? !number_at(text + 3, 2, &minute)
-                    : length == 6 ? text[3] != ':' || !number_at(text + 4, 2, &minute) : length != 3)
-        return false;
-    if (hour > 15 || minute > 59)
-        return false;
+    if (hour > 15 || minute > 59) return false;
     *microseconds = ((int64_t)hour * 60 + minute) * 60000000 * (text[0] == '-' ? -1 : 1);
     return true;
 }
@@ -293,26 +272,21 @@ bool value_parse_timestamp(const char *text, size_t length, int64_t *microsecond
     size_t used;
     trim(&text, &length);
     *has_offset = false;
-    if (!date_at(text, length, &days))
-        return false;
+    if (!date_at(text, length, &days)) return false;
     if (length > 10) {
-        if (text[10] != ' ' && text[10] != 'T' && text[10] != 't')
-            return false;
+        if (text[10] != ' ' && text[10] != 'T' && text[10] != 't') return false;
         text += 11;
         length -= 11;
-        if (!time_at(text, length, &time, &used))
-            return false;
+        if (!time_at(text, length, &time, &used)) return false;
         *has_offset = used < length;
-        if (*has_offset && !offset_at(text + used, length - used, &offset))
-            return false;
+        if (*has_offset && !offset_at(text + used, length - used, &offset)) return false;
     }
     *microseconds = days * MICROSECONDS_PER_DAY + time - offset;
     return true;
 }
 
 static int hex_value(char c) {
-    if (is_digit(c))
-        return c - '0';
+    if (is_digit(c)) return c - '0';
     c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -325,13 +299,10 @@ bool value_parse_uuid(const char *text, size_t length, unsigned char out[16]) {
         length -= 2;
     }
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '-' && digits > 0 && digits % 4 == 0)
-            continue;
+        if (text[i] == '-' && digits > 0 && digits % 4 == 0) continue;
         int value = hex_value(text[i]);
-        if (value < 0 || digits == 32)
-            return false;
-        if (digits % 2 == 0)
-            out[digits / 2] = 0;
+        if (value < 0 || digits == 32) return false;
+        if (digits % 2 == 0) out[digits / 2] = 0;
         out[digits / 2] = (unsigned char)(out[digits / 2] << 4 | value);
         digits++;
     }
@@ -340,21 +311,18 @@ bool value_parse_uuid(const char *text, size_t length, unsigned char out[16]) {
 
 ValueShape value_shape(const char *text, size_t length) {
     trim(&text, &length);
-    if (length == 0)
-        return SHAPE_TEXT;
+    if (length == 0) return SHAPE_TEXT;
     char first = *text;
     if (is_digit(first) && length >= 10 && (text[4] == '-' || text[4] == '/')) {
         int32_t days;
         int64_t microseconds;
         bool has_offset;
-        if (value_parse_date(text, length, &days))
-            return SHAPE_DATE;
+        if (value_parse_date(text, length, &days)) return SHAPE_DATE;
         if (value_parse_timestamp(text, length, &microseconds, &has_offset))
             return has_offset ? SHAPE_TIMESTAMPTZ : SHAPE_TIMESTAMP;
         return SHAPE_TEXT;
     }
-    if (equals(text, length, "true") || equals(text, length, "false"))
-        return SHAPE_BOOL;
+    if (equals(text, length, "true") || equals(text, length, "false")) return SHAPE_BOOL;
     if (is_digit(first) || first == '-' || first == '.' || (first | 0x20) == 'n' || (first | 0x20) == 'i')
         return value_number_shape(text, length).shape;
     return SHAPE_TEXT;

@@ -1,8 +1,9 @@
 /* Aggregates: one const struct of functions each, resolved at plan time.
  *
- * States live side by side in the executor's arrays: group g's state is at `states + g × stride` (the pointer already
- * includes this aggregate's offset). Fixed-size, zeroable, movable by memcpy, so that states spill and move with their hash table; what
- * does not fit (strings, arrays, sets) goes to the arena that lives as long as the hash table.
+ * States live side by side in the executor's arrays: group g's state is at `states + g × stride` (the pointer
+ * already includes this aggregate's offset). Fixed-size, zeroable, movable by memcpy, so that states spill
+ * and move with their hash table; what does not fit (strings, arrays, sets) goes to the arena that lives as
+ * long as the hash table.
  */
 #pragma once
 
@@ -19,15 +20,17 @@ typedef struct AggregateInput {
 
 struct AggregateFunction {
     const char *name;
-    int arg_count; /* 0 for count(*) */
+    int arg_count;   /* 0 for count(*) */
     SqlType args[3]; /* SQL_UNKNOWN = any */
     SqlType result;
     SqlType (*result_type)(const SqlType *args, int arg_count);
-    size_t state_bytes; /* multiple of 16 */
+    size_t state_bytes;        /* multiple of 16 */
     void (*init)(void *state); /* NULL: zero bytes */
     /* `states` is 16-byte aligned, `stride` a multiple of 16.
-     * For each selected row r: adds it to the state of group `groups[k]`, k its index in the selection. Skips NULLs itself. */
-    Status (*update)(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input, Error *err);
+     * For each selected row r: adds it to the state of group `groups[k]`, k its index in the selection. Skips
+     * NULLs itself. */
+    Status (*update)(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
+                     Error *err);
     /* All selected rows into one state: no GROUP BY. */
     Status (*update_single)(void *state, const AggregateInput *input, Error *err);
     /* into += from; both over the same arguments. */

@@ -1,10 +1,12 @@
 /* min and max of every ordered type. */
 #include "engines/columnar/kernels/numeric_math.h"
 
-static Status never_raised(Error *err) { return error_set(err, SQLSTATE_INTERNAL, "min/max cannot fail"); }
+static Status never_raised(Error *err) {
+    return error_set(err, SQLSTATE_INTERNAL, "min/max cannot fail");
+}
 
-#define ORDER_PLAIN(a, b) ((a) < (b))
-#define ORDER_FLOAT(a, b) (((a) < (b)) | (((b) != (b)) & ((a) == (a))))
+#define ORDER_PLAIN(a, b)    ((a) < (b))
+#define ORDER_FLOAT(a, b)    (((a) < (b)) | (((b) != (b)) & ((a) == (a))))
 #define ORDER_INTERVAL(a, b) (interval_span(&(a)) < interval_span(&(b)))
 
 static inline Int128 interval_span(const Interval *value) {
@@ -12,55 +14,56 @@ static inline Int128 interval_span(const Interval *value) {
 }
 
 #define EXTREME_NAME(name) min_i16_##name
-#define EXTREME_TYPE int16_t
-#define BETTER(a, b) ORDER_PLAIN(a, b)
+#define EXTREME_TYPE       int16_t
+#define BETTER(a, b)       ORDER_PLAIN(a, b)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) max_i16_##name
-#define EXTREME_TYPE int16_t
-#define BETTER(a, b) ORDER_PLAIN(b, a)
+#define EXTREME_TYPE       int16_t
+#define BETTER(a, b)       ORDER_PLAIN(b, a)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) min_i32_##name
-#define EXTREME_TYPE int32_t
-#define BETTER(a, b) ORDER_PLAIN(a, b)
+#define EXTREME_TYPE       int32_t
+#define BETTER(a, b)       ORDER_PLAIN(a, b)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) max_i32_##name
-#define EXTREME_TYPE int32_t
-#define BETTER(a, b) ORDER_PLAIN(b, a)
+#define EXTREME_TYPE       int32_t
+#define BETTER(a, b)       ORDER_PLAIN(b, a)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) min_i64_##name
-#define EXTREME_TYPE int64_t
-#define BETTER(a, b) ORDER_PLAIN(a, b)
+#define EXTREME_TYPE       int64_t
+#define BETTER(a, b)       ORDER_PLAIN(a, b)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) max_i64_##name
-#define EXTREME_TYPE int64_t
-#define BETTER(a, b) ORDER_PLAIN(b, a)
+#define EXTREME_TYPE       int64_t
+#define BETTER(a, b)       ORDER_PLAIN(b, a)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) min_f32_##name
-#define EXTREME_TYPE float
-#define BETTER(a, b) ORDER_FLOAT(a, b)
+#define EXTREME_TYPE       float
+#define BETTER(a, b)       ORDER_FLOAT(a, b)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) max_f32_##name
-#define EXTREME_TYPE float
-#define BETTER(a, b) ORDER_FLOAT(b, a)
+#define EXTREME_TYPE       float
+#define BETTER(a, b)       ORDER_FLOAT(b, a)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) min_f64_##name
-#define EXTREME_TYPE double
-#define BETTER(a, b) ORDER_FLOAT(a, b)
+#define EXTREME_TYPE       double
+#define BETTER(a, b)       ORDER_FLOAT(a, b)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) max_f64_##name
-#define EXTREME_TYPE double
-#define BETTER(a, b) ORDER_FLOAT(b, a)
+#define EXTREME_TYPE       double
+#define BETTER(a, b)       ORDER_FLOAT(b, a)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) min_interval_##name
-#define EXTREME_TYPE Interval
-#define BETTER(a, b) ORDER_INTERVAL(a, b)
+#define EXTREME_TYPE       Interval
+#define BETTER(a, b)       ORDER_INTERVAL(a, b)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 #define EXTREME_NAME(name) max_interval_##name
-#define EXTREME_TYPE Interval
-#define BETTER(a, b) ORDER_INTERVAL(b, a)
+#define EXTREME_TYPE       Interval
+#define BETTER(a, b)       ORDER_INTERVAL(b, a)
 #include "engines/columnar/kernels/aggregate_extreme.inc.c"
 
-/* ---- text ------------------------------------------------------------------------------------------------------ */
+/* ---- text
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The best so far, its bytes in the states' arena; the room is used again for later, shorter winners. */
 typedef struct TextExtreme {
@@ -76,7 +79,8 @@ static void text_keep(TextExtreme *state, const StringView *value, Arena *arena)
         state->capacity = 0;
         return;
     }
-    char *room = state->value.length > 12 && state->capacity >= value->length ? (char *)state->value.pointer : NULL;
+    char *room =
+        state->value.length > 12 && state->capacity >= value->length ? (char *)state->value.pointer : NULL;
     if (!room) {
         state->capacity = value->length + value->length / 2;
         room = arena_alloc(arena, state->capacity);
@@ -87,8 +91,7 @@ static void text_keep(TextExtreme *state, const StringView *value, Arena *arena)
 KERNEL_INLINE bool text_offer(TextExtreme *state, const StringView *value, bool largest, Arena *arena) {
     if (state->seen) {
         int order = stringview_compare(value, &state->value);
-        if (largest ? order <= 0 : order >= 0)
-            return false;
+        if (largest ? order <= 0 : order >= 0) return false;
     }
     text_keep(state, value, arena);
     return false;
@@ -104,71 +107,67 @@ static bool padded_offer(TextExtreme *state, const StringView *value, bool large
     if (state->seen) {
         StringView best = unpadded(&state->value), next = unpadded(value);
         int order = stringview_compare(&next, &best);
-        if (largest ? order <= 0 : order >= 0)
-            return false;
+        if (largest ? order <= 0 : order >= 0) return false;
     }
     text_keep(state, value, arena);
     return false;
 }
-#define AGG_NAME(name) min_text_##name
-#define AGG_STATE TextExtreme
-#define AGG_VALUE StringView
+#define AGG_NAME(name)               min_text_##name
+#define AGG_STATE                    TextExtreme
+#define AGG_VALUE                    StringView
 #define AGG_ADD(state, value, input) text_offer(state, &(value), false, (input)->arena)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
 static Status min_text_combine(void *into, const void *from, Arena *arena, Error *err) {
     const TextExtreme *right = from;
-    if (right->seen)
-        (void)text_offer(into, &right->value, false, arena);
+    if (right->seen) (void)text_offer(into, &right->value, false, arena);
     return STATUS_OK;
 }
-#define AGG_NAME(name) min_bpchar_##name
-#define AGG_STATE TextExtreme
-#define AGG_VALUE StringView
+#define AGG_NAME(name)               min_bpchar_##name
+#define AGG_STATE                    TextExtreme
+#define AGG_VALUE                    StringView
 #define AGG_ADD(state, value, input) padded_offer(state, &(value), false, (input)->arena)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
 static Status min_bpchar_combine(void *into, const void *from, Arena *arena, Error *err) {
     const TextExtreme *right = from;
-    if (right->seen)
-        (void)padded_offer(into, &right->value, false, arena);
+    if (right->seen) (void)padded_offer(into, &right->value, false, arena);
     return STATUS_OK;
 }
-#define AGG_NAME(name) max_text_##name
-#define AGG_STATE TextExtreme
-#define AGG_VALUE StringView
+#define AGG_NAME(name)               max_text_##name
+#define AGG_STATE                    TextExtreme
+#define AGG_VALUE                    StringView
 #define AGG_ADD(state, value, input) text_offer(state, &(value), true, (input)->arena)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
 static Status max_text_combine(void *into, const void *from, Arena *arena, Error *err) {
     const TextExtreme *right = from;
-    if (right->seen)
-        (void)text_offer(into, &right->value, true, arena);
+    if (right->seen) (void)text_offer(into, &right->value, true, arena);
     return STATUS_OK;
 }
-#define AGG_NAME(name) max_bpchar_##name
-#define AGG_STATE TextExtreme
-#define AGG_VALUE StringView
+#define AGG_NAME(name)               max_bpchar_##name
+#define AGG_STATE                    TextExtreme
+#define AGG_VALUE                    StringView
 #define AGG_ADD(state, value, input) padded_offer(state, &(value), true, (input)->arena)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
 static Status max_bpchar_combine(void *into, const void *from, Arena *arena, Error *err) {
     const TextExtreme *right = from;
-    if (right->seen)
-        (void)padded_offer(into, &right->value, true, arena);
+    if (right->seen) (void)padded_offer(into, &right->value, true, arena);
     return STATUS_OK;
 }
-static Status text_finalize(const char *states, size_t stride, int count, Vector *out, Arena *arena, Error *err) {
+static Status text_finalize(const char *states, size_t stride, int count, Vector *out, Arena *arena,
+                            Error *err) {
     for (int i = 0; i < count; i++) {
         const TextExtreme *state = (const TextExtreme *)(states + (size_t)i * stride);
         ((StringView *)out->values)[i] = state->seen ? state->value : stringview_make("", 0);
-        if (!state->seen)
-            bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
+        if (!state->seen) bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
     }
     return STATUS_OK;
 }
 
-/* ---- numeric: whichever form the column has --------------------------------------------------------------------- */
+/* ---- numeric: whichever form the column has
+ * --------------------------------------------------------------------- */
 
 typedef struct NumericExtreme {
     Numeric best;
@@ -191,27 +190,27 @@ static bool numeric_offer(NumericExtreme *state, Numeric value, bool largest) {
     }
     return false;
 }
-#define AGG_NAME(name) min_scaled_i64_##name
-#define AGG_STATE NumericExtreme
-#define AGG_VALUE int64_t
+#define AGG_NAME(name)               min_scaled_i64_##name
+#define AGG_STATE                    NumericExtreme
+#define AGG_VALUE                    int64_t
 #define AGG_ADD(state, value, input) scaled_offer(state, value, (input)->args[0].type.scale, false)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
-#define AGG_NAME(name) min_scaled_i128_##name
-#define AGG_STATE NumericExtreme
-#define AGG_VALUE Int128
+#define AGG_NAME(name)               min_scaled_i128_##name
+#define AGG_STATE                    NumericExtreme
+#define AGG_VALUE                    Int128
 #define AGG_ADD(state, value, input) scaled_offer(state, value, (input)->args[0].type.scale, false)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
-#define AGG_NAME(name) min_scaled_any_##name
-#define AGG_STATE NumericExtreme
-#define AGG_VALUE Numeric
+#define AGG_NAME(name)               min_scaled_any_##name
+#define AGG_STATE                    NumericExtreme
+#define AGG_VALUE                    Numeric
 #define AGG_ADD(state, value, input) numeric_offer(state, value, false)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
 
-static Status min_numeric_update(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
-                                 Error *err) {
+static Status min_numeric_update(char *states, size_t stride, const uint32_t *groups,
+                                 const AggregateInput *input, Error *err) {
     switch (input->args[0].physical) {
     case PHYS_I64: return min_scaled_i64_update(states, stride, groups, input, err);
     case PHYS_I128: return min_scaled_i128_update(states, stride, groups, input, err);
@@ -227,31 +226,30 @@ static Status min_numeric_single(void *state, const AggregateInput *input, Error
 }
 static Status min_numeric_combine(void *into, const void *from, Arena *arena, Error *err) {
     const NumericExtreme *right = from;
-    if (right->seen)
-        (void)numeric_offer(into, right->best, false);
+    if (right->seen) (void)numeric_offer(into, right->best, false);
     return STATUS_OK;
 }
-#define AGG_NAME(name) max_scaled_i64_##name
-#define AGG_STATE NumericExtreme
-#define AGG_VALUE int64_t
+#define AGG_NAME(name)               max_scaled_i64_##name
+#define AGG_STATE                    NumericExtreme
+#define AGG_VALUE                    int64_t
 #define AGG_ADD(state, value, input) scaled_offer(state, value, (input)->args[0].type.scale, true)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
-#define AGG_NAME(name) max_scaled_i128_##name
-#define AGG_STATE NumericExtreme
-#define AGG_VALUE Int128
+#define AGG_NAME(name)               max_scaled_i128_##name
+#define AGG_STATE                    NumericExtreme
+#define AGG_VALUE                    Int128
 #define AGG_ADD(state, value, input) scaled_offer(state, value, (input)->args[0].type.scale, true)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
-#define AGG_NAME(name) max_scaled_any_##name
-#define AGG_STATE NumericExtreme
-#define AGG_VALUE Numeric
+#define AGG_NAME(name)               max_scaled_any_##name
+#define AGG_STATE                    NumericExtreme
+#define AGG_VALUE                    Numeric
 #define AGG_ADD(state, value, input) numeric_offer(state, value, true)
-#define AGG_RAISE never_raised
+#define AGG_RAISE                    never_raised
 #include "engines/columnar/kernels/aggregate_body.inc.c"
 
-static Status max_numeric_update(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
-                                 Error *err) {
+static Status max_numeric_update(char *states, size_t stride, const uint32_t *groups,
+                                 const AggregateInput *input, Error *err) {
     switch (input->args[0].physical) {
     case PHYS_I64: return max_scaled_i64_update(states, stride, groups, input, err);
     case PHYS_I128: return max_scaled_i128_update(states, stride, groups, input, err);
@@ -267,40 +265,58 @@ static Status max_numeric_single(void *state, const AggregateInput *input, Error
 }
 static Status max_numeric_combine(void *into, const void *from, Arena *arena, Error *err) {
     const NumericExtreme *right = from;
-    if (right->seen)
-        (void)numeric_offer(into, right->best, true);
+    if (right->seen) (void)numeric_offer(into, right->best, true);
     return STATUS_OK;
 }
-static Status numeric_finalize(const char *states, size_t stride, int count, Vector *out, Arena *arena, Error *err) {
+static Status numeric_finalize(const char *states, size_t stride, int count, Vector *out, Arena *arena,
+                               Error *err) {
     for (int i = 0; i < count; i++) {
         const NumericExtreme *state = (const NumericExtreme *)(states + (size_t)i * stride);
-        if (!state->seen)
-            bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
+        if (!state->seen) bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
         TRY(numeric_store(out, i, state->best, err));
     }
     return STATUS_OK;
 }
-static SqlType same_type(const SqlType *args, int arg_count) { return args[0]; }
+static SqlType same_type(const SqlType *args, int arg_count) {
+    return args[0];
+}
 
-#define EXTREME_ROW(text, type, prefix, State, final)                                                                  \
-    {.name = text, .arg_count = 1, .args = {type}, .result = type, .state_bytes = sizeof(State),                       \
-     .update = prefix##_update, .update_single = prefix##_single, .combine = prefix##_combine, .finalize = final}
-#define FIXED_ROWS(type, form)                                                                                         \
-    EXTREME_ROW("min", type, min_##form, min_##form##_state, min_##form##_finalize),                                   \
+#define EXTREME_ROW(text, type, prefix, State, final)                                                        \
+    {                                                                                                        \
+        .name = text, .arg_count = 1, .args = {type}, .result = type, .state_bytes = sizeof(State),          \
+        .update = prefix##_update, .update_single = prefix##_single, .combine = prefix##_combine,            \
+        .finalize = final                                                                                    \
+    }
+#define FIXED_ROWS(type, form)                                                                               \
+    EXTREME_ROW("min", type, min_##form, min_##form##_state, min_##form##_finalize),                         \
         EXTREME_ROW("max", type, max_##form, max_##form##_state, max_##form##_finalize)
-#define NUMERIC_ROW(text, prefix)                                                                                      \
-    {.name = text, .arg_count = 1, .args = {K_NUMERIC}, .result_type = same_type, .state_bytes = sizeof(NumericExtreme), \
-     .update = prefix##_update, .update_single = prefix##_single, .combine = prefix##_combine, .finalize = numeric_finalize}
+#define NUMERIC_ROW(text, prefix)                                                                            \
+    {                                                                                                        \
+        .name = text, .arg_count = 1, .args = {K_NUMERIC}, .result_type = same_type,                         \
+        .state_bytes = sizeof(NumericExtreme), .update = prefix##_update, .update_single = prefix##_single,  \
+        .combine = prefix##_combine, .finalize = numeric_finalize                                            \
+    }
 
 static const AggregateFunction rows[] = {
-    FIXED_ROWS(K_INT2, i16), FIXED_ROWS(K_INT4, i32), FIXED_ROWS(K_INT8, i64), FIXED_ROWS(K_OID, i64),
-    FIXED_ROWS(K_FLOAT4, f32), FIXED_ROWS(K_FLOAT8, f64), FIXED_ROWS(K_DATE, i32), FIXED_ROWS(K_TIME, i64),
-    FIXED_ROWS(K_TIMESTAMP, i64), FIXED_ROWS(K_TIMESTAMPTZ, i64), FIXED_ROWS(K_INTERVAL, interval),
-    NUMERIC_ROW("min", min_numeric), NUMERIC_ROW("max", max_numeric),
+    FIXED_ROWS(K_INT2, i16),
+    FIXED_ROWS(K_INT4, i32),
+    FIXED_ROWS(K_INT8, i64),
+    FIXED_ROWS(K_OID, i64),
+    FIXED_ROWS(K_FLOAT4, f32),
+    FIXED_ROWS(K_FLOAT8, f64),
+    FIXED_ROWS(K_DATE, i32),
+    FIXED_ROWS(K_TIME, i64),
+    FIXED_ROWS(K_TIMESTAMP, i64),
+    FIXED_ROWS(K_TIMESTAMPTZ, i64),
+    FIXED_ROWS(K_INTERVAL, interval),
+    NUMERIC_ROW("min", min_numeric),
+    NUMERIC_ROW("max", max_numeric),
     EXTREME_ROW("min", K_TEXT, min_text, TextExtreme, text_finalize),
     EXTREME_ROW("max", K_TEXT, max_text, TextExtreme, text_finalize),
     EXTREME_ROW("min", K_BPCHAR, min_bpchar, TextExtreme, text_finalize),
     EXTREME_ROW("max", K_BPCHAR, max_bpchar, TextExtreme, text_finalize),
 };
 
-AggregateTable extreme_aggregates(void) { return (AggregateTable){rows, (int)(sizeof rows / sizeof rows[0])}; }
+AggregateTable extreme_aggregates(void) {
+    return (AggregateTable){rows, (int)(sizeof rows / sizeof rows[0])};
+}

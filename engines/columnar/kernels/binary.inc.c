@@ -1,6 +1,7 @@
 /* A binary kernel that cannot fail. Parameters: KERNEL_NAME, LEFT, RIGHT, OUT, COMPUTE(a, b). */
-KERNEL_INLINE void KERNEL_PASTE(KERNEL_NAME, _loop)(const LEFT *restrict a, size_t step_a, const RIGHT *restrict b,
-                                                    size_t step_b, OUT *restrict out, int rows) {
+KERNEL_INLINE void KERNEL_PASTE(KERNEL_NAME, _loop)(const LEFT *restrict a, size_t step_a,
+                                                    const RIGHT *restrict b, size_t step_b, OUT *restrict out,
+                                                    int rows) {
     for (int i = 0; i < rows; i++)
         out[i] = (OUT)(COMPUTE(a[(size_t)i * step_a], b[(size_t)i * step_b]));
 }

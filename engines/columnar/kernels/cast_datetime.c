@@ -6,8 +6,7 @@ static Status date_to_timestamp(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         bool bad = false;
         out[row] = timestamp_from_date(KERNEL_ARG(call, 0, int32_t, row), &bad);
-        if (bad)
-            return error_set(err, "22008", "date out of range for timestamp");
+        if (bad) return error_set(err, "22008", "date out of range for timestamp");
     }
     return STATUS_OK;
 }
@@ -49,9 +48,17 @@ static Status interval_same(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-#define CAST(a, b, context, kernel)                                                                                    \
-    {.from = SQL_##a, .to = SQL_##b, .weakest = CAST_##context, .strongest = CAST_EXPLICIT,                            \
-     .function = {.name = "cast", .arg_count = 1, .args = {K_(a)}, .result = K_(b), .strict = true, .eval = kernel}}
+#define CAST(a, b, context, kernel)                                                                          \
+    {                                                                                                        \
+        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##context, .strongest = CAST_EXPLICIT, .function = { \
+            .name = "cast",                                                                                  \
+            .arg_count = 1,                                                                                  \
+            .args = {K_(a)},                                                                                 \
+            .result = K_(b),                                                                                 \
+            .strict = true,                                                                                  \
+            .eval = kernel                                                                                   \
+        }                                                                                                    \
+    }
 
 static const CastEntry rows[] = {
     CAST(DATE, TIMESTAMP, IMPLICIT, date_to_timestamp),
@@ -67,4 +74,6 @@ static const CastEntry rows[] = {
     CAST(INTERVAL, INTERVAL, IMPLICIT, interval_same),
 };
 
-CastTable datetime_casts(void) { return (CastTable){rows, (int)(sizeof rows / sizeof rows[0])}; }
+CastTable datetime_casts(void) {
+    return (CastTable){rows, (int)(sizeof rows / sizeof rows[0])};
+}

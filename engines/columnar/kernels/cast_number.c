@@ -1,86 +1,86 @@
-/* Casts among numbers and boolean. Widening ones are plain loops; narrowing ones compute every row, gather a flag and look for the
- * row only when it is up. */
+/* Casts among numbers and boolean. Widening ones are plain loops; narrowing ones compute every row, gather a
+ * flag and look for the row only when it is up. */
 #include <math.h>
 
 #include "engines/columnar/kernels/numeric_math.h"
 
-#define CAST_NAME i16_to_i32
-#define FROM int16_t
-#define TO int32_t
+#define CAST_NAME       i16_to_i32
+#define FROM            int16_t
+#define TO              int32_t
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "integer"
+#define RANGE_ERROR     "integer"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i16_to_i64
-#define FROM int16_t
-#define TO int64_t
+#define CAST_NAME       i16_to_i64
+#define FROM            int16_t
+#define TO              int64_t
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "bigint"
+#define RANGE_ERROR     "bigint"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i32_to_i64
-#define FROM int32_t
-#define TO int64_t
+#define CAST_NAME       i32_to_i64
+#define FROM            int32_t
+#define TO              int64_t
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "bigint"
+#define RANGE_ERROR     "bigint"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i16_to_f32
-#define FROM int16_t
-#define TO float
+#define CAST_NAME       i16_to_f32
+#define FROM            int16_t
+#define TO              float
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "real"
+#define RANGE_ERROR     "real"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i16_to_f64
-#define FROM int16_t
-#define TO double
+#define CAST_NAME       i16_to_f64
+#define FROM            int16_t
+#define TO              double
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "double precision"
+#define RANGE_ERROR     "double precision"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i32_to_f32
-#define FROM int32_t
-#define TO float
+#define CAST_NAME       i32_to_f32
+#define FROM            int32_t
+#define TO              float
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "real"
+#define RANGE_ERROR     "real"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i32_to_f64
-#define FROM int32_t
-#define TO double
+#define CAST_NAME       i32_to_f64
+#define FROM            int32_t
+#define TO              double
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "double precision"
+#define RANGE_ERROR     "double precision"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i64_to_f32
-#define FROM int64_t
-#define TO float
+#define CAST_NAME       i64_to_f32
+#define FROM            int64_t
+#define TO              float
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "real"
+#define RANGE_ERROR     "real"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i64_to_f64
-#define FROM int64_t
-#define TO double
+#define CAST_NAME       i64_to_f64
+#define FROM            int64_t
+#define TO              double
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "double precision"
+#define RANGE_ERROR     "double precision"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME f32_to_f64
-#define FROM float
-#define TO double
+#define CAST_NAME       f32_to_f64
+#define FROM            float
+#define TO              double
 #define CONVERT(x, out) (*(out) = (TO)(x), 0)
-#define RANGE_ERROR "double precision"
+#define RANGE_ERROR     "double precision"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i32_to_i16
-#define FROM int32_t
-#define TO int16_t
+#define CAST_NAME       i32_to_i16
+#define FROM            int32_t
+#define TO              int16_t
 #define CONVERT(x, out) (*(out) = (TO)(x), *(out) != (x))
-#define RANGE_ERROR "smallint"
+#define RANGE_ERROR     "smallint"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i64_to_i16
-#define FROM int64_t
-#define TO int16_t
+#define CAST_NAME       i64_to_i16
+#define FROM            int64_t
+#define TO              int16_t
 #define CONVERT(x, out) (*(out) = (TO)(x), *(out) != (x))
-#define RANGE_ERROR "smallint"
+#define RANGE_ERROR     "smallint"
 #include "engines/columnar/kernels/cast_body.inc.c"
-#define CAST_NAME i64_to_i32
-#define FROM int64_t
-#define TO int32_t
+#define CAST_NAME       i64_to_i32
+#define FROM            int64_t
+#define TO              int32_t
 #define CONVERT(x, out) (*(out) = (TO)(x), *(out) != (x))
-#define RANGE_ERROR "integer"
+#define RANGE_ERROR     "integer"
 #include "engines/columnar/kernels/cast_body.inc.c"
 static inline bool convert_f32_i16(float value, int16_t *out) {
     double whole = rint((double)value);
@@ -88,11 +88,11 @@ static inline bool convert_f32_i16(float value, int16_t *out) {
     *out = bad ? 0 : (int16_t)whole;
     return bad;
 }
-#define CAST_NAME f32_to_i16
-#define FROM float
-#define TO int16_t
+#define CAST_NAME       f32_to_i16
+#define FROM            float
+#define TO              int16_t
 #define CONVERT(x, out) convert_f32_i16(x, out)
-#define RANGE_ERROR "smallint"
+#define RANGE_ERROR     "smallint"
 #include "engines/columnar/kernels/cast_body.inc.c"
 static inline bool convert_f32_i32(float value, int32_t *out) {
     double whole = rint((double)value);
@@ -100,11 +100,11 @@ static inline bool convert_f32_i32(float value, int32_t *out) {
     *out = bad ? 0 : (int32_t)whole;
     return bad;
 }
-#define CAST_NAME f32_to_i32
-#define FROM float
-#define TO int32_t
+#define CAST_NAME       f32_to_i32
+#define FROM            float
+#define TO              int32_t
 #define CONVERT(x, out) convert_f32_i32(x, out)
-#define RANGE_ERROR "integer"
+#define RANGE_ERROR     "integer"
 #include "engines/columnar/kernels/cast_body.inc.c"
 static inline bool convert_f32_i64(float value, int64_t *out) {
     double whole = rint((double)value);
@@ -112,11 +112,11 @@ static inline bool convert_f32_i64(float value, int64_t *out) {
     *out = bad ? 0 : (int64_t)whole;
     return bad;
 }
-#define CAST_NAME f32_to_i64
-#define FROM float
-#define TO int64_t
+#define CAST_NAME       f32_to_i64
+#define FROM            float
+#define TO              int64_t
 #define CONVERT(x, out) convert_f32_i64(x, out)
-#define RANGE_ERROR "bigint"
+#define RANGE_ERROR     "bigint"
 #include "engines/columnar/kernels/cast_body.inc.c"
 static inline bool convert_f64_i16(double value, int16_t *out) {
     double whole = rint((double)value);
@@ -124,11 +124,11 @@ static inline bool convert_f64_i16(double value, int16_t *out) {
     *out = bad ? 0 : (int16_t)whole;
     return bad;
 }
-#define CAST_NAME f64_to_i16
-#define FROM double
-#define TO int16_t
+#define CAST_NAME       f64_to_i16
+#define FROM            double
+#define TO              int16_t
 #define CONVERT(x, out) convert_f64_i16(x, out)
-#define RANGE_ERROR "smallint"
+#define RANGE_ERROR     "smallint"
 #include "engines/columnar/kernels/cast_body.inc.c"
 static inline bool convert_f64_i32(double value, int32_t *out) {
     double whole = rint((double)value);
@@ -136,11 +136,11 @@ static inline bool convert_f64_i32(double value, int32_t *out) {
     *out = bad ? 0 : (int32_t)whole;
     return bad;
 }
-#define CAST_NAME f64_to_i32
-#define FROM double
-#define TO int32_t
+#define CAST_NAME       f64_to_i32
+#define FROM            double
+#define TO              int32_t
 #define CONVERT(x, out) convert_f64_i32(x, out)
-#define RANGE_ERROR "integer"
+#define RANGE_ERROR     "integer"
 #include "engines/columnar/kernels/cast_body.inc.c"
 static inline bool convert_f64_i64(double value, int64_t *out) {
     double whole = rint((double)value);
@@ -148,11 +148,11 @@ static inline bool convert_f64_i64(double value, int64_t *out) {
     *out = bad ? 0 : (int64_t)whole;
     return bad;
 }
-#define CAST_NAME f64_to_i64
-#define FROM double
-#define TO int64_t
+#define CAST_NAME       f64_to_i64
+#define FROM            double
+#define TO              int64_t
 #define CONVERT(x, out) convert_f64_i64(x, out)
-#define RANGE_ERROR "bigint"
+#define RANGE_ERROR     "bigint"
 #include "engines/columnar/kernels/cast_body.inc.c"
 /* double to float: too large and too small are different errors. */
 static Status f64_to_f32(const KernelCall *call, Error *err) {
@@ -198,17 +198,21 @@ static Status oid_to_i64(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- numeric ------------------------------------------------------------------------------------------------------ */
+/* ---- numeric
+ * ------------------------------------------------------------------------------------------------------ */
 
-/* An integer column becomes numeric(5,0), (10,0) or (19,0) unless a precision is asked for: same value, same text, and
- * arithmetic on it stays in 64 or 128 bits. */
+/* An integer column becomes numeric(5,0), (10,0) or (19,0) unless a precision is asked for: same value, same
+ * text, and arithmetic on it stays in 64 or 128 bits. */
 static SqlType numeric_of_integer(const SqlType *args, int arg_count) {
     return sqltype_numeric(args[0].id == SQL_INT2 ? 5 : args[0].id == SQL_INT4 ? 10 : 19, 0);
 }
 
 KERNEL_INLINE Status integer_to_numeric(const KernelCall *call, int bytes, Error *err) {
     Vector *out = call->out;
-    bool plain = out->type.scale == 0 && (out->physical == PHYS_NUMERIC || out->type.precision >= (bytes == 2 ? 5 : bytes == 4 ? 10 : 19));
+    bool plain =
+        out->type.scale == 0 && (out->physical == PHYS_NUMERIC || out->type.precision >= (bytes == 2   ? 5
+                                                                                          : bytes == 4 ? 10
+                                                                                                       : 19));
     KERNEL_ROWS(call, row) {
         int64_t value = bytes == 2   ? KERNEL_ARG(call, 0, int16_t, row)
                         : bytes == 4 ? KERNEL_ARG(call, 0, int32_t, row)
@@ -222,9 +226,15 @@ KERNEL_INLINE Status integer_to_numeric(const KernelCall *call, int bytes, Error
     }
     return STATUS_OK;
 }
-static Status i16_to_numeric(const KernelCall *call, Error *err) { return integer_to_numeric(call, 2, err); }
-static Status i32_to_numeric(const KernelCall *call, Error *err) { return integer_to_numeric(call, 4, err); }
-static Status i64_to_numeric(const KernelCall *call, Error *err) { return integer_to_numeric(call, 8, err); }
+static Status i16_to_numeric(const KernelCall *call, Error *err) {
+    return integer_to_numeric(call, 2, err);
+}
+static Status i32_to_numeric(const KernelCall *call, Error *err) {
+    return integer_to_numeric(call, 4, err);
+}
+static Status i64_to_numeric(const KernelCall *call, Error *err) {
+    return integer_to_numeric(call, 8, err);
+}
 
 KERNEL_INLINE Status numeric_to_integer(const KernelCall *call, int bytes, const char *name, Error *err) {
     const Numeric *values = numeric_rows(&call->args[0], call);
@@ -248,19 +258,25 @@ KERNEL_INLINE Status numeric_to_integer(const KernelCall *call, int bytes, const
 static Status numeric_to_i16(const KernelCall *call, Error *err) {
     return numeric_to_integer(call, 2, "smallint", err);
 }
-static Status numeric_to_i32(const KernelCall *call, Error *err) { return numeric_to_integer(call, 4, "integer", err); }
-static Status numeric_to_i64(const KernelCall *call, Error *err) { return numeric_to_integer(call, 8, "bigint", err); }
+static Status numeric_to_i32(const KernelCall *call, Error *err) {
+    return numeric_to_integer(call, 4, "integer", err);
+}
+static Status numeric_to_i64(const KernelCall *call, Error *err) {
+    return numeric_to_integer(call, 8, "bigint", err);
+}
 
 static Status numeric_to_f64(const KernelCall *call, Error *err) {
     double *out = call->out->values;
     const Vector *from = &call->args[0];
-    if (from->physical == PHYS_I64) { /* values up to 2^53 divide exactly rounded; the others take the careful way */
+    if (from->physical ==
+        PHYS_I64) { /* values up to 2^53 divide exactly rounded; the others take the careful way */
         const int64_t *values = from->values;
         double divisor = (double)numeric_powers[from->type.scale];
         KERNEL_ROWS(call, row) {
             int64_t value = values[kernel_index(from, row)];
-            out[row] = value <= 1LL << 53 && value >= -(1LL << 53) ? (double)value / divisor
-                                                                   : numeric_to_double(numeric_make(value, from->type.scale));
+            out[row] = value <= 1LL << 53 && value >= -(1LL << 53)
+                           ? (double)value / divisor
+                           : numeric_to_double(numeric_make(value, from->type.scale));
         }
         return STATUS_OK;
     }
@@ -277,8 +293,7 @@ static Status numeric_to_f32(const KernelCall *call, Error *err) {
 static Status f64_to_numeric(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         Numeric value;
-        if (!numeric_from_double(KERNEL_ARG(call, 0, double, row), 15, &value))
-            return numeric_overflow(err);
+        if (!numeric_from_double(KERNEL_ARG(call, 0, double, row), 15, &value)) return numeric_overflow(err);
         TRY(numeric_store(call->out, row, value, err));
     }
     return STATUS_OK;
@@ -299,12 +314,29 @@ static Status numeric_to_numeric(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-#define CAST(a, b, context, kernel)                                                                                    \
-    {.from = SQL_##a, .to = SQL_##b, .weakest = CAST_##context, .strongest = CAST_EXPLICIT,                            \
-     .function = {.name = "cast", .arg_count = 1, .args = {K_(a)}, .result = K_(b), .strict = true, .eval = kernel}}
-#define CAST_TYPED(a, kernel)                                                                                          \
-    {.from = SQL_##a, .to = SQL_NUMERIC, .weakest = CAST_IMPLICIT, .strongest = CAST_EXPLICIT,                         \
-     .function = {.name = "cast", .arg_count = 1, .args = {K_(a)}, .result_type = numeric_of_integer, .strict = true, .eval = kernel}}
+#define CAST(a, b, context, kernel)                                                                          \
+    {                                                                                                        \
+        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##context, .strongest = CAST_EXPLICIT, .function = { \
+            .name = "cast",                                                                                  \
+            .arg_count = 1,                                                                                  \
+            .args = {K_(a)},                                                                                 \
+            .result = K_(b),                                                                                 \
+            .strict = true,                                                                                  \
+            .eval = kernel                                                                                   \
+        }                                                                                                    \
+    }
+#define CAST_TYPED(a, kernel)                                                                                \
+    {                                                                                                        \
+        .from = SQL_##a, .to = SQL_NUMERIC, .weakest = CAST_IMPLICIT, .strongest = CAST_EXPLICIT,            \
+        .function = {                                                                                        \
+            .name = "cast",                                                                                  \
+            .arg_count = 1,                                                                                  \
+            .args = {K_(a)},                                                                                 \
+            .result_type = numeric_of_integer,                                                               \
+            .strict = true,                                                                                  \
+            .eval = kernel                                                                                   \
+        }                                                                                                    \
+    }
 
 static const CastEntry rows[] = {
     CAST(INT2, INT4, IMPLICIT, i16_to_i32),
@@ -345,4 +377,6 @@ static const CastEntry rows[] = {
     CAST(NUMERIC, NUMERIC, IMPLICIT, numeric_to_numeric),
 };
 
-CastTable number_casts(void) { return (CastTable){rows, (int)(sizeof rows / sizeof rows[0])}; }
+CastTable number_casts(void) {
+    return (CastTable){rows, (int)(sizeof rows / sizeof rows[0])};
+}

@@ -1,14 +1,16 @@
-/* Casts from and to text: every type's input and output function, the length rules of varchar(n) and character(n), and the
- * relabelling of one text type as another. */
+/* Casts from and to text: every type's input and output function, the length rules of varchar(n) and
+ * character(n), and the relabelling of one text type as another. */
 #include "engines/base/utf8.h"
 #include "engines/columnar/kernels/datetime_math.h"
 #include "engines/columnar/kernels/numeric_math.h"
 #include "engines/columnar/kernels/value_text.h"
 
-/* ---- fitting into the target text type ------------------------------------------------------------------------------ */
+/* ---- fitting into the target text type
+ * ------------------------------------------------------------------------------ */
 
 /* varchar(n): longer values lose blanks only (or, by an explicit cast, anything); character(n) is padded. */
-static Status fit_text(const KernelCall *call, int row, const char *data, size_t length, bool explicit_cast, Error *err) {
+static Status fit_text(const KernelCall *call, int row, const char *data, size_t length, bool explicit_cast,
+                       Error *err) {
     SqlType type = call->out->type;
     StringView *out = &((StringView *)call->out->values)[row];
     if (type.id == SQL_NAME && length > 63) { /* whole characters only */
@@ -64,12 +66,16 @@ static Status text_relabel(const KernelCall *call, Error *err) {
 static Status text_relabel_explicit(const KernelCall *call, Error *err) {
     return text_to_text(call, true, false, err);
 }
-static Status bpchar_to_text(const KernelCall *call, Error *err) { return text_to_text(call, false, true, err); }
+static Status bpchar_to_text(const KernelCall *call, Error *err) {
+    return text_to_text(call, false, true, err);
+}
 static Status bpchar_to_text_explicit(const KernelCall *call, Error *err) {
     return text_to_text(call, true, true, err);
 }
 
-/* ---- output ---------------------------------------------------------------------------------------------------------- */
+/* ---- output
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef size_t (*ValueFormat)(const Vector *vector, size_t index, char *text);
 
@@ -88,8 +94,7 @@ static size_t format_integer(int64_t value, char *text) {
     do
         *--next = (char)('0' + rest % 10);
     while ((rest /= 10) > 0);
-    if (value < 0)
-        *--next = '-';
+    if (value < 0) *--next = '-';
     memcpy(text, next, (size_t)(digits + sizeof digits - next));
     return (size_t)(digits + sizeof digits - next);
 }
@@ -142,9 +147,13 @@ static size_t format_uuid(const Vector *v, size_t i, char *text) {
     return uuid->length == 16 ? uuid_format((const uint8_t *)stringview_data(uuid), text) : 0;
 }
 
-#define FORMAT_CAST(name)                                                                                              \
-    static Status name##_to_text(const KernelCall *call, Error *err) { return format_rows(call, format_##name, false, err); } \
-    static Status name##_to_text_explicit(const KernelCall *call, Error *err) { return format_rows(call, format_##name, true, err); }
+#define FORMAT_CAST(name)                                                                                    \
+    static Status name##_to_text(const KernelCall *call, Error *err) {                                       \
+        return format_rows(call, format_##name, false, err);                                                 \
+    }                                                                                                        \
+    static Status name##_to_text_explicit(const KernelCall *call, Error *err) {                              \
+        return format_rows(call, format_##name, true, err);                                                  \
+    }
 FORMAT_CAST(i16)
 FORMAT_CAST(i32)
 FORMAT_CAST(i64)
@@ -165,7 +174,9 @@ static Status numeric_format_rows(const KernelCall *call, bool explicit_cast, Er
     default: return format_rows(call, format_numeric, explicit_cast, err);
     }
 }
-static Status numeric_to_text(const KernelCall *call, Error *err) { return numeric_format_rows(call, false, err); }
+static Status numeric_to_text(const KernelCall *call, Error *err) {
+    return numeric_format_rows(call, false, err);
+}
 static Status numeric_to_text_explicit(const KernelCall *call, Error *err) {
     return numeric_format_rows(call, true, err);
 }
@@ -185,10 +196,16 @@ KERNEL_INLINE Status bytea_format_rows(const KernelCall *call, bool explicit_cas
     }
     return STATUS_OK;
 }
-static Status bytea_to_text(const KernelCall *call, Error *err) { return bytea_format_rows(call, false, err); }
-static Status bytea_to_text_explicit(const KernelCall *call, Error *err) { return bytea_format_rows(call, true, err); }
+static Status bytea_to_text(const KernelCall *call, Error *err) {
+    return bytea_format_rows(call, false, err);
+}
+static Status bytea_to_text_explicit(const KernelCall *call, Error *err) {
+    return bytea_format_rows(call, true, err);
+}
 
-/* ---- input ------------------------------------------------------------------------------------------------------------ */
+/* ---- input
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 typedef Status (*ValueParse)(const KernelCall *call, const char *text, size_t length, int row, Error *err);
 
@@ -213,7 +230,8 @@ static Status parse_i32(const KernelCall *call, const char *text, size_t length,
     return STATUS_OK;
 }
 static Status parse_i64(const KernelCall *call, const char *text, size_t length, int row, Error *err) {
-    return integer_parse(text, length, INT64_MIN, INT64_MAX, "bigint", &((int64_t *)call->out->values)[row], err);
+    return integer_parse(text, length, INT64_MIN, INT64_MAX, "bigint", &((int64_t *)call->out->values)[row],
+                         err);
 }
 static Status parse_oid(const KernelCall *call, const char *text, size_t length, int row, Error *err) {
     return integer_parse(text, length, 0, UINT32_MAX, "oid", &((int64_t *)call->out->values)[row], err);
@@ -242,10 +260,13 @@ static Status parse_time(const KernelCall *call, const char *text, size_t length
     return time_parse(text, length, call->statement_time_us, &((int64_t *)call->out->values)[row], err);
 }
 static Status parse_timestamp(const KernelCall *call, const char *text, size_t length, int row, Error *err) {
-    return timestamp_parse(text, length, false, call->statement_time_us, &((int64_t *)call->out->values)[row], err);
+    return timestamp_parse(text, length, false, call->statement_time_us, &((int64_t *)call->out->values)[row],
+                           err);
 }
-static Status parse_timestamptz(const KernelCall *call, const char *text, size_t length, int row, Error *err) {
-    return timestamp_parse(text, length, true, call->statement_time_us, &((int64_t *)call->out->values)[row], err);
+static Status parse_timestamptz(const KernelCall *call, const char *text, size_t length, int row,
+                                Error *err) {
+    return timestamp_parse(text, length, true, call->statement_time_us, &((int64_t *)call->out->values)[row],
+                           err);
 }
 static Status parse_interval(const KernelCall *call, const char *text, size_t length, int row, Error *err) {
     return interval_parse(text, length, &((Interval *)call->out->values)[row], err);
@@ -269,8 +290,10 @@ static Status parse_json(const KernelCall *call, const char *text, size_t length
     return STATUS_OK;
 }
 
-#define PARSE_CAST(name)                                                                                               \
-    static Status text_to_##name(const KernelCall *call, Error *err) { return parse_rows(call, parse_##name, err); }
+#define PARSE_CAST(name)                                                                                     \
+    static Status text_to_##name(const KernelCall *call, Error *err) {                                       \
+        return parse_rows(call, parse_##name, err);                                                          \
+    }
 PARSE_CAST(i16)
 PARSE_CAST(i32)
 PARSE_CAST(i64)
@@ -288,20 +311,32 @@ PARSE_CAST(uuid)
 PARSE_CAST(bytea)
 PARSE_CAST(json)
 
-#define CAST_BETWEEN(a, b, low, high, kernel)                                                                          \
-    {.from = SQL_##a, .to = SQL_##b, .weakest = CAST_##low, .strongest = CAST_##high,                                  \
-     .function = {.name = "cast", .arg_count = 1, .args = {K_(a)}, .result = K_(b), .strict = true, .eval = kernel}}
+#define CAST_BETWEEN(a, b, low, high, kernel)                                                                \
+    {                                                                                                        \
+        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##low, .strongest = CAST_##high, .function = {       \
+            .name = "cast",                                                                                  \
+            .arg_count = 1,                                                                                  \
+            .args = {K_(a)},                                                                                 \
+            .result = K_(b),                                                                                 \
+            .strict = true,                                                                                  \
+            .eval = kernel                                                                                   \
+        }                                                                                                    \
+    }
 /* Text of any kind into a type: an untyped literal by itself, declared text only when the cast is written. */
-#define INPUT_ROWS(type, kernel)                                                                                       \
-    CAST_BETWEEN(UNKNOWN, type, IMPLICIT, EXPLICIT, kernel), CAST_BETWEEN(TEXT, type, EXPLICIT, EXPLICIT, kernel),     \
-        CAST_BETWEEN(VARCHAR, type, EXPLICIT, EXPLICIT, kernel), CAST_BETWEEN(BPCHAR, type, EXPLICIT, EXPLICIT, kernel), \
+#define INPUT_ROWS(type, kernel)                                                                             \
+    CAST_BETWEEN(UNKNOWN, type, IMPLICIT, EXPLICIT, kernel),                                                 \
+        CAST_BETWEEN(TEXT, type, EXPLICIT, EXPLICIT, kernel),                                                \
+        CAST_BETWEEN(VARCHAR, type, EXPLICIT, EXPLICIT, kernel),                                             \
+        CAST_BETWEEN(BPCHAR, type, EXPLICIT, EXPLICIT, kernel),                                              \
         CAST_BETWEEN(NAME, type, EXPLICIT, EXPLICIT, kernel)
-#define OUTPUT_ROW(a, b, kernel)                                                                                       \
-    CAST_BETWEEN(a, b, ASSIGNMENT, ASSIGNMENT, kernel), CAST_BETWEEN(a, b, EXPLICIT, EXPLICIT, kernel##_explicit)
-#define OUTPUT_ROWS(type, kernel)                                                                                      \
+#define OUTPUT_ROW(a, b, kernel)                                                                             \
+    CAST_BETWEEN(a, b, ASSIGNMENT, ASSIGNMENT, kernel),                                                      \
+        CAST_BETWEEN(a, b, EXPLICIT, EXPLICIT, kernel##_explicit)
+#define OUTPUT_ROWS(type, kernel)                                                                            \
     OUTPUT_ROW(type, TEXT, kernel), OUTPUT_ROW(type, VARCHAR, kernel), OUTPUT_ROW(type, BPCHAR, kernel)
-#define RELABEL_ROW(a, b, kernel)                                                                                      \
-    CAST_BETWEEN(a, b, IMPLICIT, ASSIGNMENT, kernel), CAST_BETWEEN(a, b, EXPLICIT, EXPLICIT, kernel##_explicit)
+#define RELABEL_ROW(a, b, kernel)                                                                            \
+    CAST_BETWEEN(a, b, IMPLICIT, ASSIGNMENT, kernel),                                                        \
+        CAST_BETWEEN(a, b, EXPLICIT, EXPLICIT, kernel##_explicit)
 
 static const CastEntry rows[] = {
     INPUT_ROWS(INT2, text_to_i16),
@@ -360,4 +395,6 @@ static const CastEntry rows[] = {
     CAST_BETWEEN(JSONB, JSON, ASSIGNMENT, EXPLICIT, text_relabel),
 };
 
-CastTable text_casts(void) { return (CastTable){rows, (int)(sizeof rows / sizeof rows[0])}; }
+CastTable text_casts(void) {
+    return (CastTable){rows, (int)(sizeof rows / sizeof rows[0])};
+}

@@ -1,10 +1,12 @@
-/* A binary kernel that may overflow. Parameters: KERNEL_NAME, LEFT, RIGHT, OUT, COMPUTE(a, b, out) which stores the
- * (wrapped) result and yields non-zero when it does not fit, RANGE_ERROR: the type's name for the message.
+/* A binary kernel that may overflow. Parameters: KERNEL_NAME, LEFT, RIGHT, OUT, COMPUTE(a, b, out) which
+ * stores the (wrapped) result and yields non-zero when it does not fit, RANGE_ERROR: the type's name for the
+ * message.
  *
  * All rows are computed with the flags gathered, branch-free; only when some flag was up the rows that
  * count are looked at one by one, since the offender may be NULL or not selected. */
-KERNEL_INLINE uint64_t KERNEL_PASTE(KERNEL_NAME, _loop)(const LEFT *restrict a, size_t step_a, const RIGHT *restrict b,
-                                                        size_t step_b, OUT *restrict out, int rows) {
+KERNEL_INLINE uint64_t KERNEL_PASTE(KERNEL_NAME, _loop)(const LEFT *restrict a, size_t step_a,
+                                                        const RIGHT *restrict b, size_t step_b,
+                                                        OUT *restrict out, int rows) {
     uint64_t bad = 0;
     for (int i = 0; i < rows; i++)
         bad |= COMPUTE(a[(size_t)i * step_a], b[(size_t)i * step_b], &out[i]);

@@ -1,7 +1,7 @@
 /* The six comparisons of values reached through pointers, or costly ones: only rows that count are looked at.
  * Parameters: COMPARE_NAME(name), COMPARE_TYPE, EQUALS(a, b), ORDER(a, b) on `const COMPARE_TYPE *`. */
-KERNEL_INLINE Status COMPARE_NAME(rows)(const KernelCall *call, bool wants_equality, bool negate, int below, int same,
-                                        int above) {
+KERNEL_INLINE Status COMPARE_NAME(rows)(const KernelCall *call, bool wants_equality, bool negate, int below,
+                                        int same, int above) {
     const COMPARE_TYPE *a = call->args[0].values, *b = call->args[1].values;
     size_t step_a = !kernel_is_constant(&call->args[0]), step_b = !kernel_is_constant(&call->args[1]);
     uint8_t *out = call->out->values;

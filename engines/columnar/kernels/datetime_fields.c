@@ -8,9 +8,29 @@
 #include "engines/columnar/kernels/numeric_math.h"
 
 typedef enum Field {
-    FIELD_NONE, FIELD_MICROSECOND, FIELD_MILLISECOND, FIELD_SECOND, FIELD_MINUTE, FIELD_HOUR, FIELD_DAY, FIELD_WEEK,
-    FIELD_MONTH, FIELD_QUARTER, FIELD_YEAR, FIELD_DECADE, FIELD_CENTURY, FIELD_MILLENNIUM, FIELD_ISOYEAR, FIELD_DOW,
-    FIELD_ISODOW, FIELD_DOY, FIELD_EPOCH, FIELD_JULIAN, FIELD_TIMEZONE, FIELD_TIMEZONE_HOUR, FIELD_TIMEZONE_MINUTE
+    FIELD_NONE,
+    FIELD_MICROSECOND,
+    FIELD_MILLISECOND,
+    FIELD_SECOND,
+    FIELD_MINUTE,
+    FIELD_HOUR,
+    FIELD_DAY,
+    FIELD_WEEK,
+    FIELD_MONTH,
+    FIELD_QUARTER,
+    FIELD_YEAR,
+    FIELD_DECADE,
+    FIELD_CENTURY,
+    FIELD_MILLENNIUM,
+    FIELD_ISOYEAR,
+    FIELD_DOW,
+    FIELD_ISODOW,
+    FIELD_DOY,
+    FIELD_EPOCH,
+    FIELD_JULIAN,
+    FIELD_TIMEZONE,
+    FIELD_TIMEZONE_HOUR,
+    FIELD_TIMEZONE_MINUTE
 } Field;
 
 typedef enum FieldSource { OF_DATE, OF_TIMESTAMP, OF_TIMESTAMPTZ, OF_TIME, OF_INTERVAL } FieldSource;
@@ -19,23 +39,71 @@ static const struct {
     const char *name;
     Field field;
 } field_names[] = {
-    {"microsecond", FIELD_MICROSECOND}, {"microseconds", FIELD_MICROSECOND}, {"us", FIELD_MICROSECOND},
-    {"usec", FIELD_MICROSECOND}, {"usecs", FIELD_MICROSECOND}, {"millisecond", FIELD_MILLISECOND},
-    {"milliseconds", FIELD_MILLISECOND}, {"ms", FIELD_MILLISECOND}, {"msec", FIELD_MILLISECOND},
-    {"msecs", FIELD_MILLISECOND}, {"second", FIELD_SECOND}, {"seconds", FIELD_SECOND}, {"sec", FIELD_SECOND},
-    {"secs", FIELD_SECOND}, {"s", FIELD_SECOND}, {"minute", FIELD_MINUTE}, {"minutes", FIELD_MINUTE},
-    {"min", FIELD_MINUTE}, {"mins", FIELD_MINUTE}, {"m", FIELD_MINUTE}, {"hour", FIELD_HOUR}, {"hours", FIELD_HOUR},
-    {"hr", FIELD_HOUR}, {"hrs", FIELD_HOUR}, {"h", FIELD_HOUR}, {"day", FIELD_DAY}, {"days", FIELD_DAY},
-    {"d", FIELD_DAY}, {"week", FIELD_WEEK}, {"weeks", FIELD_WEEK}, {"w", FIELD_WEEK}, {"month", FIELD_MONTH},
-    {"months", FIELD_MONTH}, {"mon", FIELD_MONTH}, {"mons", FIELD_MONTH}, {"quarter", FIELD_QUARTER},
-    {"qtr", FIELD_QUARTER}, {"year", FIELD_YEAR}, {"years", FIELD_YEAR}, {"yr", FIELD_YEAR}, {"yrs", FIELD_YEAR},
-    {"y", FIELD_YEAR}, {"decade", FIELD_DECADE}, {"decades", FIELD_DECADE}, {"dec", FIELD_DECADE},
-    {"decs", FIELD_DECADE}, {"century", FIELD_CENTURY}, {"centuries", FIELD_CENTURY}, {"cent", FIELD_CENTURY},
-    {"c", FIELD_CENTURY}, {"millennium", FIELD_MILLENNIUM}, {"millennia", FIELD_MILLENNIUM},
-    {"mil", FIELD_MILLENNIUM}, {"mils", FIELD_MILLENNIUM}, {"isoyear", FIELD_ISOYEAR}, {"dow", FIELD_DOW},
-    {"isodow", FIELD_ISODOW}, {"doy", FIELD_DOY}, {"epoch", FIELD_EPOCH}, {"julian", FIELD_JULIAN},
-    {"timezone", FIELD_TIMEZONE}, {"timezone_hour", FIELD_TIMEZONE_HOUR}, {"timezone_h", FIELD_TIMEZONE_HOUR},
-    {"timezone_minute", FIELD_TIMEZONE_MINUTE}, {"timezone_m", FIELD_TIMEZONE_MINUTE},
+    {"microsecond", FIELD_MICROSECOND},
+    {"microseconds", FIELD_MICROSECOND},
+    {"us", FIELD_MICROSECOND},
+    {"usec", FIELD_MICROSECOND},
+    {"usecs", FIELD_MICROSECOND},
+    {"millisecond", FIELD_MILLISECOND},
+    {"milliseconds", FIELD_MILLISECOND},
+    {"ms", FIELD_MILLISECOND},
+    {"msec", FIELD_MILLISECOND},
+    {"msecs", FIELD_MILLISECOND},
+    {"second", FIELD_SECOND},
+    {"seconds", FIELD_SECOND},
+    {"sec", FIELD_SECOND},
+    {"secs", FIELD_SECOND},
+    {"s", FIELD_SECOND},
+    {"minute", FIELD_MINUTE},
+    {"minutes", FIELD_MINUTE},
+    {"min", FIELD_MINUTE},
+    {"mins", FIELD_MINUTE},
+    {"m", FIELD_MINUTE},
+    {"hour", FIELD_HOUR},
+    {"hours", FIELD_HOUR},
+    {"hr", FIELD_HOUR},
+    {"hrs", FIELD_HOUR},
+    {"h", FIELD_HOUR},
+    {"day", FIELD_DAY},
+    {"days", FIELD_DAY},
+    {"d", FIELD_DAY},
+    {"week", FIELD_WEEK},
+    {"weeks", FIELD_WEEK},
+    {"w", FIELD_WEEK},
+    {"month", FIELD_MONTH},
+    {"months", FIELD_MONTH},
+    {"mon", FIELD_MONTH},
+    {"mons", FIELD_MONTH},
+    {"quarter", FIELD_QUARTER},
+    {"qtr", FIELD_QUARTER},
+    {"year", FIELD_YEAR},
+    {"years", FIELD_YEAR},
+    {"yr", FIELD_YEAR},
+    {"yrs", FIELD_YEAR},
+    {"y", FIELD_YEAR},
+    {"decade", FIELD_DECADE},
+    {"decades", FIELD_DECADE},
+    {"dec", FIELD_DECADE},
+    {"decs", FIELD_DECADE},
+    {"century", FIELD_CENTURY},
+    {"centuries", FIELD_CENTURY},
+    {"cent", FIELD_CENTURY},
+    {"c", FIELD_CENTURY},
+    {"millennium", FIELD_MILLENNIUM},
+    {"millennia", FIELD_MILLENNIUM},
+    {"mil", FIELD_MILLENNIUM},
+    {"mils", FIELD_MILLENNIUM},
+    {"isoyear", FIELD_ISOYEAR},
+    {"dow", FIELD_DOW},
+    {"isodow", FIELD_ISODOW},
+    {"doy", FIELD_DOY},
+    {"epoch", FIELD_EPOCH},
+    {"julian", FIELD_JULIAN},
+    {"timezone", FIELD_TIMEZONE},
+    {"timezone_hour", FIELD_TIMEZONE_HOUR},
+    {"timezone_h", FIELD_TIMEZONE_HOUR},
+    {"timezone_minute", FIELD_TIMEZONE_MINUTE},
+    {"timezone_m", FIELD_TIMEZONE_MINUTE},
 };
 
 static Field field_of(const StringView *name) {
@@ -60,7 +128,8 @@ static Status unknown_unit(const StringView *unit, FieldSource source, bool know
         text[i] = (char)tolower((unsigned char)stringview_data(unit)[i]);
     text[length] = 0;
     return error_set(err, known ? SQLSTATE_FEATURE_NOT_SUPPORTED : SQLSTATE_INVALID_PARAMETER,
-                     "unit \"%s\" not %s for type %s", text, known ? "supported" : "recognized", source_name(source));
+                     "unit \"%s\" not %s for type %s", text, known ? "supported" : "recognized",
+                     source_name(source));
 }
 
 static bool field_supported(Field field, FieldSource source) {
@@ -71,7 +140,9 @@ static bool field_supported(Field field, FieldSource source) {
     case OF_TIMESTAMP: return !zone;
     case OF_TIMESTAMPTZ: return true;
     case OF_TIME: return clock || field == FIELD_EPOCH;
-    default: return clock || field == FIELD_EPOCH || (field >= FIELD_DAY && field <= FIELD_MILLENNIUM && field != FIELD_WEEK);
+    default:
+        return clock || field == FIELD_EPOCH ||
+               (field >= FIELD_DAY && field <= FIELD_MILLENNIUM && field != FIELD_WEEK);
     }
 }
 
@@ -84,20 +155,28 @@ static Status field_check(const StringView *unit, FieldSource source, Field *fie
 
 static Status field_bind(const Vector *const *args, FieldSource source, Arena *arena, const void **bind_data,
                          Error *err) {
-    if (!args[0] || vector_is_null(args[0], 0))
-        return STATUS_OK;
+    if (!args[0] || vector_is_null(args[0], 0)) return STATUS_OK;
     Field *field = arena_alloc(arena, sizeof *field);
     /* A wrong unit is an error of the row that meets it: eval reports it. */
     *bind_data = field_check(args[0]->values, source, field, NULL) == STATUS_OK ? field : NULL;
     return STATUS_OK;
 }
 
-/* ---- values of fields ------------------------------------------------------------------------------------------------- */
+/* ---- values of fields
+ * ------------------------------------------------------------------------------------------------- */
 
-static int64_t shown_year(int year) { return year > 0 ? year : year - 1; }
-static int64_t decade_of(int year) { return year >= 0 ? year / 10 : -((8 - (year - 1)) / 10); }
-static int64_t century_of(int year) { return year > 0 ? (year + 99) / 100 : -((99 - (year - 1)) / 100); }
-static int64_t millennium_of(int year) { return year > 0 ? (year + 999) / 1000 : -((999 - (year - 1)) / 1000); }
+static int64_t shown_year(int year) {
+    return year > 0 ? year : year - 1;
+}
+static int64_t decade_of(int year) {
+    return year >= 0 ? year / 10 : -((8 - (year - 1)) / 10);
+}
+static int64_t century_of(int year) {
+    return year > 0 ? (year + 99) / 100 : -((99 - (year - 1)) / 100);
+}
+static int64_t millennium_of(int year) {
+    return year > 0 ? (year + 999) / 1000 : -((999 - (year - 1)) / 1000);
+}
 
 static Numeric clock_field(int64_t micros, Field field) {
     switch (field) {
@@ -111,10 +190,8 @@ static Numeric clock_field(int64_t micros, Field field) {
 }
 
 static int64_t calendar_field(int64_t days, Field field) {
-    if (field == FIELD_DOW)
-        return ((days + 4) % 7 + 7) % 7;
-    if (field == FIELD_ISODOW)
-        return ((days + 3) % 7 + 7) % 7 + 1;
+    if (field == FIELD_DOW) return ((days + 4) % 7 + 7) % 7;
+    if (field == FIELD_ISODOW) return ((days + 3) % 7 + 7) % 7 + 1;
     CivilTime civil;
     int iso_year;
     civil_from_days(days, &civil);
@@ -144,9 +221,9 @@ static bool timestamp_field(int64_t timestamp, Field field, Numeric *out) {
     else
         *out = numeric_make(calendar_field(days, field), 0);
     Numeric share;
-    if (field != FIELD_JULIAN)
-        return true;
-    return numeric_divide(numeric_make(micros, 0), numeric_make(MICROS_PER_DAY, 0), &share) && numeric_add(*out, share, out);
+    if (field != FIELD_JULIAN) return true;
+    return numeric_divide(numeric_make(micros, 0), numeric_make(MICROS_PER_DAY, 0), &share) &&
+           numeric_add(*out, share, out);
 }
 
 static bool interval_field(Interval span, Field field, Numeric *out) {
@@ -161,8 +238,10 @@ static bool interval_field(Interval span, Field field, Numeric *out) {
     case FIELD_CENTURY: value = years / 100; break;
     case FIELD_MILLENNIUM: value = years / 1000; break;
     case FIELD_EPOCH: /* years of 365.25 days, months of 30 */
-        *out = numeric_make(((Int128)1461 * years + 120 * months + (Int128)4 * span.days) * (MICROS_PER_DAY / 4) +
-                                span.microseconds, 6);
+        *out = numeric_make(((Int128)1461 * years + 120 * months + (Int128)4 * span.days) *
+                                    (MICROS_PER_DAY / 4) +
+                                span.microseconds,
+                            6);
         return true;
     default: *out = clock_field(span.microseconds, field); return true;
     }
@@ -175,9 +254,16 @@ static bool field_is_monotonic(Field field) {
     return (field >= FIELD_YEAR && field <= FIELD_ISOYEAR) || field == FIELD_EPOCH || field == FIELD_JULIAN;
 }
 
-typedef enum FieldResult { FIELD_VALUE, FIELD_NULL, FIELD_INFINITE, FIELD_MINUS_INFINITE, FIELD_TOO_LONG } FieldResult;
+typedef enum FieldResult {
+    FIELD_VALUE,
+    FIELD_NULL,
+    FIELD_INFINITE,
+    FIELD_MINUS_INFINITE,
+    FIELD_TOO_LONG
+} FieldResult;
 
-KERNEL_INLINE FieldResult field_value(const KernelCall *call, int row, FieldSource source, Field field, Numeric *out) {
+KERNEL_INLINE FieldResult field_value(const KernelCall *call, int row, FieldSource source, Field field,
+                                      Numeric *out) {
     if (source == OF_INTERVAL)
         return interval_field(KERNEL_ARG(call, 1, Interval, row), field, out) ? FIELD_VALUE : FIELD_TOO_LONG;
     if (source == OF_TIME) {
@@ -193,25 +279,25 @@ KERNEL_INLINE FieldResult field_value(const KernelCall *call, int row, FieldSour
     }
     int64_t timestamp = KERNEL_ARG(call, 1, int64_t, row);
     if (!timestamp_is_finite(timestamp))
-        return !field_is_monotonic(field) ? FIELD_NULL : timestamp > 0 ? FIELD_INFINITE : FIELD_MINUS_INFINITE;
+        return !field_is_monotonic(field) ? FIELD_NULL
+               : timestamp > 0            ? FIELD_INFINITE
+                                          : FIELD_MINUS_INFINITE;
     return timestamp_field(timestamp, field, out) ? FIELD_VALUE : FIELD_TOO_LONG;
 }
 
 KERNEL_INLINE Status field_rows(const KernelCall *call, FieldSource source, bool as_double, Error *err) {
     KERNEL_ROWS(call, row) {
         Field field = call->bind_data ? *(const Field *)call->bind_data : FIELD_NONE;
-        if (field == FIELD_NONE)
-            TRY(field_check(kernel_text(call, 0, row), source, &field, err));
+        if (field == FIELD_NONE) TRY(field_check(kernel_text(call, 0, row), source, &field, err));
         Numeric value = numeric_make(0, 0);
         FieldResult result = field_value(call, row, source, field, &value);
-        if (result == FIELD_TOO_LONG)
-            return numeric_overflow(err);
-        if (result == FIELD_NULL)
-            kernel_set_null(call, row);
+        if (result == FIELD_TOO_LONG) return numeric_overflow(err);
+        if (result == FIELD_NULL) kernel_set_null(call, row);
         bool infinite = result == FIELD_INFINITE || result == FIELD_MINUS_INFINITE;
         if (as_double)
-            ((double *)call->out->values)[row] = !infinite ? numeric_to_double(value)
-                                                           : result == FIELD_INFINITE ? INFINITY : -INFINITY;
+            ((double *)call->out->values)[row] = !infinite                  ? numeric_to_double(value)
+                                                 : result == FIELD_INFINITE ? INFINITY
+                                                                            : -INFINITY;
         else if (infinite)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "infinite numeric values");
         else
@@ -220,23 +306,34 @@ KERNEL_INLINE Status field_rows(const KernelCall *call, FieldSource source, bool
     return STATUS_OK;
 }
 
-#define DEFINE_FIELD(type, source)                                                                                     \
-    Status extract_##type(const KernelCall *call, Error *err) { return field_rows(call, source, false, err); }         \
-    Status date_part_##type(const KernelCall *call, Error *err) { return field_rows(call, source, true, err); }        \
-    Status field_bind_##type(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err) { return field_bind(args, source, arena, bind_data, err); }
+#define DEFINE_FIELD(type, source)                                                                           \
+    Status extract_##type(const KernelCall *call, Error *err) {                                              \
+        return field_rows(call, source, false, err);                                                         \
+    }                                                                                                        \
+    Status date_part_##type(const KernelCall *call, Error *err) {                                            \
+        return field_rows(call, source, true, err);                                                          \
+    }                                                                                                        \
+    Status field_bind_##type(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, \
+                             Error *err) {                                                                   \
+        return field_bind(args, source, arena, bind_data, err);                                              \
+    }
 DEFINE_FIELD(date, OF_DATE)
 DEFINE_FIELD(timestamp, OF_TIMESTAMP)
 DEFINE_FIELD(timestamptz, OF_TIMESTAMPTZ)
 DEFINE_FIELD(time, OF_TIME)
 DEFINE_FIELD(interval, OF_INTERVAL)
 
-/* ---- date_trunc ---------------------------------------------------------------------------------------------------------- */
+/* ---- date_trunc
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-static bool can_truncate(Field field) { return field >= FIELD_MICROSECOND && field <= FIELD_MILLENNIUM; }
+static bool can_truncate(Field field) {
+    return field >= FIELD_MICROSECOND && field <= FIELD_MILLENNIUM;
+}
 
-Status trunc_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err) {
-    if (!args[0] || vector_is_null(args[0], 0))
-        return STATUS_OK;
+Status trunc_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
+                  Error *err) {
+    if (!args[0] || vector_is_null(args[0], 0)) return STATUS_OK;
     Field *field = arena_alloc(arena, sizeof *field);
     *field = field_of(args[0]->values);
     *bind_data = can_truncate(*field) ? field : NULL;
@@ -249,16 +346,16 @@ static int64_t floor_to(int64_t value, int64_t unit) {
 }
 
 static int64_t truncate_timestamp(int64_t timestamp, Field field) {
-    static const int64_t plain[] = {[FIELD_MICROSECOND] = 1, [FIELD_MILLISECOND] = 1000,
-                                    [FIELD_SECOND] = MICROS_PER_SECOND, [FIELD_MINUTE] = MICROS_PER_MINUTE,
-                                    [FIELD_HOUR] = MICROS_PER_HOUR, [FIELD_DAY] = MICROS_PER_DAY};
-    if (!timestamp_is_finite(timestamp))
-        return timestamp;
-    if (field <= FIELD_DAY)
-        return floor_to(timestamp, plain[field]);
+    static const int64_t plain[] = {[FIELD_MICROSECOND] = 1,
+                                    [FIELD_MILLISECOND] = 1000,
+                                    [FIELD_SECOND] = MICROS_PER_SECOND,
+                                    [FIELD_MINUTE] = MICROS_PER_MINUTE,
+                                    [FIELD_HOUR] = MICROS_PER_HOUR,
+                                    [FIELD_DAY] = MICROS_PER_DAY};
+    if (!timestamp_is_finite(timestamp)) return timestamp;
+    if (field <= FIELD_DAY) return floor_to(timestamp, plain[field]);
     int64_t micros, days = timestamp_split(timestamp, &micros);
-    if (field == FIELD_WEEK)
-        return (floor_to(days + 3, 7) - 3) * MICROS_PER_DAY;
+    if (field == FIELD_WEEK) return (floor_to(days + 3, 7) - 3) * MICROS_PER_DAY;
     CivilTime civil;
     civil_from_days(days, &civil);
     int year = civil.year;
@@ -266,7 +363,9 @@ static int64_t truncate_timestamp(int64_t timestamp, Field field) {
     case FIELD_MONTH: break;
     case FIELD_QUARTER: civil.month = (civil.month - 1) / 3 * 3 + 1; break;
     case FIELD_DECADE: civil.year = year > 0 ? year / 10 * 10 : -((8 - (year - 1)) / 10) * 10; break;
-    case FIELD_CENTURY: civil.year = year > 0 ? (year + 99) / 100 * 100 - 99 : -((99 - (year - 1)) / 100) * 100 + 1; break;
+    case FIELD_CENTURY:
+        civil.year = year > 0 ? (year + 99) / 100 * 100 - 99 : -((99 - (year - 1)) / 100) * 100 + 1;
+        break;
     case FIELD_MILLENNIUM:
         civil.year = year > 0 ? (year + 999) / 1000 * 1000 - 999 : -((999 - (year - 1)) / 1000) * 1000 + 1;
         break;
@@ -280,7 +379,8 @@ Status date_trunc_timestamp(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         Field field = call->bind_data ? *(const Field *)call->bind_data : field_of(kernel_text(call, 0, row));
         if (!can_truncate(field) && timestamp_is_finite(KERNEL_ARG(call, 1, int64_t, row)))
-            return unknown_unit(kernel_text(call, 0, row), call->out->type.id == SQL_TIMESTAMPTZ ? OF_TIMESTAMPTZ : OF_TIMESTAMP,
+            return unknown_unit(kernel_text(call, 0, row),
+                                call->out->type.id == SQL_TIMESTAMPTZ ? OF_TIMESTAMPTZ : OF_TIMESTAMP,
                                 field != FIELD_NONE, err);
         out[row] = truncate_timestamp(KERNEL_ARG(call, 1, int64_t, row), field);
     }
@@ -288,11 +388,14 @@ Status date_trunc_timestamp(const KernelCall *call, Error *err) {
 }
 
 static Interval truncate_interval(Interval span, Field field) {
-    static const int64_t plain[] = {[FIELD_MICROSECOND] = 1, [FIELD_MILLISECOND] = 1000,
-                                    [FIELD_SECOND] = MICROS_PER_SECOND, [FIELD_MINUTE] = MICROS_PER_MINUTE,
+    static const int64_t plain[] = {[FIELD_MICROSECOND] = 1,
+                                    [FIELD_MILLISECOND] = 1000,
+                                    [FIELD_SECOND] = MICROS_PER_SECOND,
+                                    [FIELD_MINUTE] = MICROS_PER_MINUTE,
                                     [FIELD_HOUR] = MICROS_PER_HOUR};
-    static const int32_t months[] = {[FIELD_MONTH] = 1, [FIELD_QUARTER] = 3, [FIELD_YEAR] = 12, [FIELD_DECADE] = 120,
-                                     [FIELD_CENTURY] = 1200, [FIELD_MILLENNIUM] = 12000};
+    static const int32_t months[] = {
+        [FIELD_MONTH] = 1,    [FIELD_QUARTER] = 3,    [FIELD_YEAR] = 12,
+        [FIELD_DECADE] = 120, [FIELD_CENTURY] = 1200, [FIELD_MILLENNIUM] = 12000};
     if (field <= FIELD_HOUR) {
         span.microseconds -= span.microseconds % plain[field];
     } else if (field == FIELD_DAY) {
@@ -311,7 +414,8 @@ Status date_trunc_interval(const KernelCall *call, Error *err) {
         Field field = call->bind_data ? *(const Field *)call->bind_data : field_of(kernel_text(call, 0, row));
         if (!can_truncate(field) || field == FIELD_WEEK) {
             (void)unknown_unit(kernel_text(call, 0, row), OF_INTERVAL, field != FIELD_NONE, err);
-            return field == FIELD_WEEK ? error_add_detail(err, "Months usually have fractional weeks.") : STATUS_ERROR;
+            return field == FIELD_WEEK ? error_add_detail(err, "Months usually have fractional weeks.")
+                                       : STATUS_ERROR;
         }
         out[row] = truncate_interval(KERNEL_ARG(call, 1, Interval, row), field);
     }
@@ -322,20 +426,19 @@ Status date_bin(const KernelCall *call, Error *err) {
     int64_t *out = call->out->values;
     KERNEL_ROWS(call, row) {
         Interval stride = KERNEL_ARG(call, 0, Interval, row);
-        int64_t value = KERNEL_ARG(call, 1, int64_t, row), origin = KERNEL_ARG(call, 2, int64_t, row), distance, width;
+        int64_t value = KERNEL_ARG(call, 1, int64_t, row), origin = KERNEL_ARG(call, 2, int64_t, row),
+                distance, width;
         out[row] = value;
-        if (!timestamp_is_finite(value))
-            continue;
-        if (!timestamp_is_finite(origin))
-            return error_set(err, "22008", "origin out of range");
+        if (!timestamp_is_finite(value)) continue;
+        if (!timestamp_is_finite(origin)) return error_set(err, "22008", "origin out of range");
         if (stride.months != 0)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                              "timestamps cannot be binned into intervals containing months or years");
         if (__builtin_mul_overflow((int64_t)stride.days, MICROS_PER_DAY, &width) ||
-            __builtin_add_overflow(width, stride.microseconds, &width) || __builtin_sub_overflow(value, origin, &distance))
+            __builtin_add_overflow(width, stride.microseconds, &width) ||
+            __builtin_sub_overflow(value, origin, &distance))
             return error_set(err, "22008", "interval out of range");
-        if (width <= 0)
-            return error_set(err, "22008", "stride must be greater than zero");
+        if (width <= 0) return error_set(err, "22008", "stride must be greater than zero");
         out[row] = origin + floor_to(distance, width);
     }
     return STATUS_OK;

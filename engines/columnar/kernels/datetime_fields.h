@@ -3,13 +3,14 @@
 
 #include "engines/columnar/kernels/kernel.h"
 
-typedef Status (*FieldBinder)(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
-                              Error *err);
+typedef Status (*FieldBinder)(const Vector *const *constant_args, int arg_count, Arena *arena,
+                              const void **bind_data, Error *err);
 
-#define DECLARE_FIELD(type)                                                                                            \
-    Status extract_##type(const KernelCall *call, Error *err);                                                         \
-    Status date_part_##type(const KernelCall *call, Error *err);                                                       \
-    Status field_bind_##type(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err);
+#define DECLARE_FIELD(type)                                                                                  \
+    Status extract_##type(const KernelCall *call, Error *err);                                               \
+    Status date_part_##type(const KernelCall *call, Error *err);                                             \
+    Status field_bind_##type(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, \
+                             Error *err);
 DECLARE_FIELD(date)
 DECLARE_FIELD(timestamp)
 DECLARE_FIELD(timestamptz)

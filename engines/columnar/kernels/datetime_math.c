@@ -34,8 +34,9 @@ CivilTime civil_from_timestamp(int64_t timestamp) {
 }
 
 int64_t civil_to_timestamp(const CivilTime *civil) {
-    return civil_to_days(civil->year, civil->month, civil->day) * MICROS_PER_DAY + civil->hour * MICROS_PER_HOUR +
-           civil->minute * MICROS_PER_MINUTE + civil->second * MICROS_PER_SECOND + civil->microsecond;
+    return civil_to_days(civil->year, civil->month, civil->day) * MICROS_PER_DAY +
+           civil->hour * MICROS_PER_HOUR + civil->minute * MICROS_PER_MINUTE +
+           civil->second * MICROS_PER_SECOND + civil->microsecond;
 }
 
 int civil_month_days(int year, int month) {
@@ -44,8 +45,7 @@ int civil_month_days(int year, int month) {
 }
 
 int64_t timestamp_from_date(int32_t date, bool *bad) {
-    if (!date_is_finite(date))
-        return date == DATE_INFINITY ? TIMESTAMP_INFINITY : TIMESTAMP_MINUS_INFINITY;
+    if (!date_is_finite(date)) return date == DATE_INFINITY ? TIMESTAMP_INFINITY : TIMESTAMP_MINUS_INFINITY;
     Int128 wide = (Int128)date * MICROS_PER_DAY;
     *bad |= !timestamp_in_range(wide);
     return (int64_t)wide;
@@ -64,15 +64,13 @@ int iso_week(int year, int month, int day, int *iso_year) {
     int64_t weekday = ((days + 3) % 7 + 7) % 7; /* Monday = 0 */
     CivilTime thursday;
     civil_from_days(days - weekday + 3, &thursday);
-    if (iso_year)
-        *iso_year = thursday.year;
+    if (iso_year) *iso_year = thursday.year;
     return (int)((days - weekday + 3 - civil_to_days(thursday.year, 1, 1)) / 7) + 1;
 }
 
 bool timestamp_add_interval(int64_t timestamp, Interval span, int64_t *out) {
     *out = timestamp;
-    if (!timestamp_is_finite(timestamp))
-        return true;
+    if (!timestamp_is_finite(timestamp)) return true;
     int64_t micros, days = timestamp_split(timestamp, &micros);
     if (span.months) {
         CivilTime civil;
@@ -84,8 +82,7 @@ bool timestamp_add_interval(int64_t timestamp, Interval span, int64_t *out) {
         days = civil_to_days(year, month, civil.day > last ? last : civil.day);
     }
     Int128 wide = (Int128)(days + span.days) * MICROS_PER_DAY + micros;
-    if (!timestamp_in_range(wide))
-        return false;
+    if (!timestamp_in_range(wide)) return false;
     wide += span.microseconds;
     *out = (int64_t)wide;
     return timestamp_in_range(wide);
@@ -111,7 +108,8 @@ Interval timestamp_age(int64_t left, int64_t right) {
     return (Interval){.months = sign * months, .days = sign * days, .microseconds = sign * micros};
 }
 
-/* ---- output ---------------------------------------------------------------------------------------------------- */
+/* ---- output
+ * ---------------------------------------------------------------------------------------------------- */
 
 static char *put_padded(char *next, int value, int width) {
     char digits[16];
@@ -128,8 +126,7 @@ static char *put_padded(char *next, int value, int width) {
 
 /* .ffffff without trailing zeros, nothing for 0 */
 static char *put_fraction(char *next, int microsecond) {
-    if (microsecond == 0)
-        return next;
+    if (microsecond == 0) return next;
     *next++ = '.';
     next = put_padded(next, microsecond, 6);
     while (next[-1] == '0')
@@ -166,8 +163,7 @@ size_t date_format(int32_t date, char *text) {
     CivilTime civil;
     civil_from_days(date, &civil);
     char *next = put_date(text, &civil);
-    if (civil.year <= 0)
-        next = put_text(next, " BC");
+    if (civil.year <= 0) next = put_text(next, " BC");
     return (size_t)(next - text);
 }
 
@@ -185,19 +181,16 @@ size_t timestamp_format(int64_t timestamp, bool with_zone, char *text) {
     char *next = put_date(text, &civil);
     *next++ = ' ';
     next = put_clock(next, civil.hour, &civil);
-    if (with_zone)
-        next = put_text(next, "+00");
-    if (civil.year <= 0)
-        next = put_text(next, " BC");
+    if (with_zone) next = put_text(next, "+00");
+    if (civil.year <= 0) next = put_text(next, " BC");
     return (size_t)(next - text);
 }
 
 /* A sign is written where it differs from the part before: "-1 days +02:03:00". */
 static char *put_part(char *next, const char *start, int value, const char *unit, bool *negative_before) {
-    if (value == 0)
-        return next;
-    next += sprintf(next, "%s%s%d %s%s", next == start ? "" : " ", *negative_before && value > 0 ? "+" : "", value, unit,
-                    value == 1 ? "" : "s");
+    if (value == 0) return next;
+    next += sprintf(next, "%s%s%d %s%s", next == start ? "" : " ", *negative_before && value > 0 ? "+" : "",
+                    value, unit, value == 1 ? "" : "s");
     *negative_before = value < 0;
     return next;
 }
@@ -208,18 +201,16 @@ size_t interval_format(Interval span, char *text) {
     next = put_part(next, text, span.months / 12, "year", &negative_before);
     next = put_part(next, text, span.months % 12, "mon", &negative_before);
     next = put_part(next, text, span.days, "day", &negative_before);
-    if (next != text && span.microseconds == 0)
-        return (size_t)(next - text);
+    if (next != text && span.microseconds == 0) return (size_t)(next - text);
     bool negative = span.microseconds < 0;
     uint64_t micros = negative ? 0 - (uint64_t)span.microseconds : (uint64_t)span.microseconds;
     CivilTime clock = {.minute = (int)(micros / MICROS_PER_MINUTE % 60),
                        .second = (int)(micros / MICROS_PER_SECOND % 60),
                        .microsecond = (int)(micros % MICROS_PER_SECOND)};
-    if (next != text)
-        *next++ = ' ';
-    if (negative || negative_before)
-        *next++ = negative ? '-' : '+';
+    if (next != text) *next++ = ' ';
+    if (negative || negative_before) *next++ = negative ? '-' : '+';
     if (micros / MICROS_PER_HOUR > INT32_MAX)
-        return (size_t)(next - text) + (size_t)sprintf(next, "%llu", (unsigned long long)(micros / MICROS_PER_HOUR));
+        return (size_t)(next - text) +
+               (size_t)sprintf(next, "%llu", (unsigned long long)(micros / MICROS_PER_HOUR));
     return (size_t)(put_clock(next, (int64_t)(micros / MICROS_PER_HOUR), &clock) - text);
 }

@@ -1,5 +1,6 @@
-/* Date and time input: the text is cut into fields (numbers, words, dates, clock times, zones), and each field is given its meaning
- * by its shape and by what is known so far, with the order month-day-year where it is open. */
+/* Date and time input: the text is cut into fields (numbers, words, dates, clock times, zones), and each
+ * field is given its meaning by its shape and by what is known so far, with the order month-day-year where it
+ * is open. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,10 +8,26 @@
 
 #include "engines/columnar/kernels/datetime_math.h"
 
-typedef enum SpecialTime { SPECIAL_NONE, SPECIAL_EPOCH, SPECIAL_INFINITY, SPECIAL_MINUS_INFINITY, SPECIAL_NOW,
-                           SPECIAL_TODAY, SPECIAL_TOMORROW, SPECIAL_YESTERDAY } SpecialTime;
+typedef enum SpecialTime {
+    SPECIAL_NONE,
+    SPECIAL_EPOCH,
+    SPECIAL_INFINITY,
+    SPECIAL_MINUS_INFINITY,
+    SPECIAL_NOW,
+    SPECIAL_TODAY,
+    SPECIAL_TOMORROW,
+    SPECIAL_YESTERDAY
+} SpecialTime;
 
-typedef enum ParseResult { PARSE_OK, PARSE_BAD, PARSE_RANGE, PARSE_RANGE_ORDER, PARSE_ZONE, PARSE_ZONE_RANGE, PARSE_DAY_OF_YEAR } ParseResult;
+typedef enum ParseResult {
+    PARSE_OK,
+    PARSE_BAD,
+    PARSE_RANGE,
+    PARSE_RANGE_ORDER,
+    PARSE_ZONE,
+    PARSE_ZONE_RANGE,
+    PARSE_DAY_OF_YEAR
+} ParseResult;
 
 typedef struct DateTimeFields {
     int year, month, day;
@@ -26,8 +43,9 @@ static bool word_is(const char *word, size_t length, const char *name) {
 }
 
 int month_from_name(const char *word, size_t length) {
-    static const char *const names[] = {"january", "february", "march",     "april",   "may",      "june",
-                                        "july",    "august",   "september", "october", "november", "december"};
+    static const char *const names[] = {"january",   "february", "march",    "april",
+                                        "may",       "june",     "july",     "august",
+                                        "september", "october",  "november", "december"};
     for (int i = 0; i < 12; i++)
         if ((length == 3 && strncasecmp(word, names[i], 3) == 0) || word_is(word, length, names[i]))
             return i + 1;
@@ -35,8 +53,8 @@ int month_from_name(const char *word, size_t length) {
 }
 
 static bool is_weekday(const char *word, size_t length) {
-    static const char *const names[] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
-                                        "tues", "wednes", "weds", "thur", "thurs"};
+    static const char *const names[] = {"sunday",   "monday", "tuesday", "wednesday", "thursday", "friday",
+                                        "saturday", "tues",   "wednes",  "weds",      "thur",     "thurs"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if ((length == 3 && i < 7 && strncasecmp(word, names[i], 3) == 0) || word_is(word, length, names[i]))
             return true;
@@ -48,8 +66,7 @@ static int read_number(const char **at, const char *end, int *value) {
     int digits = 0;
     *value = 0;
     for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
-        if (++digits > 9)
-            return 99;
+        if (++digits > 9) return 99;
         *value = *value * 10 + (**at - '0');
     }
     return digits;
@@ -66,8 +83,7 @@ static int read_fraction(const char **at, const char *end) {
 static ParseResult read_zone(const char **at, const char *end, DateTimeFields *fields) {
     int sign = *(*at)++ == '-' ? -1 : 1, hours = 0, minutes = 0, seconds = 0;
     int digits = read_number(at, end, &hours);
-    if (digits == 0 || digits > 6 || fields->has_zone)
-        return PARSE_BAD;
+    if (digits == 0 || digits > 6 || fields->has_zone) return PARSE_BAD;
     if (digits > 4) {
         seconds = hours % 100;
         minutes = hours / 100 % 100;
@@ -77,16 +93,13 @@ static ParseResult read_zone(const char **at, const char *end, DateTimeFields *f
         hours /= 100;
     } else if (*at < end && **at == ':') {
         ++*at;
-        if (read_number(at, end, &minutes) != 2)
-            return PARSE_BAD;
+        if (read_number(at, end, &minutes) != 2) return PARSE_BAD;
         if (*at < end && **at == ':') {
             ++*at;
-            if (read_number(at, end, &seconds) != 2)
-                return PARSE_BAD;
+            if (read_number(at, end, &seconds) != 2) return PARSE_BAD;
         }
     }
-    if (hours > 15 || minutes > 59 || seconds > 59)
-        return PARSE_ZONE_RANGE;
+    if (hours > 15 || minutes > 59 || seconds > 59) return PARSE_ZONE_RANGE;
     fields->zone_seconds = sign * (hours * 3600 + minutes * 60 + seconds);
     fields->has_zone = true;
     return PARSE_OK;
@@ -97,16 +110,13 @@ static ParseResult read_clock(const char **at, const char *end, DateTimeFields *
         return PARSE_BAD;
     ++*at;
     int digits = read_number(at, end, &fields->minute);
-    if (digits == 0 || digits > 2)
-        return PARSE_BAD;
+    if (digits == 0 || digits > 2) return PARSE_BAD;
     if (*at < end && **at == ':') {
         ++*at;
         digits = read_number(at, end, &fields->second);
-        if (digits == 0 || digits > 2)
-            return PARSE_BAD;
+        if (digits == 0 || digits > 2) return PARSE_BAD;
     }
-    if (*at < end && **at == '.')
-        fields->microsecond = read_fraction(at, end);
+    if (*at < end && **at == '.') fields->microsecond = read_fraction(at, end);
     fields->has_time = true;
     return PARSE_OK;
 }
@@ -127,26 +137,20 @@ static ParseResult read_date(const char **at, const char *end, DateTimeFields *f
             while (*at < end && isalpha((unsigned char)**at))
                 ++*at;
             values[count] = month_from_name(word, (size_t)(*at - word));
-            if (values[count] == 0 || name_at >= 0)
-                return PARSE_BAD;
+            if (values[count] == 0 || name_at >= 0) return PARSE_BAD;
             name_at = count;
         } else {
             digits[count] = read_number(at, end, &values[count]);
-            if (digits[count] == 0 || digits[count] > 9)
-                return PARSE_BAD;
+            if (digits[count] == 0 || digits[count] > 9) return PARSE_BAD;
         }
-        if (count == 2)
-            continue;
-        if (*at == end || !strchr("-/.", **at) || (separator && **at != separator))
-            return PARSE_BAD;
+        if (count == 2) continue;
+        if (*at == end || !strchr("-/.", **at) || (separator && **at != separator)) return PARSE_BAD;
         separator = *(*at)++;
     }
-    if (fields->has_day || fields->has_month || fields->has_year)
-        return PARSE_BAD;
+    if (fields->has_day || fields->has_month || fields->has_year) return PARSE_BAD;
     int year_at = digits[0] >= 3 ? 0 : 2;
     int month_at = name_at >= 0 ? name_at : year_at == 0 ? 1 : 0;
-    if (name_at == year_at)
-        return PARSE_BAD;
+    if (name_at == year_at) return PARSE_BAD;
     int day_at = 3 - year_at - month_at;
     set_year(fields, values[year_at], digits[year_at]);
     fields->month = values[month_at];
@@ -178,8 +182,7 @@ static ParseResult read_digits(const char **at, const char *end, DateTimeFields 
         fields->hour = value / 100;
         fields->minute = value % 100;
         fields->has_time = true;
-        if (*at < end && **at == '.')
-            fields->microsecond = read_fraction(at, end);
+        if (*at < end && **at == '.') fields->microsecond = read_fraction(at, end);
         return PARSE_OK;
     }
     if (!fields->has_month && !fields->has_day && digits <= 2 && digits > 0) { /* "4 July 2024" */
@@ -207,17 +210,16 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
     static const struct {
         const char *name;
         SpecialTime special;
-    } specials[] = {{"epoch", SPECIAL_EPOCH},       {"infinity", SPECIAL_INFINITY}, 
-                    {"now", SPECIAL_NOW},           {"today", SPECIAL_TODAY},       {"tomorrow", SPECIAL_TOMORROW},
-                    {"yesterday", SPECIAL_YESTERDAY}};
+    } specials[] = {{"epoch", SPECIAL_EPOCH},       {"infinity", SPECIAL_INFINITY},
+                    {"now", SPECIAL_NOW},           {"today", SPECIAL_TODAY},
+                    {"tomorrow", SPECIAL_TOMORROW}, {"yesterday", SPECIAL_YESTERDAY}};
     const char *word = *at;
     while (*at < end && (isalpha((unsigned char)**at) || **at == '_' || (**at == '/' && *at > word)))
         ++*at;
     size_t length = (size_t)(*at - word);
     int month = month_from_name(word, length);
     if (month) {
-        if (fields->has_month)
-            return PARSE_BAD;
+        if (fields->has_month) return PARSE_BAD;
         fields->month = month;
         fields->has_month = true;
         return PARSE_OK;
@@ -229,8 +231,7 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
         }
     }
     if (word_is(word, length, "am") || word_is(word, length, "pm")) {
-        if (!fields->has_time || fields->has_meridiem)
-            return PARSE_BAD;
+        if (!fields->has_time || fields->has_meridiem) return PARSE_BAD;
         fields->has_meridiem = true;
         fields->is_pm = (word[0] | 0x20) == 'p';
         return PARSE_OK;
@@ -244,8 +245,7 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
         fields->has_zone = true;
         return PARSE_OK;
     }
-    if (is_weekday(word, length) || (word_is(word, length, "t") && *at < end))
-        return PARSE_OK;
+    if (is_weekday(word, length) || (word_is(word, length, "t") && *at < end)) return PARSE_OK;
     return fields->has_time && length >= 3 ? PARSE_ZONE : PARSE_BAD;
 }
 
@@ -255,10 +255,8 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
         if (*at + 1 < end && isalpha((unsigned char)(*at)[1])) {
             bool negative = *(*at)++ == '-';
             ParseResult result = read_word(at, end, fields);
-            if (result == PARSE_OK && fields->special != SPECIAL_INFINITY)
-                return PARSE_BAD;
-            if (negative)
-                fields->special = SPECIAL_MINUS_INFINITY;
+            if (result == PARSE_OK && fields->special != SPECIAL_INFINITY) return PARSE_BAD;
+            if (negative) fields->special = SPECIAL_MINUS_INFINITY;
             return result;
         }
         return read_zone(at, end, fields);
@@ -266,12 +264,16 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
     if ((c | 0x20) == 'j' && *at + 1 < end && isdigit((unsigned char)(*at)[1])) {
         int julian;
         ++*at;
-        if (read_number(at, end, &julian) > 9 || fields->has_year)
-            return PARSE_BAD;
+        if (read_number(at, end, &julian) > 9 || fields->has_year) return PARSE_BAD;
         CivilTime civil;
         civil_from_days((int64_t)julian - 2440588, &civil);
-        *fields = (DateTimeFields){.year = civil.year, .month = civil.month, .day = civil.day, .has_year = true,
-                                   .has_month = true, .has_day = true, .year_digits = 4};
+        *fields = (DateTimeFields){.year = civil.year,
+                                   .month = civil.month,
+                                   .day = civil.day,
+                                   .has_year = true,
+                                   .has_month = true,
+                                   .has_day = true,
+                                   .year_digits = 4};
         return PARSE_OK;
     }
     if (isalpha((unsigned char)c)) {
@@ -282,23 +284,19 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
             return read_date(at, end, fields);
         return read_word(at, end, fields);
     }
-    if (!isdigit((unsigned char)c))
-        return PARSE_BAD;
+    if (!isdigit((unsigned char)c)) return PARSE_BAD;
     const char *probe = *at;
     while (probe < end && isdigit((unsigned char)*probe))
         probe++;
-    if (probe < end && *probe == ':')
-        return read_clock(at, end, fields);
+    if (probe < end && *probe == ':') return read_clock(at, end, fields);
     if (probe < end && strchr("-/", *probe) && !(fields->has_day && fields->has_month))
         return read_date(at, end, fields);
     if (probe < end && *probe == '.' && !fields->has_month && !fields->has_day) {
         const char *second = probe + 1;
         while (second < end && isdigit((unsigned char)*second))
             second++;
-        if (second < end && *second == '.')
-            return read_date(at, end, fields);
-        if (probe - *at >= 4 && second - probe == 4)
-            return PARSE_DAY_OF_YEAR;
+        if (second < end && *second == '.') return read_date(at, end, fields);
+        if (probe - *at >= 4 && second - probe == 4) return PARSE_DAY_OF_YEAR;
     }
     return read_digits(at, end, fields);
 }
@@ -311,8 +309,7 @@ static ParseResult read_fields(const char *at, const char *end, DateTimeFields *
             continue;
         }
         ParseResult result = read_field(&at, end, fields);
-        if (result != PARSE_OK)
-            return result;
+        if (result != PARSE_OK) return result;
         any = true;
     }
     return any ? PARSE_OK : PARSE_BAD;
@@ -321,17 +318,14 @@ static ParseResult read_fields(const char *at, const char *end, DateTimeFields *
 /* A bare number too short or too long for a date is a value out of range rather than bad syntax. */
 static bool all_digits(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
-        if (!isdigit((unsigned char)text[i]))
-            return false;
+        if (!isdigit((unsigned char)text[i])) return false;
     return length > 0 && (length <= 2 || length > 8);
 }
 
 static ParseResult check_date(DateTimeFields *fields) {
-    if (!fields->has_year || !fields->has_month || !fields->has_day)
-        return PARSE_BAD;
+    if (!fields->has_year || !fields->has_month || !fields->has_day) return PARSE_BAD;
     if (fields->before_christ) {
-        if (fields->year <= 0)
-            return PARSE_RANGE;
+        if (fields->year <= 0) return PARSE_RANGE;
         fields->year = 1 - fields->year;
     } else if (fields->year_digits <= 2) {
         fields->year += fields->year < 70 ? 2000 : 1900;
@@ -347,13 +341,11 @@ static ParseResult check_date(DateTimeFields *fields) {
 
 static ParseResult check_time(DateTimeFields *fields) {
     if (fields->has_meridiem) {
-        if (fields->hour > 12)
-            return PARSE_RANGE;
+        if (fields->hour > 12) return PARSE_RANGE;
         fields->hour = fields->hour % 12 + (fields->is_pm ? 12 : 0);
     }
     bool past_midnight = fields->hour == 24 && (fields->minute || fields->second || fields->microsecond);
-    if (fields->hour > 24 || fields->minute > 59 || fields->second > 60 || past_midnight)
-        return PARSE_RANGE;
+    if (fields->hour > 24 || fields->minute > 59 || fields->second > 60 || past_midnight) return PARSE_RANGE;
     return PARSE_OK;
 }
 
@@ -366,7 +358,8 @@ static Status report(ParseResult result, const char *type_name, const char *text
     if (result == PARSE_ZONE)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "time zone names in \"%.*s\"", width, text);
     if (result == PARSE_DAY_OF_YEAR)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "dates by day of the year, \"%.*s\"", width, text);
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "dates by day of the year, \"%.*s\"", width,
+                         text);
     if (result == PARSE_ZONE_RANGE)
         return error_set(err, "22009", "time zone displacement out of range: \"%.*s\"", width, text);
     (void)error_set(err, "22008", "date/time field value out of range: \"%.*s\"", width, text);
@@ -389,8 +382,8 @@ static int64_t special_timestamp(const DateTimeFields *fields, int64_t now_us) {
 }
 
 static int64_t clock_micros(const DateTimeFields *fields) {
-    return fields->hour * MICROS_PER_HOUR + fields->minute * MICROS_PER_MINUTE + fields->second * MICROS_PER_SECOND +
-           fields->microsecond;
+    return fields->hour * MICROS_PER_HOUR + fields->minute * MICROS_PER_MINUTE +
+           fields->second * MICROS_PER_SECOND + fields->microsecond;
 }
 
 Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out, Error *err) {
@@ -400,12 +393,9 @@ Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out,
         *out = date_from_timestamp(special_timestamp(&fields, now_us));
         return STATUS_OK;
     }
-    if (result == PARSE_OK)
-        result = check_time(&fields);
-    if (result == PARSE_OK)
-        result = check_date(&fields);
-    if (result != PARSE_OK)
-        return report(result, "date", text, length, err);
+    if (result == PARSE_OK) result = check_time(&fields);
+    if (result == PARSE_OK) result = check_date(&fields);
+    if (result != PARSE_OK) return report(result, "date", text, length, err);
     int64_t days = civil_to_days(fields.year, fields.month, fields.day);
     if (!date_in_range(days))
         return error_set(err, "22008", "date out of range: \"%.*s\"", (int)length, text);
@@ -415,12 +405,10 @@ Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out,
 
 /* 040506 or 0405, alone. */
 static bool read_compact_clock(const char *text, size_t length, DateTimeFields *fields) {
-    if (length != 4 && length != 6)
-        return false;
+    if (length != 4 && length != 6) return false;
     int pairs[3] = {0};
     for (size_t i = 0; i < length; i++) {
-        if (!isdigit((unsigned char)text[i]))
-            return false;
+        if (!isdigit((unsigned char)text[i])) return false;
         pairs[i / 2] = pairs[i / 2] * 10 + (text[i] - '0');
     }
     fields->hour = pairs[0];
@@ -438,35 +426,29 @@ Status time_parse(const char *text, size_t length, int64_t now_us, int64_t *out,
         timestamp_split(now_us, out);
         return STATUS_OK;
     }
-    if (result == PARSE_OK && (!fields.has_time || fields.has_day != fields.has_month))
-        result = PARSE_BAD;
-    if (result == PARSE_OK)
-        result = check_time(&fields);
-    if (result != PARSE_OK)
-        return report(result, "time", text, length, err);
+    if (result == PARSE_OK && (!fields.has_time || fields.has_day != fields.has_month)) result = PARSE_BAD;
+    if (result == PARSE_OK) result = check_time(&fields);
+    if (result != PARSE_OK) return report(result, "time", text, length, err);
     *out = clock_micros(&fields);
     return *out > MICROS_PER_DAY ? report(PARSE_RANGE, "time", text, length, err) : STATUS_OK;
 }
 
-Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t now_us, int64_t *out, Error *err) {
+Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t now_us, int64_t *out,
+                       Error *err) {
     const char *name = with_zone ? "timestamp with time zone" : "timestamp";
     DateTimeFields fields = {0};
     ParseResult result = read_fields(text, text + length, &fields);
     if (result == PARSE_OK && fields.special) {
         *out = special_timestamp(&fields, now_us);
-        if (fields.has_time && timestamp_is_finite(*out))
-            *out += clock_micros(&fields);
+        if (fields.has_time && timestamp_is_finite(*out)) *out += clock_micros(&fields);
         return STATUS_OK;
     }
-    if (result == PARSE_OK)
-        result = check_time(&fields);
-    if (result == PARSE_OK)
-        result = check_date(&fields);
-    if (result != PARSE_OK)
-        return report(result, name, text, length, err);
-    Int128 micros = (Int128)civil_to_days(fields.year, fields.month, fields.day) * MICROS_PER_DAY + clock_micros(&fields);
-    if (with_zone)
-        micros -= (Int128)fields.zone_seconds * MICROS_PER_SECOND;
+    if (result == PARSE_OK) result = check_time(&fields);
+    if (result == PARSE_OK) result = check_date(&fields);
+    if (result != PARSE_OK) return report(result, name, text, length, err);
+    Int128 micros =
+        (Int128)civil_to_days(fields.year, fields.month, fields.day) * MICROS_PER_DAY + clock_micros(&fields);
+    if (with_zone) micros -= (Int128)fields.zone_seconds * MICROS_PER_SECOND;
     if (!timestamp_in_range(micros))
         return error_set(err, "22008", "timestamp out of range: \"%.*s\"", (int)length, text);
     *out = (int64_t)micros;

@@ -1,5 +1,6 @@
-/* Interval input: "1 year 2 mons 3 days 04:05:06", "1.5 hours ago", SQL's "1-2" and ISO 8601's "P1Y2M3DT4H5M6S". A fraction of a
- * unit spills into the smaller ones: months of 30 days, days of 24 hours. */
+/* Interval input: "1 year 2 mons 3 days 04:05:06", "1.5 hours ago", SQL's "1-2" and ISO 8601's
+ * "P1Y2M3DT4H5M6S". A fraction of a unit spills into the smaller ones: months of 30 days, days of 24 hours.
+ */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,17 +17,49 @@ typedef struct IntervalUnit {
 
 /* Plurals of names with more than three letters are found by dropping the "s". */
 static const IntervalUnit units[] = {
-    {"microsecond", 0, 0, 1}, {"usec", 0, 0, 1}, {"us", 0, 0, 1}, {"usecond", 0, 0, 1},
-    {"millisecond", 0, 0, 1000}, {"msec", 0, 0, 1000}, {"ms", 0, 0, 1000}, {"msecond", 0, 0, 1000},
-    {"second", 0, 0, MICROS_PER_SECOND}, {"sec", 0, 0, MICROS_PER_SECOND}, {"secs", 0, 0, MICROS_PER_SECOND},
-    {"s", 0, 0, MICROS_PER_SECOND}, {"minute", 0, 0, MICROS_PER_MINUTE}, {"min", 0, 0, MICROS_PER_MINUTE},
-    {"mins", 0, 0, MICROS_PER_MINUTE}, {"m", 0, 0, MICROS_PER_MINUTE}, {"hour", 0, 0, MICROS_PER_HOUR},
-    {"hr", 0, 0, MICROS_PER_HOUR}, {"hrs", 0, 0, MICROS_PER_HOUR}, {"h", 0, 0, MICROS_PER_HOUR}, {"day", 0, 1, 0},
-    {"days", 0, 1, 0}, {"d", 0, 1, 0}, {"week", 0, 7, 0}, {"w", 0, 7, 0}, {"month", 1, 0, 0}, {"mon", 1, 0, 0},
-    {"mons", 1, 0, 0}, {"year", 12, 0, 0}, {"yr", 12, 0, 0}, {"yrs", 12, 0, 0}, {"y", 12, 0, 0},
-    {"decade", 120, 0, 0}, {"dec", 120, 0, 0}, {"decs", 120, 0, 0}, {"century", 1200, 0, 0},
-    {"centuries", 1200, 0, 0}, {"cent", 1200, 0, 0}, {"c", 1200, 0, 0}, {"millennium", 12000, 0, 0},
-    {"millennia", 12000, 0, 0}, {"mil", 12000, 0, 0}, {"mils", 12000, 0, 0},
+    {"microsecond", 0, 0, 1},
+    {"usec", 0, 0, 1},
+    {"us", 0, 0, 1},
+    {"usecond", 0, 0, 1},
+    {"millisecond", 0, 0, 1000},
+    {"msec", 0, 0, 1000},
+    {"ms", 0, 0, 1000},
+    {"msecond", 0, 0, 1000},
+    {"second", 0, 0, MICROS_PER_SECOND},
+    {"sec", 0, 0, MICROS_PER_SECOND},
+    {"secs", 0, 0, MICROS_PER_SECOND},
+    {"s", 0, 0, MICROS_PER_SECOND},
+    {"minute", 0, 0, MICROS_PER_MINUTE},
+    {"min", 0, 0, MICROS_PER_MINUTE},
+    {"mins", 0, 0, MICROS_PER_MINUTE},
+    {"m", 0, 0, MICROS_PER_MINUTE},
+    {"hour", 0, 0, MICROS_PER_HOUR},
+    {"hr", 0, 0, MICROS_PER_HOUR},
+    {"hrs", 0, 0, MICROS_PER_HOUR},
+    {"h", 0, 0, MICROS_PER_HOUR},
+    {"day", 0, 1, 0},
+    {"days", 0, 1, 0},
+    {"d", 0, 1, 0},
+    {"week", 0, 7, 0},
+    {"w", 0, 7, 0},
+    {"month", 1, 0, 0},
+    {"mon", 1, 0, 0},
+    {"mons", 1, 0, 0},
+    {"year", 12, 0, 0},
+    {"yr", 12, 0, 0},
+    {"yrs", 12, 0, 0},
+    {"y", 12, 0, 0},
+    {"decade", 120, 0, 0},
+    {"dec", 120, 0, 0},
+    {"decs", 120, 0, 0},
+    {"century", 1200, 0, 0},
+    {"centuries", 1200, 0, 0},
+    {"cent", 1200, 0, 0},
+    {"c", 1200, 0, 0},
+    {"millennium", 12000, 0, 0},
+    {"millennia", 12000, 0, 0},
+    {"mil", 12000, 0, 0},
+    {"mils", 12000, 0, 0},
 };
 static const IntervalUnit second_unit = {"second", 0, 0, MICROS_PER_SECOND};
 
@@ -34,8 +67,7 @@ static const IntervalUnit *find_unit(const char *word, size_t length) {
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         size_t bytes = strlen(units[i].name);
         bool plural = length == bytes + 1 && bytes > 3 && (word[bytes] | 0x20) == 's';
-        if ((length == bytes || plural) && strncasecmp(word, units[i].name, bytes) == 0)
-            return &units[i];
+        if ((length == bytes || plural) && strncasecmp(word, units[i].name, bytes) == 0) return &units[i];
     }
     return NULL;
 }
@@ -55,7 +87,8 @@ typedef struct IntervalNumber {
 
 static void add_whole(int64_t *into, int64_t count, int64_t unit, bool *overflow) {
     int64_t product;
-    *overflow |= __builtin_mul_overflow(count, unit, &product) || __builtin_add_overflow(*into, product, into);
+    *overflow |=
+        __builtin_mul_overflow(count, unit, &product) || __builtin_add_overflow(*into, product, into);
 }
 
 static void add_micros_fraction(IntervalSum *sum, double micros) {
@@ -89,8 +122,7 @@ static void add_quantity(IntervalSum *sum, const IntervalNumber *number, const I
 static bool read_interval_number(const char **at, const char *end, IntervalNumber *number) {
     *number = (IntervalNumber){0};
     const char *start;
-    if (*at < end && (**at == '-' || **at == '+'))
-        number->negative = *(*at)++ == '-';
+    if (*at < end && (**at == '-' || **at == '+')) number->negative = *(*at)++ == '-';
     start = *at;
     for (; *at < end && isdigit((unsigned char)**at); ++*at)
         number->overflow |= __builtin_mul_overflow(number->whole, 10, &number->whole) ||
@@ -107,16 +139,15 @@ static bool read_interval_number(const char **at, const char *end, IntervalNumbe
 }
 
 /* After "HH:" — minutes and seconds follow; "MM:SS.f" is told by its fraction. */
-static bool read_interval_clock(const char **at, const char *end, const IntervalNumber *hours, IntervalSum *sum) {
+static bool read_interval_clock(const char **at, const char *end, const IntervalNumber *hours,
+                                IntervalSum *sum) {
     IntervalNumber minutes, seconds = {0};
     ++*at;
-    if (!read_interval_number(at, end, &minutes) || minutes.negative)
-        return false;
+    if (!read_interval_number(at, end, &minutes) || minutes.negative) return false;
     bool has_seconds = *at < end && **at == ':';
     if (has_seconds) {
         ++*at;
-        if (!read_interval_number(at, end, &seconds) || seconds.negative)
-            return false;
+        if (!read_interval_number(at, end, &seconds) || seconds.negative) return false;
     }
     int64_t sign = hours->negative ? -1 : 1;
     int64_t first = hours->whole, second = minutes.whole;
@@ -126,8 +157,7 @@ static bool read_interval_clock(const char **at, const char *end, const Interval
         second = first;
         first = 0;
     }
-    if (second > 59 || seconds.whole > 59 || hours->fraction > 0)
-        sum->overflow = true;
+    if (second > 59 || seconds.whole > 59 || hours->fraction > 0) sum->overflow = true;
     add_whole(&sum->micros, sign * first, MICROS_PER_HOUR, &sum->overflow);
     add_whole(&sum->micros, sign * second, MICROS_PER_MINUTE, &sum->overflow);
     add_whole(&sum->micros, sign * seconds.whole, MICROS_PER_SECOND, &sum->overflow);
@@ -144,31 +174,31 @@ static bool read_iso(const char *at, const char *end, IntervalSum *sum) {
             continue;
         }
         IntervalNumber number;
-        if (!read_interval_number(&at, end, &number) || at == end)
-            return false;
+        if (!read_interval_number(&at, end, &number) || at == end) return false;
         char letter = *at++;
-        const char *name = time_part ? (letter == 'H' ? "h" : letter == 'M' ? "m" : letter == 'S' ? "s" : NULL)
+        const char *name = time_part ? (letter == 'H'   ? "h"
+                                        : letter == 'M' ? "m"
+                                        : letter == 'S' ? "s"
+                                                        : NULL)
                                      : (letter == 'Y'   ? "y"
                                         : letter == 'M' ? "mon"
                                         : letter == 'W' ? "w"
                                         : letter == 'D' ? "d"
                                                         : NULL);
-        if (!name)
-            return false;
+        if (!name) return false;
         add_quantity(sum, &number, find_unit(name, strlen(name)));
         any = true;
     }
     return any;
 }
 
-/* One quantity with what follows it: a unit, a clock time, "Y-M", or nothing (days before a clock time, else seconds). */
+/* One quantity with what follows it: a unit, a clock time, "Y-M", or nothing (days before a clock time, else
+ * seconds). */
 static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bool *seen_clock) {
     IntervalNumber number;
-    if (!read_interval_number(at, end, &number))
-        return false;
+    if (!read_interval_number(at, end, &number)) return false;
     if (*at < end && **at == ':') {
-        if (*seen_clock)
-            return false;
+        if (*seen_clock) return false;
         *seen_clock = true;
         return read_interval_clock(at, end, &number, sum);
     }
@@ -195,8 +225,7 @@ static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bo
         stop++;
     if (stop > word && !(stop - word == 3 && strncasecmp(word, "ago", 3) == 0)) {
         const IntervalUnit *unit = find_unit(word, (size_t)(stop - word));
-        if (!unit)
-            return false;
+        if (!unit) return false;
         *at = stop;
         add_quantity(sum, &number, unit);
         return true;
@@ -208,8 +237,7 @@ static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bo
 
 static bool read_interval(const char *at, const char *end, IntervalSum *sum) {
     bool any = false, seen_clock = false, ago = false;
-    if (at < end && *at == 'P')
-        return read_iso(at, end, sum);
+    if (at < end && *at == 'P') return read_iso(at, end, sum);
     while (at < end) {
         if (isspace((unsigned char)*at) || *at == ',' || (*at == '@' && !any)) {
             at++;

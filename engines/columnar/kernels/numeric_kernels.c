@@ -1,19 +1,21 @@
-/* numeric: result types that keep declared scales (so that sums of products stay in 64 or 128 bits), fast loops for scaled
- * integers, and one general path through Numeric for everything else. */
+/* numeric: result types that keep declared scales (so that sums of products stay in 64 or 128 bits), fast
+ * loops for scaled integers, and one general path through Numeric for everything else. */
 #include "engines/columnar/kernels/numeric_math.h"
 
-/* ---- result types --------------------------------------------------------------------------------------- */
+/* ---- result types ---------------------------------------------------------------------------------------
+ */
 
 static SqlType numeric_or_free(int whole, int scale) {
-    return whole + scale <= NUMERIC_MAX_PRECISION ? sqltype_numeric(whole + scale, scale) : sqltype_of(SQL_NUMERIC);
+    return whole + scale <= NUMERIC_MAX_PRECISION ? sqltype_numeric(whole + scale, scale)
+                                                  : sqltype_of(SQL_NUMERIC);
 }
 
 static SqlType sum_type(const SqlType *args, int arg_count) {
     SqlType a = args[0], b = args[arg_count - 1];
-    if (!a.precision || !b.precision)
-        return sqltype_of(SQL_NUMERIC);
+    if (!a.precision || !b.precision) return sqltype_of(SQL_NUMERIC);
     int whole_a = a.precision - a.scale, whole_b = b.precision - b.scale;
-    return numeric_or_free((whole_a > whole_b ? whole_a : whole_b) + 1, a.scale > b.scale ? a.scale : b.scale);
+    return numeric_or_free((whole_a > whole_b ? whole_a : whole_b) + 1,
+                           a.scale > b.scale ? a.scale : b.scale);
 }
 
 static SqlType product_type(const SqlType *args, int arg_count) {
@@ -23,23 +25,27 @@ static SqlType product_type(const SqlType *args, int arg_count) {
     return sqltype_numeric(a.precision + b.precision, a.scale + b.scale);
 }
 
-static SqlType same_type(const SqlType *args, int arg_count) { return args[0]; }
+static SqlType same_type(const SqlType *args, int arg_count) {
+    return args[0];
+}
 static SqlType whole_type(const SqlType *args, int arg_count) {
-    if (!args[0].precision)
-        return sqltype_of(SQL_NUMERIC);
+    if (!args[0].precision) return sqltype_of(SQL_NUMERIC);
     return numeric_or_free(args[0].precision - args[0].scale + 1, 0);
 }
-static SqlType free_type(const SqlType *args, int arg_count) { return sqltype_of(SQL_NUMERIC); }
+static SqlType free_type(const SqlType *args, int arg_count) {
+    return sqltype_of(SQL_NUMERIC);
+}
 
-/* ---- fast loops over scaled integers ---------------------------------------------------------------------- */
+/* ---- fast loops over scaled integers ----------------------------------------------------------------------
+ */
 
 typedef enum FastOperation { FAST_ADD, FAST_SUBTRACT, FAST_MULTIPLY } FastOperation;
 
 /* `operation`, `wide_*` and the steps are constants at every call: one tight loop each. The result type's
  * precision has room for every result, so nothing is checked. */
-KERNEL_INLINE void fast_loop(FastOperation operation, const void *a, bool wide_a, size_t step_a, Int128 factor_a,
-                             const void *b, bool wide_b, size_t step_b, Int128 factor_b, void *out, bool wide_out,
-                             int rows) {
+KERNEL_INLINE void fast_loop(FastOperation operation, const void *a, bool wide_a, size_t step_a,
+                             Int128 factor_a, const void *b, bool wide_b, size_t step_b, Int128 factor_b,
+                             void *out, bool wide_out, int rows) {
     for (int i = 0; i < rows; i++) {
         size_t ia = (size_t)i * step_a, ib = (size_t)i * step_b;
         if (!wide_out) {
@@ -59,19 +65,24 @@ KERNEL_INLINE void fast_loop(FastOperation operation, const void *a, bool wide_a
     }
 }
 
-KERNEL_INLINE void fast_steps(FastOperation operation, const Vector *a, bool wide_a, Int128 factor_a, const Vector *b,
-                              bool wide_b, Int128 factor_b, void *out, bool wide_out, int rows) {
+KERNEL_INLINE void fast_steps(FastOperation operation, const Vector *a, bool wide_a, Int128 factor_a,
+                              const Vector *b, bool wide_b, Int128 factor_b, void *out, bool wide_out,
+                              int rows) {
     bool constant_a = kernel_is_constant(a), constant_b = kernel_is_constant(b);
     if (constant_b && !constant_a)
-        fast_loop(operation, a->values, wide_a, 1, factor_a, b->values, wide_b, 0, factor_b, out, wide_out, rows);
+        fast_loop(operation, a->values, wide_a, 1, factor_a, b->values, wide_b, 0, factor_b, out, wide_out,
+                  rows);
     else if (constant_a && !constant_b)
-        fast_loop(operation, a->values, wide_a, 0, factor_a, b->values, wide_b, 1, factor_b, out, wide_out, rows);
+        fast_loop(operation, a->values, wide_a, 0, factor_a, b->values, wide_b, 1, factor_b, out, wide_out,
+                  rows);
     else if (constant_a)
-        fast_loop(operation, a->values, wide_a, 0, factor_a, b->values, wide_b, 0, factor_b, out, wide_out, rows);
+        fast_loop(operation, a->values, wide_a, 0, factor_a, b->values, wide_b, 0, factor_b, out, wide_out,
+                  rows);
     else if (factor_a == 1 && factor_b == 1)
         fast_loop(operation, a->values, wide_a, 1, 1, b->values, wide_b, 1, 1, out, wide_out, rows);
     else
-        fast_loop(operation, a->values, wide_a, 1, factor_a, b->values, wide_b, 1, factor_b, out, wide_out, rows);
+        fast_loop(operation, a->values, wide_a, 1, factor_a, b->values, wide_b, 1, factor_b, out, wide_out,
+                  rows);
 }
 
 /* True when both arguments are scaled integers and the result type is one too: then it is done. */
@@ -98,7 +109,8 @@ KERNEL_INLINE bool fast_arithmetic(FastOperation operation, const KernelCall *ca
     return true;
 }
 
-/* ---- the general path --------------------------------------------------------------------------------------- */
+/* ---- the general path
+ * --------------------------------------------------------------------------------------- */
 
 typedef bool (*NumericBinary)(Numeric a, Numeric b, Numeric *out);
 typedef bool (*NumericUnary)(Numeric value, Numeric *out);
@@ -111,8 +123,7 @@ KERNEL_INLINE Status general_binary(const KernelCall *call, NumericBinary comput
         if (divides && right->value == 0 && !right->special && !a[(size_t)row * step_a].special)
             return error_set(err, SQLSTATE_DIVISION_BY_ZERO, "division by zero");
         Numeric result;
-        if (!compute(a[(size_t)row * step_a], *right, &result))
-            return numeric_overflow(err);
+        if (!compute(a[(size_t)row * step_a], *right, &result)) return numeric_overflow(err);
         TRY(numeric_store(call->out, row, result, err));
     }
     return STATUS_OK;
@@ -123,8 +134,7 @@ KERNEL_INLINE Status general_unary(const KernelCall *call, NumericUnary compute,
     size_t step = !kernel_is_constant(&call->args[0]);
     KERNEL_ROWS(call, row) {
         Numeric result;
-        if (!compute(a[(size_t)row * step], &result))
-            return numeric_overflow(err);
+        if (!compute(a[(size_t)row * step], &result)) return numeric_overflow(err);
         TRY(numeric_store(call->out, row, result, err));
     }
     return STATUS_OK;
@@ -134,10 +144,12 @@ static Status kernel_numeric_add(const KernelCall *call, Error *err) {
     return fast_arithmetic(FAST_ADD, call) ? STATUS_OK : general_binary(call, numeric_add, false, err);
 }
 static Status kernel_numeric_subtract(const KernelCall *call, Error *err) {
-    return fast_arithmetic(FAST_SUBTRACT, call) ? STATUS_OK : general_binary(call, numeric_subtract, false, err);
+    return fast_arithmetic(FAST_SUBTRACT, call) ? STATUS_OK
+                                                : general_binary(call, numeric_subtract, false, err);
 }
 static Status kernel_numeric_multiply(const KernelCall *call, Error *err) {
-    return fast_arithmetic(FAST_MULTIPLY, call) ? STATUS_OK : general_binary(call, numeric_multiply, false, err);
+    return fast_arithmetic(FAST_MULTIPLY, call) ? STATUS_OK
+                                                : general_binary(call, numeric_multiply, false, err);
 }
 static Status kernel_numeric_divide(const KernelCall *call, Error *err) {
     return general_binary(call, numeric_divide, true, err);
@@ -165,28 +177,41 @@ static bool identity(Numeric value, Numeric *out) {
     *out = value;
     return true;
 }
-static bool round_whole(Numeric value, Numeric *out) { return numeric_rescale(value, 0, out); }
-static bool truncate_whole(Numeric value, Numeric *out) { return numeric_truncate(value, 0, out); }
+static bool round_whole(Numeric value, Numeric *out) {
+    return numeric_rescale(value, 0, out);
+}
+static bool truncate_whole(Numeric value, Numeric *out) {
+    return numeric_truncate(value, 0, out);
+}
 
-static Status kernel_numeric_negate(const KernelCall *call, Error *err) { return general_unary(call, negate, err); }
-static Status kernel_numeric_plus(const KernelCall *call, Error *err) { return general_unary(call, identity, err); }
-static Status kernel_numeric_abs(const KernelCall *call, Error *err) { return general_unary(call, absolute, err); }
-static Status kernel_numeric_sign(const KernelCall *call, Error *err) { return general_unary(call, sign, err); }
+static Status kernel_numeric_negate(const KernelCall *call, Error *err) {
+    return general_unary(call, negate, err);
+}
+static Status kernel_numeric_plus(const KernelCall *call, Error *err) {
+    return general_unary(call, identity, err);
+}
+static Status kernel_numeric_abs(const KernelCall *call, Error *err) {
+    return general_unary(call, absolute, err);
+}
+static Status kernel_numeric_sign(const KernelCall *call, Error *err) {
+    return general_unary(call, sign, err);
+}
 static Status kernel_numeric_ceil(const KernelCall *call, Error *err) {
     return general_unary(call, numeric_ceiling, err);
 }
 static Status kernel_numeric_floor(const KernelCall *call, Error *err) {
     return general_unary(call, numeric_floor, err);
 }
-static Status kernel_numeric_round(const KernelCall *call, Error *err) { return general_unary(call, round_whole, err); }
+static Status kernel_numeric_round(const KernelCall *call, Error *err) {
+    return general_unary(call, round_whole, err);
+}
 static Status kernel_numeric_trunc(const KernelCall *call, Error *err) {
     return general_unary(call, truncate_whole, err);
 }
 
 /* A negative scale rounds left of the point and shows no fraction. */
 static bool at_scale(Numeric value, int scale, bool round, Numeric *out) {
-    if (value.special)
-        return identity(value, out);
+    if (value.special) return identity(value, out);
     int clamped = scale < -2000 ? -2000 : scale > 2000 ? 2000 : scale;
     bool fits = round ? numeric_rescale(value, clamped, out) : numeric_truncate(value, clamped, out);
     return fits && (clamped >= 0 || numeric_rescale(*out, 0, out)) && out->scale <= NUMERIC_MAX_SCALE;
@@ -196,23 +221,26 @@ KERNEL_INLINE Status with_scale(const KernelCall *call, bool round, Error *err) 
     const Numeric *a = numeric_rows(&call->args[0], call);
     KERNEL_ROWS(call, row) {
         Numeric result;
-        if (!at_scale(a[kernel_index(&call->args[0], row)], KERNEL_ARG(call, 1, int32_t, row), round, &result))
+        if (!at_scale(a[kernel_index(&call->args[0], row)], KERNEL_ARG(call, 1, int32_t, row), round,
+                      &result))
             return numeric_overflow(err);
         TRY(numeric_store(call->out, row, result, err));
     }
     return STATUS_OK;
 }
-static Status kernel_numeric_round_to(const KernelCall *call, Error *err) { return with_scale(call, true, err); }
-static Status kernel_numeric_trunc_to(const KernelCall *call, Error *err) { return with_scale(call, false, err); }
+static Status kernel_numeric_round_to(const KernelCall *call, Error *err) {
+    return with_scale(call, true, err);
+}
+static Status kernel_numeric_trunc_to(const KernelCall *call, Error *err) {
+    return with_scale(call, false, err);
+}
 
 static Status kernel_numeric_sqrt(const KernelCall *call, Error *err) {
     const Numeric *a = numeric_rows(&call->args[0], call);
     KERNEL_ROWS(call, row) {
         Numeric value = a[kernel_index(&call->args[0], row)], result;
-        if (value.value < 0)
-            return error_set(err, "2201F", "cannot take square root of a negative number");
-        if (!numeric_square_root(value, &result))
-            return numeric_overflow(err);
+        if (value.value < 0) return error_set(err, "2201F", "cannot take square root of a negative number");
+        if (!numeric_square_root(value, &result)) return numeric_overflow(err);
         TRY(numeric_store(call->out, row, result, err));
     }
     return STATUS_OK;
@@ -225,8 +253,7 @@ static Status kernel_numeric_scale(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         Numeric value = a[kernel_index(&call->args[0], row)];
         out[row] = value.scale;
-        if (value.special)
-            kernel_set_null(call, row);
+        if (value.special) kernel_set_null(call, row);
     }
     return STATUS_OK;
 }
@@ -243,17 +270,16 @@ static Status kernel_numeric_trim_scale(const KernelCall *call, Error *err) {
 static Status kernel_numeric_gcd(const KernelCall *call, Error *err) {
     const Numeric *a = numeric_rows(&call->args[0], call), *b = numeric_rows(&call->args[1], call);
     KERNEL_ROWS(call, row) {
-        Numeric left = a[kernel_index(&call->args[0], row)], right = b[kernel_index(&call->args[1], row)], rest;
+        Numeric left = a[kernel_index(&call->args[0], row)], right = b[kernel_index(&call->args[1], row)],
+                rest;
         while (!left.special && !right.special && right.value != 0) {
-            if (!numeric_modulo(left, right, &rest))
-                return numeric_overflow(err);
+            if (!numeric_modulo(left, right, &rest)) return numeric_overflow(err);
             left = right;
             right = rest;
         }
-        if (right.special)
-            left = right;
-        if (!absolute(left, &left) || (!left.special && right.scale > left.scale &&
-                                       !numeric_rescale(left, right.scale, &left)))
+        if (right.special) left = right;
+        if (!absolute(left, &left) ||
+            (!left.special && right.scale > left.scale && !numeric_rescale(left, right.scale, &left)))
             return numeric_overflow(err);
         TRY(numeric_store(call->out, row, left, err));
     }
@@ -268,13 +294,11 @@ static Status kernel_numeric_width_bucket(const KernelCall *call, Error *err) {
         Numeric x = operand[kernel_index(&call->args[0], row)], l = low[kernel_index(&call->args[1], row)];
         Numeric h = high[kernel_index(&call->args[2], row)], span, offset, buckets;
         int32_t count = KERNEL_ARG(call, 3, int32_t, row);
-        if (count <= 0)
-            return error_set(err, "2201G", "count must be greater than zero");
+        if (count <= 0) return error_set(err, "2201G", "count must be greater than zero");
         if (x.special || l.special || h.special)
             return error_set(err, "2201G", "operand, lower bound, and upper bound cannot be NaN");
         int order = numeric_compare(l, h);
-        if (order == 0)
-            return error_set(err, "2201G", "lower bound cannot equal upper bound");
+        if (order == 0) return error_set(err, "2201G", "lower bound cannot equal upper bound");
         bool below = order < 0 ? numeric_compare(x, l) < 0 : numeric_compare(x, l) > 0;
         bool above = order < 0 ? numeric_compare(x, h) >= 0 : numeric_compare(x, h) <= 0;
         if (above && count == INT32_MAX)
@@ -293,14 +317,16 @@ static Status kernel_numeric_width_bucket(const KernelCall *call, Error *err) {
 }
 
 /* What needs more digits than 128 bits hold to be right to the last one. */
-static Status decline_bind(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
-                           Error *err) {
+static Status decline_bind(const Vector *const *constant_args, int arg_count, Arena *arena,
+                           const void **bind_data, Error *err) {
     return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "exp, ln, log and power of numeric values");
 }
 
-#define DECLINED(text, ...)                                                                                            \
-    {.name = text, .arg_count = K_ARGC(__VA_ARGS__), .args = {__VA_ARGS__}, .result = K_NUMERIC, .strict = true,      \
-     .eval = kernel_numeric_plus, .bind = decline_bind}
+#define DECLINED(text, ...)                                                                                  \
+    {                                                                                                        \
+        .name = text, .arg_count = K_ARGC(__VA_ARGS__), .args = {__VA_ARGS__}, .result = K_NUMERIC,          \
+        .strict = true, .eval = kernel_numeric_plus, .bind = decline_bind                                    \
+    }
 #define N K_NUMERIC
 
 static const ScalarFunction rows[] = {
@@ -328,8 +354,17 @@ static const ScalarFunction rows[] = {
     KERNEL_FN_TYPED("trim_scale", kernel_numeric_trim_scale, free_type, N),
     KERNEL_FN_RAISES("scale", kernel_numeric_scale, K_INT4, N),
     KERNEL_FN_RAISES("width_bucket", kernel_numeric_width_bucket, K_INT4, N, N, N, K_INT4),
-    DECLINED("exp", N), DECLINED("ln", N), DECLINED("log", N), DECLINED("log10", N), DECLINED("log", N, N),
-    DECLINED("power", N, N), DECLINED("pow", N, N), DECLINED("^", N, N), DECLINED("lcm", N, N),
+    DECLINED("exp", N),
+    DECLINED("ln", N),
+    DECLINED("log", N),
+    DECLINED("log10", N),
+    DECLINED("log", N, N),
+    DECLINED("power", N, N),
+    DECLINED("pow", N, N),
+    DECLINED("^", N, N),
+    DECLINED("lcm", N, N),
 };
 
-FunctionTable numeric_functions(void) { return KERNEL_TABLE(rows); }
+FunctionTable numeric_functions(void) {
+    return KERNEL_TABLE(rows);
+}

@@ -6,21 +6,57 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define E18 1000000000000000000
-#define P18(n) (Int128)E18 *(n)
-const Int128 numeric_powers[39] = {
-    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000,
-    10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, E18, P18(10), P18(100),
-    P18(1000), P18(10000), P18(100000), P18(1000000), P18(10000000), P18(100000000), P18(1000000000), P18(10000000000),
-    P18(100000000000), P18(1000000000000), P18(10000000000000), P18(100000000000000), P18(1000000000000000),
-    P18(10000000000000000), P18(100000000000000000), P18(E18), P18(E18) * 10, P18(E18) * 100};
+#define E18    1000000000000000000
+#define P18(n) (Int128) E18 *(n)
+const Int128 numeric_powers[39] = {1,
+                                   10,
+                                   100,
+                                   1000,
+                                   10000,
+                                   100000,
+                                   1000000,
+                                   10000000,
+                                   100000000,
+                                   1000000000,
+                                   10000000000,
+                                   100000000000,
+                                   1000000000000,
+                                   10000000000000,
+                                   100000000000000,
+                                   1000000000000000,
+                                   10000000000000000,
+                                   100000000000000000,
+                                   E18,
+                                   P18(10),
+                                   P18(100),
+                                   P18(1000),
+                                   P18(10000),
+                                   P18(100000),
+                                   P18(1000000),
+                                   P18(10000000),
+                                   P18(100000000),
+                                   P18(1000000000),
+                                   P18(10000000000),
+                                   P18(100000000000),
+                                   P18(1000000000000),
+                                   P18(10000000000000),
+                                   P18(100000000000000),
+                                   P18(1000000000000000),
+                                   P18(10000000000000000),
+                                   P18(100000000000000000),
+                                   P18(E18),
+                                   P18(E18) * 10,
+                                   P18(E18) * 100};
 
 Status numeric_overflow(Error *err) {
     (void)error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
-    return error_add_hint(err, "The columnar engine computes numerics of up to 38 digits; PostgreSQL goes further.");
+    return error_add_hint(
+        err, "The columnar engine computes numerics of up to 38 digits; PostgreSQL goes further.");
 }
 
-static inline UInt128 magnitude(Int128 value) { return value < 0 ? -(UInt128)value : (UInt128)value; }
+static inline UInt128 magnitude(Int128 value) {
+    return value < 0 ? -(UInt128)value : (UInt128)value;
+}
 
 bool int128_multiply(Int128 a, Int128 b, Int128 *out) {
     if (a == (int64_t)a && b == (int64_t)b) {
@@ -28,8 +64,7 @@ bool int128_multiply(Int128 a, Int128 b, Int128 *out) {
         return true;
     }
     UInt256 product = uint256_multiply(magnitude(a), magnitude(b));
-    if (product.high || product.low >> 127)
-        return false;
+    if (product.high || product.low >> 127) return false;
     *out = (a < 0) != (b < 0) ? -(Int128)product.low : (Int128)product.low;
     return true;
 }
@@ -53,8 +88,7 @@ static bool scale_up(Int128 value, int power, Int128 *out) {
 
 /* value / 10^power, rounded half away from zero or truncated. */
 static Int128 scale_down(Int128 value, int power, bool round) {
-    if (power > 38)
-        return 0;
+    if (power > 38) return 0;
     Int128 divisor = numeric_powers[power], quotient, rest;
     if (value == (int64_t)value && power <= 18) {
         quotient = (int64_t)value / (int64_t)divisor;
@@ -63,8 +97,7 @@ static Int128 scale_down(Int128 value, int power, bool round) {
         quotient = value / divisor;
         rest = value % divisor;
     }
-    if (round && magnitude(rest) >= (UInt128)divisor - magnitude(rest))
-        quotient += value < 0 ? -1 : 1;
+    if (round && magnitude(rest) >= (UInt128)divisor - magnitude(rest)) quotient += value < 0 ? -1 : 1;
     return quotient;
 }
 
@@ -74,15 +107,13 @@ bool numeric_rescale(Numeric value, int scale, Numeric *out) {
         return true;
     }
     *out = numeric_make(0, scale);
-    if (scale > value.scale)
-        return scale_up(value.value, scale - value.scale, &out->value);
+    if (scale > value.scale) return scale_up(value.value, scale - value.scale, &out->value);
     out->value = scale_down(value.value, value.scale - scale, true);
     return true;
 }
 
 bool numeric_truncate(Numeric value, int scale, Numeric *out) {
-    if (value.special || scale >= value.scale)
-        return numeric_rescale(value, scale, out);
+    if (value.special || scale >= value.scale) return numeric_rescale(value, scale, out);
     *out = numeric_make(scale_down(value.value, value.scale - scale, false), scale);
     return true;
 }
@@ -94,24 +125,20 @@ static bool align(Numeric *a, Numeric *b) {
 
 bool numeric_add(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special)
-        return true;
-    if (!align(&a, &b))
-        return false;
+    if (a.special || b.special) return true;
+    if (!align(&a, &b)) return false;
     *out = numeric_make(0, a.scale);
     return !__builtin_add_overflow(a.value, b.value, &out->value);
 }
 
 bool numeric_subtract(Numeric a, Numeric b, Numeric *out) {
-    if (!b.special && __builtin_sub_overflow((Int128)0, b.value, &b.value))
-        return false;
+    if (!b.special && __builtin_sub_overflow((Int128)0, b.value, &b.value)) return false;
     return numeric_add(a, b, out);
 }
 
 bool numeric_multiply(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special)
-        return true;
+    if (a.special || b.special) return true;
     *out = numeric_make(0, a.scale + b.scale);
     return out->scale <= NUMERIC_MAX_SCALE && int128_multiply(a.value, b.value, &out->value);
 }
@@ -124,8 +151,7 @@ static inline int floor_divide(int value, int divisor) {
 static void leading_group(Numeric value, int *weight, int *digit) {
     *weight = *digit = 0;
     int digits = int128_digits(value.value);
-    if (digits == 0)
-        return;
+    if (digits == 0) return;
     int above_point = digits - value.scale;
     *weight = floor_divide(above_point - 1, 4);
     int width = above_point - 1 - *weight * 4 + 1;
@@ -145,11 +171,14 @@ static int divide_scale(Numeric a, Numeric b) {
     return scale < 0 ? 0 : scale > NUMERIC_MAX_SCALE ? NUMERIC_MAX_SCALE : scale;
 }
 
-int numeric_divide_scale(Numeric a, Numeric b) { return divide_scale(a, b); }
+int numeric_divide_scale(Numeric a, Numeric b) {
+    return divide_scale(a, b);
+}
 
 int uint256_divide_scale(UInt256 dividend, int scale, UInt128 divisor) {
     int shifted = scale;
-    for (; dividend.high || dividend.low >> 127; shifted -= 4) { /* whole groups of four: the leading one stays */
+    for (; dividend.high || dividend.low >> 127;
+         shifted -= 4) { /* whole groups of four: the leading one stays */
         UInt128 upper = dividend.high % 10000 << 64 | dividend.low >> 64;
         UInt128 lower = upper % 10000 << 64 | (uint64_t)dividend.low;
         dividend.high /= 10000;
@@ -161,7 +190,8 @@ int uint256_divide_scale(UInt256 dividend, int scale, UInt128 divisor) {
 
 UInt256 uint256_multiply(UInt128 a, UInt128 b) {
     uint64_t a0 = (uint64_t)a, a1 = (uint64_t)(a >> 64), b0 = (uint64_t)b, b1 = (uint64_t)(b >> 64);
-    UInt128 low = (UInt128)a0 * b0, cross1 = (UInt128)a0 * b1, cross2 = (UInt128)a1 * b0, high = (UInt128)a1 * b1;
+    UInt128 low = (UInt128)a0 * b0, cross1 = (UInt128)a0 * b1, cross2 = (UInt128)a1 * b0,
+            high = (UInt128)a1 * b1;
     UInt128 middle = (low >> 64) + (uint64_t)cross1 + (uint64_t)cross2;
     return (UInt256){.low = (middle << 64) | (uint64_t)low,
                      .high = high + (cross1 >> 64) + (cross2 >> 64) + (middle >> 64)};
@@ -172,8 +202,7 @@ static bool uint256_scale(UInt256 *value, int power) {
         int step = power < 38 ? power : 38;
         UInt256 low = uint256_multiply(value->low, (UInt128)numeric_powers[step]);
         UInt256 high = uint256_multiply(value->high, (UInt128)numeric_powers[step]);
-        if (high.high || __builtin_add_overflow(high.low, low.high, &value->high))
-            return false;
+        if (high.high || __builtin_add_overflow(high.low, low.high, &value->high)) return false;
         value->low = low.low;
         power -= step;
     }
@@ -187,8 +216,7 @@ static bool uint256_divide_plain(UInt256 dividend, UInt128 divisor, UInt128 *quo
         *rest = dividend.low % divisor;
         return true;
     }
-    if (dividend.high >= divisor)
-        return false;
+    if (dividend.high >= divisor) return false;
     if (divisor >> 64 == 0) {
         UInt128 upper = dividend.high << 64 | dividend.low >> 64; /* high < divisor < 2^64 */
         UInt128 lower = (upper % divisor) << 64 | (uint64_t)dividend.low;
@@ -214,8 +242,7 @@ bool uint256_divide(UInt256 dividend, UInt128 divisor, int shift, UInt128 *quoti
     UInt128 rest;
     if (!uint256_scale(&dividend, shift) || !uint256_divide_plain(dividend, divisor, quotient, &rest))
         return false;
-    if (rest >= divisor - rest && __builtin_add_overflow(*quotient, (UInt128)1, quotient))
-        return false;
+    if (rest >= divisor - rest && __builtin_add_overflow(*quotient, (UInt128)1, quotient)) return false;
     return true;
 }
 
@@ -225,59 +252,47 @@ static bool divide_at_scale(Numeric a, Numeric b, int scale, bool round, Numeric
     UInt128 dividend = magnitude(a.value), divisor = magnitude(b.value), quotient, rest;
     *out = numeric_make(0, scale);
     if (shift < 0) { /* div() of a longer scale: widen the divisor instead */
-        if (-shift > 38 || (UInt128)numeric_powers[-shift] > ((UInt128)-1) / divisor)
-            return true;
+        if (-shift > 38 || (UInt128)numeric_powers[-shift] > ((UInt128)-1) / divisor) return true;
         divisor *= (UInt128)numeric_powers[-shift];
         shift = 0;
     }
     UInt256 wide = {.low = dividend};
-    if (!uint256_scale(&wide, shift) || !uint256_divide_plain(wide, divisor, &quotient, &rest))
-        return false;
-    if (round && rest >= divisor - rest)
-        quotient++;
-    if (quotient >> 127)
-        return false;
+    if (!uint256_scale(&wide, shift) || !uint256_divide_plain(wide, divisor, &quotient, &rest)) return false;
+    if (round && rest >= divisor - rest) quotient++;
+    if (quotient >> 127) return false;
     out->value = negative ? -(Int128)quotient : (Int128)quotient;
     return true;
 }
 
 bool numeric_divide(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special)
-        return true;
+    if (a.special || b.special) return true;
     return divide_at_scale(a, b, numeric_divide_scale(a, b), true, out);
 }
 
 bool numeric_divide_truncate(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special)
-        return true;
+    if (a.special || b.special) return true;
     return divide_at_scale(a, b, 0, false, out);
 }
 
 bool numeric_modulo(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special)
-        return true;
-    if (!align(&a, &b))
-        return false;
+    if (a.special || b.special) return true;
+    if (!align(&a, &b)) return false;
     *out = numeric_make(b.value == -1 ? 0 : a.value % b.value, a.scale);
     return true;
 }
 
 bool numeric_floor(Numeric value, Numeric *out) {
-    if (!numeric_truncate(value, 0, out))
-        return false;
-    if (!value.special && value.value < 0 && numeric_compare(*out, value) != 0)
-        out->value--;
+    if (!numeric_truncate(value, 0, out)) return false;
+    if (!value.special && value.value < 0 && numeric_compare(*out, value) != 0) out->value--;
     return true;
 }
 
 bool numeric_ceiling(Numeric value, Numeric *out) {
-    if (!numeric_truncate(value, 0, out))
-        return false;
-    if (!value.special && value.value > 0 && numeric_compare(*out, value) != 0)
-        out->value++;
+    if (!numeric_truncate(value, 0, out)) return false;
+    if (!value.special && value.value > 0 && numeric_compare(*out, value) != 0) out->value++;
     return true;
 }
 
@@ -291,7 +306,8 @@ static UInt128 square_root(UInt256 value, bool *inexact_up) {
             root = candidate;
     }
     UInt256 square = uint256_multiply(root, root);
-    UInt128 rest = value.low - square.low; /* value - root² <= 2 root: the difference's high part is only a carry */
+    UInt128 rest =
+        value.low - square.low; /* value - root² <= 2 root: the difference's high part is only a carry */
     bool wide = value.high != square.high + (value.low < square.low);
     *inexact_up = wide || rest > root;
     return root;
@@ -299,16 +315,14 @@ static UInt128 square_root(UInt256 value, bool *inexact_up) {
 
 bool uint256_square_root(UInt256 value, int shift, UInt128 *root) {
     bool up;
-    if (!uint256_scale(&value, shift))
-        return false;
+    if (!uint256_scale(&value, shift)) return false;
     *root = square_root(value, &up) + up;
     return true;
 }
 
 bool numeric_square_root(Numeric value, Numeric *out) {
     *out = value;
-    if (value.special)
-        return true;
+    if (value.special) return true;
     int weight, digit;
     leading_group(value, &weight, &digit);
     int root_weight = (weight + 1) * 4 / 2 - 1; /* numeric_sqrt() of PostgreSQL 15 */
@@ -316,15 +330,15 @@ bool numeric_square_root(Numeric value, Numeric *out) {
     scale = scale < value.scale ? value.scale : scale;
     scale = scale < 0 ? 0 : scale > NUMERIC_MAX_SCALE ? NUMERIC_MAX_SCALE : scale;
     UInt128 root;
-    if (2 * scale < value.scale || !uint256_square_root((UInt256){.low = (UInt128)value.value}, 2 * scale - value.scale, &root))
+    if (2 * scale < value.scale ||
+        !uint256_square_root((UInt256){.low = (UInt128)value.value}, 2 * scale - value.scale, &root))
         return false;
     *out = numeric_make((Int128)root, scale);
     return root >> 127 == 0;
 }
 
 int numeric_compare(Numeric a, Numeric b) {
-    if (a.special || b.special)
-        return (int)a.special - (int)b.special;
+    if (a.special || b.special) return (int)a.special - (int)b.special;
     if (a.scale == b.scale || (a.value < 0) != (b.value < 0) || a.value == 0 || b.value == 0)
         return a.value < b.value ? -1 : a.value > b.value;
     int sign = a.value < 0 ? -1 : 1;
@@ -355,11 +369,9 @@ size_t numeric_format(Numeric value, char *text) {
     size_t count = format_digits(magnitude(value.value), digits + sizeof digits);
     const char *first = digits + sizeof digits - count;
     char *next = text;
-    if (value.value < 0)
-        *next++ = '-';
+    if (value.value < 0) *next++ = '-';
     int above = (int)count - value.scale;
-    if (above <= 0)
-        *next++ = '0';
+    if (above <= 0) *next++ = '0';
     for (int i = 0; i < above; i++)
         *next++ = *first++;
     if (value.scale > 0) {
@@ -374,7 +386,8 @@ size_t numeric_format(Numeric value, char *text) {
 }
 
 static Status bad_syntax(const char *text, size_t length, Error *err) {
-    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type numeric: \"%.*s\"", (int)length, text);
+    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type numeric: \"%.*s\"",
+                     (int)length, text);
 }
 
 /* Digits with an optional point; false on anything but digits. `too_long` once the value leaves 127 bits. */
@@ -385,8 +398,7 @@ static const char *parse_digits(const char *at, const char *end, Numeric *out, b
             point = true;
             continue;
         }
-        if (*at < '0' || *at > '9')
-            break;
+        if (*at < '0' || *at > '9') break;
         *any = true;
         Int128 next;
         if (!int128_multiply(out->value, 10, &next) || __builtin_add_overflow(next, *at - '0', &next))
@@ -410,40 +422,33 @@ Status numeric_parse(const char *text, size_t length, Numeric *out, Error *err) 
         return STATUS_OK;
     }
     bool negative = at < end && *at == '-', any = false, too_long = false;
-    if (at < end && (*at == '-' || *at == '+'))
-        at++;
-    if ((end - at == 3 && strncasecmp(at, "inf", 3) == 0) || (end - at == 8 && strncasecmp(at, "infinity", 8) == 0))
+    if (at < end && (*at == '-' || *at == '+')) at++;
+    if ((end - at == 3 && strncasecmp(at, "inf", 3) == 0) ||
+        (end - at == 8 && strncasecmp(at, "infinity", 8) == 0))
         return numeric_overflow(err);
     at = parse_digits(at, end, out, &any, &too_long);
-    if (!any)
-        return bad_syntax(text, length, err);
+    if (!any) return bad_syntax(text, length, err);
     if (at < end && (*at == 'e' || *at == 'E')) {
         bool negative_exponent = ++at < end && *at == '-';
-        if (at < end && (*at == '-' || *at == '+'))
-            at++;
+        if (at < end && (*at == '-' || *at == '+')) at++;
         int exponent = 0;
-        if (at == end)
-            return bad_syntax(text, length, err);
+        if (at == end) return bad_syntax(text, length, err);
         for (; at < end && *at >= '0' && *at <= '9'; at++)
             exponent = exponent < 100000 ? exponent * 10 + (*at - '0') : exponent;
         out->scale += negative_exponent ? exponent : -exponent;
     }
-    if (at != end)
-        return bad_syntax(text, length, err);
+    if (at != end) return bad_syntax(text, length, err);
     if (out->scale < 0) {
         too_long |= !scale_up(out->value, -out->scale, &out->value);
         out->scale = 0;
     }
-    if (too_long || out->scale > NUMERIC_MAX_SCALE)
-        return numeric_overflow(err);
-    if (negative)
-        out->value = -out->value;
+    if (too_long || out->scale > NUMERIC_MAX_SCALE) return numeric_overflow(err);
+    if (negative) out->value = -out->value;
     return STATUS_OK;
 }
 
 double numeric_to_double(Numeric value) {
-    if (value.special)
-        return NAN;
+    if (value.special) return NAN;
     /* Both exactly representable: one correctly rounded division. */
     Int128 limit = (Int128)1 << 53;
     if (value.scale <= 22 && value.value <= limit && value.value >= -limit)
@@ -461,10 +466,8 @@ float numeric_to_float(Numeric value) {
 
 bool numeric_from_double(double value, int digits, Numeric *out) {
     *out = numeric_nan();
-    if (isnan(value))
-        return true;
-    if (isinf(value))
-        return false;
+    if (isnan(value)) return true;
+    if (isinf(value)) return false;
     char text[64];
     int length = snprintf(text, sizeof text, "%.*g", digits, value);
     Error ignored;
@@ -473,15 +476,13 @@ bool numeric_from_double(double value, int digits, Numeric *out) {
 
 bool numeric_to_int64(Numeric value, int64_t *out) {
     Numeric whole;
-    if (value.special || !numeric_rescale(value, 0, &whole))
-        return false;
+    if (value.special || !numeric_rescale(value, 0, &whole)) return false;
     *out = (int64_t)whole.value;
     return *out == whole.value;
 }
 
 const Numeric *numeric_rows(const Vector *vector, const KernelCall *call) {
-    if (vector->physical == PHYS_NUMERIC)
-        return vector->values;
+    if (vector->physical == PHYS_NUMERIC) return vector->values;
     int count = kernel_is_constant(vector) ? 1 : call->row_count, scale = vector->type.scale;
     Numeric *rows = arena_alloc(call->arena, sizeof(Numeric) * (size_t)(count > 0 ? count : 1));
     if (vector->physical == PHYS_I64) {
@@ -505,11 +506,12 @@ Status numeric_store(Vector *out, int row, Numeric value, Error *err) {
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "NaN in a numeric column of fixed precision");
     Numeric fitted;
     int precision = out->type.precision, scale = out->type.scale;
-    if (!numeric_rescale(value, scale, &fitted) || magnitude(fitted.value) >= (UInt128)numeric_powers[precision]) {
+    if (!numeric_rescale(value, scale, &fitted) ||
+        magnitude(fitted.value) >= (UInt128)numeric_powers[precision]) {
         (void)error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "numeric field overflow");
-        return error_add_detail(err,
-                                "A field with precision %d, scale %d must round to an absolute value less than %s%.0d",
-                                precision, scale, precision == scale ? "1" : "10^", precision - scale);
+        return error_add_detail(
+            err, "A field with precision %d, scale %d must round to an absolute value less than %s%.0d",
+            precision, scale, precision == scale ? "1" : "10^", precision - scale);
     }
     if (out->physical == PHYS_I64)
         ((int64_t *)out->values)[row] = (int64_t)fitted.value;

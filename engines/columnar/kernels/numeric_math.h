@@ -1,8 +1,8 @@
 /* Exact decimal arithmetic with PostgreSQL's scales, on 128-bit unscaled values.
  *
- * Every function returns false when the exact result needs more than 127 bits (about 38 digits): the caller raises 22003
- * (numeric_overflow) before any wrong digit. NaN passes through as PostgreSQL has it. Division's scale follows
- * PostgreSQL's select_div_scale(): at least 16 significant digits, counted in groups of four.
+ * Every function returns false when the exact result needs more than 127 bits (about 38 digits): the caller
+ * raises 22003 (numeric_overflow) before any wrong digit. NaN passes through as PostgreSQL has it. Division's
+ * scale follows PostgreSQL's select_div_scale(): at least 16 significant digits, counted in groups of four.
  */
 #pragma once
 
@@ -12,8 +12,12 @@ enum { NUMERIC_MAX_SCALE = 1000, NUMERIC_TEXT_BYTES = 1200 };
 
 extern const Int128 numeric_powers[39]; /* 10^0 .. 10^38 */
 
-static inline Numeric numeric_make(Int128 value, int scale) { return (Numeric){.value = value, .scale = scale}; }
-static inline Numeric numeric_nan(void) { return (Numeric){.special = 1}; }
+static inline Numeric numeric_make(Int128 value, int scale) {
+    return (Numeric){.value = value, .scale = scale};
+}
+static inline Numeric numeric_nan(void) {
+    return (Numeric){.special = 1};
+}
 
 /* 22003: the value is right in PostgreSQL but too long for this engine. */
 Status numeric_overflow(Error *err);
@@ -40,7 +44,9 @@ bool numeric_power_integer(Numeric base, int64_t exponent, Numeric *out);
 int numeric_compare(Numeric a, Numeric b);
 
 /* 256-bit quotients, for variances: (high:low × 10^shift) / divisor, rounded half away. */
-typedef struct UInt256 { UInt128 high, low; } UInt256;
+typedef struct UInt256 {
+    UInt128 high, low;
+} UInt256;
 UInt256 uint256_multiply(UInt128 a, UInt128 b);
 /* Rounded square root of value × 10^shift. */
 bool uint256_square_root(UInt256 value, int shift, UInt128 *root);
@@ -59,7 +65,8 @@ bool numeric_from_double(double value, int digits, Numeric *out);
 /* Rounds half away from zero; false when it does not fit. */
 bool numeric_to_int64(Numeric value, int64_t *out);
 
-/* The values of a numeric vector of any physical form as Numeric, one per row (index 0 only when constant). */
+/* The values of a numeric vector of any physical form as Numeric, one per row (index 0 only when constant).
+ */
 const Numeric *numeric_rows(const Vector *vector, const KernelCall *call);
 /* Stores a result in the form of `out`; 22003 when its declared precision is exceeded. */
 Status numeric_store(Vector *out, int row, Numeric value, Error *err);

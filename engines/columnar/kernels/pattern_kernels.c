@@ -1,9 +1,9 @@
 /* LIKE, ILIKE and regular expressions. A constant pattern is compiled once in bind; others row by row.
  *
- * LIKE becomes one of: exact, prefix, suffix, contains, or a general matcher over bytes (UTF-8: `_` takes a code point).
- * Regular expressions run on PCRE2 where PostgreSQL's advanced syntax means the same there; what differs (see regex_refuse) is
- * refused with 0A000. Compiled code lives in the plan's arena, which frees nothing by name: so no JIT, whose pages are mapped
- * apart and would be lost. */
+ * LIKE becomes one of: exact, prefix, suffix, contains, or a general matcher over bytes (UTF-8: `_` takes a
+ * code point). Regular expressions run on PCRE2 where PostgreSQL's advanced syntax means the same there; what
+ * differs (see regex_refuse) is refused with 0A000. Compiled code lives in the plan's arena, which frees
+ * nothing by name: so no JIT, whose pages are mapped apart and would be lost. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <utf8proc.h>
@@ -24,7 +24,9 @@ typedef struct LikePattern {
     size_t length;
 } LikePattern;
 
-/* ---- LIKE ------------------------------------------------------------------------------------------------------------- */
+/* ---- LIKE
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void like_tokens(const char *text, size_t length, LikePattern *out, Arena *arena) {
     out->bytes = arena_alloc(arena, length + 1);
@@ -36,8 +38,7 @@ static void like_tokens(const char *text, size_t length, LikePattern *out, Arena
             token = i + 1 == length ? LIKE_LONE_ESCAPE : LIKE_BYTE;
             i += i + 1 < length;
         }
-        if (token == LIKE_ANY_RUN && count > 0 && out->tokens[count - 1] == LIKE_ANY_RUN)
-            continue;
+        if (token == LIKE_ANY_RUN && count > 0 && out->tokens[count - 1] == LIKE_ANY_RUN) continue;
         out->tokens[count] = token;
         out->bytes[count++] = text[i];
     }
@@ -53,21 +54,20 @@ static void like_compile(const StringView *pattern, Arena *arena, LikePattern *o
     last -= open_end;
     out->kind = LIKE_GENERAL;
     for (size_t i = first; i < last; i++)
-        if (out->tokens[i] != LIKE_BYTE)
-            return;
+        if (out->tokens[i] != LIKE_BYTE) return;
     out->kind = open_start ? (open_end || first == last ? LIKE_CONTAINS : LIKE_SUFFIX)
                            : (open_end ? LIKE_PREFIX : LIKE_EXACT);
     out->bytes += first;
     out->length = last - first;
 }
 
-/* Greedy with one point of return, the last `%`. A lone escape at the end is an error only when matching comes to it. */
+/* Greedy with one point of return, the last `%`. A lone escape at the end is an error only when matching
+ * comes to it. */
 static int like_general(const LikePattern *pattern, const char *text, size_t length) {
     size_t at = 0, token = 0, retry_token = SIZE_MAX, retry_at = 0;
     while (at < length) {
         uint8_t kind = token < pattern->length ? pattern->tokens[token] : LIKE_BYTE;
-        if (kind == LIKE_LONE_ESCAPE)
-            return LIKE_BAD_ESCAPE;
+        if (kind == LIKE_LONE_ESCAPE) return LIKE_BAD_ESCAPE;
         if (token < pattern->length && kind == LIKE_ANY_RUN) {
             retry_token = ++token;
             retry_at = at;
@@ -100,16 +100,16 @@ static inline int like_matches(const LikePattern *pattern, const StringView *tex
     case LIKE_EXACT: return length == wanted && memcmp(data, pattern->bytes, wanted) == 0;
     case LIKE_PREFIX: return length >= wanted && memcmp(data, pattern->bytes, wanted) == 0;
     case LIKE_SUFFIX: return length >= wanted && memcmp(data + length - wanted, pattern->bytes, wanted) == 0;
-    case LIKE_CONTAINS: return wanted == 0 || (length >= wanted && memmem(data, length, pattern->bytes, wanted));
+    case LIKE_CONTAINS:
+        return wanted == 0 || (length >= wanted && memmem(data, length, pattern->bytes, wanted));
     default: return like_general(pattern, data, length);
     }
 }
 
-static Status like_bind(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
-                        Error *err) {
+static Status like_bind(const Vector *const *constant_args, int arg_count, Arena *arena,
+                        const void **bind_data, Error *err) {
     const Vector *pattern = constant_args[1];
-    if (!pattern || vector_is_null(pattern, 0))
-        return STATUS_OK;
+    if (!pattern || vector_is_null(pattern, 0)) return STATUS_OK;
     LikePattern *compiled = ARENA_NEW(arena, LikePattern);
     like_compile(pattern->values, arena, compiled);
     *bind_data = compiled;
@@ -121,7 +121,8 @@ static StringView fold_case(const StringView *text, Arena *arena) {
     utf8proc_uint8_t *room = arena_alloc(arena, (size_t)text->length * 3 + 4), *next = room;
     for (utf8proc_ssize_t at = 0, length = text->length; at < length;) {
         utf8proc_int32_t point;
-        utf8proc_ssize_t used = data[at] < 0x80 ? (point = data[at], 1) : utf8proc_iterate(data + at, length - at, &point);
+        utf8proc_ssize_t used =
+            data[at] < 0x80 ? (point = data[at], 1) : utf8proc_iterate(data + at, length - at, &point);
         if (used <= 0) {
             *next++ = data[at++];
             continue;
@@ -145,8 +146,7 @@ KERNEL_INLINE Status like_rows(const KernelCall *call, bool fold, bool negate, E
         }
         if (!bound) {
             StringView pattern = *kernel_text(call, 1, row);
-            if (fold)
-                pattern = fold_case(&pattern, call->arena);
+            if (fold) pattern = fold_case(&pattern, call->arena);
             like_compile(&pattern, call->arena, &local);
         }
         int answer = like_matches(bound ? bound : &local, text);
@@ -156,16 +156,23 @@ KERNEL_INLINE Status like_rows(const KernelCall *call, bool fold, bool negate, E
     }
     return STATUS_OK;
 }
-static Status text_like(const KernelCall *call, Error *err) { return like_rows(call, false, false, err); }
-static Status text_not_like(const KernelCall *call, Error *err) { return like_rows(call, false, true, err); }
-static Status text_ilike(const KernelCall *call, Error *err) { return like_rows(call, true, false, err); }
-static Status text_not_ilike(const KernelCall *call, Error *err) { return like_rows(call, true, true, err); }
+static Status text_like(const KernelCall *call, Error *err) {
+    return like_rows(call, false, false, err);
+}
+static Status text_not_like(const KernelCall *call, Error *err) {
+    return like_rows(call, false, true, err);
+}
+static Status text_ilike(const KernelCall *call, Error *err) {
+    return like_rows(call, true, false, err);
+}
+static Status text_not_ilike(const KernelCall *call, Error *err) {
+    return like_rows(call, true, true, err);
+}
 
-static Status ilike_bind(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
-                         Error *err) {
+static Status ilike_bind(const Vector *const *constant_args, int arg_count, Arena *arena,
+                         const void **bind_data, Error *err) {
     const Vector *pattern = constant_args[1];
-    if (!pattern || vector_is_null(pattern, 0))
-        return STATUS_OK;
+    if (!pattern || vector_is_null(pattern, 0)) return STATUS_OK;
     StringView folded = fold_case(pattern->values, arena);
     Vector lowered = *pattern;
     lowered.values = &folded;
@@ -194,8 +201,7 @@ static Status text_like_escape(const KernelCall *call, Error *err) {
                 i += escape->length;
                 continue;
             }
-            if (data[i] == '\\' && !escaped)
-                *next++ = '\\';
+            if (data[i] == '\\' && !escaped) *next++ = '\\';
             *next++ = data[i++];
             escaped = false;
         }
@@ -204,23 +210,26 @@ static Status text_like_escape(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- regular expressions ------------------------------------------------------------------------------------------------ */
+/* ---- regular expressions
+ * ------------------------------------------------------------------------------------------------ */
 
 typedef struct RegexPattern {
     pcre2_code *code;
     bool global; /* flag g of regexp_replace */
 } RegexPattern;
 
-
-static void *regex_alloc(size_t bytes, void *arena) { return arena_alloc(arena, bytes); }
+static void *regex_alloc(size_t bytes, void *arena) {
+    return arena_alloc(arena, bytes);
+}
 static void regex_free(void *memory, void *arena) {}
 
-/* PostgreSQL's regular expressions match longest, not first alternative, and have constructs of their own: whatever could make
- * an answer differ is named here. For match tests alone (no extent asked) alternation order does not matter. */
+/* PostgreSQL's regular expressions match longest, not first alternative, and have constructs of their own:
+ * whatever could make an answer differ is named here. For match tests alone (no extent asked) alternation
+ * order does not matter. */
 static const char *regex_refuse(const char *text, size_t length, bool needs_extent, bool fold) {
-    if (length >= 3 && memcmp(text, "***", 3) == 0)
-        return "the director prefix ***";
-    if (length >= 2 && text[0] == '(' && text[1] == '?' && length > 2 && text[2] != ':' && text[2] != '=' && text[2] != '!')
+    if (length >= 3 && memcmp(text, "***", 3) == 0) return "the director prefix ***";
+    if (length >= 2 && text[0] == '(' && text[1] == '?' && length > 2 && text[2] != ':' && text[2] != '=' &&
+        text[2] != '!')
         return "embedded options";
     for (size_t i = 0; i < length; i++) {
         char c = text[i], next = i + 1 < length ? text[i + 1] : 0;
@@ -234,10 +243,8 @@ static const char *regex_refuse(const char *text, size_t length, bool needs_exte
             end += end < length && text[end] == ']';
             for (; end < length && text[end] != ']'; end++) {
                 if (text[end] == '[' && end + 1 < length && strchr(".=:", text[end + 1])) {
-                    if (text[end + 1] != ':')
-                        return "collating elements";
-                    if (fold)
-                        return "character classes in a case-insensitive match";
+                    if (text[end + 1] != ':') return "collating elements";
+                    if (fold) return "character classes in a case-insensitive match";
                     while (end + 1 < length && !(text[end] == ':' && text[end + 1] == ']'))
                         end++;
                     end++;
@@ -246,7 +253,8 @@ static const char *regex_refuse(const char *text, size_t length, bool needs_exte
                 }
             }
             i = end;
-        } else if (needs_extent && (c == '|' || ((c == '*' || c == '+' || c == '?' || c == '}') && next == '?'))) {
+        } else if (needs_extent &&
+                   (c == '|' || ((c == '*' || c == '+' || c == '?' || c == '}') && next == '?'))) {
             return "alternation or non-greedy quantifiers where the matched part matters";
         } else if ((c == '*' || c == '+' || c == '?' || c == '}') && next == '+') {
             return "possessive quantifiers";
@@ -259,16 +267,18 @@ static const char *regex_refuse(const char *text, size_t length, bool needs_exte
     return NULL;
 }
 
-static Status regex_compile(const StringView *pattern, bool fold, bool needs_extent, Arena *arena, RegexPattern *out,
-                            Error *err) {
-    const char *data = stringview_data(pattern), *refused = regex_refuse(data, pattern->length, needs_extent, fold);
+static Status regex_compile(const StringView *pattern, bool fold, bool needs_extent, Arena *arena,
+                            RegexPattern *out, Error *err) {
+    const char *data = stringview_data(pattern),
+               *refused = regex_refuse(data, pattern->length, needs_extent, fold);
     if (refused)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regular expressions with %s", refused);
     int code;
     PCRE2_SIZE offset;
     pcre2_general_context *general = pcre2_general_context_create(regex_alloc, regex_free, arena);
     pcre2_compile_context *context = pcre2_compile_context_create(general);
-    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | (fold ? PCRE2_CASELESS : 0);
+    uint32_t options =
+        PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | (fold ? PCRE2_CASELESS : 0);
     out->code = pcre2_compile((PCRE2_SPTR)data, pattern->length, options, &code, &offset, context);
     if (!out->code) {
         PCRE2_UCHAR message[160];
@@ -282,21 +292,21 @@ static Status regex_bind_with(const Vector *pattern, bool fold, bool needs_exten
                               const void **bind_data, Error *err) {
     if (!pattern)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regular expressions that are not constant");
-    if (vector_is_null(pattern, 0))
-        return STATUS_OK;
+    if (vector_is_null(pattern, 0)) return STATUS_OK;
     RegexPattern *compiled = ARENA_NEW(arena, RegexPattern);
     *bind_data = compiled;
     return regex_compile(pattern->values, fold, needs_extent, arena, compiled, err);
 }
-static Status regex_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err) {
+static Status regex_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
+                         Error *err) {
     return regex_bind_with(args[1], false, false, arena, bind_data, err);
 }
 static Status regex_bind_fold(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
                               Error *err) {
     return regex_bind_with(args[1], true, false, arena, bind_data, err);
 }
-static Status regex_bind_extent(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
-                                Error *err) {
+static Status regex_bind_extent(const Vector *const *args, int arg_count, Arena *arena,
+                                const void **bind_data, Error *err) {
     return regex_bind_with(args[1], false, true, arena, bind_data, err);
 }
 
@@ -309,41 +319,42 @@ static Status regex_failed(int code, Error *err) {
 KERNEL_INLINE Status regex_rows(const KernelCall *call, bool negate, Error *err) {
     uint8_t *out = call->out->values;
     const RegexPattern *pattern = call->bind_data;
-    if (!pattern)
-        return STATUS_OK; /* the pattern is NULL */
+    if (!pattern) return STATUS_OK; /* the pattern is NULL */
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
     int code = 0;
     for (int k = 0, n = kernel_selected(call); k < n; k++) {
         int row = kernel_row(call, k);
-        if (!kernel_valid(call, row))
-            continue;
+        if (!kernel_valid(call, row)) continue;
         const StringView *text = kernel_text(call, 0, row);
-        code = pcre2_match(pattern->code, (PCRE2_SPTR)stringview_data(text), text->length, 0, PCRE2_NO_UTF_CHECK, match,
-                           NULL);
-        if (code < 0 && code != PCRE2_ERROR_NOMATCH)
-            break;
+        code = pcre2_match(pattern->code, (PCRE2_SPTR)stringview_data(text), text->length, 0,
+                           PCRE2_NO_UTF_CHECK, match, NULL);
+        if (code < 0 && code != PCRE2_ERROR_NOMATCH) break;
         out[row] = (code >= 0) != negate;
     }
     pcre2_match_data_free(match);
     return code < 0 && code != PCRE2_ERROR_NOMATCH ? regex_failed(code, err) : STATUS_OK;
 }
-static Status text_regex(const KernelCall *call, Error *err) { return regex_rows(call, false, err); }
-static Status text_not_regex(const KernelCall *call, Error *err) { return regex_rows(call, true, err); }
+static Status text_regex(const KernelCall *call, Error *err) {
+    return regex_rows(call, false, err);
+}
+static Status text_not_regex(const KernelCall *call, Error *err) {
+    return regex_rows(call, true, err);
+}
 
-/* substring(text from pattern): the first group if there is one, else the whole match; NULL without a match. */
+/* substring(text from pattern): the first group if there is one, else the whole match; NULL without a match.
+ */
 static Status text_regex_substring(const KernelCall *call, Error *err) {
     StringView *out = call->out->values;
     const RegexPattern *pattern = call->bind_data;
-    if (!pattern)
-        return STATUS_OK;
+    if (!pattern) return STATUS_OK;
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(pattern->code, NULL);
     uint32_t groups = 0;
     pcre2_pattern_info(pattern->code, PCRE2_INFO_CAPTURECOUNT, &groups);
     int code = 0;
     KERNEL_ROWS(call, row) {
         const StringView *text = kernel_text(call, 0, row);
-        code = pcre2_match(pattern->code, (PCRE2_SPTR)stringview_data(text), text->length, 0, PCRE2_NO_UTF_CHECK, match,
-                           NULL);
+        code = pcre2_match(pattern->code, (PCRE2_SPTR)stringview_data(text), text->length, 0,
+                           PCRE2_NO_UTF_CHECK, match, NULL);
         size_t group = groups > 0 ? 1 : 0;
         const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(match);
         out[row] = stringview_make("", 0);
@@ -352,36 +363,37 @@ static Status text_regex_substring(const KernelCall *call, Error *err) {
         else
             out[row] = stringview_make(stringview_data(text) + ends[group * 2],
                                        (uint32_t)(ends[group * 2 + 1] - ends[group * 2]));
-        if (code < 0 && code != PCRE2_ERROR_NOMATCH)
-            break;
+        if (code < 0 && code != PCRE2_ERROR_NOMATCH) break;
     }
     pcre2_match_data_free(match);
     return code < 0 && code != PCRE2_ERROR_NOMATCH ? regex_failed(code, err) : STATUS_OK;
 }
 
-static Status replace_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err) {
+static Status replace_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
+                           Error *err) {
     bool fold = false, global = false;
     if (arg_count == 4) {
         if (!args[3] || vector_is_null(args[3], 0))
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regexp_replace with flags that are not constant");
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                             "regexp_replace with flags that are not constant");
         const StringView *flags = args[3]->values;
         for (uint32_t i = 0; i < flags->length; i++) {
             char flag = stringview_data(flags)[i];
             fold |= flag == 'i';
             global |= flag == 'g';
             if (flag != 'i' && flag != 'g')
-                return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regexp_replace with flag \"%c\"", flag);
+                return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regexp_replace with flag \"%c\"",
+                                 flag);
         }
     }
     TRY(regex_bind_with(args[1], fold, true, arena, bind_data, err));
-    if (*bind_data)
-        ((RegexPattern *)*bind_data)->global = global;
+    if (*bind_data) ((RegexPattern *)*bind_data)->global = global;
     return STATUS_OK;
 }
 
 /* \1..\9 and \& stand for groups and the match, \\ for a backslash. */
-static void append_replacement(StrBuf *buffer, const StringView *with, const char *text, const PCRE2_SIZE *ends,
-                               uint32_t groups) {
+static void append_replacement(StrBuf *buffer, const StringView *with, const char *text,
+                               const PCRE2_SIZE *ends, uint32_t groups) {
     const char *data = stringview_data(with);
     for (uint32_t i = 0; i < with->length; i++) {
         char next = i + 1 < with->length ? data[i + 1] : 0;
@@ -398,15 +410,15 @@ static void append_replacement(StrBuf *buffer, const StringView *with, const cha
     }
 }
 
-static int replace_one(const RegexPattern *pattern, pcre2_match_data *match, uint32_t groups, const StringView *text,
-                       const StringView *with, StrBuf *buffer) {
+static int replace_one(const RegexPattern *pattern, pcre2_match_data *match, uint32_t groups,
+                       const StringView *text, const StringView *with, StrBuf *buffer) {
     const char *data = stringview_data(text);
     size_t at = 0, copied = 0;
     while (at <= text->length) {
-        int code = pcre2_match(pattern->code, (PCRE2_SPTR)data, text->length, at, PCRE2_NO_UTF_CHECK, match, NULL);
+        int code =
+            pcre2_match(pattern->code, (PCRE2_SPTR)data, text->length, at, PCRE2_NO_UTF_CHECK, match, NULL);
         if (code < 0) {
-            if (code != PCRE2_ERROR_NOMATCH)
-                return code;
+            if (code != PCRE2_ERROR_NOMATCH) return code;
             break;
         }
         const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(match);
@@ -418,8 +430,7 @@ static int replace_one(const RegexPattern *pattern, pcre2_match_data *match, uin
             size_t width = at < text->length ? utf8_sequence_length(data + at, text->length - at) : 1;
             at += width ? width : 1;
         }
-        if (!pattern->global)
-            break;
+        if (!pattern->global) break;
     }
     strbuf_append(buffer, data + copied, text->length - copied);
     return 0;
@@ -428,8 +439,7 @@ static int replace_one(const RegexPattern *pattern, pcre2_match_data *match, uin
 static Status text_regex_replace(const KernelCall *call, Error *err) {
     StringView *out = call->out->values;
     const RegexPattern *pattern = call->bind_data;
-    if (!pattern)
-        return STATUS_OK;
+    if (!pattern) return STATUS_OK;
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(pattern->code, NULL);
     uint32_t groups = 0;
     int code = 0;
@@ -438,9 +448,9 @@ static Status text_regex_replace(const KernelCall *call, Error *err) {
     strbuf_init(&buffer);
     KERNEL_ROWS(call, row) {
         strbuf_reset(&buffer);
-        code = replace_one(pattern, match, groups, kernel_text(call, 0, row), kernel_text(call, 2, row), &buffer);
-        if (code < 0)
-            break;
+        code = replace_one(pattern, match, groups, kernel_text(call, 0, row), kernel_text(call, 2, row),
+                           &buffer);
+        if (code < 0) break;
         out[row] = kernel_string(call, strbuf_text(&buffer), buffer.length);
     }
     strbuf_deinit(&buffer);
@@ -449,8 +459,9 @@ static Status text_regex_replace(const KernelCall *call, Error *err) {
 }
 
 #define T K_TEXT
-#define LIKE_ROWS(name, kernel, binder)                                                                                \
-    KERNEL_FN_BIND(name, kernel, binder, K_BOOL, T, T), KERNEL_FN_BIND(name, kernel, binder, K_BOOL, K_BPCHAR, T)
+#define LIKE_ROWS(name, kernel, binder)                                                                      \
+    KERNEL_FN_BIND(name, kernel, binder, K_BOOL, T, T),                                                      \
+        KERNEL_FN_BIND(name, kernel, binder, K_BOOL, K_BPCHAR, T)
 
 static const ScalarFunction rows[] = {
     LIKE_ROWS("~~", text_like, like_bind),
@@ -468,4 +479,6 @@ static const ScalarFunction rows[] = {
     KERNEL_FN_BIND("regexp_like", text_regex, regex_bind, K_BOOL, T, T),
 };
 
-FunctionTable pattern_functions(void) { return KERNEL_TABLE(rows); }
+FunctionTable pattern_functions(void) {
+    return KERNEL_TABLE(rows);
+}

@@ -24,19 +24,12 @@ static int all_name_count;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 
 static FunctionTable (*const function_tables[])(void) = {
-    integer_functions,
-    float_functions,
-    numeric_functions,
-    compare_functions,
-    text_functions,
-    pattern_functions,
-    datetime_functions,
-    choice_functions,
-    to_char_functions,
+    integer_functions, float_functions,    numeric_functions, compare_functions, text_functions,
+    pattern_functions, datetime_functions, choice_functions,  to_char_functions,
 };
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
-static AggregateTable (*const aggregate_tables[])(void) = {number_aggregates, extreme_aggregates, other_aggregates,
-                                                           statistics_aggregates, interval_aggregates};
+static AggregateTable (*const aggregate_tables[])(void) = {
+    number_aggregates, extreme_aggregates, other_aggregates, statistics_aggregates, interval_aggregates};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static NameSlot *find_slot(const char *name) {
@@ -65,8 +58,7 @@ static void registry_build(void) {
     for (size_t t = 0; t < LENGTH(function_tables); t++)
         total += (size_t)function_tables[t]().count;
     FunctionLink *links = calloc(total, sizeof *links); /* lives as long as the process */
-    if (!links)
-        abort();
+    if (!links) abort();
     for (size_t t = 0; t < LENGTH(function_tables); t++) {
         FunctionTable table = function_tables[t]();
         for (int i = 0; i < table.count; i++) {
@@ -98,16 +90,14 @@ int aggregate_candidates(const char *name, const AggregateFunction **out, int ca
     for (size_t t = 0; t < LENGTH(aggregate_tables); t++) {
         AggregateTable table = aggregate_tables[t]();
         for (int i = 0; i < table.count && count < capacity; i++)
-            if (strcmp(table.functions[i].name, name) == 0)
-                out[count++] = &table.functions[i];
+            if (strcmp(table.functions[i].name, name) == 0) out[count++] = &table.functions[i];
     }
     return count;
 }
 
 const ScalarFunction *cast_function(SqlType from, SqlType to, CastContext context) {
     pthread_once(&registry_once, registry_build);
-    if (from.is_array || to.is_array || from.id >= SQL_TYPE_COUNT || to.id >= SQL_TYPE_COUNT)
-        return NULL;
+    if (from.is_array || to.is_array || from.id >= SQL_TYPE_COUNT || to.id >= SQL_TYPE_COUNT) return NULL;
     const CastEntry *entry = cast_index[from.id][to.id][context];
     return entry ? &entry->function : NULL;
 }
@@ -119,8 +109,7 @@ static void add_aggregate_names(const char **out, int capacity, int *count) {
             bool known = false;
             for (int j = 0; j < *count && !known; j++)
                 known = strcmp(out[j], table.functions[i].name) == 0;
-            if (!known)
-                out[(*count)++] = table.functions[i].name;
+            if (!known) out[(*count)++] = table.functions[i].name;
         }
     }
 }

@@ -1,5 +1,6 @@
-/* String functions. Positions and lengths count characters (code points); results that are a part of their argument point into
- * it instead of copying. Case is mapped code point by code point (utf8proc's simple mappings). */
+/* String functions. Positions and lengths count characters (code points); results that are a part of their
+ * argument point into it instead of copying. Case is mapped code point by code point (utf8proc's simple
+ * mappings). */
 #include "engines/columnar/kernels/text_kernels.h"
 
 #include <utf8proc.h>
@@ -16,8 +17,7 @@ static bool all_ascii(const char *data, size_t length) {
 StringView text_slice(const StringView *text, int64_t start, int64_t count) {
     const char *data = stringview_data(text);
     size_t length = text->length;
-    if (count <= 0)
-        return stringview_make("", 0);
+    if (count <= 0) return stringview_make("", 0);
     if (all_ascii(data, length)) {
         size_t from = (uint64_t)start < length ? (size_t)start : length;
         size_t bytes = (uint64_t)count < length - from ? (size_t)count : length - from;
@@ -32,7 +32,8 @@ static int64_t text_characters(const StringView *text) {
     return (int64_t)utf8_count(stringview_data(text), text->length);
 }
 
-/* ---- lengths and codes ------------------------------------------------------------------------------------------------- */
+/* ---- lengths and codes
+ * ------------------------------------------------------------------------------------------------- */
 
 static Status text_length(const KernelCall *call, Error *err) {
     int32_t *out = call->out->values;
@@ -76,10 +77,8 @@ static Status text_chr(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         int32_t point = KERNEL_ARG(call, 0, int32_t, row);
         utf8proc_uint8_t bytes[4];
-        if (point == 0)
-            return error_set(err, SQLSTATE_PROGRAM_LIMIT, "null character not permitted");
-        if (point < 0)
-            return error_set(err, SQLSTATE_INVALID_PARAMETER, "character number must be positive");
+        if (point == 0) return error_set(err, SQLSTATE_PROGRAM_LIMIT, "null character not permitted");
+        if (point < 0) return error_set(err, SQLSTATE_INVALID_PARAMETER, "character number must be positive");
         if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
             return error_set(err, SQLSTATE_PROGRAM_LIMIT, "requested character %s for encoding: %d",
                              point > 0x10FFFF ? "too large" : "not valid", point);
@@ -88,7 +87,9 @@ static Status text_chr(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- case ---------------------------------------------------------------------------------------------------------------- */
+/* ---- case
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum CaseMapping { CASE_LOWER, CASE_UPPER, CASE_INITIAL } CaseMapping;
 
@@ -130,11 +131,19 @@ KERNEL_INLINE Status map_rows(const KernelCall *call, CaseMapping mapping) {
     KERNEL_ROWS(call, row) out[row] = map_text(kernel_text(call, 0, row), mapping, call->arena);
     return STATUS_OK;
 }
-static Status text_lower(const KernelCall *call, Error *err) { return map_rows(call, CASE_LOWER); }
-static Status text_upper(const KernelCall *call, Error *err) { return map_rows(call, CASE_UPPER); }
-static Status text_initcap(const KernelCall *call, Error *err) { return map_rows(call, CASE_INITIAL); }
+static Status text_lower(const KernelCall *call, Error *err) {
+    return map_rows(call, CASE_LOWER);
+}
+static Status text_upper(const KernelCall *call, Error *err) {
+    return map_rows(call, CASE_UPPER);
+}
+static Status text_initcap(const KernelCall *call, Error *err) {
+    return map_rows(call, CASE_INITIAL);
+}
 
-/* ---- parts --------------------------------------------------------------------------------------------------------------- */
+/* ---- parts
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static Status text_substring(const KernelCall *call, Error *err) {
     StringView *out = call->out->values;
@@ -142,8 +151,7 @@ static Status text_substring(const KernelCall *call, Error *err) {
         int64_t start = (int64_t)KERNEL_ARG(call, 1, int32_t, row) - 1, end = INT64_MAX / 2;
         if (call->arg_count == 3) {
             int64_t count = KERNEL_ARG(call, 2, int32_t, row);
-            if (count < 0)
-                return error_set(err, "22011", "negative substring length not allowed");
+            if (count < 0) return error_set(err, "22011", "negative substring length not allowed");
             end = start + count;
         }
         int64_t from = start < 0 ? 0 : start;
@@ -177,8 +185,7 @@ static bool in_set(const char *at, size_t bytes, const StringView *set) {
     for (size_t i = 0; i < set->length;) {
         size_t width = utf8_sequence_length(data + i, set->length - i);
         width = width ? width : 1;
-        if (width == bytes && memcmp(data + i, at, bytes) == 0)
-            return true;
+        if (width == bytes && memcmp(data + i, at, bytes) == 0) return true;
         i += width;
     }
     return false;
@@ -193,30 +200,33 @@ KERNEL_INLINE Status trim_rows(const KernelCall *call, bool left, bool right) {
         while (left && start < end) {
             size_t width = utf8_sequence_length(start, (size_t)(end - start));
             width = width ? width : 1;
-            if (!in_set(start, width, set))
-                break;
+            if (!in_set(start, width, set)) break;
             start += width;
         }
         while (right && start < end) {
             const char *last = end - 1;
             while (last > start && ((unsigned char)*last & 0xC0) == 0x80)
                 last--;
-            if (!in_set(last, (size_t)(end - last), set))
-                break;
+            if (!in_set(last, (size_t)(end - last), set)) break;
             end = last;
         }
         out[row] = stringview_make(start, (uint32_t)(end - start));
     }
     return STATUS_OK;
 }
-static Status text_btrim(const KernelCall *call, Error *err) { return trim_rows(call, true, true); }
-static Status text_ltrim(const KernelCall *call, Error *err) { return trim_rows(call, true, false); }
-static Status text_rtrim(const KernelCall *call, Error *err) { return trim_rows(call, false, true); }
+static Status text_btrim(const KernelCall *call, Error *err) {
+    return trim_rows(call, true, true);
+}
+static Status text_ltrim(const KernelCall *call, Error *err) {
+    return trim_rows(call, true, false);
+}
+static Status text_rtrim(const KernelCall *call, Error *err) {
+    return trim_rows(call, false, true);
+}
 
 /* Byte offset of `needle` in `data` from `from`, or -1. */
 static int64_t find_bytes(const char *data, size_t length, size_t from, const StringView *needle) {
-    if (from > length || needle->length > length - from)
-        return -1;
+    if (from > length || needle->length > length - from) return -1;
     const char *found = memmem(data + from, length - from, stringview_data(needle), needle->length);
     return found ? found - data : -1;
 }
@@ -242,8 +252,7 @@ static Status text_starts_with(const KernelCall *call, Error *err) {
 
 static StringView part_of(const StringView *text, const StringView *separator, int64_t wanted) {
     const char *data = stringview_data(text);
-    if (separator->length == 0)
-        return wanted == 1 || wanted == -1 ? *text : stringview_make("", 0);
+    if (separator->length == 0) return wanted == 1 || wanted == -1 ? *text : stringview_make("", 0);
     int64_t parts = 1;
     for (int64_t at = 0; wanted < 0 && (at = find_bytes(data, text->length, (size_t)at, separator)) >= 0;) {
         parts++;
@@ -255,8 +264,7 @@ static StringView part_of(const StringView *text, const StringView *separator, i
         int64_t end = find_bytes(data, text->length, (size_t)start, separator);
         if (part == wanted)
             return stringview_make(data + start, (uint32_t)((end < 0 ? (int64_t)text->length : end) - start));
-        if (end < 0)
-            break;
+        if (end < 0) break;
         start = end + separator->length;
     }
     return stringview_make("", 0);
@@ -265,14 +273,14 @@ static Status text_split_part(const KernelCall *call, Error *err) {
     StringView *out = call->out->values;
     KERNEL_ROWS(call, row) {
         int32_t wanted = KERNEL_ARG(call, 2, int32_t, row);
-        if (wanted == 0)
-            return error_set(err, SQLSTATE_INVALID_PARAMETER, "field position must not be zero");
+        if (wanted == 0) return error_set(err, SQLSTATE_INVALID_PARAMETER, "field position must not be zero");
         out[row] = part_of(kernel_text(call, 0, row), kernel_text(call, 1, row), wanted);
     }
     return STATUS_OK;
 }
 
-/* ---- new strings ------------------------------------------------------------------------------------------------------ */
+/* ---- new strings
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* PostgreSQL's limit on one value. */
 static Status check_size(int64_t bytes, Error *err) {
@@ -354,8 +362,7 @@ KERNEL_INLINE Status pad_rows(const KernelCall *call, bool left, Error *err) {
     Status status = STATUS_OK;
     for (int k = 0, n = kernel_selected(call); k < n && status == STATUS_OK; k++) {
         int row = kernel_row(call, k);
-        if (!kernel_valid(call, row))
-            continue;
+        if (!kernel_valid(call, row)) continue;
         const StringView *text = kernel_text(call, 0, row);
         const StringView *fill = call->arg_count == 3 ? kernel_text(call, 2, row) : &blank;
         int64_t wanted = KERNEL_ARG(call, 1, int32_t, row), missing = wanted - text_characters(text);
@@ -364,21 +371,22 @@ KERNEL_INLINE Status pad_rows(const KernelCall *call, bool left, Error *err) {
             continue;
         }
         status = check_size(missing * 4 + text->length, err);
-        if (status != STATUS_OK)
-            break;
+        if (status != STATUS_OK) break;
         strbuf_reset(&buffer);
-        if (!left)
-            strbuf_append(&buffer, stringview_data(text), text->length);
+        if (!left) strbuf_append(&buffer, stringview_data(text), text->length);
         append_fill(&buffer, fill, missing);
-        if (left)
-            strbuf_append(&buffer, stringview_data(text), text->length);
+        if (left) strbuf_append(&buffer, stringview_data(text), text->length);
         out[row] = kernel_string(call, strbuf_text(&buffer), buffer.length);
     }
     strbuf_deinit(&buffer);
     return status;
 }
-static Status text_lpad(const KernelCall *call, Error *err) { return pad_rows(call, true, err); }
-static Status text_rpad(const KernelCall *call, Error *err) { return pad_rows(call, false, err); }
+static Status text_lpad(const KernelCall *call, Error *err) {
+    return pad_rows(call, true, err);
+}
+static Status text_rpad(const KernelCall *call, Error *err) {
+    return pad_rows(call, false, err);
+}
 
 static Status text_reverse(const KernelCall *call, Error *err) {
     StringView *out = call->out->values;
@@ -415,8 +423,7 @@ static Status text_translate(const KernelCall *call, Error *err) {
             for (; i < from->length; index++) {
                 size_t bytes = utf8_sequence_length(set + i, from->length - i);
                 bytes = bytes ? bytes : 1;
-                if (bytes == width && memcmp(set + i, data, width) == 0)
-                    break;
+                if (bytes == width && memcmp(set + i, data, width) == 0) break;
                 i += bytes;
             }
             if (i >= from->length) {
@@ -438,8 +445,7 @@ static Status text_overlay(const KernelCall *call, Error *err) {
         const StringView *text = kernel_text(call, 0, row), *with = kernel_text(call, 1, row);
         int64_t start = KERNEL_ARG(call, 2, int32_t, row);
         int64_t count = call->arg_count == 4 ? KERNEL_ARG(call, 3, int32_t, row) : text_characters(with);
-        if (start <= 0)
-            return error_set(err, "22011", "negative substring length not allowed");
+        if (start <= 0) return error_set(err, "22011", "negative substring length not allowed");
         StringView before = text_slice(text, 0, start - 1);
         int64_t resume = start - 1 + count;
         StringView after = text_slice(text, resume < 0 ? 0 : resume, INT32_MAX);
@@ -456,7 +462,8 @@ static Status text_overlay(const KernelCall *call, Error *err) {
 static Status hex_rows(const KernelCall *call, bool wide) {
     StringView *out = call->out->values;
     KERNEL_ROWS(call, row) {
-        uint64_t value = wide ? (uint64_t)KERNEL_ARG(call, 0, int64_t, row) : (uint32_t)KERNEL_ARG(call, 0, int32_t, row);
+        uint64_t value =
+            wide ? (uint64_t)KERNEL_ARG(call, 0, int64_t, row) : (uint32_t)KERNEL_ARG(call, 0, int32_t, row);
         char text[16], *next = text + sizeof text;
         do
             *--next = "0123456789abcdef"[value & 15];
@@ -465,8 +472,12 @@ static Status hex_rows(const KernelCall *call, bool wide) {
     }
     return STATUS_OK;
 }
-static Status text_hex_i32(const KernelCall *call, Error *err) { return hex_rows(call, false); }
-static Status text_hex_i64(const KernelCall *call, Error *err) { return hex_rows(call, true); }
+static Status text_hex_i32(const KernelCall *call, Error *err) {
+    return hex_rows(call, false);
+}
+static Status text_hex_i64(const KernelCall *call, Error *err) {
+    return hex_rows(call, true);
+}
 
 static Status text_quote_literal(const KernelCall *call, Error *err) {
     StringView *out = call->out->values;
@@ -474,12 +485,10 @@ static Status text_quote_literal(const KernelCall *call, Error *err) {
         const StringView *text = kernel_text(call, 0, row);
         const char *data = stringview_data(text);
         char *room = arena_alloc(call->arena, (size_t)text->length * 2 + 3), *next = room;
-        if (memchr(data, '\\', text->length))
-            *next++ = 'E';
+        if (memchr(data, '\\', text->length)) *next++ = 'E';
         *next++ = '\'';
         for (uint32_t i = 0; i < text->length; i++) {
-            if (data[i] == '\'' || data[i] == '\\')
-                *next++ = data[i];
+            if (data[i] == '\'' || data[i] == '\\') *next++ = data[i];
             *next++ = data[i];
         }
         *next++ = '\'';
@@ -488,17 +497,19 @@ static Status text_quote_literal(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- concat, concat_ws: NULLs are left out, other types come in their output form ------------------------------------------ */
+/* ---- concat, concat_ws: NULLs are left out, other types come in their output form
+ * ------------------------------------------ */
 
-/* An argument as text; booleans as "t" and "f" when it is their output form that counts, "true" and "false" in a cast. */
+/* An argument as text; booleans as "t" and "f" when it is their output form that counts, "true" and "false"
+ * in a cast. */
 static Status as_text(const KernelCall *call, int index, bool output_form, Vector *out, Error *err) {
     const Vector *from = &call->args[index];
     *out = *from;
-    if (physical_type_of(from->type) == PHYS_STRING && from->type.id != SQL_BYTEA && from->type.id != SQL_UUID)
+    if (physical_type_of(from->type) == PHYS_STRING && from->type.id != SQL_BYTEA &&
+        from->type.id != SQL_UUID)
         return STATUS_OK;
     const ScalarFunction *cast = cast_function(from->type, sqltype_of(SQL_TEXT), CAST_EXPLICIT);
-    if (!cast)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "text of this type in concat");
+    if (!cast) return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "text of this type in concat");
     KernelCall inner = *call;
     bool constant = kernel_is_constant(from);
     inner.args = from;
@@ -512,19 +523,18 @@ static Status as_text(const KernelCall *call, int index, bool output_form, Vecto
     TRY(cast->eval(&inner, err));
     out->encoding = from->encoding;
     for (int row = 0; output_form && from->type.id == SQL_BOOL && row < inner.row_count; row++)
-        ((StringView *)out->values)[row] = stringview_make(((const uint8_t *)from->values)[row] ? "t" : "f", 1);
+        ((StringView *)out->values)[row] =
+            stringview_make(((const uint8_t *)from->values)[row] ? "t" : "f", 1);
     return STATUS_OK;
 }
 
 static void join_row(const Vector *parts, int first, int count, int row, bool separated, StrBuf *buffer) {
     bool any = false;
     for (int i = first; i < count; i++) {
-        if (vector_is_null(&parts[i], row))
-            continue;
+        if (vector_is_null(&parts[i], row)) continue;
         const StringView *part = &((const StringView *)parts[i].values)[kernel_index(&parts[i], row)];
         const StringView *between = &((const StringView *)parts[0].values)[kernel_index(&parts[0], row)];
-        if (separated && any)
-            strbuf_append(buffer, stringview_data(between), between->length);
+        if (separated && any) strbuf_append(buffer, stringview_data(between), between->length);
         strbuf_append(buffer, stringview_data(part), part->length);
         any = true;
     }
@@ -551,8 +561,12 @@ KERNEL_INLINE Status join_rows(const KernelCall *call, bool separated, Error *er
     strbuf_deinit(&buffer);
     return STATUS_OK;
 }
-static Status text_concat(const KernelCall *call, Error *err) { return join_rows(call, false, err); }
-static Status text_concat_ws(const KernelCall *call, Error *err) { return join_rows(call, true, err); }
+static Status text_concat(const KernelCall *call, Error *err) {
+    return join_rows(call, false, err);
+}
+static Status text_concat_ws(const KernelCall *call, Error *err) {
+    return join_rows(call, true, err);
+}
 
 /* text || anything and anything || text */
 static Status text_concatenate_any(const KernelCall *call, Error *err) {
@@ -568,34 +582,73 @@ static Status text_concatenate_any(const KernelCall *call, Error *err) {
 #define I K_INT4
 
 static const ScalarFunction rows[] = {
-    KERNEL_FN_RAISES("||", text_concatenate, T, T, T), KERNEL_FN_RAISES("||", text_concatenate_any, T, T, K_ANY),
-    KERNEL_FN_RAISES("||", text_concatenate_any, T, K_ANY, T), KERNEL_FN_RAISES("||", text_concatenate, K_BYTEA, K_BYTEA, K_BYTEA),
-    KERNEL_FN("length", text_length, I, T), KERNEL_FN("char_length", text_length, I, T),
-    KERNEL_FN("character_length", text_length, I, T), KERNEL_FN("length", bpchar_length, I, K_BPCHAR),
-    KERNEL_FN("char_length", bpchar_length, I, K_BPCHAR), KERNEL_FN("character_length", bpchar_length, I, K_BPCHAR),
-    KERNEL_FN("length", text_octets, I, K_BYTEA), KERNEL_FN("octet_length", text_octets, I, T),
-    KERNEL_FN("octet_length", text_octets, I, K_BPCHAR), KERNEL_FN("octet_length", text_octets, I, K_BYTEA),
-    KERNEL_FN("bit_length", text_bits, I, T), KERNEL_FN("bit_length", text_bits, I, K_BYTEA),
-    KERNEL_FN("ascii", text_ascii, I, T), KERNEL_FN_RAISES("chr", text_chr, T, I),
-    KERNEL_FN("lower", text_lower, T, T), KERNEL_FN("upper", text_upper, T, T),
-    KERNEL_FN("initcap", text_initcap, T, T), KERNEL_FN_RAISES("substring", text_substring, T, T, I, I),
-    KERNEL_FN_RAISES("substring", text_substring, T, T, I), KERNEL_FN_RAISES("substr", text_substring, T, T, I, I),
-    KERNEL_FN_RAISES("substr", text_substring, T, T, I), KERNEL_FN("left", text_left, T, T, I),
-    KERNEL_FN("right", text_right, T, T, I), KERNEL_FN("btrim", text_btrim, T, T, T),
-    KERNEL_FN("btrim", text_btrim, T, T), KERNEL_FN("ltrim", text_ltrim, T, T, T),
-    KERNEL_FN("ltrim", text_ltrim, T, T), KERNEL_FN("rtrim", text_rtrim, T, T, T),
-    KERNEL_FN("rtrim", text_rtrim, T, T), KERNEL_FN_RAISES("lpad", text_lpad, T, T, I, T),
-    KERNEL_FN_RAISES("lpad", text_lpad, T, T, I), KERNEL_FN_RAISES("rpad", text_rpad, T, T, I, T),
-    KERNEL_FN_RAISES("rpad", text_rpad, T, T, I), KERNEL_FN("replace", text_replace, T, T, T, T),
-    KERNEL_FN("position", text_position, I, T, T), KERNEL_FN("strpos", text_position, I, T, T),
-    KERNEL_FN_RAISES("split_part", text_split_part, T, T, T, I), KERNEL_FN("reverse", text_reverse, T, T),
-    KERNEL_FN_RAISES("repeat", text_repeat, T, T, I), KERNEL_FN("starts_with", text_starts_with, K_BOOL, T, T),
-    KERNEL_FN("^@", text_starts_with, K_BOOL, T, T), KERNEL_FN("translate", text_translate, T, T, T, T),
-    KERNEL_FN_RAISES("overlay", text_overlay, T, T, T, I, I), KERNEL_FN_RAISES("overlay", text_overlay, T, T, T, I),
-    KERNEL_FN("to_hex", text_hex_i32, T, I), KERNEL_FN("to_hex", text_hex_i64, T, K_INT8),
+    KERNEL_FN_RAISES("||", text_concatenate, T, T, T),
+    KERNEL_FN_RAISES("||", text_concatenate_any, T, T, K_ANY),
+    KERNEL_FN_RAISES("||", text_concatenate_any, T, K_ANY, T),
+    KERNEL_FN_RAISES("||", text_concatenate, K_BYTEA, K_BYTEA, K_BYTEA),
+    KERNEL_FN("length", text_length, I, T),
+    KERNEL_FN("char_length", text_length, I, T),
+    KERNEL_FN("character_length", text_length, I, T),
+    KERNEL_FN("length", bpchar_length, I, K_BPCHAR),
+    KERNEL_FN("char_length", bpchar_length, I, K_BPCHAR),
+    KERNEL_FN("character_length", bpchar_length, I, K_BPCHAR),
+    KERNEL_FN("length", text_octets, I, K_BYTEA),
+    KERNEL_FN("octet_length", text_octets, I, T),
+    KERNEL_FN("octet_length", text_octets, I, K_BPCHAR),
+    KERNEL_FN("octet_length", text_octets, I, K_BYTEA),
+    KERNEL_FN("bit_length", text_bits, I, T),
+    KERNEL_FN("bit_length", text_bits, I, K_BYTEA),
+    KERNEL_FN("ascii", text_ascii, I, T),
+    KERNEL_FN_RAISES("chr", text_chr, T, I),
+    KERNEL_FN("lower", text_lower, T, T),
+    KERNEL_FN("upper", text_upper, T, T),
+    KERNEL_FN("initcap", text_initcap, T, T),
+    KERNEL_FN_RAISES("substring", text_substring, T, T, I, I),
+    KERNEL_FN_RAISES("substring", text_substring, T, T, I),
+    KERNEL_FN_RAISES("substr", text_substring, T, T, I, I),
+    KERNEL_FN_RAISES("substr", text_substring, T, T, I),
+    KERNEL_FN("left", text_left, T, T, I),
+    KERNEL_FN("right", text_right, T, T, I),
+    KERNEL_FN("btrim", text_btrim, T, T, T),
+    KERNEL_FN("btrim", text_btrim, T, T),
+    KERNEL_FN("ltrim", text_ltrim, T, T, T),
+    KERNEL_FN("ltrim", text_ltrim, T, T),
+    KERNEL_FN("rtrim", text_rtrim, T, T, T),
+    KERNEL_FN("rtrim", text_rtrim, T, T),
+    KERNEL_FN_RAISES("lpad", text_lpad, T, T, I, T),
+    KERNEL_FN_RAISES("lpad", text_lpad, T, T, I),
+    KERNEL_FN_RAISES("rpad", text_rpad, T, T, I, T),
+    KERNEL_FN_RAISES("rpad", text_rpad, T, T, I),
+    KERNEL_FN("replace", text_replace, T, T, T, T),
+    KERNEL_FN("position", text_position, I, T, T),
+    KERNEL_FN("strpos", text_position, I, T, T),
+    KERNEL_FN_RAISES("split_part", text_split_part, T, T, T, I),
+    KERNEL_FN("reverse", text_reverse, T, T),
+    KERNEL_FN_RAISES("repeat", text_repeat, T, T, I),
+    KERNEL_FN("starts_with", text_starts_with, K_BOOL, T, T),
+    KERNEL_FN("^@", text_starts_with, K_BOOL, T, T),
+    KERNEL_FN("translate", text_translate, T, T, T, T),
+    KERNEL_FN_RAISES("overlay", text_overlay, T, T, T, I, I),
+    KERNEL_FN_RAISES("overlay", text_overlay, T, T, T, I),
+    KERNEL_FN("to_hex", text_hex_i32, T, I),
+    KERNEL_FN("to_hex", text_hex_i64, T, K_INT8),
     KERNEL_FN("quote_literal", text_quote_literal, T, T),
-    {.name = "concat", .arg_count = 1, .variadic = true, .args = {K_ANY}, .result = T, .null_on_error = true, .eval = text_concat},
-    {.name = "concat_ws", .arg_count = 2, .variadic = true, .args = {T, K_ANY}, .result = T, .null_on_error = true, .eval = text_concat_ws},
+    {.name = "concat",
+     .arg_count = 1,
+     .variadic = true,
+     .args = {K_ANY},
+     .result = T,
+     .null_on_error = true,
+     .eval = text_concat},
+    {.name = "concat_ws",
+     .arg_count = 2,
+     .variadic = true,
+     .args = {T, K_ANY},
+     .result = T,
+     .null_on_error = true,
+     .eval = text_concat_ws},
 };
 
-FunctionTable text_functions(void) { return KERNEL_TABLE(rows); }
+FunctionTable text_functions(void) {
+    return KERNEL_TABLE(rows);
+}

@@ -14,33 +14,29 @@ static void trim(const char **text, const char **end) {
 }
 
 static Status bad_syntax(const char *type_name, const char *text, size_t length, Error *err) {
-    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type %s: \"%.*s\"", type_name, (int)length,
-                     text);
+    return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type %s: \"%.*s\"", type_name,
+                     (int)length, text);
 }
 
-Status integer_parse(const char *text, size_t length, int64_t low, int64_t high, const char *type_name, int64_t *out,
-                     Error *err) {
+Status integer_parse(const char *text, size_t length, int64_t low, int64_t high, const char *type_name,
+                     int64_t *out, Error *err) {
     const char *at = text, *end = text + length;
     trim(&at, &end);
     bool negative = at < end && *at == '-', overflow = false;
-    if (at < end && (*at == '-' || *at == '+'))
-        at++;
-    if (at == end)
-        return bad_syntax(type_name, text, length, err);
+    if (at < end && (*at == '-' || *at == '+')) at++;
+    if (at == end) return bad_syntax(type_name, text, length, err);
     int64_t value = 0; /* negative all along: the range is wider on that side */
     for (; at < end; at++) {
-        if (*at < '0' || *at > '9')
-            return bad_syntax(type_name, text, length, err);
-        overflow = __builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, *at - '0', &value) ||
-                   value < (low < 0 ? low : -high);
+        if (*at < '0' || *at > '9') return bad_syntax(type_name, text, length, err);
+        overflow = __builtin_mul_overflow(value, 10, &value) ||
+                   __builtin_sub_overflow(value, *at - '0', &value) || value < (low < 0 ? low : -high);
         if (overflow) /* said before anything wrong that may follow */
             break;
     }
-    if (!negative)
-        overflow |= __builtin_sub_overflow((int64_t)0, value, &value);
+    if (!negative) overflow |= __builtin_sub_overflow((int64_t)0, value, &value);
     if (overflow || value < low || value > high)
-        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value \"%.*s\" is out of range for type %s", (int)length,
-                         text, type_name);
+        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value \"%.*s\" is out of range for type %s",
+                         (int)length, text, type_name);
     *out = value;
     return STATUS_OK;
 }
@@ -52,19 +48,17 @@ static Status float_parse(const char *text, size_t length, bool single, const ch
     trim(&at, &end);
     char copy[400];
     size_t bytes = (size_t)(end - at);
-    if (bytes == 0 || bytes >= sizeof copy)
-        return bad_syntax(type_name, text, length, err);
+    if (bytes == 0 || bytes >= sizeof copy) return bad_syntax(type_name, text, length, err);
     memcpy(copy, at, bytes);
     copy[bytes] = 0;
-    if (memchr(copy, '(', bytes))
-        return bad_syntax(type_name, text, length, err);
+    if (memchr(copy, '(', bytes)) return bad_syntax(type_name, text, length, err);
     char *stop;
     errno = 0;
     *out = single ? (double)strtof(copy, &stop) : strtod(copy, &stop);
-    if (stop != copy + bytes)
-        return bad_syntax(type_name, text, length, err);
+    if (stop != copy + bytes) return bad_syntax(type_name, text, length, err);
     if (errno == ERANGE && (*out == 0 || isinf(*out)))
-        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "\"%s\" is out of range for type %s", copy, type_name);
+        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "\"%s\" is out of range for type %s", copy,
+                         type_name);
     return STATUS_OK;
 }
 
@@ -89,7 +83,8 @@ Status bool_parse(const char *text, size_t length, bool *out, Error *err) {
     trim(&at, &end);
     size_t bytes = (size_t)(end - at);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (bytes >= words[i].shortest && bytes <= strlen(words[i].word) && strncasecmp(at, words[i].word, bytes) == 0) {
+        if (bytes >= words[i].shortest && bytes <= strlen(words[i].word) &&
+            strncasecmp(at, words[i].word, bytes) == 0) {
             *out = words[i].value;
             return STATUS_OK;
         }
@@ -98,8 +93,7 @@ Status bool_parse(const char *text, size_t length, bool *out, Error *err) {
 }
 
 static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -108,15 +102,13 @@ static int hex_value(char c) {
 Status uuid_parse(const char *text, size_t length, uint8_t out[16], Error *err) {
     const char *at = text, *end = text + length;
     bool braces = length >= 2 && *at == '{' && end[-1] == '}';
-    if (braces)
-        at++, end--;
+    if (braces) at++, end--;
     for (int i = 0; i < 16; i++) {
         if (end - at < 2 || hex_value(at[0]) < 0 || hex_value(at[1]) < 0)
             return bad_syntax("uuid", text, length, err);
         out[i] = (uint8_t)(hex_value(at[0]) << 4 | hex_value(at[1]));
         at += 2;
-        if (at < end && *at == '-' && i % 2 == 1 && i < 15)
-            at++;
+        if (at < end && *at == '-' && i % 2 == 1 && i < 15) at++;
     }
     return at == end ? STATUS_OK : bad_syntax("uuid", text, length, err);
 }
@@ -124,8 +116,7 @@ Status uuid_parse(const char *text, size_t length, uint8_t out[16], Error *err) 
 size_t uuid_format(const uint8_t *uuid, char *text) {
     char *next = text;
     for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *next++ = '-';
+        if (i == 4 || i == 6 || i == 8 || i == 10) *next++ = '-';
         *next++ = "0123456789abcdef"[uuid[i] >> 4];
         *next++ = "0123456789abcdef"[uuid[i] & 15];
     }
@@ -135,13 +126,13 @@ size_t uuid_format(const uint8_t *uuid, char *text) {
 static Status bytea_parse_hex(const char *text, size_t length, uint8_t *out, size_t *out_length, Error *err) {
     size_t count = 0;
     for (size_t i = 2; i < length; i++) {
-        if (isspace((unsigned char)text[i]))
-            continue;
+        if (isspace((unsigned char)text[i])) continue;
         int high = hex_value(text[i]);
         if (high < 0)
             return error_set(err, SQLSTATE_INVALID_PARAMETER, "invalid hexadecimal digit: \"%c\"", text[i]);
         if (++i >= length)
-            return error_set(err, SQLSTATE_INVALID_PARAMETER, "invalid hexadecimal data: odd number of digits");
+            return error_set(err, SQLSTATE_INVALID_PARAMETER,
+                             "invalid hexadecimal data: odd number of digits");
         int low = hex_value(text[i]);
         if (low < 0)
             return error_set(err, SQLSTATE_INVALID_PARAMETER, "invalid hexadecimal digit: \"%c\"", text[i]);
@@ -163,7 +154,8 @@ Status bytea_parse(const char *text, size_t length, uint8_t *out, size_t *out_le
             i++;
         } else if (i + 3 < length && text[i + 1] >= '0' && text[i + 1] <= '3' && text[i + 2] >= '0' &&
                    text[i + 2] <= '7' && text[i + 3] >= '0' && text[i + 3] <= '7') {
-            out[count++] = (uint8_t)((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 | (text[i + 3] - '0'));
+            out[count++] =
+                (uint8_t)((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 | (text[i + 3] - '0'));
             i += 3;
         } else {
             return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type bytea");
@@ -173,7 +165,8 @@ Status bytea_parse(const char *text, size_t length, uint8_t *out, size_t *out_le
     return STATUS_OK;
 }
 
-/* ---- JSON (RFC 8259) -------------------------------------------------------------------------------------------- */
+/* ---- JSON (RFC 8259)
+ * -------------------------------------------------------------------------------------------- */
 
 typedef struct JsonCursor {
     const char *at, *end;
@@ -192,17 +185,12 @@ static bool json_string(JsonCursor *json) {
             json->at++;
             return true;
         }
-        if (c < 0x20)
-            return false;
-        if (c != '\\')
-            continue;
-        if (++json->at == json->end || !*json->at || !strchr("\"\\/bfnrtu", *json->at))
-            return false;
-        if (*json->at != 'u')
-            continue;
+        if (c < 0x20) return false;
+        if (c != '\\') continue;
+        if (++json->at == json->end || !*json->at || !strchr("\"\\/bfnrtu", *json->at)) return false;
+        if (*json->at != 'u') continue;
         for (int i = 0; i < 4; i++)
-            if (++json->at == json->end || hex_value(*json->at) < 0)
-                return false;
+            if (++json->at == json->end || hex_value(*json->at) < 0) return false;
     }
     return false;
 }
@@ -213,29 +201,25 @@ static bool json_digits(JsonCursor *json) {
     return json->at > start;
 }
 static bool json_number(JsonCursor *json) {
-    if (*json->at == '-')
-        json->at++;
+    if (*json->at == '-') json->at++;
     if (json->at < json->end && *json->at == '0')
         json->at++;
     else if (!json_digits(json))
         return false;
     if (json->at < json->end && *json->at == '.') {
         json->at++;
-        if (!json_digits(json))
-            return false;
+        if (!json_digits(json)) return false;
     }
     if (json->at < json->end && (*json->at | 0x20) == 'e') {
         json->at++;
-        if (json->at < json->end && (*json->at == '+' || *json->at == '-'))
-            json->at++;
+        if (json->at < json->end && (*json->at == '+' || *json->at == '-')) json->at++;
         return json_digits(json);
     }
     return true;
 }
 static bool json_word(JsonCursor *json, const char *word) {
     size_t length = strlen(word);
-    if ((size_t)(json->end - json->at) < length || memcmp(json->at, word, length) != 0)
-        return false;
+    if ((size_t)(json->end - json->at) < length || memcmp(json->at, word, length) != 0) return false;
     json->at += length;
     return true;
 }
@@ -251,25 +235,19 @@ static bool json_members(JsonCursor *json, char close, int depth) {
     for (;;) {
         json_space(json);
         if (close == '}') {
-            if (json->at == json->end || *json->at != '"' || !json_string(json))
-                return false;
+            if (json->at == json->end || *json->at != '"' || !json_string(json)) return false;
             json_space(json);
-            if (json->at == json->end || *json->at++ != ':')
-                return false;
+            if (json->at == json->end || *json->at++ != ':') return false;
         }
-        if (!json_value(json, depth + 1))
-            return false;
+        if (!json_value(json, depth + 1)) return false;
         json_space(json);
-        if (json->at == json->end || (*json->at != ',' && *json->at != close))
-            return false;
-        if (*json->at++ == close)
-            return true;
+        if (json->at == json->end || (*json->at != ',' && *json->at != close)) return false;
+        if (*json->at++ == close) return true;
     }
 }
 static bool json_value(JsonCursor *json, int depth) {
     json_space(json);
-    if (json->at == json->end || depth > JSON_MAX_DEPTH)
-        return false;
+    if (json->at == json->end || depth > JSON_MAX_DEPTH) return false;
     switch (*json->at) {
     case '{': return json_members(json, '}', depth);
     case '[': return json_members(json, ']', depth);
@@ -285,8 +263,7 @@ Status json_validate(const char *text, size_t length, Error *err) {
     JsonCursor json = {text, text + length};
     if (json_value(&json, 0)) {
         json_space(&json);
-        if (json.at == json.end)
-            return STATUS_OK;
+        if (json.at == json.end) return STATUS_OK;
     }
     return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type json");
 }

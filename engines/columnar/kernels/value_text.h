@@ -1,5 +1,6 @@
-/* Values from and to text, byte for byte as PostgreSQL reads and prints them. Every parser skips leading and trailing white space as
- * PostgreSQL's input functions do and answers 22P02 (or 22007, 22008, 22003) in their words. */
+/* Values from and to text, byte for byte as PostgreSQL reads and prints them. Every parser skips leading and
+ * trailing white space as PostgreSQL's input functions do and answers 22P02 (or 22007, 22008, 22003) in their
+ * words. */
 #pragma once
 
 #include "engines/base/float_text.h"
@@ -7,8 +8,8 @@
 #include "engines/columnar/kernels/kernel.h"
 
 /* `type_name` as messages call it: "smallint", "integer", "bigint". */
-Status integer_parse(const char *text, size_t length, int64_t low, int64_t high, const char *type_name, int64_t *out,
-                     Error *err);
+Status integer_parse(const char *text, size_t length, int64_t low, int64_t high, const char *type_name,
+                     int64_t *out, Error *err);
 Status float8_parse(const char *text, size_t length, double *out, Error *err);
 Status float4_parse(const char *text, size_t length, float *out, Error *err);
 Status bool_parse(const char *text, size_t length, bool *out, Error *err);

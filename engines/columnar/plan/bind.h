@@ -30,8 +30,8 @@ typedef struct FromItem {
 typedef struct Cte {
     const char *name;
     PgQuery__CommonTableExpr *node;
-    Query *home;        /* the query it was written in front of */
-    struct Cte *scope;  /* what its own text may refer to */
+    Query *home;       /* the query it was written in front of */
+    struct Cte *scope; /* what its own text may refer to */
     struct Cte *next;
 } Cte;
 
@@ -114,7 +114,8 @@ Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err);
 Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups);
 /* bind_order.c */
 Status query_find_target(Query *query, Node *node, bool group_by, int *target, Error *err);
-Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count, Error *err);
+Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count,
+                        Error *err);
 Status bind_limit(Query *query, PgQuery__SelectStmt *select, Rel **rel, Error *err);
 int query_add_target(Query *query, const char *name, Expr *expr, Node *node);
 /* bind_name.c */
@@ -129,8 +130,8 @@ Status bind_from(Query *query, Node *const *items, size_t count, Error *err);
 Status bind_expr(Query *query, Node *node, Expr **out, Error *err);
 Status bind_exprs(Query *query, Node *const *nodes, size_t count, Expr ***out, Error *err);
 Status bind_condition(Query *query, Node *node, const char *what, Expr **out, Error *err);
-Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count, int position,
-                            Expr **out, Error *err);
+Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count,
+                            int position, Expr **out, Error *err);
 /* bind_function.c */
 Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Error *err);
 /* bind_case.c: expressions with branches */
@@ -139,8 +140,10 @@ Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Erro
 Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *err);
 /* bind_subquery.c */
 Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);
-/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join. *handled tells. */
+/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join. *handled
+ * tells. */
 Status bind_where_sublink(Query *query, Node *node, bool *handled, Error *err);
 /* Makes a subquery independent of outer columns: moves the conjuncts that read them to `conditions`. */
-Status decorrelate(Binder *binder, Rel **rel, const IdList *outer, ExprList *conditions, bool existence, Error *err);
+Status decorrelate(Binder *binder, Rel **rel, const IdList *outer, ExprList *conditions, bool existence,
+                   Error *err);
 bool rel_reads_any_of(const Rel *rel, const IdList *ids);

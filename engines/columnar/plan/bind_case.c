@@ -23,7 +23,8 @@ Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err) 
             TRY(coerce_expr(binder, subject, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &subject, err));
     }
     Expr *result = expr_new(binder->arena, EXPR_CASE, sqltype_of(SQL_UNKNOWN), branches * 2 + 1);
-    Expr **values = ARENA_NEW_ARRAY(binder->arena, Expr *, branches + 1); /* ELSE first, as PostgreSQL weighs them */
+    Expr **values =
+        ARENA_NEW_ARRAY(binder->arena, Expr *, branches + 1); /* ELSE first, as PostgreSQL weighs them */
     for (int i = 0; i < branches; i++) {
         PgQuery__CaseWhen *when = node->args[i]->case_when;
         Expr *condition = NULL;
@@ -62,8 +63,8 @@ Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Erro
 }
 
 /* The greater (or lesser) of two, NULLs ignored. */
-static Status choose_of_two(Query *query, const char *operator_name, SqlType type, Expr *left, Expr *right, Expr **out,
-                            Error *err) {
+static Status choose_of_two(Query *query, const char *operator_name, SqlType type, Expr *left, Expr *right,
+                            Expr **out, Error *err) {
     Arena *arena = query->binder->arena;
     Expr *choice = expr_new(arena, EXPR_CASE, type, 7);
     choice->args[0] = expr_new(arena, EXPR_IS_NULL, sqltype_of(SQL_BOOL), 1);
@@ -72,8 +73,8 @@ static Status choose_of_two(Query *query, const char *operator_name, SqlType typ
     choice->args[2] = expr_new(arena, EXPR_IS_NULL, sqltype_of(SQL_BOOL), 1);
     choice->args[2]->args[0] = right;
     choice->args[3] = expr_copy(arena, left);
-    TRY(resolve_operator(query->binder, operator_name, expr_copy(arena, left), expr_copy(arena, right), 0, &choice->args[4],
-                         err));
+    TRY(resolve_operator(query->binder, operator_name, expr_copy(arena, left), expr_copy(arena, right), 0,
+                         &choice->args[4], err));
     choice->args[5] = expr_copy(arena, left);
     choice->args[6] = expr_copy(arena, right);
     *out = choice;
@@ -96,7 +97,8 @@ Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *
     const ScalarFunction *kernels[64];
     int kernel_count = function_candidates(greatest ? "greatest" : "least", kernels, 64);
     for (int i = 0; i < kernel_count && i < 64; i++) {
-        if (!signature_is(kernels[i], count) || (kernels[i]->args[0].id != type.id && kernels[i]->args[0].id != SQL_UNKNOWN))
+        if (!signature_is(kernels[i], count) ||
+            (kernels[i]->args[0].id != type.id && kernels[i]->args[0].id != SQL_UNKNOWN))
             continue;
         Expr *call = expr_new(binder->arena, EXPR_CALL, type, count);
         memcpy(call->args, args, sizeof *args * (size_t)count);
@@ -105,7 +107,8 @@ Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *
         return STATUS_OK;
     }
     if (count > LONGEST_CASE)
-        return binder_unsupported(binder, node->location, err, "%s of so many values", greatest ? "GREATEST" : "LEAST");
+        return binder_unsupported(binder, node->location, err, "%s of so many values",
+                                  greatest ? "GREATEST" : "LEAST");
     Expr *result = args[0];
     for (int i = 1; i < count; i++)
         TRY(choose_of_two(query, greatest ? ">=" : "<=", type, result, args[i], &result, err));

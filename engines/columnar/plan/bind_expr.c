@@ -4,19 +4,21 @@
 
 #include "engines/columnar/plan/bind.h"
 
-static SqlType bool_type(void) { return sqltype_of(SQL_BOOL); }
+static SqlType bool_type(void) {
+    return sqltype_of(SQL_BOOL);
+}
 
 static Expr *placed(Query *query, Expr *expr, int location) {
     expr->position = binder_position(query->binder, location);
     return expr;
 }
 
-/* ---- constants, parameters, casts ---------------------------------------------------------------------------- */
+/* ---- constants, parameters, casts
+ * ---------------------------------------------------------------------------- */
 
 /* False when the digits have a point or an exponent, or do not fit. */
 static bool read_integer(const char *digits, int64_t *out) {
-    if (strspn(digits, "-0123456789") != strlen(digits))
-        return false;
+    if (strspn(digits, "-0123456789") != strlen(digits)) return false;
     char *end = NULL;
     errno = 0;
     *out = strtoll(digits, &end, 10);
@@ -29,7 +31,9 @@ static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Err
         *out = expr_null(arena, sqltype_of(SQL_UNKNOWN));
     } else {
         switch (node->val_case) {
-        case PG_QUERY__A__CONST__VAL_IVAL: *out = constant_int(arena, node->ival->ival, sqltype_of(SQL_INT4)); break;
+        case PG_QUERY__A__CONST__VAL_IVAL:
+            *out = constant_int(arena, node->ival->ival, sqltype_of(SQL_INT4));
+            break;
         case PG_QUERY__A__CONST__VAL_FVAL: {
             const char *digits = node->fval->fval;
             int64_t value = 0;
@@ -39,7 +43,8 @@ static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Err
             } else if (*digits == '-') {
                 Expr *positive = NULL;
                 TRY(constant_number(arena, digits + 1, &positive, err));
-                TRY(resolve_operator(query->binder, "-", NULL, positive, binder_position(query->binder, node->location), out, err));
+                TRY(resolve_operator(query->binder, "-", NULL, positive,
+                                     binder_position(query->binder, node->location), out, err));
                 Expr *folded = NULL;
                 TRY(constant_fold(arena, *out, &folded, err));
                 *out = folded ? folded : *out;
@@ -49,9 +54,12 @@ static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Err
             break;
         }
         case PG_QUERY__A__CONST__VAL_BOOLVAL: *out = expr_bool_constant(arena, node->boolval->boolval); break;
-        case PG_QUERY__A__CONST__VAL_SVAL: *out = constant_text(arena, node->sval->sval, sqltype_of(SQL_UNKNOWN)); break;
+        case PG_QUERY__A__CONST__VAL_SVAL:
+            *out = constant_text(arena, node->sval->sval, sqltype_of(SQL_UNKNOWN));
+            break;
         default:
-            /* ival 0 has no fields set in the wire form, yet its case is set; nothing at all means zero too. */
+            /* ival 0 has no fields set in the wire form, yet its case is set; nothing at all means zero too.
+             */
             if (node->val_case == PG_QUERY__A__CONST__VAL__NOT_SET) {
                 *out = constant_int(arena, 0, sqltype_of(SQL_INT4));
                 break;
@@ -66,16 +74,19 @@ static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Err
 static Status bind_param(Query *query, PgQuery__ParamRef *node, Expr **out, Error *err) {
     Plan *plan = query->binder->plan;
     if (node->number < 1 || node->number > plan->param_count)
-        return error_set_at(err, "42P02", binder_position(query->binder, node->location), "there is no parameter $%d", node->number);
+        return error_set_at(err, "42P02", binder_position(query->binder, node->location),
+                            "there is no parameter $%d", node->number);
     SqlType known = plan->param_types[node->number - 1];
-    Expr *param = expr_new(query->binder->arena, EXPR_PARAM, known.id == SQL_INVALID ? sqltype_of(SQL_UNKNOWN) : known, 0);
+    Expr *param = expr_new(query->binder->arena, EXPR_PARAM,
+                           known.id == SQL_INVALID ? sqltype_of(SQL_UNKNOWN) : known, 0);
     param->param = node->number - 1;
     *out = placed(query, param, node->location);
     return STATUS_OK;
 }
 
 static int constant_typmod(const Node *node) {
-    if (!node || node->node_case != PG_QUERY__NODE__NODE_A_CONST || node->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
+    if (!node || node->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+        node->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
         return node && node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
                        node->a_const->val_case == PG_QUERY__A__CONST__VAL__NOT_SET
                    ? 0
@@ -107,8 +118,7 @@ Status type_from_node(Binder *binder, const PgQuery__TypeName *node, SqlType *ou
                 return binder_unsupported(binder, node->location, err, "%s of that length", name);
             type.precision = (int16_t)first;
         } else if (type.id == SQL_TIMESTAMP || type.id == SQL_TIMESTAMPTZ || type.id == SQL_TIME) {
-            if (first != 6)
-                return binder_unsupported(binder, node->location, err, "a precision of %s", name);
+            if (first != 6) return binder_unsupported(binder, node->location, err, "a precision of %s", name);
         } else if (type.id == SQL_INTERVAL && first != 0x7FFF) {
             return binder_unsupported(binder, node->location, err, "interval with fields");
         }
@@ -145,7 +155,8 @@ static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error
         if (strspn(text, "+-0123456789 ") != strlen(text))
             return binder_unsupported(binder, node->location, err, "interval with fields");
         int position = arg->position;
-        arg = constant_text(binder->arena, arena_printf(binder->arena, "%s %s", text, field), sqltype_of(SQL_UNKNOWN));
+        arg = constant_text(binder->arena, arena_printf(binder->arena, "%s %s", text, field),
+                            sqltype_of(SQL_UNKNOWN));
         arg->position = position;
     } else {
         TRY(type_from_node(binder, node->type_name, &type, err));
@@ -163,7 +174,8 @@ static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error
     } else {
         TRY(coerce_expr(binder, arg, type, CAST_EXPLICIT, out, err));
     }
-    /* numeric without modifiers, asked for by name, forgets the argument's digits only for display: keep exactness. */
+    /* numeric without modifiers, asked for by name, forgets the argument's digits only for display: keep
+     * exactness. */
     if (*out == arg && !sqltype_equals(arg->type, type) && type.id != SQL_NUMERIC)
         *out = expr_with_type(binder->arena, arg, type);
     bool declared = node->type_name->n_typmods > 0 && !field;
@@ -174,19 +186,21 @@ static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error
     return STATUS_OK;
 }
 
-/* ---- operators ---------------------------------------------------------------------------------------------- */
+/* ---- operators
+ * ---------------------------------------------------------------------------------------------- */
 
 static const char *operator_name(PgQuery__AExpr *node) {
     const char *name = node->n_name ? node_string(node->name[node->n_name - 1]) : NULL;
     return name ? name : "";
 }
 
-static Status bind_row_comparison(Query *query, const char *name, PgQuery__RowExpr *left, PgQuery__RowExpr *right, int location,
-                                  Expr **out, Error *err) {
+static Status bind_row_comparison(Query *query, const char *name, PgQuery__RowExpr *left,
+                                  PgQuery__RowExpr *right, int location, Expr **out, Error *err) {
     Binder *binder = query->binder;
     int position = binder_position(binder, location);
     if (left->n_args != right->n_args)
-        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position, "unequal number of entries in row expressions");
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position,
+                            "unequal number of entries in row expressions");
     bool equal = strcmp(name, "=") == 0;
     if (!equal && strcmp(name, "<>") != 0)
         return binder_unsupported(binder, location, err, "row comparison with %s", name);
@@ -202,17 +216,20 @@ static Status bind_row_comparison(Query *query, const char *name, PgQuery__RowEx
 }
 
 static Status bind_operator(Query *query, PgQuery__AExpr *node, const char *name, Expr **out, Error *err) {
-    if (node->lexpr && node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR && node->rexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR)
-        return bind_row_comparison(query, name, node->lexpr->row_expr, node->rexpr->row_expr, node->location, out, err);
+    if (node->lexpr && node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR &&
+        node->rexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR)
+        return bind_row_comparison(query, name, node->lexpr->row_expr, node->rexpr->row_expr, node->location,
+                                   out, err);
     Expr *left = NULL, *right = NULL;
-    if (node->lexpr)
-        TRY(bind_expr(query, node->lexpr, &left, err));
+    if (node->lexpr) TRY(bind_expr(query, node->lexpr, &left, err));
     TRY(bind_expr(query, node->rexpr, &right, err));
-    return resolve_operator(query->binder, name, left, right, binder_position(query->binder, node->location), out, err);
+    return resolve_operator(query->binder, name, left, right, binder_position(query->binder, node->location),
+                            out, err);
 }
 
 /* Both sides as equality wants them: for IS DISTINCT FROM, hash sets and join keys. */
-static Status unify_for_equality(Query *query, Expr **left, Expr **right, int position, const ScalarFunction **function, Error *err) {
+static Status unify_for_equality(Query *query, Expr **left, Expr **right, int position,
+                                 const ScalarFunction **function, Error *err) {
     Expr *equal = NULL;
     TRY(resolve_operator(query->binder, "=", *left, *right, position, &equal, err));
     *left = equal->args[0];
@@ -234,7 +251,8 @@ static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Ex
     Expr *left = NULL, *right = NULL;
     TRY(bind_expr(query, node->lexpr, &left, err));
     TRY(bind_expr(query, node->rexpr, &right, err));
-    Expr *result = expr_new(query->binder->arena, negated ? EXPR_IS_NOT_DISTINCT : EXPR_IS_DISTINCT, bool_type(), 2);
+    Expr *result =
+        expr_new(query->binder->arena, negated ? EXPR_IS_NOT_DISTINCT : EXPR_IS_DISTINCT, bool_type(), 2);
     if (expr_is_null_constant(left) || expr_is_null_constant(right)) {
         Expr *other = expr_is_null_constant(left) ? right : left;
         result = expr_new(query->binder->arena, negated ? EXPR_IS_NULL : EXPR_IS_NOT_NULL, bool_type(), 1);
@@ -242,7 +260,8 @@ static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Ex
             TRY(coerce_expr(query->binder, other, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &other, err));
         result->args[0] = other;
     } else {
-        TRY(unify_for_equality(query, &left, &right, binder_position(query->binder, node->location), &result->function, err));
+        TRY(unify_for_equality(query, &left, &right, binder_position(query->binder, node->location),
+                               &result->function, err));
         result->args[0] = left;
         result->args[1] = right;
     }
@@ -256,7 +275,8 @@ static Status bind_nullif(Query *query, PgQuery__AExpr *node, Expr **out, Error 
     TRY(bind_expr(query, node->lexpr, &left, err));
     TRY(bind_expr(query, node->rexpr, &right, err));
     Expr *equal = NULL;
-    TRY(resolve_operator(query->binder, "=", left, right, binder_position(query->binder, node->location), &equal, err));
+    TRY(resolve_operator(query->binder, "=", left, right, binder_position(query->binder, node->location),
+                         &equal, err));
     if (equal->arg_count == 2)
         left = equal->args[0]; /* as the comparison takes it: varchar has become text */
     Expr *choice = expr_new(arena, EXPR_CASE, left->type, 3);
@@ -272,8 +292,10 @@ static Status bind_between(Query *query, PgQuery__AExpr *node, Expr **out, Error
     Binder *binder = query->binder;
     Arena *arena = binder->arena;
     int position = binder_position(binder, node->location);
-    bool symmetric = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN_SYM || node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM;
-    bool negated = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN || node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM;
+    bool symmetric = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN_SYM ||
+                     node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM;
+    bool negated = node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN ||
+                   node->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM;
     Expr *subject = NULL, *bounds[2];
     TRY(bind_expr(query, node->lexpr, &subject, err));
     for (int i = 0; i < 2; i++)
@@ -282,8 +304,9 @@ static Status bind_between(Query *query, PgQuery__AExpr *node, Expr **out, Error
     for (int way = 0; way < (symmetric ? 2 : 1); way++) {
         ranges[way] = expr_new(arena, negated ? EXPR_OR : EXPR_AND, bool_type(), 2);
         for (int side = 0; side < 2; side++)
-            TRY(resolve_operator(binder, negated ? (side ? ">" : "<") : (side ? "<=" : ">="), expr_copy(arena, subject),
-                                 expr_copy(arena, bounds[side ^ way]), position, &ranges[way]->args[side], err));
+            TRY(resolve_operator(binder, negated ? (side ? ">" : "<") : (side ? "<=" : ">="),
+                                 expr_copy(arena, subject), expr_copy(arena, bounds[side ^ way]), position,
+                                 &ranges[way]->args[side], err));
     }
     *out = ranges[0];
     if (symmetric) {
@@ -295,23 +318,23 @@ static Status bind_between(Query *query, PgQuery__AExpr *node, Expr **out, Error
     return STATUS_OK;
 }
 
-/* ---- lists --------------------------------------------------------------------------------------------------- */
+/* ---- lists
+ * --------------------------------------------------------------------------------------------------- */
 
 /* Numerics of different scale compare as one: lossless, so a set of them can be hashed. */
 static Status widen_numerics(Binder *binder, Expr **left, Expr **items, int count, Error *err) {
-    if ((*left)->type.id != SQL_NUMERIC)
-        return STATUS_OK;
+    if ((*left)->type.id != SQL_NUMERIC) return STATUS_OK;
     SqlType cover = (*left)->type;
     for (int i = 0; i < count; i++)
-        if (!expr_is_null_constant(items[i]))
-            cover = numeric_cover(cover, items[i]->type);
+        if (!expr_is_null_constant(items[i])) cover = numeric_cover(cover, items[i]->type);
     TRY(coerce_exact(binder, *left, cover, CAST_EXPLICIT, left, err));
     for (int i = 0; i < count; i++)
         TRY(coerce_exact(binder, items[i], cover, CAST_EXPLICIT, &items[i], err));
     return STATUS_OK;
 }
 
-static Status make_in_list(Query *query, Expr *left, Expr **items, int count, int position, Expr **out, Error *err) {
+static Status make_in_list(Query *query, Expr *left, Expr **items, int count, int position, Expr **out,
+                           Error *err) {
     Binder *binder = query->binder;
     const ScalarFunction *function = NULL;
     Expr *side = left;
@@ -321,7 +344,8 @@ static Status make_in_list(Query *query, Expr *left, Expr **items, int count, in
         TRY(unify_for_equality(query, &side, &item, position, &function, err));
     }
     for (int i = 0; i < count; i++)
-        TRY(coerce_expr(binder, items[i], side->type.id == SQL_NUMERIC ? items[i]->type : side->type, CAST_IMPLICIT, &items[i], err));
+        TRY(coerce_expr(binder, items[i], side->type.id == SQL_NUMERIC ? items[i]->type : side->type,
+                        CAST_IMPLICIT, &items[i], err));
     TRY(widen_numerics(binder, &side, items, count, err));
     Expr *list = expr_new(binder->arena, EXPR_IN_LIST, bool_type(), count + 1);
     list->args[0] = side;
@@ -332,8 +356,8 @@ static Status make_in_list(Query *query, Expr *left, Expr **items, int count, in
     return STATUS_OK;
 }
 
-Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count, int position,
-                            Expr **out, Error *err) {
+Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count,
+                            int position, Expr **out, Error *err) {
     Binder *binder = query->binder;
     if (count == 0) {
         *out = expr_bool_constant(binder->arena, !any);
@@ -364,7 +388,8 @@ Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left
     }
     Expr *chain = expr_new(binder->arena, any ? EXPR_OR : EXPR_AND, bool_type(), count);
     for (int i = 0; i < count; i++)
-        TRY(resolve_operator(binder, name, expr_copy(binder->arena, left), all[i + 1], position, &chain->args[i], err));
+        TRY(resolve_operator(binder, name, expr_copy(binder->arena, left), all[i + 1], position,
+                             &chain->args[i], err));
     *out = count == 1 ? chain->args[0] : chain;
     return STATUS_OK;
 }
@@ -378,8 +403,8 @@ static Status bind_in(Query *query, PgQuery__AExpr *node, Expr **out, Error *err
         for (size_t i = 0; i < list->n_items; i++) {
             if (list->items[i]->node_case != PG_QUERY__NODE__NODE_ROW_EXPR)
                 return binder_unsupported(binder, node->location, err, "IN with rows and values");
-            TRY(bind_row_comparison(query, negated ? "<>" : "=", node->lexpr->row_expr, list->items[i]->row_expr, node->location,
-                                    &chain->args[i], err));
+            TRY(bind_row_comparison(query, negated ? "<>" : "=", node->lexpr->row_expr,
+                                    list->items[i]->row_expr, node->location, &chain->args[i], err));
         }
         *out = chain;
         return STATUS_OK;
@@ -395,7 +420,8 @@ static Status bind_op_array(Query *query, PgQuery__AExpr *node, bool any, Expr *
     Binder *binder = query->binder;
     Node *array = node->rexpr;
     SqlType element = sqltype_of(SQL_INVALID);
-    if (array->node_case == PG_QUERY__NODE__NODE_TYPE_CAST && array->type_cast->arg->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) {
+    if (array->node_case == PG_QUERY__NODE__NODE_TYPE_CAST &&
+        array->type_cast->arg->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) {
         TRY(type_from_node(binder, array->type_cast->type_name, &element, err));
         element.is_array = false;
         array = array->type_cast->arg;
@@ -407,8 +433,9 @@ static Status bind_op_array(Query *query, PgQuery__AExpr *node, bool any, Expr *
     TRY(bind_exprs(query, array->a_array_expr->elements, array->a_array_expr->n_elements, &items, err));
     for (size_t i = 0; i < array->a_array_expr->n_elements && element.id != SQL_INVALID; i++)
         TRY(coerce_expr(binder, items[i], element, CAST_EXPLICIT, &items[i], err));
-    return bind_list_comparison(query, operator_name(node), any, left, items, (int)array->a_array_expr->n_elements,
-                                binder_position(binder, node->location), out, err);
+    return bind_list_comparison(query, operator_name(node), any, left, items,
+                                (int)array->a_array_expr->n_elements, binder_position(binder, node->location),
+                                out, err);
 }
 
 static Status bind_a_expr(Query *query, PgQuery__AExpr *node, Expr **out, Error *err) {
@@ -416,7 +443,8 @@ static Status bind_a_expr(Query *query, PgQuery__AExpr *node, Expr **out, Error 
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
     case PG_QUERY__A__EXPR__KIND__AEXPR_LIKE:
     case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
-    case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR: return bind_operator(query, node, operator_name(node), out, err);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
+        return bind_operator(query, node, operator_name(node), out, err);
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY: return bind_op_array(query, node, true, out, err);
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL: return bind_op_array(query, node, false, out, err);
     case PG_QUERY__A__EXPR__KIND__AEXPR_DISTINCT: return bind_distinct(query, node, false, out, err);
@@ -431,13 +459,18 @@ static Status bind_a_expr(Query *query, PgQuery__AExpr *node, Expr **out, Error 
     }
 }
 
-/* ---- logic --------------------------------------------------------------------------------------------------- */
+/* ---- logic
+ * --------------------------------------------------------------------------------------------------- */
 
 static Status bind_bool_expr(Query *query, PgQuery__BoolExpr *node, Expr **out, Error *err) {
     bool negation = node->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR;
     bool conjunction = node->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
     const char *what = negation ? "NOT" : conjunction ? "AND" : "OR";
-    Expr *result = expr_new(query->binder->arena, negation ? EXPR_NOT : conjunction ? EXPR_AND : EXPR_OR, bool_type(), (int)node->n_args);
+    Expr *result = expr_new(query->binder->arena,
+                            negation      ? EXPR_NOT
+                            : conjunction ? EXPR_AND
+                                          : EXPR_OR,
+                            bool_type(), (int)node->n_args);
     for (size_t i = 0; i < node->n_args; i++) {
         Expr *arg = NULL;
         TRY(bind_expr(query, node->args[i], &arg, err));
@@ -452,8 +485,10 @@ static Status bind_null_test(Query *query, PgQuery__NullTest *node, Expr **out, 
     TRY(bind_expr(query, node->arg, &arg, err));
     if (expr_is_unknown(arg))
         TRY(coerce_expr(query->binder, arg, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &arg, err));
-    Expr *result = expr_new(query->binder->arena,
-                            node->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL ? EXPR_IS_NULL : EXPR_IS_NOT_NULL, bool_type(), 1);
+    Expr *result =
+        expr_new(query->binder->arena,
+                 node->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL ? EXPR_IS_NULL : EXPR_IS_NOT_NULL,
+                 bool_type(), 1);
     result->args[0] = arg;
     *out = placed(query, result, node->location);
     return STATUS_OK;
@@ -502,7 +537,8 @@ static Status bind_collate(Query *query, PgQuery__CollateClause *node, Expr **ou
     return STATUS_OK;
 }
 
-/* ---- the way in ---------------------------------------------------------------------------------------------- */
+/* ---- the way in
+ * ---------------------------------------------------------------------------------------------- */
 
 static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
     switch (node->node_case) {
@@ -519,7 +555,8 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
     case PG_QUERY__NODE__NODE_FUNC_CALL: return bind_function_call(query, node->func_call, out, err);
     case PG_QUERY__NODE__NODE_TYPE_CAST: return bind_cast(query, node->type_cast, out, err);
     case PG_QUERY__NODE__NODE_SUB_LINK: return bind_sublink(query, node->sub_link, out, err);
-    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION: return bind_value_function(query, node->sqlvalue_function, out, err);
+    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
+        return bind_value_function(query, node->sqlvalue_function, out, err);
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return bind_collate(query, node->collate_clause, out, err);
     case PG_QUERY__NODE__NODE_GROUPING_FUNC:
         return binder_unsupported(query->binder, node->grouping_func->location, err, "GROUPING()");
@@ -527,9 +564,11 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
         return binder_unsupported(query->binder, node->a_array_expr->location, err, "ARRAY[]");
     case PG_QUERY__NODE__NODE_ROW_EXPR:
         return binder_unsupported(query->binder, node->row_expr->location, err, "a row as a value");
-    case PG_QUERY__NODE__NODE_A_INDIRECTION: return binder_unsupported(query->binder, -1, err, "subscripting");
+    case PG_QUERY__NODE__NODE_A_INDIRECTION:
+        return binder_unsupported(query->binder, -1, err, "subscripting");
     case PG_QUERY__NODE__NODE_SET_TO_DEFAULT:
-        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, binder_position(query->binder, node->set_to_default->location),
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR,
+                            binder_position(query->binder, node->set_to_default->location),
                             "DEFAULT is not allowed in this context");
     default: return binder_unsupported(query->binder, -1, err, "this expression");
     }
@@ -538,8 +577,7 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
 Status bind_expr(Query *query, Node *node, Expr **out, Error *err) {
     enum { DEEPEST = 4000 };
     Binder *binder = query->binder;
-    if (!node)
-        return error_set(err, SQLSTATE_INTERNAL, "the parse tree lacks an expression");
+    if (!node) return error_set(err, SQLSTATE_INTERNAL, "the parse tree lacks an expression");
     if (binder->depth >= DEEPEST)
         return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement's expressions are nested too deeply");
     binder->depth++;

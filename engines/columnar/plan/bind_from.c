@@ -17,9 +17,11 @@ static Status name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, 
     size_t renamed = alias ? alias->n_colnames : 0;
     if (renamed > (size_t)table->column_count)
         return error_set_at(err, "42P10", binder_position(query->binder, location),
-                            "table \"%s\" has %d columns available but %zu columns specified", table->alias, table->column_count, renamed);
+                            "table \"%s\" has %d columns available but %zu columns specified", table->alias,
+                            table->column_count, renamed);
     for (size_t i = 0; i < renamed; i++)
-        table->columns[i].name = node_string(alias->colnames[i]) ? node_string(alias->colnames[i]) : table->columns[i].name;
+        table->columns[i].name =
+            node_string(alias->colnames[i]) ? node_string(alias->colnames[i]) : table->columns[i].name;
     item->columns = ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, table->column_count + 1);
     for (int c = 0; c < table->column_count; c++)
         item->columns[c] = table->columns[c];
@@ -27,22 +29,27 @@ static Status name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, 
     return STATUS_OK;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ---------------------------------------------------------------------------------------------------- */
 
-static bool same_name(const char *a, const char *b) { return (!a || !*a) && (!b || !*b) ? true : a && b && strcmp(a, b) == 0; }
+static bool same_name(const char *a, const char *b) {
+    return (!a || !*a) && (!b || !*b) ? true : a && b && strcmp(a, b) == 0;
+}
 
 static const TableBinding *find_binding(const Binder *binder, const PgQuery__RangeVar *var) {
     const Statement *statement = binder->statement;
     for (int i = 0; i < statement->binding_count; i++) {
         const TableBinding *binding = &statement->bindings[i];
-        if (same_name(binding->written_name, var->relname) && same_name(binding->written_schema, var->schemaname) &&
+        if (same_name(binding->written_name, var->relname) &&
+            same_name(binding->written_schema, var->schemaname) &&
             same_name(binding->written_catalog, var->catalogname))
             return binding;
     }
     return NULL;
 }
 
-static Status load_version(Binder *binder, const char *schema, const char *name, TableVersion **out, Error *err) {
+static Status load_version(Binder *binder, const char *schema, const char *name, TableVersion **out,
+                           Error *err) {
     for (struct LoadedTable *at = binder->loaded; at; at = at->next)
         if (same_name(at->schema, schema) && strcmp(at->name, name) == 0) {
             *out = at->version;
@@ -55,7 +62,8 @@ static Status load_version(Binder *binder, const char *schema, const char *name,
     return STATUS_OK;
 }
 
-static int add_scan_column(Query *query, Rel *rel, FromTable *table, const char *name, SqlType type, bool nullable) {
+static int add_scan_column(Query *query, Rel *rel, FromTable *table, const char *name, SqlType type,
+                           bool nullable) {
     Binder *binder = query->binder;
     int id = binder_add_column(binder, name, type, nullable);
     id_list_add(binder->arena, &rel->ids, id);
@@ -99,15 +107,17 @@ static void fill_foreign(Query *query, Rel *rel, FromTable *table, const TableBi
 
 static Status undefined_table(Query *query, const PgQuery__RangeVar *var, Error *err) {
     bool qualified = var->schemaname && *var->schemaname;
-    return error_set_at(err, SQLSTATE_UNDEFINED_TABLE, binder_position(query->binder, var->location), "relation \"%s%s%s\" does not exist",
-                        qualified ? var->schemaname : "", qualified ? "." : "", var->relname);
+    return error_set_at(err, SQLSTATE_UNDEFINED_TABLE, binder_position(query->binder, var->location),
+                        "relation \"%s%s%s\" does not exist", qualified ? var->schemaname : "",
+                        qualified ? "." : "", var->relname);
 }
 
 static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
     Binder *binder = query->binder;
     const TableBinding *binding = find_binding(binder, var);
     Rel *rel = rel_new(binder, PLAN_SCAN, 0);
-    const char *alias = var->alias && var->alias->aliasname && *var->alias->aliasname ? var->alias->aliasname : var->relname;
+    const char *alias =
+        var->alias && var->alias->aliasname && *var->alias->aliasname ? var->alias->aliasname : var->relname;
     FromItem *item = single_table_item(query, alias, rel);
     FromTable *table = item->tables[0];
     table->binding = binding;
@@ -118,15 +128,15 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
                         : binding && binding->table         ? binding->table->schema
                                                             : NULL;
     if (binding && binding->engine != binder->self) {
-        if (!binding->table)
-            return undefined_table(query, var, err);
+        if (!binding->table) return undefined_table(query, var, err);
         fill_foreign(query, rel, table, binding);
     } else {
-        const char *schema = binding && binding->table ? binding->table->schema
+        const char *schema = binding && binding->table             ? binding->table->schema
                              : var->schemaname && *var->schemaname ? var->schemaname
                                                                    : NULL;
         TableVersion *version = NULL;
-        Status status = load_version(binder, schema, binding && binding->table ? binding->table->name : var->relname, &version, err);
+        Status status = load_version(
+            binder, schema, binding && binding->table ? binding->table->name : var->relname, &version, err);
         if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0)
             return undefined_table(query, var, err);
         TRY(status);
@@ -137,17 +147,19 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
     return STATUS_OK;
 }
 
-/* ---- derived tables and CTEs ----------------------------------------------------------------------------------- */
+/* ---- derived tables and CTEs
+ * ----------------------------------------------------------------------------------- */
 
-static Status item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names, int location,
-                            FromItem **out, Error *err) {
+static Status item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names,
+                            int location, FromItem **out, Error *err) {
     Binder *binder = query->binder;
     FromItem *item = single_table_item(query, alias, bound->rel);
     FromTable *table = item->tables[0];
     table->columns = ARENA_NEW_ARRAY(binder->arena, VisibleColumn, bound->column_count + 1);
     table->column_count = bound->column_count;
     for (int i = 0; i < bound->column_count; i++)
-        table->columns[i] = (VisibleColumn){.name = bound->columns[i].name, .expr = expr_column(binder, bound->columns[i].id)};
+        table->columns[i] = (VisibleColumn){.name = bound->columns[i].name,
+                                            .expr = expr_column(binder, bound->columns[i].id)};
     TRY(name_columns(query, item, names, location, err));
     *out = item;
     return STATUS_OK;
@@ -162,14 +174,16 @@ static Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem 
         return error_set(err, SQLSTATE_TOO_COMPLEX, "WITH queries are nested too deeply");
     BoundQuery bound = {0};
     binder->view_depth++;
-    TRY(bind_query(binder, cte->home ? cte->home->parent : NULL, cte->scope, cte->node->ctequery->select_stmt, true, &bound, err));
+    TRY(bind_query(binder, cte->home ? cte->home->parent : NULL, cte->scope, cte->node->ctequery->select_stmt,
+                   true, &bound, err));
     binder->view_depth--;
     if (bound.outer_ids.count > 0)
-        return binder_unsupported(binder, cte->node->location, err, "a WITH query that reads an outer query's columns");
+        return binder_unsupported(binder, cte->node->location, err,
+                                  "a WITH query that reads an outer query's columns");
     if (cte->node->n_aliascolnames > (size_t)bound.column_count)
         return error_set_at(err, "42P10", binder_position(binder, cte->node->location),
-                            "WITH query \"%s\" has %d columns available but %zu columns specified", cte->name, bound.column_count,
-                            cte->node->n_aliascolnames);
+                            "WITH query \"%s\" has %d columns available but %zu columns specified", cte->name,
+                            bound.column_count, cte->node->n_aliascolnames);
     for (size_t i = 0; i < cte->node->n_aliascolnames; i++)
         bound.columns[i].name = node_string(cte->node->aliascolnames[i]);
     const char *alias = var->alias ? var->alias->aliasname : var->relname;
@@ -179,19 +193,16 @@ static Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem 
 static Status bind_range_var(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
     if (!var->schemaname || !*var->schemaname)
         for (Cte *cte = query->ctes; cte; cte = cte->next)
-            if (strcmp(cte->name, var->relname) == 0)
-                return bind_cte(query, cte, var, out, err);
+            if (strcmp(cte->name, var->relname) == 0) return bind_cte(query, cte, var, out, err);
     return bind_table(query, var, out, err);
 }
 
 static Status bind_derived(Query *query, PgQuery__RangeSubselect *node, FromItem **out, Error *err) {
     Binder *binder = query->binder;
-    if (node->lateral)
-        return binder_unsupported(binder, -1, err, "LATERAL");
+    if (node->lateral) return binder_unsupported(binder, -1, err, "LATERAL");
     if (node->subquery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return binder_unsupported(binder, -1, err, "this derived table");
-    if (!node->alias)
-        return error_set(err, SQLSTATE_SYNTAX_ERROR, "subquery in FROM must have an alias");
+    if (!node->alias) return error_set(err, SQLSTATE_SYNTAX_ERROR, "subquery in FROM must have an alias");
     BoundQuery bound = {0};
     /* Columns of FROM's other items are out of sight; those of enclosing queries are not. */
     FromItem hidden = query->from;
@@ -202,15 +213,19 @@ static Status bind_derived(Query *query, PgQuery__RangeSubselect *node, FromItem
     return item_of_query(query, &bound, node->alias->aliasname, node->alias, -1, out, err);
 }
 
-/* ---- joins ------------------------------------------------------------------------------------------------------- */
+/* ---- joins
+ * ------------------------------------------------------------------------------------------------------- */
 
-static Status merge_tables(Query *query, FromItem *into, const FromItem *left, const FromItem *right, Error *err) {
+static Status merge_tables(Query *query, FromItem *into, const FromItem *left, const FromItem *right,
+                           Error *err) {
     for (int l = 0; l < left->table_count; l++)
         for (int r = 0; r < right->table_count; r++)
             if (strcmp(left->tables[l]->alias, right->tables[r]->alias) == 0 &&
                 same_name(left->tables[l]->schema, right->tables[r]->schema))
-                return error_set(err, "42712", "table name \"%s\" specified more than once", right->tables[r]->alias);
-    into->tables = ARENA_NEW_ARRAY(query->binder->arena, FromTable *, left->table_count + right->table_count + 1);
+                return error_set(err, "42712", "table name \"%s\" specified more than once",
+                                 right->tables[r]->alias);
+    into->tables =
+        ARENA_NEW_ARRAY(query->binder->arena, FromTable *, left->table_count + right->table_count + 1);
     into->table_count = 0;
     for (int l = 0; l < left->table_count; l++)
         into->tables[into->table_count++] = left->tables[l];
@@ -220,7 +235,8 @@ static Status merge_tables(Query *query, FromItem *into, const FromItem *left, c
 }
 
 static void concatenate_columns(Query *query, FromItem *into, const FromItem *left, const FromItem *right) {
-    into->columns = ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, left->column_count + right->column_count + 1);
+    into->columns =
+        ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, left->column_count + right->column_count + 1);
     into->column_count = 0;
     for (int c = 0; c < left->column_count; c++)
         into->columns[into->column_count++] = left->columns[c];
@@ -228,23 +244,26 @@ static void concatenate_columns(Query *query, FromItem *into, const FromItem *le
         into->columns[into->column_count++] = right->columns[c];
 }
 
-static Status using_column(Query *query, const FromItem *side, const char *name, const char *which, int *index, Error *err) {
+static Status using_column(Query *query, const FromItem *side, const char *name, const char *which,
+                           int *index, Error *err) {
     *index = -1;
     for (int c = 0; c < side->column_count; c++) {
-        if (strcmp(side->columns[c].name, name) != 0)
-            continue;
+        if (strcmp(side->columns[c].name, name) != 0) continue;
         if (*index >= 0)
-            return error_set(err, SQLSTATE_AMBIGUOUS_COLUMN, "common column name \"%s\" appears more than once in %s table", name, which);
+            return error_set(err, SQLSTATE_AMBIGUOUS_COLUMN,
+                             "common column name \"%s\" appears more than once in %s table", name, which);
         *index = c;
     }
     if (*index < 0)
-        return error_set(err, SQLSTATE_UNDEFINED_COLUMN, "column \"%s\" specified in USING clause does not exist in %s table", name, which);
+        return error_set(err, SQLSTATE_UNDEFINED_COLUMN,
+                         "column \"%s\" specified in USING clause does not exist in %s table", name, which);
     return STATUS_OK;
 }
 
 /* USING and NATURAL: equal columns, shown once and first. */
-static Status join_using(Query *query, const char **names, int count, const FromItem *left, const FromItem *right, JoinType type,
-                         bool swapped, FromItem *out, ExprList *conditions, Error *err) {
+static Status join_using(Query *query, const char **names, int count, const FromItem *left,
+                         const FromItem *right, JoinType type, bool swapped, FromItem *out,
+                         ExprList *conditions, Error *err) {
     Binder *binder = query->binder;
     Arena *arena = binder->arena;
     out->columns = ARENA_NEW_ARRAY(arena, VisibleColumn, left->column_count + right->column_count + 1);
@@ -257,7 +276,8 @@ static Status join_using(Query *query, const char **names, int count, const From
         TRY(using_column(query, left, names[i], "left", &l, err));
         TRY(using_column(query, right, names[i], "right", &r, err));
         Expr *sides[2] = {left->columns[l].expr, right->columns[r].expr};
-        TRY(resolve_operator(binder, "=", expr_copy(arena, sides[0]), expr_copy(arena, sides[1]), 0, &equal, err));
+        TRY(resolve_operator(binder, "=", expr_copy(arena, sides[0]), expr_copy(arena, sides[1]), 0, &equal,
+                             err));
         expr_list_add(arena, conditions, equal);
         SqlType merged;
         TRY(common_type(binder, sides, 2, "JOIN/USING", &merged, err));
@@ -274,16 +294,16 @@ static Status join_using(Query *query, const char **names, int count, const From
         used_left[l] = used_right[r] = true;
     }
     for (int c = 0; c < left->column_count; c++)
-        if (!used_left[c])
-            out->columns[out->column_count++] = left->columns[c];
+        if (!used_left[c]) out->columns[out->column_count++] = left->columns[c];
     for (int c = 0; c < right->column_count; c++)
-        if (!used_right[c])
-            out->columns[out->column_count++] = right->columns[c];
+        if (!used_right[c]) out->columns[out->column_count++] = right->columns[c];
     return STATUS_OK;
 }
 
-static const char **using_names(Query *query, PgQuery__JoinExpr *join, const FromItem *left, const FromItem *right, int *count) {
-    const char **names = ARENA_NEW_ARRAY(query->binder->arena, const char *, (int)join->n_using_clause + left->column_count + 1);
+static const char **using_names(Query *query, PgQuery__JoinExpr *join, const FromItem *left,
+                                const FromItem *right, int *count) {
+    const char **names = ARENA_NEW_ARRAY(query->binder->arena, const char *,
+                                         (int)join->n_using_clause + left->column_count + 1);
     *count = 0;
     for (size_t i = 0; i < join->n_using_clause; i++)
         names[(*count)++] = node_string(join->using_clause[i]);
@@ -336,14 +356,11 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
     } else {
         concatenate_columns(query, item, left, right);
     }
-    if (join->quals)
-        TRY(bind_on(query, join->quals, item, &conditions, err));
+    if (join->quals) TRY(bind_on(query, join->quals, item, &conditions, err));
     item->rel = rel_join(binder, type, swapped ? right->rel : left->rel, swapped ? left->rel : right->rel);
     item->rel->predicates = conditions;
-    if (type == JOIN_FULL)
-        mark_nullable(binder, item->rel->inputs[0]);
-    if (type == JOIN_FULL || type == JOIN_LEFT)
-        mark_nullable(binder, item->rel->inputs[1]);
+    if (type == JOIN_FULL) mark_nullable(binder, item->rel->inputs[0]);
+    if (type == JOIN_FULL || type == JOIN_LEFT) mark_nullable(binder, item->rel->inputs[1]);
     if (join->alias) {
         FromItem *named = single_table_item(query, join->alias->aliasname, item->rel);
         named->tables[0]->columns = item->columns;
@@ -351,8 +368,7 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
         TRY(name_columns(query, named, join->alias, -1, err));
         item = named;
     }
-    if (join->join_using_alias)
-        return binder_unsupported(binder, -1, err, "an alias of USING");
+    if (join->join_using_alias) return binder_unsupported(binder, -1, err, "an alias of USING");
     *out = item;
     return STATUS_OK;
 }
@@ -366,10 +382,16 @@ static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *er
     Status status;
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_RANGE_VAR: status = bind_range_var(query, node->range_var, out, err); break;
-    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT: status = bind_derived(query, node->range_subselect, out, err); break;
+    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
+        status = bind_derived(query, node->range_subselect, out, err);
+        break;
     case PG_QUERY__NODE__NODE_JOIN_EXPR: status = bind_join(query, node->join_expr, out, err); break;
-    case PG_QUERY__NODE__NODE_RANGE_FUNCTION: status = binder_unsupported(binder, -1, err, "a function in FROM"); break;
-    case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE: status = binder_unsupported(binder, -1, err, "TABLESAMPLE"); break;
+    case PG_QUERY__NODE__NODE_RANGE_FUNCTION:
+        status = binder_unsupported(binder, -1, err, "a function in FROM");
+        break;
+    case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
+        status = binder_unsupported(binder, -1, err, "TABLESAMPLE");
+        break;
     default: status = binder_unsupported(binder, -1, err, "this item of FROM"); break;
     }
     binder->depth--;

@@ -1,4 +1,5 @@
-/* Function calls: scalar functions, and aggregates, whose results become columns of the query's aggregation. */
+/* Function calls: scalar functions, and aggregates, whose results become columns of the query's aggregation.
+ */
 #include "engines/columnar/plan/bind.h"
 
 static const char *clause_name(Clause clause) {
@@ -15,13 +16,12 @@ static const char *clause_name(Clause clause) {
 }
 
 static bool same_call(const AggregateCall *a, const AggregateCall *b) {
-    if (a->function != b->function || a->arg_count != b->arg_count || a->distinct != b->distinct || !a->filter != !b->filter)
+    if (a->function != b->function || a->arg_count != b->arg_count || a->distinct != b->distinct ||
+        !a->filter != !b->filter)
         return false;
-    if (a->filter && !expr_equal(a->filter, b->filter))
-        return false;
+    if (a->filter && !expr_equal(a->filter, b->filter)) return false;
     for (int i = 0; i < a->arg_count; i++)
-        if (!expr_equal(a->args[i], b->args[i]))
-            return false;
+        if (!expr_equal(a->args[i], b->args[i])) return false;
     return true;
 }
 
@@ -44,23 +44,22 @@ static bool belongs_outside(Query *query, const AggregateCall *call) {
     IdList ids = {0};
     for (int i = 0; i < call->arg_count; i++)
         expr_collect_ids(query->binder->arena, call->args[i], &ids);
-    if (ids.count == 0)
-        return false;
+    if (ids.count == 0) return false;
     for (int i = 0; i < ids.count; i++)
-        if (!id_list_has(&query->outer_ids, ids.items[i]))
-            return false;
+        if (!id_list_has(&query->outer_ids, ids.items[i])) return false;
     return true;
 }
 
 static bool order_matters(const char *name) {
-    static const char *const FREE[] = {"count", "sum", "avg", "min", "max", "bool_and", "bool_or", "every", "stddev", "variance"};
+    static const char *const FREE[] = {"count",    "sum",     "avg",   "min",    "max",
+                                       "bool_and", "bool_or", "every", "stddev", "variance"};
     for (size_t i = 0; i < sizeof FREE / sizeof FREE[0]; i++)
-        if (strcmp(FREE[i], name) == 0)
-            return false;
+        if (strcmp(FREE[i], name) == 0) return false;
     return true;
 }
 
-static Status bind_aggregate(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err) {
+static Status bind_aggregate(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out,
+                             Error *err) {
     Binder *binder = query->binder;
     int position = binder_position(binder, call->location);
     const char *place = clause_name(query->clause);
@@ -68,8 +67,7 @@ static Status bind_aggregate(Query *query, PgQuery__FuncCall *call, const char *
         return error_set_at(err, "42803", position, "aggregate function calls cannot be nested");
     if (place)
         return error_set_at(err, "42803", position, "aggregate functions are not allowed in %s", place);
-    if (call->agg_within_group)
-        return binder_unsupported(binder, call->location, err, "WITHIN GROUP");
+    if (call->agg_within_group) return binder_unsupported(binder, call->location, err, "WITHIN GROUP");
     if (call->n_agg_order > 0 && order_matters(name))
         return binder_unsupported(binder, call->location, err, "ORDER BY inside %s()", name);
     AggregateCall bound = {.distinct = call->agg_distinct};
@@ -104,14 +102,12 @@ Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Err
         return binder_unsupported(binder, call->location, err, "this function name");
     if (schema && strcmp(schema, "pg_catalog") != 0)
         return binder_unsupported(binder, call->location, err, "function %s.%s()", schema, name);
-    if (call->over)
-        return binder_unsupported(binder, call->location, err, "window function %s() OVER", name);
+    if (call->over) return binder_unsupported(binder, call->location, err, "window function %s() OVER", name);
     if (name_is_window_function(name))
-        return error_set_at(err, "42P20", binder_position(binder, call->location), "window function %s requires an OVER clause", name);
-    if (call->func_variadic)
-        return binder_unsupported(binder, call->location, err, "VARIADIC");
-    if (name_is_aggregate(name))
-        return bind_aggregate(query, call, name, out, err);
+        return error_set_at(err, "42P20", binder_position(binder, call->location),
+                            "window function %s requires an OVER clause", name);
+    if (call->func_variadic) return binder_unsupported(binder, call->location, err, "VARIADIC");
+    if (name_is_aggregate(name)) return bind_aggregate(query, call, name, out, err);
     int position = binder_position(binder, call->location);
     const char *misused = call->agg_star       ? "%s(*) specified, but %s is not an aggregate function"
                           : call->agg_distinct ? "DISTINCT specified, but %s is not an aggregate function"

@@ -11,8 +11,7 @@ const char *node_string(const Node *node) {
 static int edit_distance(const char *a, const char *b) {
     enum { LONGEST = 64 };
     size_t length_a = strlen(a), length_b = strlen(b);
-    if (length_a >= LONGEST || length_b >= LONGEST)
-        return LONGEST;
+    if (length_a >= LONGEST || length_b >= LONGEST) return LONGEST;
     int row[LONGEST + 1];
     for (size_t j = 0; j <= length_b; j++)
         row[j] = (int)j;
@@ -29,7 +28,8 @@ static int edit_distance(const char *a, const char *b) {
     return row[length_b];
 }
 
-/* PostgreSQL's hint: the nearest column, when it is near enough (at most half its letters differ, at most 3). */
+/* PostgreSQL's hint: the nearest column, when it is near enough (at most half its letters differ, at most 3).
+ */
 static void suggest_column(Query *query, const char *table, const char *name, Error *err) {
     int best = 4;
     const FromTable *best_table = NULL;
@@ -41,8 +41,7 @@ static void suggest_column(Query *query, const char *table, const char *name, Er
             int penalty = table ? edit_distance(table, from->alias) : 0;
             for (int c = 0; c < from->column_count; c++) {
                 int distance = edit_distance(name, from->columns[c].name) + penalty;
-                if (distance > (int)strlen(name) / 2 && !(distance == 0))
-                    continue;
+                if (distance > (int)strlen(name) / 2 && !(distance == 0)) continue;
                 if (distance < best) {
                     best = distance;
                     best_table = from;
@@ -54,7 +53,8 @@ static void suggest_column(Query *query, const char *table, const char *name, Er
             }
         }
     if (best_name && !twice)
-        (void)error_add_hint(err, "Perhaps you meant to reference the column \"%s.%s\".", best_table->alias, best_name);
+        (void)error_add_hint(err, "Perhaps you meant to reference the column \"%s.%s\".", best_table->alias,
+                             best_name);
 }
 
 /* A reference that leaves its query: every level in between must know. */
@@ -70,8 +70,7 @@ static void note_outer(Query *query, const Query *home, const Expr *expr) {
 static Expr *reference(Query *query, const Query *home, const Expr *expr, int location) {
     Expr *copy = expr_copy(query->binder->arena, expr);
     copy->position = binder_position(query->binder, location);
-    if (home != query)
-        note_outer(query, home, expr);
+    if (home != query) note_outer(query, home, expr);
     return copy;
 }
 
@@ -79,8 +78,7 @@ static Status find_unqualified(Query *query, const char *name, int location, Exp
     for (Query *level = query; level; level = level->parent) {
         const VisibleColumn *found = NULL;
         for (int c = 0; c < level->from.column_count; c++) {
-            if (strcmp(level->from.columns[c].name, name) != 0)
-                continue;
+            if (strcmp(level->from.columns[c].name, name) != 0) continue;
             if (found)
                 return error_set_at(err, SQLSTATE_AMBIGUOUS_COLUMN, binder_position(query->binder, location),
                                     "column reference \"%s\" is ambiguous", name);
@@ -95,19 +93,21 @@ static Status find_unqualified(Query *query, const char *name, int location, Exp
         for (int t = 0; t < level->from.table_count; t++)
             if (strcmp(level->from.tables[t]->alias, name) == 0)
                 return binder_unsupported(query->binder, location, err, "a whole row as a value");
-    (void)error_set_at(err, SQLSTATE_UNDEFINED_COLUMN, binder_position(query->binder, location), "column \"%s\" does not exist",
-                       name);
+    (void)error_set_at(err, SQLSTATE_UNDEFINED_COLUMN, binder_position(query->binder, location),
+                       "column \"%s\" does not exist", name);
     suggest_column(query, NULL, name, err);
     return STATUS_ERROR;
 }
 
-static FromTable *find_table(Query *query, const char *schema, const char *name, int location, Query **home, bool *ambiguous) {
+static FromTable *find_table(Query *query, const char *schema, const char *name, int location, Query **home,
+                             bool *ambiguous) {
     *ambiguous = false;
     for (Query *level = query; level; level = level->parent) {
         FromTable *found = NULL;
         for (int t = 0; t < level->from.table_count; t++) {
             FromTable *table = level->from.tables[t];
-            if (strcmp(table->alias, name) != 0 || (schema && (!table->schema || strcmp(table->schema, schema) != 0)))
+            if (strcmp(table->alias, name) != 0 ||
+                (schema && (!table->schema || strcmp(table->schema, schema) != 0)))
                 continue;
             *ambiguous = *ambiguous || found;
             found = table;
@@ -120,36 +120,35 @@ static FromTable *find_table(Query *query, const char *schema, const char *name,
     return NULL;
 }
 
-static Status table_or_error(Query *query, const char *schema, const char *name, int location, FromTable **out, Query **home,
-                             Error *err) {
+static Status table_or_error(Query *query, const char *schema, const char *name, int location,
+                             FromTable **out, Query **home, Error *err) {
     bool ambiguous = false;
     *out = find_table(query, schema, name, location, home, &ambiguous);
     int position = binder_position(query->binder, location);
-    if (ambiguous)
-        return error_set_at(err, "42P09", position, "table reference \"%s\" is ambiguous", name);
-    if (*out)
-        return STATUS_OK;
+    if (ambiguous) return error_set_at(err, "42P09", position, "table reference \"%s\" is ambiguous", name);
+    if (*out) return STATUS_OK;
     for (Query *level = query; level; level = level->parent)
         for (int t = 0; t < level->from.table_count; t++) {
             const FromTable *table = level->from.tables[t];
             if (table->written && strcmp(table->written, name) == 0) {
                 (void)error_set_at(err, SQLSTATE_UNDEFINED_TABLE, position,
                                    "invalid reference to FROM-clause entry for table \"%s\"", name);
-                return error_add_hint(err, "Perhaps you meant to reference the table alias \"%s\".", table->alias);
+                return error_add_hint(err, "Perhaps you meant to reference the table alias \"%s\".",
+                                      table->alias);
             }
         }
-    return error_set_at(err, SQLSTATE_UNDEFINED_TABLE, position, "missing FROM-clause entry for table \"%s\"", name);
+    return error_set_at(err, SQLSTATE_UNDEFINED_TABLE, position, "missing FROM-clause entry for table \"%s\"",
+                        name);
 }
 
-static Status find_qualified(Query *query, const char *schema, const char *table_name, const char *name, int location, Expr **out,
-                             Error *err) {
+static Status find_qualified(Query *query, const char *schema, const char *table_name, const char *name,
+                             int location, Expr **out, Error *err) {
     FromTable *table = NULL;
     Query *home = NULL;
     TRY(table_or_error(query, schema, table_name, location, &table, &home, err));
     const VisibleColumn *found = NULL;
     for (int c = 0; c < table->column_count; c++) {
-        if (strcmp(table->columns[c].name, name) != 0)
-            continue;
+        if (strcmp(table->columns[c].name, name) != 0) continue;
         if (found)
             return error_set_at(err, SQLSTATE_AMBIGUOUS_COLUMN, binder_position(query->binder, location),
                                 "column reference \"%s\" is ambiguous", name);
@@ -197,11 +196,13 @@ Status bind_star(Query *query, PgQuery__ColumnRef *ref, Error *err) {
     Query *home = NULL;
     TRY(table_or_error(query, schema, name ? name : "", ref->location, &table, &home, err));
     for (int c = 0; c < table->column_count; c++)
-        query_add_target(query, table->columns[c].name, reference(query, home, table->columns[c].expr, ref->location), NULL);
+        query_add_target(query, table->columns[c].name,
+                         reference(query, home, table->columns[c].expr, ref->location), NULL);
     return STATUS_OK;
 }
 
-/* ---- names of output columns ------------------------------------------------------------------------------ */
+/* ---- names of output columns ------------------------------------------------------------------------------
+ */
 
 static const char *value_function_name(PgQuery__SQLValueFunctionOp op) {
     switch (op) {
@@ -237,8 +238,7 @@ static const char *sublink_name(PgQuery__SubLink *link, int *strength) {
     while (select->op != PG_QUERY__SET_OPERATION__SETOP_NONE && select->larg)
         select = select->larg;
     *strength = 2;
-    if (select->n_values_lists > 0)
-        return "column1";
+    if (select->n_values_lists > 0) return "column1";
     if (select->n_target_list == 0 || select->target_list[0]->node_case != PG_QUERY__NODE__NODE_RES_TARGET)
         return "?column?";
     PgQuery__ResTarget *target = select->target_list[0]->res_target;
@@ -247,8 +247,7 @@ static const char *sublink_name(PgQuery__SubLink *link, int *strength) {
 
 static const char *last_name(Node *const *names, size_t count) {
     for (size_t i = count; i > 0; i--)
-        if (node_string(names[i - 1]))
-            return node_string(names[i - 1]);
+        if (node_string(names[i - 1])) return node_string(names[i - 1]);
     return NULL;
 }
 
@@ -256,16 +255,18 @@ static const char *last_name(Node *const *names, size_t count) {
 const char *target_name_strength(Node *node, int *strength) {
     *strength = 0;
     const char *name = NULL;
-    if (!node)
-        return NULL;
+    if (!node) return NULL;
     switch (node->node_case) {
-    case PG_QUERY__NODE__NODE_COLUMN_REF: name = last_name(node->column_ref->fields, node->column_ref->n_fields); break;
+    case PG_QUERY__NODE__NODE_COLUMN_REF:
+        name = last_name(node->column_ref->fields, node->column_ref->n_fields);
+        break;
     case PG_QUERY__NODE__NODE_A_INDIRECTION:
         name = last_name(node->a_indirection->indirection, node->a_indirection->n_indirection);
-        if (!name)
-            return target_name_strength(node->a_indirection->arg, strength);
+        if (!name) return target_name_strength(node->a_indirection->arg, strength);
         break;
-    case PG_QUERY__NODE__NODE_FUNC_CALL: name = last_name(node->func_call->funcname, node->func_call->n_funcname); break;
+    case PG_QUERY__NODE__NODE_FUNC_CALL:
+        name = last_name(node->func_call->funcname, node->func_call->n_funcname);
+        break;
     case PG_QUERY__NODE__NODE_A_EXPR:
         name = node->a_expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF ? "nullif" : NULL;
         break;
@@ -276,7 +277,8 @@ const char *target_name_strength(Node *node, int *strength) {
             return last_name(node->type_cast->type_name->names, node->type_cast->type_name->n_names);
         }
         return name;
-    case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return target_name_strength(node->collate_clause->arg, strength);
+    case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+        return target_name_strength(node->collate_clause->arg, strength);
     case PG_QUERY__NODE__NODE_GROUPING_FUNC: name = "grouping"; break;
     case PG_QUERY__NODE__NODE_SUB_LINK: return sublink_name(node->sub_link, strength);
     case PG_QUERY__NODE__NODE_CASE_EXPR:
@@ -292,7 +294,9 @@ const char *target_name_strength(Node *node, int *strength) {
     case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
         name = node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_GREATEST ? "greatest" : "least";
         break;
-    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION: name = value_function_name(node->sqlvalue_function->op); break;
+    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
+        name = value_function_name(node->sqlvalue_function->op);
+        break;
     default: break;
     }
     *strength = name ? 2 : 0;

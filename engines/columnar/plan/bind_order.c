@@ -5,8 +5,7 @@ int query_add_target(Query *query, const char *name, Expr *expr, Node *node) {
     if (query->target_count == query->target_capacity) {
         int capacity = query->target_capacity ? query->target_capacity * 2 : 16;
         TargetColumn *grown = ARENA_NEW_ARRAY(query->binder->arena, TargetColumn, capacity);
-        if (query->target_count)
-            memcpy(grown, query->targets, sizeof *grown * (size_t)query->target_count);
+        if (query->target_count) memcpy(grown, query->targets, sizeof *grown * (size_t)query->target_count);
         query->targets = grown;
         query->target_capacity = capacity;
     }
@@ -16,24 +15,20 @@ int query_add_target(Query *query, const char *name, Expr *expr, Node *node) {
 
 static bool from_has_column(const Query *query, const char *name) {
     for (int c = 0; c < query->from.column_count; c++)
-        if (strcmp(query->from.columns[c].name, name) == 0)
-            return true;
+        if (strcmp(query->from.columns[c].name, name) == 0) return true;
     return false;
 }
 
 /* A bare name: output names come first in ORDER BY, input columns first in GROUP BY. */
 static Status find_by_name(Query *query, PgQuery__ColumnRef *ref, bool group_by, int *target, Error *err) {
     const char *name = ref->n_fields == 1 ? node_string(ref->fields[0]) : NULL;
-    if (!name || (group_by && from_has_column(query, name)))
-        return STATUS_OK;
+    if (!name || (group_by && from_has_column(query, name))) return STATUS_OK;
     for (int i = 0; i < query->visible_count; i++) {
-        if (strcmp(query->targets[i].name, name) != 0)
-            continue;
+        if (strcmp(query->targets[i].name, name) != 0) continue;
         if (*target >= 0 && !expr_equal(query->targets[*target].expr, query->targets[i].expr))
-            return error_set_at(err, SQLSTATE_AMBIGUOUS_COLUMN, binder_position(query->binder, ref->location), "%s \"%s\" is ambiguous",
-                                group_by ? "GROUP BY" : "ORDER BY", name);
-        if (*target < 0)
-            *target = i;
+            return error_set_at(err, SQLSTATE_AMBIGUOUS_COLUMN, binder_position(query->binder, ref->location),
+                                "%s \"%s\" is ambiguous", group_by ? "GROUP BY" : "ORDER BY", name);
+        if (*target < 0) *target = i;
     }
     return STATUS_OK;
 }
@@ -43,8 +38,7 @@ Status query_find_target(Query *query, Node *node, bool group_by, int *target, E
     *target = -1;
     if (node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF)
         TRY(find_by_name(query, node->column_ref, group_by, target, err));
-    if (*target >= 0)
-        return STATUS_OK;
+    if (*target >= 0) return STATUS_OK;
     if (node->node_case == PG_QUERY__NODE__NODE_A_CONST) {
         PgQuery__AConst *constant = node->a_const;
         int position = binder_position(query->binder, constant->location);
@@ -54,7 +48,8 @@ Status query_find_target(Query *query, Node *node, bool group_by, int *target, E
             return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position, "non-integer constant in %s", clause);
         int ordinal = constant->val_case == PG_QUERY__A__CONST__VAL_IVAL ? constant->ival->ival : 0;
         if (ordinal < 1 || ordinal > query->visible_count)
-            return error_set_at(err, "42P10", position, "%s position %d is not in select list", clause, ordinal);
+            return error_set_at(err, "42P10", position, "%s position %d is not in select list", clause,
+                                ordinal);
         *target = ordinal - 1;
         return STATUS_OK;
     }
@@ -63,14 +58,13 @@ Status query_find_target(Query *query, Node *node, bool group_by, int *target, E
     if (expr_is_unknown(expr))
         TRY(coerce_expr(query->binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
     for (int i = 0; i < query->target_count && *target < 0; i++)
-        if (expr_equal(query->targets[i].expr, expr))
-            *target = i;
-    if (*target < 0)
-        *target = query_add_target(query, target_name(node), expr, node);
+        if (expr_equal(query->targets[i].expr, expr)) *target = i;
+    if (*target < 0) *target = query_add_target(query, target_name(node), expr, node);
     return STATUS_OK;
 }
 
-Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count, Error *err) {
+Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count,
+                        Error *err) {
     *keys = ARENA_NEW_ARRAY(query->binder->arena, SortKey, (int)select->n_sort_clause + 1);
     *count = 0;
     query->clause = CLAUSE_ORDER;
@@ -93,24 +87,28 @@ Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct
         if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
             return binder_unsupported(query->binder, sort->location, err, "ordering by this type");
         bool descending = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
-        (*keys)[(*count)++] = (SortKey){.expr = (Expr *)(intptr_t)target,
-                                        .descending = descending,
-                                        .nulls_first = sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST ||
-                                                       (descending && sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST)};
+        (*keys)[(*count)++] = (SortKey){
+            .expr = (Expr *)(intptr_t)target,
+            .descending = descending,
+            .nulls_first = sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST ||
+                           (descending && sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST)};
     }
     query->clause = CLAUSE_SELECT;
     return STATUS_OK;
 }
 
-static bool node_is_null(const Node *node) { return node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->isnull; }
+static bool node_is_null(const Node *node) {
+    return node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->isnull;
+}
 
 /* LIMIT takes what an assignment to bigint would. */
-static bool coerce_is_assignable(SqlType type) { return sqltype_is_number(type); }
+static bool coerce_is_assignable(SqlType type) {
+    return sqltype_is_number(type);
+}
 
 static Status bind_limit_expr(Query *query, Node *node, const char *what, Expr **out, Error *err) {
     *out = NULL;
-    if (!node || node_is_null(node))
-        return STATUS_OK;
+    if (!node || node_is_null(node)) return STATUS_OK;
     FromItem outside = query->from;
     Expr *expr = NULL;
     query->clause = CLAUSE_LIMIT;
@@ -123,12 +121,15 @@ static Status bind_limit_expr(Query *query, Node *node, const char *what, Expr *
     SqlType type = expr->type;
     if (!expr_is_unknown(expr) && (type.is_array || !coerce_is_assignable(type))) {
         char name[SQLTYPE_NAME_BYTES];
-        return error_set_at(err, SQLSTATE_DATATYPE_MISMATCH, expr->position, "argument of %s must be type bigint, not type %s", what,
+        return error_set_at(err, SQLSTATE_DATATYPE_MISMATCH, expr->position,
+                            "argument of %s must be type bigint, not type %s", what,
                             sqltype_name(type, false, name));
     }
     TRY(coerce_expr(query->binder, expr, sqltype_of(SQL_INT8), CAST_ASSIGNMENT, out, err));
-    if (expr_is_constant(*out) && !expr_is_null_constant(*out) && *(const int64_t *)(*out)->constant->values < 0)
-        return error_set(err, strcmp(what, "LIMIT") == 0 ? "2201W" : "2201X", "%s must not be negative", what);
+    if (expr_is_constant(*out) && !expr_is_null_constant(*out) &&
+        *(const int64_t *)(*out)->constant->values < 0)
+        return error_set(err, strcmp(what, "LIMIT") == 0 ? "2201W" : "2201X", "%s must not be negative",
+                         what);
     return STATUS_OK;
 }
 
@@ -138,8 +139,7 @@ Status bind_limit(Query *query, PgQuery__SelectStmt *select, Rel **rel, Error *e
     Expr *limit = NULL, *offset = NULL;
     TRY(bind_limit_expr(query, select->limit_offset, "OFFSET", &offset, err));
     TRY(bind_limit_expr(query, select->limit_count, "LIMIT", &limit, err));
-    if (!limit && !offset)
-        return STATUS_OK;
+    if (!limit && !offset) return STATUS_OK;
     Rel *node = rel_new(query->binder, PLAN_LIMIT, 1);
     node->inputs[0] = *rel;
     node->limit = limit;

@@ -1,14 +1,13 @@
-/* Queries: SELECT, VALUES, set operations, WITH. The clauses are bound in PostgreSQL's order, so that of several
- * errors the same one is reported: FROM, SELECT list, WHERE, HAVING, ORDER BY, GROUP BY, LIMIT. */
+/* Queries: SELECT, VALUES, set operations, WITH. The clauses are bound in PostgreSQL's order, so that of
+ * several errors the same one is reported: FROM, SELECT list, WHERE, HAVING, ORDER BY, GROUP BY, LIMIT. */
 #include "engines/columnar/plan/bind.h"
 
-/* ---- WITH ------------------------------------------------------------------------------------------------------ */
+/* ---- WITH
+ * ------------------------------------------------------------------------------------------------------ */
 
 static Status add_ctes(Query *query, PgQuery__WithClause *with, Error *err) {
-    if (!with)
-        return STATUS_OK;
-    if (with->recursive)
-        return binder_unsupported(query->binder, with->location, err, "WITH RECURSIVE");
+    if (!with) return STATUS_OK;
+    if (with->recursive) return binder_unsupported(query->binder, with->location, err, "WITH RECURSIVE");
     for (size_t i = 0; i < with->n_ctes; i++) {
         PgQuery__CommonTableExpr *node = with->ctes[i]->common_table_expr;
         for (size_t j = 0; j < i; j++)
@@ -18,7 +17,8 @@ static Status add_ctes(Query *query, PgQuery__WithClause *with, Error *err) {
         if (node->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
             return binder_unsupported(query->binder, node->location, err, "a data-modifying WITH");
         Cte *cte = ARENA_NEW(query->binder->arena, Cte);
-        *cte = (Cte){.name = node->ctename, .node = node, .home = query, .scope = query->ctes, .next = query->ctes};
+        *cte = (Cte){
+            .name = node->ctename, .node = node, .home = query, .scope = query->ctes, .next = query->ctes};
         query->ctes = cte;
     }
     return STATUS_OK;
@@ -30,7 +30,8 @@ static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     query->pending_end = &query->pending;
 }
 
-/* ---- the last steps of every query --------------------------------------------------------------------------- */
+/* ---- the last steps of every query
+ * --------------------------------------------------------------------------- */
 
 /* Target columns become a projection; ids of the new columns go into the targets. */
 static Rel *project_targets(Query *query, Rel *rel) {
@@ -87,8 +88,7 @@ static Rel *distinct_rel(Binder *binder, Rel *rel, const int *ids, int count, in
 }
 
 static Rel *sort_rel(Query *query, Rel *rel, SortKey *keys, int count) {
-    if (count == 0)
-        return rel;
+    if (count == 0) return rel;
     Rel *sort = rel_new(query->binder, PLAN_SORT, 1);
     sort->inputs[0] = rel;
     sort->sort_keys = keys;
@@ -106,12 +106,15 @@ static void publish(Query *query, Rel *rel, BoundQuery *out) {
     out->columns = ARENA_NEW_ARRAY(query->binder->arena, BoundColumn, query->visible_count + 1);
     for (int i = 0; i < query->visible_count; i++) {
         const TargetColumn *target = &query->targets[i];
-        out->columns[i] = (BoundColumn){.name = target->name, .id = target->id, .position = target->expr->position,
+        out->columns[i] = (BoundColumn){.name = target->name,
+                                        .id = target->id,
+                                        .position = target->expr->position,
                                         .literal = expr_is_unknown(target->expr) ? target->expr : NULL};
     }
 }
 
-/* ---- SELECT ---------------------------------------------------------------------------------------------------- */
+/* ---- SELECT
+ * ---------------------------------------------------------------------------------------------------- */
 
 static Status bind_targets(Query *query, PgQuery__SelectStmt *select, bool resolve_unknown, Error *err) {
     query->clause = CLAUSE_SELECT;
@@ -119,34 +122,37 @@ static Status bind_targets(Query *query, PgQuery__SelectStmt *select, bool resol
         PgQuery__ResTarget *target = select->target_list[i]->res_target;
         Node *value = target->val;
         if (value && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && value->column_ref->n_fields > 0 &&
-            value->column_ref->fields[value->column_ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR) {
+            value->column_ref->fields[value->column_ref->n_fields - 1]->node_case ==
+                PG_QUERY__NODE__NODE_A_STAR) {
             TRY(bind_star(query, value->column_ref, err));
             continue;
         }
         Expr *expr = NULL;
         TRY(bind_expr(query, value, &expr, err));
-        query_add_target(query, target->name && *target->name ? target->name : target_name(value), expr, value);
+        query_add_target(query, target->name && *target->name ? target->name : target_name(value), expr,
+                         value);
     }
     query->visible_count = query->target_count;
     for (int i = 0; i < query->target_count; i++) {
         TargetColumn *target = &query->targets[i];
         bool undecided = expr_is_unknown(target->expr);
         if (undecided && (resolve_unknown || target->expr->kind != EXPR_CONSTANT))
-            TRY(coerce_expr(query->binder, target->expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &target->expr, err));
+            TRY(coerce_expr(query->binder, target->expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &target->expr,
+                            err));
     }
     return STATUS_OK;
 }
 
 static Status bind_where_node(Query *query, Node *node, ExprList *conjuncts, Error *err) {
-    if (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR && node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
+    if (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
+        node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
         for (size_t i = 0; i < node->bool_expr->n_args; i++)
             TRY(bind_where_node(query, node->bool_expr->args[i], conjuncts, err));
         return STATUS_OK;
     }
     bool handled = false;
     TRY(bind_where_sublink(query, node, &handled, err));
-    if (handled)
-        return STATUS_OK;
+    if (handled) return STATUS_OK;
     Expr *condition = NULL;
     TRY(bind_expr(query, node, &condition, err));
     TRY(coerce_to_bool(query->binder, condition, "WHERE", &condition, err));
@@ -176,11 +182,11 @@ static Rel *aggregate_rel(Query *query, Rel *rel) {
 static Status replace_all_grouped(Query *query, Expr **having, Error *err) {
     for (int i = 0; i < query->target_count; i++)
         TRY(query_replace_grouped(query, query->targets[i].expr, &query->targets[i].expr, err));
-    if (*having)
-        TRY(query_replace_grouped(query, *having, having, err));
+    if (*having) TRY(query_replace_grouped(query, *having, having, err));
     for (PendingJoin *pending = query->pending; pending; pending = pending->next)
         for (int c = 0; !pending->before_groups && c < pending->conditions.count; c++)
-            TRY(query_replace_grouped(query, pending->conditions.items[c], &pending->conditions.items[c], err));
+            TRY(query_replace_grouped(query, pending->conditions.items[c], &pending->conditions.items[c],
+                                      err));
     return STATUS_OK;
 }
 
@@ -197,19 +203,18 @@ static Status group_types(Query *query, Error *err) {
 }
 
 static Status reject_unsupported(Binder *binder, PgQuery__SelectStmt *select, Error *err) {
-    if (select->into_clause)
-        return binder_unsupported(binder, -1, err, "SELECT INTO");
-    if (select->n_locking_clause > 0)
-        return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
-    if (select->n_window_clause > 0)
-        return binder_unsupported(binder, -1, err, "WINDOW");
+    if (select->into_clause) return binder_unsupported(binder, -1, err, "SELECT INTO");
+    if (select->n_locking_clause > 0) return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
+    if (select->n_window_clause > 0) return binder_unsupported(binder, -1, err, "WINDOW");
     /* Plain DISTINCT is a list of one empty node. */
-    if (select->n_distinct_clause > 0 && select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET)
+    if (select->n_distinct_clause > 0 &&
+        select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET)
         return binder_unsupported(binder, -1, err, "DISTINCT ON");
     return STATUS_OK;
 }
 
-static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolve_unknown, BoundQuery *out, Error *err) {
+static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolve_unknown, BoundQuery *out,
+                          Error *err) {
     Binder *binder = query->binder;
     bool distinct = select->n_distinct_clause > 0;
     TRY(reject_unsupported(binder, select, err));
@@ -218,12 +223,10 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     TRY(bind_targets(query, select, resolve_unknown, err));
     ExprList where = {0}, having_list = {0};
     query->clause = CLAUSE_WHERE;
-    if (select->where_clause)
-        TRY(bind_where_node(query, select->where_clause, &where, err));
+    if (select->where_clause) TRY(bind_where_node(query, select->where_clause, &where, err));
     Expr *having = NULL;
     query->clause = CLAUSE_HAVING;
-    if (select->having_clause)
-        TRY(bind_condition(query, select->having_clause, "HAVING", &having, err));
+    if (select->having_clause) TRY(bind_condition(query, select->having_clause, "HAVING", &having, err));
     SortKey *keys = NULL;
     int key_count = 0;
     TRY(query_bind_order(query, select, distinct, &keys, &key_count, err));
@@ -236,8 +239,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
         TRY(group_types(query, err));
         rel = aggregate_rel(query, rel);
         rel = query_place_pending(query, rel, false, false);
-        if (having)
-            expr_split_conjuncts(binder->arena, having, &having_list);
+        if (having) expr_split_conjuncts(binder->arena, having, &having_list);
         rel = rel_filter(binder, rel, &having_list);
     } else {
         rel = query_place_pending(query, rel, false, false);
@@ -259,16 +261,17 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     return STATUS_OK;
 }
 
-/* ---- VALUES ---------------------------------------------------------------------------------------------------- */
+/* ---- VALUES
+ * ---------------------------------------------------------------------------------------------------- */
 
-static Status bind_values_rows(Query *query, PgQuery__SelectStmt *select, Expr ****rows, int *columns, Error *err) {
+static Status bind_values_rows(Query *query, PgQuery__SelectStmt *select, Expr ****rows, int *columns,
+                               Error *err) {
     Binder *binder = query->binder;
     *rows = ARENA_NEW_ARRAY(binder->arena, Expr **, (int)select->n_values_lists);
     query->clause = CLAUSE_VALUES;
     for (size_t r = 0; r < select->n_values_lists; r++) {
         PgQuery__List *list = select->values_lists[r]->list;
-        if (r == 0)
-            *columns = (int)list->n_items;
+        if (r == 0) *columns = (int)list->n_items;
         if ((int)list->n_items != *columns)
             return error_set(err, SQLSTATE_SYNTAX_ERROR, "VALUES lists must all be the same length");
         TRY(bind_exprs(query, list->items, list->n_items, &(*rows)[r], err));
@@ -310,7 +313,8 @@ static Status bind_values(Query *query, PgQuery__SelectStmt *select, BoundQuery 
     return STATUS_OK;
 }
 
-/* ---- set operations -------------------------------------------------------------------------------------------- */
+/* ---- set operations
+ * -------------------------------------------------------------------------------------------- */
 
 static const char *set_name(PgQuery__SetOperation op) {
     return op == PG_QUERY__SET_OPERATION__SETOP_UNION       ? "UNION"
@@ -325,7 +329,8 @@ static Expr *side_expr(Binder *binder, const BoundColumn *column) {
 }
 
 /* One side, with its columns in order and of the common types. */
-static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *types, const bool *declared, Rel **out, Error *err) {
+static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *types, const bool *declared,
+                         Rel **out, Error *err) {
     Rel *project = rel_new(binder, PLAN_PROJECT, 1);
     project->inputs[0] = side->rel;
     for (int c = 0; c < side->column_count; c++) {
@@ -333,9 +338,11 @@ static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *
         TRY(coerce_exact(binder, side_expr(binder, &side->columns[c]), types[c], CAST_IMPLICIT, &expr, err));
         int id = binder_add_column(binder, side->columns[c].name, types[c], true);
         if (expr->kind == EXPR_COLUMN)
-            binder->columns[id] = (ColumnInfo){.name = binder->columns[id].name, .type = types[c],
+            binder->columns[id] = (ColumnInfo){.name = binder->columns[id].name,
+                                               .type = types[c],
                                                .nullable = binder->columns[expr->column].nullable,
-                                               .distinct = binder->columns[expr->column].distinct, .table_column = -1};
+                                               .distinct = binder->columns[expr->column].distinct,
+                                               .table_column = -1};
         binder->columns[id].has_modifiers = declared[c];
         expr_list_add(binder->arena, &project->exprs, expr);
         id_list_add(binder->arena, &project->ids, id);
@@ -344,31 +351,36 @@ static Status align_side(Binder *binder, const BoundQuery *side, const SqlType *
     return STATUS_OK;
 }
 
-static Status order_set_result(Query *query, PgQuery__SelectStmt *select, SortKey **keys, int *count, Error *err) {
+static Status order_set_result(Query *query, PgQuery__SelectStmt *select, SortKey **keys, int *count,
+                               Error *err) {
     for (size_t i = 0; i < select->n_sort_clause; i++) {
         Node *node = select->sort_clause[i]->sort_by->node;
         bool constant = node->node_case == PG_QUERY__NODE__NODE_A_CONST, named = false;
-        if (node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && node->column_ref->n_fields == 1 && node_string(node->column_ref->fields[0]))
+        if (node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && node->column_ref->n_fields == 1 &&
+            node_string(node->column_ref->fields[0]))
             for (int c = 0; c < query->visible_count; c++)
-                named = named || strcmp(query->targets[c].name, node_string(node->column_ref->fields[0])) == 0;
-        if (constant || named)
-            continue;
+                named =
+                    named || strcmp(query->targets[c].name, node_string(node->column_ref->fields[0])) == 0;
+        if (constant || named) continue;
         Expr *expr = NULL;
         for (int c = 0; c < query->visible_count && !query->from.columns; c++) {
             query->from.columns = ARENA_NEW_ARRAY(query->binder->arena, VisibleColumn, query->visible_count);
             for (int v = 0; v < query->visible_count; v++)
-                query->from.columns[query->from.column_count++] = (VisibleColumn){query->targets[v].name, query->targets[v].expr};
+                query->from.columns[query->from.column_count++] =
+                    (VisibleColumn){query->targets[v].name, query->targets[v].expr};
         }
         TRY(bind_expr(query, node, &expr, err));
-        (void)error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position, "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
+        (void)error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position,
+                           "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
         (void)error_add_detail(err, "Only result column names can be used, not expressions or functions.");
-        return error_add_hint(err, "Add the expression/function to every SELECT, or move the UNION into a FROM clause.");
+        return error_add_hint(
+            err, "Add the expression/function to every SELECT, or move the UNION into a FROM clause.");
     }
     return query_bind_order(query, select, false, keys, count, err);
 }
 
-static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sides, const BoundQuery *left, const SqlType *types,
-                            const bool *declared, Rel **out, Error *err) {
+static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sides, const BoundQuery *left,
+                            const SqlType *types, const bool *declared, Rel **out, Error *err) {
     Binder *binder = query->binder;
     bool is_union = select->op == PG_QUERY__SET_OPERATION__SETOP_UNION;
     Rel *rel = rel_new(binder, is_union ? PLAN_UNION_ALL : PLAN_SET_OPERATION, 2);
@@ -384,8 +396,7 @@ static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sid
         query->targets[target].id = id;
     }
     query->visible_count = left->column_count;
-    if (!(is_union && select->all))
-        TRY(distinct_types(query, err));
+    if (!(is_union && select->all)) TRY(distinct_types(query, err));
     if (is_union && !select->all) {
         int *new_ids = ARENA_NEW_ARRAY(binder->arena, int, left->column_count + 1);
         rel = distinct_rel(binder, rel, rel->ids.items, left->column_count, new_ids);
@@ -401,18 +412,18 @@ static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sid
 static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, BoundQuery *out, Error *err) {
     Binder *binder = query->binder;
     BoundQuery left = {0}, right = {0};
-    if (select->n_locking_clause > 0)
-        return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
+    if (select->n_locking_clause > 0) return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
     TRY(bind_query(binder, query->parent, query->ctes, select->larg, false, &left, err));
     TRY(bind_query(binder, query->parent, query->ctes, select->rarg, false, &right, err));
     const char *name = set_name(select->op);
     if (left.column_count != right.column_count)
-        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, right.column_count > 0 ? right.columns[0].position : 0,
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR,
+                            right.column_count > 0 ? right.columns[0].position : 0,
                             "each %s query must have the same number of columns", name);
     for (int i = 0; i < left.outer_ids.count + right.outer_ids.count; i++) {
-        int id = i < left.outer_ids.count ? left.outer_ids.items[i] : right.outer_ids.items[i - left.outer_ids.count];
-        if (!id_list_has(&query->outer_ids, id))
-            id_list_add(binder->arena, &query->outer_ids, id);
+        int id = i < left.outer_ids.count ? left.outer_ids.items[i]
+                                          : right.outer_ids.items[i - left.outer_ids.count];
+        if (!id_list_has(&query->outer_ids, id)) id_list_add(binder->arena, &query->outer_ids, id);
     }
     SqlType *types = ARENA_NEW_ARRAY(binder->arena, SqlType, left.column_count + 1);
     bool *declared = ARENA_NEW_ARRAY(binder->arena, bool, left.column_count + 1);
@@ -434,10 +445,11 @@ static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, Boun
     return STATUS_OK;
 }
 
-/* ---- the way in ------------------------------------------------------------------------------------------------ */
+/* ---- the way in
+ * ------------------------------------------------------------------------------------------------ */
 
-Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown, BoundQuery *out,
-                  Error *err) {
+Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown,
+                  BoundQuery *out, Error *err) {
     enum { DEEPEST = 1000 };
     if (binder->depth >= DEEPEST)
         return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement's queries are nested too deeply");
@@ -446,7 +458,8 @@ Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt 
     TRY(add_ctes(query, select->with_clause, err));
     binder->depth++;
     Status status;
-    if (select->op != PG_QUERY__SET_OPERATION__SETOP_NONE && select->op != PG_QUERY__SET_OPERATION__SET_OPERATION_UNDEFINED)
+    if (select->op != PG_QUERY__SET_OPERATION__SETOP_NONE &&
+        select->op != PG_QUERY__SET_OPERATION__SET_OPERATION_UNDEFINED)
         status = bind_set_operation(query, select, out, err);
     else if (select->n_values_lists > 0)
         status = bind_values(query, select, out, err);

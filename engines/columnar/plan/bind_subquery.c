@@ -1,4 +1,5 @@
-/* Subqueries in expressions become joins: EXISTS and IN semi, anti or mark joins, scalars single or outer joins. */
+/* Subqueries in expressions become joins: EXISTS and IN semi, anti or mark joins, scalars single or outer
+ * joins. */
 #include "engines/columnar/plan/bind.h"
 
 static PendingJoin *add_pending(Query *query, JoinType type, Rel *right) {
@@ -15,8 +16,8 @@ static PendingJoin *add_pending(Query *query, JoinType type, Rel *right) {
 
 static Status bind_subselect(Query *query, PgQuery__SubLink *link, BoundQuery *out, Error *err) {
     Binder *binder = query->binder;
-    if (query->clause == CLAUSE_JOIN || query->clause == CLAUSE_LIMIT || query->clause == CLAUSE_VALUES || query->clause == CLAUSE_FROM ||
-        query->clause == CLAUSE_FILTER)
+    if (query->clause == CLAUSE_JOIN || query->clause == CLAUSE_LIMIT || query->clause == CLAUSE_VALUES ||
+        query->clause == CLAUSE_FROM || query->clause == CLAUSE_FILTER)
         return binder_unsupported(binder, link->location, err, "a subquery in this clause");
     if (!link->subselect || link->subselect->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return binder_unsupported(binder, link->location, err, "this subquery");
@@ -25,16 +26,17 @@ static Status bind_subselect(Query *query, PgQuery__SubLink *link, BoundQuery *o
     return STATUS_OK;
 }
 
-static Status correlate(Query *query, PgQuery__SubLink *link, BoundQuery *bound, ExprList *conditions, bool existence, Error *err) {
-    if (bound->outer_ids.count == 0)
-        return STATUS_OK;
+static Status correlate(Query *query, PgQuery__SubLink *link, BoundQuery *bound, ExprList *conditions,
+                        bool existence, Error *err) {
+    if (bound->outer_ids.count == 0) return STATUS_OK;
     Status status = decorrelate(query->binder, &bound->rel, &bound->outer_ids, conditions, existence, err);
     if (status != STATUS_OK && err && err->position == 0)
         err->position = binder_position(query->binder, link->location);
     return status;
 }
 
-/* ---- EXISTS ---------------------------------------------------------------------------------------------------- */
+/* ---- EXISTS
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Without correlation: is there a first row? Counted, so that it is one value for every row. */
 static Status exists_uncorrelated(Query *query, BoundQuery *bound, int position, Expr **out, Error *err) {
@@ -51,7 +53,8 @@ static Status exists_uncorrelated(Query *query, BoundQuery *bound, int position,
     int id = binder_add_column(binder, "count", count->calls[0].type, false);
     id_list_add(binder->arena, &count->ids, id);
     add_pending(query, JOIN_SINGLE, count);
-    return resolve_operator(binder, ">", expr_column(binder, id), constant_int(binder->arena, 0, sqltype_of(SQL_INT8)), position, out, err);
+    return resolve_operator(binder, ">", expr_column(binder, id),
+                            constant_int(binder->arena, 0, sqltype_of(SQL_INT8)), position, out, err);
 }
 
 static Status bind_exists(Query *query, PgQuery__SubLink *link, Expr **out, Error *err) {
@@ -70,18 +73,21 @@ static Status bind_exists(Query *query, PgQuery__SubLink *link, Expr **out, Erro
     return STATUS_OK;
 }
 
-/* ---- IN, ANY, ALL ---------------------------------------------------------------------------------------------- */
+/* ---- IN, ANY, ALL
+ * ---------------------------------------------------------------------------------------------- */
 
 static const char *sublink_operator(PgQuery__SubLink *link) {
     return link->n_oper_name ? node_string(link->oper_name[link->n_oper_name - 1]) : "=";
 }
 
 static bool is_in(PgQuery__SubLink *link) {
-    return link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK && sublink_operator(link) && strcmp(sublink_operator(link), "=") == 0;
+    return link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK && sublink_operator(link) &&
+           strcmp(sublink_operator(link), "=") == 0;
 }
 
 static bool is_not_in(PgQuery__SubLink *link) {
-    return link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK && sublink_operator(link) && strcmp(sublink_operator(link), "<>") == 0;
+    return link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK && sublink_operator(link) &&
+           strcmp(sublink_operator(link), "<>") == 0;
 }
 
 /* The comparisons of `left IN (right)`, one per column. */
@@ -98,17 +104,20 @@ static Status membership(Query *query, PgQuery__SubLink *link, BoundQuery *bound
     }
     if ((int)count != bound->column_count)
         return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position,
-                            (int)count < bound->column_count ? "subquery has too many columns" : "subquery has too few columns");
+                            (int)count < bound->column_count ? "subquery has too many columns"
+                                                             : "subquery has too few columns");
     for (size_t i = 0; i < count; i++) {
         Expr *equal = NULL;
-        TRY(resolve_operator(binder, "=", left[i], expr_column(binder, bound->columns[i].id), position, &equal, err));
+        TRY(resolve_operator(binder, "=", left[i], expr_column(binder, bound->columns[i].id), position,
+                             &equal, err));
         expr_list_add(binder->arena, out, equal);
     }
     return STATUS_OK;
 }
 
 /* PostgreSQL looks at the left side first. */
-static Status bind_in_parts(Query *query, PgQuery__SubLink *link, BoundQuery *bound, ExprList *equal, Error *err) {
+static Status bind_in_parts(Query *query, PgQuery__SubLink *link, BoundQuery *bound, ExprList *equal,
+                            Error *err) {
     TRY(bind_subselect(query, link, bound, err));
     return membership(query, link, bound, equal, err);
 }
@@ -120,8 +129,7 @@ static Status bind_in_value(Query *query, PgQuery__SubLink *link, bool negated, 
     TRY(bind_in_parts(query, link, &bound, &equal, err));
     if (bound.outer_ids.count > 0)
         return binder_unsupported(binder, link->location, err, "a correlated IN here");
-    if (equal.count != 1)
-        return binder_unsupported(binder, link->location, err, "IN over rows here");
+    if (equal.count != 1) return binder_unsupported(binder, link->location, err, "IN over rows here");
     PendingJoin *pending = add_pending(query, JOIN_MARK, bound.rel);
     pending->conditions = equal;
     pending->mark = binder_add_column(binder, "mark", sqltype_of(SQL_BOOL), true);
@@ -135,7 +143,8 @@ static Status bind_in_value(Query *query, PgQuery__SubLink *link, bool negated, 
     return STATUS_OK;
 }
 
-/* ---- scalars --------------------------------------------------------------------------------------------------- */
+/* ---- scalars
+ * --------------------------------------------------------------------------------------------------- */
 
 static Rel *skip_to_aggregate(Rel *rel, bool *filtered) {
     *filtered = false;
@@ -150,10 +159,10 @@ static bool counts(const AggregateCall *call) {
     return strcmp(call->function->name, "count") == 0 || strcmp(call->function->name, "regr_count") == 0;
 }
 
-/* An aggregate over the rows that match: joined by group, its result computed above the join, where no match gives what
- * an empty input gives: NULL, and 0 for a count. */
-static Status scalar_aggregate(Query *query, PgQuery__SubLink *link, BoundQuery *bound, Rel *project, Rel *aggregate, Expr **out,
-                               Error *err) {
+/* An aggregate over the rows that match: joined by group, its result computed above the join, where no match
+ * gives what an empty input gives: NULL, and 0 for a count. */
+static Status scalar_aggregate(Query *query, PgQuery__SubLink *link, BoundQuery *bound, Rel *project,
+                               Rel *aggregate, Expr **out, Error *err) {
     Binder *binder = query->binder;
     int index = 0;
     while (index < project->ids.count && project->ids.items[index] != bound->columns[0].id)
@@ -169,8 +178,7 @@ static Status scalar_aggregate(Query *query, PgQuery__SubLink *link, BoundQuery 
     for (int c = 0; c < aggregate->call_count; c++) {
         int id = aggregate->ids.items[aggregate->exprs.count + c];
         binder->columns[id].nullable = true;
-        if (!counts(&aggregate->calls[c]))
-            continue;
+        if (!counts(&aggregate->calls[c])) continue;
         Expr *zero = expr_new(binder->arena, EXPR_COALESCE, binder->columns[id].type, 2);
         zero->args[0] = expr_column(binder, id);
         zero->args[1] = constant_int(binder->arena, 0, binder->columns[id].type);
@@ -194,8 +202,7 @@ static Status bind_scalar(Query *query, PgQuery__SubLink *link, Expr **out, Erro
         Rel *aggregate = skip_to_aggregate(bound.rel->inputs[0], &filtered);
         if (aggregate && filtered)
             return binder_unsupported(binder, link->location, err, "HAVING in a correlated subquery");
-        if (aggregate)
-            return scalar_aggregate(query, link, &bound, bound.rel, aggregate, out, err);
+        if (aggregate) return scalar_aggregate(query, link, &bound, bound.rel, aggregate, out, err);
     }
     ExprList conditions = {0};
     TRY(correlate(query, link, &bound, &conditions, false, err));
@@ -212,22 +219,23 @@ Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err
     case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK: return bind_scalar(query, link, out, err);
     case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:
     case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
-        if (is_in(link) || is_not_in(link))
-            return bind_in_value(query, link, is_not_in(link), out, err);
-        return binder_unsupported(query->binder, link->location, err, "ANY or ALL over a subquery with this operator");
-    case PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK: return binder_unsupported(query->binder, link->location, err, "ARRAY(subquery)");
+        if (is_in(link) || is_not_in(link)) return bind_in_value(query, link, is_not_in(link), out, err);
+        return binder_unsupported(query->binder, link->location, err,
+                                  "ANY or ALL over a subquery with this operator");
+    case PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK:
+        return binder_unsupported(query->binder, link->location, err, "ARRAY(subquery)");
     default: return binder_unsupported(query->binder, link->location, err, "this subquery");
     }
 }
 
-/* ---- WHERE's own --------------------------------------------------------------------------------------------- */
+/* ---- WHERE's own
+ * --------------------------------------------------------------------------------------------- */
 
 static Status where_exists(Query *query, PgQuery__SubLink *link, bool negated, bool *handled, Error *err) {
     Binder *binder = query->binder;
     BoundQuery bound = {0};
     TRY(bind_subselect(query, link, &bound, err));
-    if (bound.outer_ids.count == 0)
-        return STATUS_OK; /* bound again as one value; nothing was attached yet */
+    if (bound.outer_ids.count == 0) return STATUS_OK; /* bound again as one value; nothing was attached yet */
     ExprList conditions = {0};
     TRY(correlate(query, link, &bound, &conditions, true, err));
     add_pending(query, negated ? JOIN_ANTI : JOIN_SEMI, bound.rel)->conditions = conditions;
@@ -242,8 +250,7 @@ static Status where_in(Query *query, PgQuery__SubLink *link, bool negated, bool 
     ExprList equal = {0};
     TRY(bind_in_parts(query, link, &bound, &equal, err));
     bool correlated = bound.outer_ids.count > 0;
-    if (negated && !correlated && equal.count == 1)
-        return STATUS_OK; /* a mark join, which knows of NULLs */
+    if (negated && !correlated && equal.count == 1) return STATUS_OK; /* a mark join, which knows of NULLs */
     ExprList conditions = {0};
     TRY(correlate(query, link, &bound, &conditions, false, err));
     Expr *inside = expr_and_all(binder->arena, &equal);
@@ -263,18 +270,16 @@ static Status where_in(Query *query, PgQuery__SubLink *link, bool negated, bool 
 
 Status bind_where_sublink(Query *query, Node *node, bool *handled, Error *err) {
     bool negated = false;
-    while (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR && node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR) {
+    while (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
+           node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR) {
         negated = !negated;
         node = node->bool_expr->args[0];
     }
-    if (node->node_case != PG_QUERY__NODE__NODE_SUB_LINK)
-        return STATUS_OK;
+    if (node->node_case != PG_QUERY__NODE__NODE_SUB_LINK) return STATUS_OK;
     PgQuery__SubLink *link = node->sub_link;
     if (link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK)
         return where_exists(query, link, negated, handled, err);
-    if (is_in(link))
-        return where_in(query, link, negated, handled, err);
-    if (is_not_in(link))
-        return where_in(query, link, !negated, handled, err);
+    if (is_in(link)) return where_in(query, link, negated, handled, err);
+    if (is_not_in(link)) return where_in(query, link, !negated, handled, err);
     return STATUS_OK;
 }

@@ -44,34 +44,39 @@ Status constant_number(Arena *arena, const char *digits, Expr **out, Error *err)
             continue;
         }
         if (value > limit || precision >= NUMERIC_MAX_PRECISION)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "numeric constant of more than 38 digits is not available in the columnar engine");
+            return error_set(
+                err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                "numeric constant of more than 38 digits is not available in the columnar engine");
         value = value * 10 + (*at - '0');
-        if (value != 0 || after_point)
-            precision++;
+        if (value != 0 || after_point) precision++;
         scale += after_point;
     }
     long exponent = *at ? strtol(at + 1, NULL, 10) : 0;
     if (exponent > NUMERIC_MAX_PRECISION || exponent < -NUMERIC_MAX_PRECISION)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "numeric constant %s is not available in the columnar engine", digits);
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "numeric constant %s is not available in the columnar engine", digits);
     scale -= (int)exponent;
     for (; scale < 0; scale++, precision++) {
         if (value > limit)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "numeric constant of more than 38 digits is not available in the columnar engine");
+            return error_set(
+                err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                "numeric constant of more than 38 digits is not available in the columnar engine");
         value *= 10;
     }
-    if (precision < scale)
-        precision = scale;
-    if (precision < 1)
-        precision = 1;
+    if (precision < scale) precision = scale;
+    if (precision < 1) precision = 1;
     if (precision > NUMERIC_MAX_PRECISION)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "numeric constant of more than 38 digits is not available in the columnar engine");
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "numeric constant of more than 38 digits is not available in the columnar engine");
     SqlType type = sqltype_numeric(precision, scale);
     int64_t narrow = (int64_t)value;
-    *out = physical_type_of(type) == PHYS_I64 ? constant_make(arena, type, &narrow) : constant_make(arena, type, &value);
+    *out = physical_type_of(type) == PHYS_I64 ? constant_make(arena, type, &narrow)
+                                              : constant_make(arena, type, &value);
     return STATUS_OK;
 }
 
-/* ---- folding ------------------------------------------------------------------------------------------------- */
+/* ---- folding
+ * ------------------------------------------------------------------------------------------------- */
 
 Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
     *out = NULL;
@@ -80,12 +85,10 @@ Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
         return STATUS_OK;
     Vector args[64];
     const Vector *bind_args[64];
-    if (expr->arg_count > 64)
-        return STATUS_OK;
+    if (expr->arg_count > 64) return STATUS_OK;
     bool any_null = false;
     for (int i = 0; i < expr->arg_count; i++) {
-        if (!expr_is_constant(expr->args[i]))
-            return STATUS_OK;
+        if (!expr_is_constant(expr->args[i])) return STATUS_OK;
         args[i] = *expr->args[i]->constant;
         bind_args[i] = expr->args[i]->constant;
         any_null = any_null || vector_is_null(&args[i], 0);
@@ -96,8 +99,7 @@ Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
         return STATUS_OK;
     }
     const void *bind_data = NULL;
-    if (function->bind)
-        TRY(function->bind(bind_args, expr->arg_count, arena, &bind_data, err));
+    if (function->bind) TRY(function->bind(bind_args, expr->arg_count, arena, &bind_data, err));
     Vector result;
     vector_init_flat(&result, expr->type, 1, arena);
     memset(result.values, 0, physical_width(result.physical));
@@ -110,12 +112,14 @@ Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
                        .arena = arena,
                        .bind_data = bind_data};
     TRY(function->eval(&call, err));
-    *out = vector_is_null(&result, 0) ? expr_null(arena, expr->type) : constant_make(arena, expr->type, result.values);
+    *out = vector_is_null(&result, 0) ? expr_null(arena, expr->type)
+                                      : constant_make(arena, expr->type, result.values);
     (*out)->position = expr->position;
     return STATUS_OK;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------ */
+/* ---- printing
+ * ------------------------------------------------------------------------------------------------ */
 
 static void describe_scaled(__int128 value, int scale, StrBuf *out) {
     char digits[64];
@@ -125,11 +129,9 @@ static void describe_scaled(__int128 value, int scale, StrBuf *out) {
         digits[length++] = (char)('0' + (int)(rest % 10));
         rest /= 10;
     } while ((rest || length <= scale) && length < 60);
-    if (value < 0)
-        strbuf_append_char(out, '-');
+    if (value < 0) strbuf_append_char(out, '-');
     while (length > 0) {
-        if (length == scale)
-            strbuf_append_char(out, '.');
+        if (length == scale) strbuf_append_char(out, '.');
         strbuf_append_char(out, digits[--length]);
     }
 }
@@ -143,15 +145,15 @@ static void describe_days(int64_t days, StrBuf *out) {
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_index = (5 * day_of_year + 2) / 153;
     int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-    strbuf_printf(out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year_of_era + era * 400 + (month <= 2), month,
-                  day_of_year - (153 * month_index + 2) / 5 + 1);
+    strbuf_printf(out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year_of_era + era * 400 + (month <= 2),
+                  month, day_of_year - (153 * month_index + 2) / 5 + 1);
 }
 
 static void describe_time(int64_t microseconds, StrBuf *out) {
     int64_t seconds = microseconds / 1000000;
-    strbuf_printf(out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if (microseconds % 1000000)
-        strbuf_printf(out, ".%06" PRId64, microseconds % 1000000);
+    strbuf_printf(out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, seconds / 3600, seconds / 60 % 60,
+                  seconds % 60);
+    if (microseconds % 1000000) strbuf_printf(out, ".%06" PRId64, microseconds % 1000000);
 }
 
 static void describe_datetime(SqlType type, int64_t value, StrBuf *out) {
@@ -166,8 +168,7 @@ static void describe_datetime(SqlType type, int64_t value, StrBuf *out) {
         describe_days(days, out);
         strbuf_append_char(out, ' ');
         describe_time(value - days * day, out);
-        if (type.id == SQL_TIMESTAMPTZ)
-            strbuf_append_text(out, "+00");
+        if (type.id == SQL_TIMESTAMPTZ) strbuf_append_text(out, "+00");
     }
     strbuf_append_char(out, '\'');
 }
@@ -195,8 +196,8 @@ void constant_describe(const Vector *constant, StrBuf *out) {
         int64_t value = constant_i64(constant);
         if (constant->type.id == SQL_NUMERIC)
             describe_scaled(value, constant->type.scale, out);
-        else if (constant->type.id == SQL_DATE || constant->type.id == SQL_TIME || constant->type.id == SQL_TIMESTAMP ||
-                 constant->type.id == SQL_TIMESTAMPTZ)
+        else if (constant->type.id == SQL_DATE || constant->type.id == SQL_TIME ||
+                 constant->type.id == SQL_TIMESTAMP || constant->type.id == SQL_TIMESTAMPTZ)
             describe_datetime(constant->type, value, out);
         else
             strbuf_append_i64(out, value);
@@ -220,7 +221,8 @@ void constant_describe(const Vector *constant, StrBuf *out) {
     }
     case PHYS_INTERVAL: {
         const Interval *interval = constant->values;
-        strbuf_printf(out, "'%d mons %d days %" PRId64 " us'", interval->months, interval->days, interval->microseconds);
+        strbuf_printf(out, "'%d mons %d days %" PRId64 " us'", interval->months, interval->days,
+                      interval->microseconds);
         break;
     }
     default: strbuf_append_text(out, "?"); break;

@@ -1,39 +1,31 @@
-/* A subquery that reads its surroundings' columns is made to stand alone: the conditions that read them are moved up
- * to the join that the subquery becomes. What cannot be moved is declined. */
+/* A subquery that reads its surroundings' columns is made to stand alone: the conditions that read them are
+ * moved up to the join that the subquery becomes. What cannot be moved is declined. */
 #include "engines/columnar/plan/bind.h"
 
 static bool reads_any(const Expr *expr, const IdList *ids) {
-    if (expr->kind == EXPR_COLUMN)
-        return id_list_has(ids, expr->column);
+    if (expr->kind == EXPR_COLUMN) return id_list_has(ids, expr->column);
     for (int i = 0; i < expr->arg_count; i++)
-        if (reads_any(expr->args[i], ids))
-            return true;
+        if (reads_any(expr->args[i], ids)) return true;
     return false;
 }
 
 static bool list_reads(const ExprList *list, const IdList *ids) {
     for (int i = 0; i < list->count; i++)
-        if (reads_any(list->items[i], ids))
-            return true;
+        if (reads_any(list->items[i], ids)) return true;
     return false;
 }
 
 bool rel_reads_any_of(const Rel *rel, const IdList *ids) {
-    if (list_reads(&rel->predicates, ids) || list_reads(&rel->exprs, ids))
-        return true;
+    if (list_reads(&rel->predicates, ids) || list_reads(&rel->exprs, ids)) return true;
     for (int c = 0; c < rel->call_count; c++) {
-        if (rel->calls[c].filter && reads_any(rel->calls[c].filter, ids))
-            return true;
+        if (rel->calls[c].filter && reads_any(rel->calls[c].filter, ids)) return true;
         for (int a = 0; a < rel->calls[c].arg_count; a++)
-            if (reads_any(rel->calls[c].args[a], ids))
-                return true;
+            if (reads_any(rel->calls[c].args[a], ids)) return true;
     }
     for (int k = 0; k < rel->sort_key_count; k++)
-        if (reads_any(rel->sort_keys[k].expr, ids))
-            return true;
+        if (reads_any(rel->sort_keys[k].expr, ids)) return true;
     for (int i = 0; i < rel->input_count; i++)
-        if (rel_reads_any_of(rel->inputs[i], ids))
-            return true;
+        if (rel_reads_any_of(rel->inputs[i], ids)) return true;
     return false;
 }
 
@@ -45,13 +37,15 @@ typedef struct Pull {
 } Pull;
 
 static Status declined(Error *err, const char *what) {
-    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "a correlated subquery with %s is not available in the columnar engine", what);
+    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                     "a correlated subquery with %s is not available in the columnar engine", what);
 }
 
 static void split(Pull *pull, ExprList *predicates, ExprList *conditions) {
     ExprList stay = {0};
     for (int i = 0; i < predicates->count; i++)
-        expr_list_add(pull->binder->arena, reads_any(predicates->items[i], pull->outer) ? conditions : &stay, predicates->items[i]);
+        expr_list_add(pull->binder->arena, reads_any(predicates->items[i], pull->outer) ? conditions : &stay,
+                      predicates->items[i]);
     *predicates = stay;
 }
 
@@ -60,8 +54,7 @@ static Status pull_up(Pull *pull, Rel **rel, ExprList *conditions, Error *err);
 /* Columns the conditions read must come through the projection. */
 static Status pull_project(Pull *pull, Rel *rel, ExprList *conditions, Error *err) {
     Binder *binder = pull->binder;
-    if (list_reads(&rel->exprs, pull->outer))
-        return declined(err, "outer columns in its SELECT list");
+    if (list_reads(&rel->exprs, pull->outer)) return declined(err, "outer columns in its SELECT list");
     TRY(pull_up(pull, &rel->inputs[0], conditions, err));
     IdList ids = {0};
     for (int i = 0; i < conditions->count; i++)
@@ -79,17 +72,16 @@ static Status pull_project(Pull *pull, Rel *rel, ExprList *conditions, Error *er
 /* inner = outer: the inner side becomes a group, the condition compares the group. */
 static Status pull_aggregate(Pull *pull, Rel *rel, ExprList *conditions, Error *err) {
     Binder *binder = pull->binder;
-    if (pull->existence && rel->exprs.count == 0)
-        return declined(err, "an aggregate under EXISTS");
-    if (list_reads(&rel->exprs, pull->outer))
-        return declined(err, "outer columns in GROUP BY");
+    if (pull->existence && rel->exprs.count == 0) return declined(err, "an aggregate under EXISTS");
+    if (list_reads(&rel->exprs, pull->outer)) return declined(err, "outer columns in GROUP BY");
     TRY(pull_up(pull, &rel->inputs[0], conditions, err));
     for (int i = 0; i < conditions->count; i++) {
         Expr *condition = conditions->items[i];
         if (!expr_is_equality(condition))
             return declined(err, "an aggregate and a condition other than equality");
         int inner = !reads_any(condition->args[0], pull->outer) ? 0 : 1;
-        if (reads_any(condition->args[inner], pull->outer) || expr_reads_any(condition->args[1 - inner], rel->inputs[0]))
+        if (reads_any(condition->args[inner], pull->outer) ||
+            expr_reads_any(condition->args[1 - inner], rel->inputs[0]))
             return declined(err, "an aggregate and a condition mixing both sides");
         Expr *group = condition->args[inner];
         int at = 0;
@@ -122,8 +114,7 @@ static Status pull_join(Pull *pull, Rel *rel, ExprList *conditions, Error *err) 
         TRY(pull_up(pull, &rel->inputs[1], conditions, err));
         split(pull, &rel->predicates, conditions);
     } else if (rel->join_type == JOIN_FULL || rel->join_type == JOIN_RIGHT) {
-        if (rel_reads_any_of(rel, pull->outer))
-            return declined(err, "an outer join below the condition");
+        if (rel_reads_any_of(rel, pull->outer)) return declined(err, "an outer join below the condition");
     } else {
         if (list_reads(&rel->predicates, pull->outer) || rel_reads_any_of(rel->inputs[1], pull->outer))
             return declined(err, "a condition inside another subquery or outer join");
@@ -144,8 +135,7 @@ static Status pull_limit(Pull *pull, Rel **rel, ExprList *conditions, Error *err
 }
 
 static Status pull_up(Pull *pull, Rel **rel, ExprList *conditions, Error *err) {
-    if (!rel_reads_any_of(*rel, pull->outer))
-        return STATUS_OK;
+    if (!rel_reads_any_of(*rel, pull->outer)) return STATUS_OK;
     switch ((*rel)->kind) {
     case PLAN_FILTER:
         TRY(pull_up(pull, &(*rel)->inputs[0], conditions, err));
@@ -167,13 +157,13 @@ static Status pull_up(Pull *pull, Rel **rel, ExprList *conditions, Error *err) {
     }
 }
 
-Status decorrelate(Binder *binder, Rel **rel, const IdList *outer, ExprList *conditions, bool existence, Error *err) {
+Status decorrelate(Binder *binder, Rel **rel, const IdList *outer, ExprList *conditions, bool existence,
+                   Error *err) {
     Pull pull = {.binder = binder, .outer = outer, .conditions = conditions, .existence = existence};
     /* What EXISTS selects does not matter. */
     while (existence && ((*rel)->kind == PLAN_PROJECT || (*rel)->kind == PLAN_SORT))
         *rel = (*rel)->inputs[0];
     TRY(pull_up(&pull, rel, conditions, err));
-    if (rel_reads_any_of(*rel, outer))
-        return declined(err, "a condition that cannot be moved out of it");
+    if (rel_reads_any_of(*rel, outer)) return declined(err, "a condition that cannot be moved out of it");
     return STATUS_OK;
 }

@@ -3,7 +3,8 @@
 
 #include "engines/columnar/plan/logical.h"
 
-/* ---- columns --------------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool bound_value(SqlType type, const union ParquetBound *bound, double *out) {
     switch (physical_type_of(type)) {
@@ -26,7 +27,8 @@ void estimate_column(const TableVersion *version, int column, ColumnInfo *info) 
     for (int f = 0; known && f < version->file_count; f++) {
         const ParquetColumnStats *stats = version->files[f].stats ? &version->files[f].stats[column] : NULL;
         double from, to;
-        known = stats && stats->has_min_max && bound_value(type, &stats->min, &from) && bound_value(type, &stats->max, &to);
+        known = stats && stats->has_min_max && bound_value(type, &stats->min, &from) &&
+                bound_value(type, &stats->max, &to);
         if (known) {
             low = from < low ? from : low;
             high = to > high ? to : high;
@@ -43,28 +45,26 @@ void estimate_column(const TableVersion *version, int column, ColumnInfo *info) 
         info->distinct = 2;
     else if (known && whole)
         info->distinct = fmin(high - low + 1, rows);
-    else if (sqltype_is(type, SQL_TIMESTAMP) || sqltype_is(type, SQL_TIMESTAMPTZ)) /* more of them than of names */
+    else if (sqltype_is(type, SQL_TIMESTAMP) ||
+             sqltype_is(type, SQL_TIMESTAMPTZ)) /* more of them than of names */
         info->distinct = fmax(1, pow(rows, 0.8));
     else
         info->distinct = fmax(1, fmin(rows, pow(rows, 0.6)));
 }
 
 static double distinct_of(const Binder *binder, const Expr *expr, double rows) {
-    if (expr->kind == EXPR_CAST && expr->arg_count == 1)
-        return distinct_of(binder, expr->args[0], rows);
-    if (expr->kind == EXPR_CONSTANT || expr->kind == EXPR_PARAM)
-        return 1;
+    if (expr->kind == EXPR_CAST && expr->arg_count == 1) return distinct_of(binder, expr->args[0], rows);
+    if (expr->kind == EXPR_CONSTANT || expr->kind == EXPR_PARAM) return 1;
     double distinct = expr->kind == EXPR_COLUMN ? binder->columns[expr->column].distinct : -1;
-    if (distinct < 1)
-        distinct = fmax(1, rows / 10);
+    if (distinct < 1) distinct = fmax(1, rows / 10);
     return rows > 0 ? fmin(distinct, rows) : distinct;
 }
 
-/* ---- conditions ------------------------------------------------------------------------------------------------ */
+/* ---- conditions
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool constant_value(const Expr *expr, double *out) {
-    if (!expr_is_constant(expr) || expr_is_null_constant(expr))
-        return false;
+    if (!expr_is_constant(expr) || expr_is_null_constant(expr)) return false;
     const Vector *constant = expr->constant;
     switch ((PhysicalType)constant->physical) {
     case PHYS_I16: *out = *(const int16_t *)constant->values; break;
@@ -91,8 +91,7 @@ static double range_selectivity(const Binder *binder, const Expr *predicate, boo
     if (!column || !binder->columns[column->column].has_range || !constant_value(predicate->args[1], &value))
         return 1.0 / 3;
     const ColumnInfo *info = &binder->columns[column->column];
-    if (info->high <= info->low)
-        return 0.5;
+    if (info->high <= info->low) return 0.5;
     double share = (value - info->low) / (info->high - info->low);
     share = below ? share : 1 - share;
     return fmin(1, fmax(0.0001, share));
@@ -100,20 +99,15 @@ static double range_selectivity(const Binder *binder, const Expr *predicate, boo
 
 static double call_selectivity(const Binder *binder, const Expr *predicate) {
     const char *name = predicate->function->name;
-    if (predicate->arg_count != 2)
-        return 0.5;
-    const Expr *column = plain_column(predicate->args[0]) ? plain_column(predicate->args[0]) : plain_column(predicate->args[1]);
+    if (predicate->arg_count != 2) return 0.5;
+    const Expr *column = plain_column(predicate->args[0]) ? plain_column(predicate->args[0])
+                                                          : plain_column(predicate->args[1]);
     double distinct = column ? binder->columns[column->column].distinct : -1;
-    if (strcmp(name, "=") == 0)
-        return distinct > 0 ? 1 / distinct : 0.05;
-    if (strcmp(name, "<>") == 0)
-        return distinct > 0 ? 1 - 1 / distinct : 0.95;
-    if (strcmp(name, "<") == 0 || strcmp(name, "<=") == 0)
-        return range_selectivity(binder, predicate, true);
-    if (strcmp(name, ">") == 0 || strcmp(name, ">=") == 0)
-        return range_selectivity(binder, predicate, false);
-    if (strcmp(name, "~~") == 0 || strcmp(name, "~~*") == 0)
-        return 0.1;
+    if (strcmp(name, "=") == 0) return distinct > 0 ? 1 / distinct : 0.05;
+    if (strcmp(name, "<>") == 0) return distinct > 0 ? 1 - 1 / distinct : 0.95;
+    if (strcmp(name, "<") == 0 || strcmp(name, "<=") == 0) return range_selectivity(binder, predicate, true);
+    if (strcmp(name, ">") == 0 || strcmp(name, ">=") == 0) return range_selectivity(binder, predicate, false);
+    if (strcmp(name, "~~") == 0 || strcmp(name, "~~*") == 0) return 0.1;
     return 0.5;
 }
 
@@ -137,20 +131,23 @@ double estimate_selectivity(const Binder *binder, const Expr *predicate) {
         double distinct = column ? binder->columns[column->column].distinct : -1;
         return fmin(1, (predicate->arg_count - 1) * (distinct > 0 ? 1 / distinct : 0.05));
     }
-    case EXPR_CONSTANT: return expr_is_null_constant(predicate) || !*(const uint8_t *)predicate->constant->values ? 0 : 1;
+    case EXPR_CONSTANT:
+        return expr_is_null_constant(predicate) || !*(const uint8_t *)predicate->constant->values ? 0 : 1;
     default: return 0.5;
     }
 }
 
-double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows, double right_rows) {
-    if (!expr_is_equality(predicate))
-        return estimate_selectivity(binder, predicate);
+double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows,
+                                 double right_rows) {
+    if (!expr_is_equality(predicate)) return estimate_selectivity(binder, predicate);
     double most = fmax(left_rows, right_rows);
-    double a = distinct_of(binder, predicate->args[0], most), b = distinct_of(binder, predicate->args[1], most);
+    double a = distinct_of(binder, predicate->args[0], most),
+           b = distinct_of(binder, predicate->args[1], most);
     return 1 / fmax(1, fmax(a, b));
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * ----------------------------------------------------------------------------------------------------- */
 
 static double filtered(const Binder *binder, double rows, const ExprList *predicates) {
     for (int i = 0; i < predicates->count; i++)
@@ -160,8 +157,7 @@ static double filtered(const Binder *binder, double rows, const ExprList *predic
 
 static double join_rows(const Binder *binder, const Rel *rel) {
     double left = rel->inputs[0]->rows, right = rel->inputs[1]->rows, rows = left * right;
-    if (rel->join_type == JOIN_MARK || (rel->join_type == JOIN_SINGLE))
-        return left;
+    if (rel->join_type == JOIN_MARK || (rel->join_type == JOIN_SINGLE)) return left;
     for (int i = 0; i < rel->predicates.count; i++)
         rows *= estimate_join_selectivity(binder, rel->predicates.items[i], left, right);
     switch (rel->join_type) {
@@ -209,6 +205,5 @@ void estimate_rows(Binder *binder, Rel *rel) {
         break;
     default: rel->rows = rel->inputs[0]->rows; break;
     }
-    if (rel->rows < 1 && rel->kind != PLAN_LIMIT)
-        rel->rows = 1;
+    if (rel->rows < 1 && rel->kind != PLAN_LIMIT) rel->rows = 1;
 }

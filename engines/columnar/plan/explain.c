@@ -4,7 +4,8 @@
 #include "engines/columnar/plan/logical.h"
 
 static const char *join_name(JoinType type) {
-    static const char *const NAMES[] = {"Inner", "Left", "Right", "Full", "Semi", "Anti", "Mark", "Single", "Cross"};
+    static const char *const NAMES[] = {"Inner", "Left", "Right",  "Full", "Semi",
+                                        "Anti",  "Mark", "Single", "Cross"};
     return NAMES[type];
 }
 
@@ -15,8 +16,12 @@ static const char *kind_name(const PlanNode *node) {
     case PLAN_VALUES: return "Values";
     case PLAN_FILTER: return "Filter";
     case PLAN_PROJECT: return "Project";
-    case PLAN_AGGREGATE: return node->call_count == 0 ? "Distinct" : node->group_count ? "Group Aggregate" : "Aggregate";
-    case PLAN_JOIN: return node->join_type == JOIN_CROSS || (node->join_type == JOIN_SINGLE && node->key_count == 0) ? "Join" : "Hash Join";
+    case PLAN_AGGREGATE:
+        return node->call_count == 0 ? "Distinct" : node->group_count ? "Group Aggregate" : "Aggregate";
+    case PLAN_JOIN:
+        return node->join_type == JOIN_CROSS || (node->join_type == JOIN_SINGLE && node->key_count == 0)
+                   ? "Join"
+                   : "Hash Join";
     case PLAN_SORT: return node->sort_limit > 0 ? "Top-N Sort" : "Sort";
     case PLAN_LIMIT: return "Limit";
     case PLAN_UNION_ALL: return "Union All";
@@ -24,14 +29,17 @@ static const char *kind_name(const PlanNode *node) {
     }
 }
 
-/* ---- expressions --------------------------------------------------------------------------------------------- */
+/* ---- expressions
+ * --------------------------------------------------------------------------------------------- */
 
-static bool is_symbol(const char *name) { return !((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_'); }
+static bool is_symbol(const char *name) {
+    return !((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_');
+}
 
-static void describe_args(const Expr *expr, int from, const char *separator, const PlanColumn *columns, int count, StrBuf *out) {
+static void describe_args(const Expr *expr, int from, const char *separator, const PlanColumn *columns,
+                          int count, StrBuf *out) {
     for (int i = from; i < expr->arg_count; i++) {
-        if (i > from)
-            strbuf_append_text(out, separator);
+        if (i > from) strbuf_append_text(out, separator);
         plan_describe_expr(expr->args[i], columns, count, out);
     }
 }
@@ -65,12 +73,12 @@ static void describe_case(const Expr *expr, const PlanColumn *columns, int count
     strbuf_append_text(out, " END");
 }
 
-static void describe_test(const Expr *expr, const char *test, const PlanColumn *columns, int count, StrBuf *out) {
+static void describe_test(const Expr *expr, const char *test, const PlanColumn *columns, int count,
+                          StrBuf *out) {
     strbuf_append_char(out, '(');
     plan_describe_expr(expr->args[0], columns, count, out);
     strbuf_append_text(out, test);
-    if (expr->arg_count > 1)
-        plan_describe_expr(expr->args[1], columns, count, out);
+    if (expr->arg_count > 1) plan_describe_expr(expr->args[1], columns, count, out);
     strbuf_append_char(out, ')');
 }
 
@@ -124,14 +132,16 @@ void plan_describe_expr(const Expr *expr, const PlanColumn *columns, int count, 
     }
 }
 
-/* ---- what a node says of itself ----------------------------------------------------------------------------- */
+/* ---- what a node says of itself
+ * ----------------------------------------------------------------------------- */
 
 /* The columns a scan's filters refer to, by name. */
 static int filter_names(const PlanNode *node, PlanColumn *out, int capacity) {
     int count = node->filter_column_count < capacity ? node->filter_column_count : capacity;
     for (int i = 0; i < count; i++) {
         int column = node->filter_columns[i];
-        out[i] = (PlanColumn){.name = node->kind == PLAN_SCAN ? node->version->columns[column].name : node->binding->table->columns[column].name};
+        out[i] = (PlanColumn){.name = node->kind == PLAN_SCAN ? node->version->columns[column].name
+                                                              : node->binding->table->columns[column].name};
     }
     return count;
 }
@@ -141,8 +151,7 @@ static void describe_filters(const PlanNode *node, StrBuf *out) {
     PlanColumn names[SHOWN];
     int count = filter_names(node, names, SHOWN);
     for (int i = 0; i < node->filter_count; i++) {
-        if (i)
-            strbuf_append_text(out, " AND ");
+        if (i) strbuf_append_text(out, " AND ");
         plan_describe_expr(node->filters[i], names, count, out);
     }
 }
@@ -158,8 +167,7 @@ static void describe_calls(const PlanNode *node, StrBuf *out) {
         const AggregateCall *call = &node->calls[c];
         strbuf_printf(out, "%s%s(%s", c ? ", " : "", call->function->name, call->distinct ? "DISTINCT " : "");
         for (int a = 0; a < call->arg_count; a++) {
-            if (a)
-                strbuf_append_text(out, ", ");
+            if (a) strbuf_append_text(out, ", ");
             plan_describe_expr(call->args[a], input->columns, input->column_count, out);
         }
         strbuf_append_text(out, call->arg_count ? ")" : "*)");
@@ -172,16 +180,14 @@ static void describe_calls(const PlanNode *node, StrBuf *out) {
 
 static void describe_groups(const PlanNode *node, StrBuf *out) {
     for (int g = 0; g < node->group_count; g++) {
-        if (g)
-            strbuf_append_text(out, ", ");
+        if (g) strbuf_append_text(out, ", ");
         plan_describe_expr(node->groups[g], node->inputs[0]->columns, node->inputs[0]->column_count, out);
     }
 }
 
 static void describe_keys(const PlanNode *node, StrBuf *out) {
     for (int k = 0; k < node->key_count; k++) {
-        if (k)
-            strbuf_append_text(out, " AND ");
+        if (k) strbuf_append_text(out, " AND ");
         plan_describe_expr(node->left_keys[k], node->inputs[0]->columns, node->inputs[0]->column_count, out);
         strbuf_append_text(out, " = ");
         plan_describe_expr(node->right_keys[k], node->inputs[1]->columns, node->inputs[1]->column_count, out);
@@ -201,11 +207,9 @@ static void describe_residual(const PlanNode *node, StrBuf *out) {
 static void describe_sort(const PlanNode *node, StrBuf *out) {
     for (int k = 0; k < node->sort_key_count; k++) {
         const SortKey *key = &node->sort_keys[k];
-        if (k)
-            strbuf_append_text(out, ", ");
+        if (k) strbuf_append_text(out, ", ");
         plan_describe_expr(key->expr, node->inputs[0]->columns, node->inputs[0]->column_count, out);
-        if (key->descending)
-            strbuf_append_text(out, " DESC");
+        if (key->descending) strbuf_append_text(out, " DESC");
         if (key->nulls_first != key->descending)
             strbuf_append_text(out, key->nulls_first ? " NULLS FIRST" : " NULLS LAST");
     }
@@ -213,8 +217,7 @@ static void describe_sort(const PlanNode *node, StrBuf *out) {
 
 static void describe_exprs(const PlanNode *node, StrBuf *out) {
     for (int i = 0; i < node->column_count; i++) {
-        if (i)
-            strbuf_append_text(out, ", ");
+        if (i) strbuf_append_text(out, ", ");
         plan_describe_expr(node->exprs[i], node->inputs[0]->columns, node->inputs[0]->column_count, out);
     }
 }
@@ -233,7 +236,8 @@ static void describe_limit(const PlanNode *node, StrBuf *out) {
 /* Label and text of each thing worth saying, handed to `emit`. */
 typedef void (*Emit)(void *context, const char *label, const char *text);
 
-static void emit_with(const PlanNode *node, const char *label, void (*describe)(const PlanNode *, StrBuf *), Emit emit, void *context) {
+static void emit_with(const PlanNode *node, const char *label, void (*describe)(const PlanNode *, StrBuf *),
+                      Emit emit, void *context) {
     StrBuf text;
     strbuf_init(&text);
     describe(node, &text);
@@ -249,40 +253,34 @@ static void node_details(const PlanNode *node, Emit emit, void *context) {
     if (node->kind == PLAN_SCAN || node->kind == PLAN_FOREIGN_SCAN) {
         emit(context, "Table", node->kind == PLAN_SCAN ? node->version->name : node->binding->table->name);
         if (node->kind == PLAN_FOREIGN_SCAN)
-            emit(context, "Engine", node->binding->engine && node->binding->engine->name ? node->binding->engine->name : "?");
+            emit(context, "Engine",
+                 node->binding->engine && node->binding->engine->name ? node->binding->engine->name : "?");
         emit_with(node, "Columns", describe_columns, emit, context);
-        if (node->filter_count)
-            emit_with(node, "Filter", describe_filters, emit, context);
+        if (node->filter_count) emit_with(node, "Filter", describe_filters, emit, context);
         if (node->scan_row_limit) {
             char limit[32];
             snprintf(limit, sizeof limit, "%lld", (long long)node->scan_row_limit);
             emit(context, "Row Limit", limit);
         }
     }
-    if (node->kind == PLAN_FILTER)
-        emit_with(node, "Filter", describe_predicate, emit, context);
-    if (node->kind == PLAN_PROJECT)
-        emit_with(node, "Output", describe_exprs, emit, context);
+    if (node->kind == PLAN_FILTER) emit_with(node, "Filter", describe_predicate, emit, context);
+    if (node->kind == PLAN_PROJECT) emit_with(node, "Output", describe_exprs, emit, context);
     if (node->kind == PLAN_AGGREGATE && node->group_count)
         emit_with(node, "Groups", describe_groups, emit, context);
     if (node->kind == PLAN_AGGREGATE && node->call_count)
         emit_with(node, "Calls", describe_calls, emit, context);
     if (node->kind == PLAN_JOIN) {
         emit(context, "Join Type", join_name(node->join_type));
-        if (node->key_count)
-            emit_with(node, "Keys", describe_keys, emit, context);
-        if (node->residual)
-            emit_with(node, "Residual", describe_residual, emit, context);
+        if (node->key_count) emit_with(node, "Keys", describe_keys, emit, context);
+        if (node->residual) emit_with(node, "Residual", describe_residual, emit, context);
     }
-    if (node->kind == PLAN_SORT)
-        emit_with(node, "Sort Key", describe_sort, emit, context);
-    if (node->kind == PLAN_LIMIT)
-        emit_with(node, "Rows", describe_limit, emit, context);
-    if (node->note)
-        emit(context, "Rules", node->note);
+    if (node->kind == PLAN_SORT) emit_with(node, "Sort Key", describe_sort, emit, context);
+    if (node->kind == PLAN_LIMIT) emit_with(node, "Rows", describe_limit, emit, context);
+    if (node->note) emit(context, "Rules", node->note);
 }
 
-/* ---- text --------------------------------------------------------------------------------------------------- */
+/* ---- text
+ * --------------------------------------------------------------------------------------------------- */
 
 static void emit_text(void *context, const char *label, const char *text) {
     StrBuf *out = context;
@@ -294,16 +292,15 @@ static void explain_text(const PlanNode *node, int depth, PlanAnnotate annotate,
         strbuf_append_text(out, "  ");
     strbuf_append_text(out, kind_name(node));
     node_details(node, emit_text, out);
-    if (node->row_estimate >= 0)
-        strbuf_printf(out, "  (rows~%.0f)", node->row_estimate);
-    if (annotate)
-        annotate(context, node, false, out);
+    if (node->row_estimate >= 0) strbuf_printf(out, "  (rows~%.0f)", node->row_estimate);
+    if (annotate) annotate(context, node, false, out);
     strbuf_append_char(out, '\n');
     for (int i = 0; i < node->input_count; i++)
         explain_text(node->inputs[i], depth + 1, annotate, context, out);
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------- */
+/* ---- JSON
+ * --------------------------------------------------------------------------------------------------- */
 
 static void emit_json(void *context, const char *label, const char *text) {
     StrBuf *out = context;
@@ -317,15 +314,12 @@ static void explain_json(const PlanNode *node, PlanAnnotate annotate, void *cont
     strbuf_append_text(out, "{\"Node Type\":");
     strbuf_append_json(out, kind_name(node), strlen(kind_name(node)));
     node_details(node, emit_json, out);
-    if (node->row_estimate >= 0)
-        strbuf_printf(out, ",\"Plan Rows\":%.0f", node->row_estimate);
-    if (annotate)
-        annotate(context, node, true, out);
+    if (node->row_estimate >= 0) strbuf_printf(out, ",\"Plan Rows\":%.0f", node->row_estimate);
+    if (annotate) annotate(context, node, true, out);
     if (node->input_count > 0) {
         strbuf_append_text(out, ",\"Plans\":[");
         for (int i = 0; i < node->input_count; i++) {
-            if (i)
-                strbuf_append_char(out, ',');
+            if (i) strbuf_append_char(out, ',');
             explain_json(node->inputs[i], annotate, context, out);
         }
         strbuf_append_char(out, ']');

@@ -13,7 +13,11 @@ int binder_add_column(Binder *binder, const char *name, SqlType type, bool nulla
         binder->column_capacity = capacity;
     }
     binder->columns[binder->column_count] =
-        (ColumnInfo){.name = name ? arena_strdup(binder->arena, name) : "", .type = type, .nullable = nullable, .distinct = -1, .table_column = -1};
+        (ColumnInfo){.name = name ? arena_strdup(binder->arena, name) : "",
+                     .type = type,
+                     .nullable = nullable,
+                     .distinct = -1,
+                     .table_column = -1};
     return binder->column_count++;
 }
 
@@ -21,8 +25,7 @@ void expr_list_add(Arena *arena, ExprList *list, Expr *expr) {
     if (list->count == list->capacity) {
         int capacity = list->capacity ? list->capacity * 2 : 4;
         Expr **grown = ARENA_NEW_ARRAY(arena, Expr *, capacity);
-        if (list->count)
-            memcpy(grown, list->items, sizeof *grown * (size_t)list->count);
+        if (list->count) memcpy(grown, list->items, sizeof *grown * (size_t)list->count);
         list->items = grown;
         list->capacity = capacity;
     }
@@ -33,8 +36,7 @@ void id_list_add(Arena *arena, IdList *list, int id) {
     if (list->count == list->capacity) {
         int capacity = list->capacity ? list->capacity * 2 : 8;
         int *grown = ARENA_NEW_ARRAY(arena, int, capacity);
-        if (list->count)
-            memcpy(grown, list->items, sizeof *grown * (size_t)list->count);
+        if (list->count) memcpy(grown, list->items, sizeof *grown * (size_t)list->count);
         list->items = grown;
         list->capacity = capacity;
     }
@@ -43,12 +45,12 @@ void id_list_add(Arena *arena, IdList *list, int id) {
 
 bool id_list_has(const IdList *list, int id) {
     for (int i = 0; i < list->count; i++)
-        if (list->items[i] == id)
-            return true;
+        if (list->items[i] == id) return true;
     return false;
 }
 
-/* ---- relations --------------------------------------------------------------------------------------------- */
+/* ---- relations
+ * --------------------------------------------------------------------------------------------- */
 
 Rel *rel_new(Binder *binder, PlanKind kind, int input_count) {
     Rel *rel = ARENA_NEW(binder->arena, Rel);
@@ -60,8 +62,7 @@ Rel *rel_new(Binder *binder, PlanKind kind, int input_count) {
 }
 
 Rel *rel_filter(Binder *binder, Rel *input, const ExprList *predicates) {
-    if (predicates->count == 0)
-        return input;
+    if (predicates->count == 0) return input;
     Rel *rel = rel_new(binder, PLAN_FILTER, 1);
     rel->inputs[0] = input;
     for (int i = 0; i < predicates->count; i++)
@@ -89,19 +90,21 @@ void rel_refresh_ids(Binder *binder, Rel *rel) {
                    ? rel->ids.items[rel->ids.count - 1]
                    : -1;
     rel->ids = (IdList){0};
-    bool left_only = rel->kind == PLAN_JOIN &&
-                     (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI || rel->join_type == JOIN_MARK);
+    bool left_only = rel->kind == PLAN_JOIN && (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI ||
+                                                rel->join_type == JOIN_MARK);
     int inputs = rel->kind == PLAN_JOIN && !left_only ? 2 : 1;
     for (int i = 0; i < inputs; i++)
         for (int c = 0; c < rel->inputs[i]->ids.count; c++)
             id_list_add(binder->arena, &rel->ids, rel->inputs[i]->ids.items[c]);
-    if (mark >= 0)
-        id_list_add(binder->arena, &rel->ids, mark);
+    if (mark >= 0) id_list_add(binder->arena, &rel->ids, mark);
 }
 
-bool rel_produces(const Rel *rel, int id) { return id_list_has(&rel->ids, id); }
+bool rel_produces(const Rel *rel, int id) {
+    return id_list_has(&rel->ids, id);
+}
 
-/* ---- expressions --------------------------------------------------------------------------------------------- */
+/* ---- expressions
+ * --------------------------------------------------------------------------------------------- */
 
 Expr *expr_new(Arena *arena, ExprKind kind, SqlType type, int arg_count) {
     Expr *expr = ARENA_NEW(arena, Expr);
@@ -160,12 +163,9 @@ Expr *expr_null(Arena *arena, SqlType type) {
 
 static bool constant_equal(const Vector *a, const Vector *b) {
     bool null_a = vector_is_null(a, 0), null_b = vector_is_null(b, 0);
-    if (null_a || null_b)
-        return null_a && null_b;
-    if (a->physical != b->physical)
-        return false;
-    if (a->physical == PHYS_STRING)
-        return stringview_equals(a->values, b->values);
+    if (null_a || null_b) return null_a && null_b;
+    if (a->physical != b->physical) return false;
+    if (a->physical == PHYS_STRING) return stringview_equals(a->values, b->values);
     return memcmp(a->values, b->values, physical_width(a->physical)) == 0;
 }
 
@@ -173,75 +173,70 @@ bool expr_equal(const Expr *a, const Expr *b) {
     if (a->kind != b->kind || !sqltype_equals(a->type, b->type) || a->arg_count != b->arg_count ||
         a->function != b->function || a->column != b->column || a->param != b->param)
         return false;
-    if (a->kind == EXPR_CONSTANT && !constant_equal(a->constant, b->constant))
-        return false;
+    if (a->kind == EXPR_CONSTANT && !constant_equal(a->constant, b->constant)) return false;
     for (int i = 0; i < a->arg_count; i++)
-        if (!expr_equal(a->args[i], b->args[i]))
-            return false;
+        if (!expr_equal(a->args[i], b->args[i])) return false;
     return true;
 }
 
-bool expr_is_constant(const Expr *expr) { return expr->kind == EXPR_CONSTANT; }
+bool expr_is_constant(const Expr *expr) {
+    return expr->kind == EXPR_CONSTANT;
+}
 
-bool expr_is_null_constant(const Expr *expr) { return expr->kind == EXPR_CONSTANT && vector_is_null(expr->constant, 0); }
+bool expr_is_null_constant(const Expr *expr) {
+    return expr->kind == EXPR_CONSTANT && vector_is_null(expr->constant, 0);
+}
 
-bool expr_is_unknown(const Expr *expr) { return expr->type.id == SQL_UNKNOWN && !expr->type.is_array; }
+bool expr_is_unknown(const Expr *expr) {
+    return expr->type.id == SQL_UNKNOWN && !expr->type.is_array;
+}
 
 void expr_collect_ids(Arena *arena, const Expr *expr, IdList *out) {
-    if (expr->kind == EXPR_COLUMN && !id_list_has(out, expr->column))
-        id_list_add(arena, out, expr->column);
+    if (expr->kind == EXPR_COLUMN && !id_list_has(out, expr->column)) id_list_add(arena, out, expr->column);
     for (int i = 0; i < expr->arg_count; i++)
         expr_collect_ids(arena, expr->args[i], out);
 }
 
 bool expr_reads_only(const Expr *expr, const Rel *rel) {
-    if (expr->kind == EXPR_COLUMN)
-        return rel_produces(rel, expr->column);
+    if (expr->kind == EXPR_COLUMN) return rel_produces(rel, expr->column);
     for (int i = 0; i < expr->arg_count; i++)
-        if (!expr_reads_only(expr->args[i], rel))
-            return false;
+        if (!expr_reads_only(expr->args[i], rel)) return false;
     return true;
 }
 
 bool expr_reads_any(const Expr *expr, const Rel *rel) {
-    if (expr->kind == EXPR_COLUMN)
-        return rel_produces(rel, expr->column);
+    if (expr->kind == EXPR_COLUMN) return rel_produces(rel, expr->column);
     for (int i = 0; i < expr->arg_count; i++)
-        if (expr_reads_any(expr->args[i], rel))
-            return true;
+        if (expr_reads_any(expr->args[i], rel)) return true;
     return false;
 }
 
 bool expr_reads_nothing(const Expr *expr) {
-    if (expr->kind == EXPR_COLUMN)
-        return false;
+    if (expr->kind == EXPR_COLUMN) return false;
     for (int i = 0; i < expr->arg_count; i++)
-        if (!expr_reads_nothing(expr->args[i]))
-            return false;
+        if (!expr_reads_nothing(expr->args[i])) return false;
     return true;
 }
 
 bool expr_may_raise(const Expr *expr) {
-    if ((expr->kind == EXPR_CALL || expr->kind == EXPR_CAST) && expr->function && !expr->function->null_on_error) {
+    if ((expr->kind == EXPR_CALL || expr->kind == EXPR_CAST) && expr->function &&
+        !expr->function->null_on_error) {
         /* Comparisons cannot fail whatever their flag says. */
         static const char *const SAFE[] = {"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*"};
         bool safe = false;
         for (size_t i = 0; i < sizeof SAFE / sizeof SAFE[0]; i++)
             safe = safe || (expr->function->name && strcmp(expr->function->name, SAFE[i]) == 0);
-        if (!safe)
-            return true;
+        if (!safe) return true;
     }
     for (int i = 0; i < expr->arg_count; i++)
-        if (expr_may_raise(expr->args[i]))
-            return true;
+        if (expr_may_raise(expr->args[i])) return true;
     return false;
 }
 
 Expr *expr_substitute(Arena *arena, Expr *expr, const ColumnMap *map) {
     if (expr->kind == EXPR_COLUMN) {
         for (int i = 0; i < map->count; i++)
-            if (map->from[i] == expr->column)
-                return expr_copy(arena, map->to[i]);
+            if (map->from[i] == expr->column) return expr_copy(arena, map->to[i]);
         return expr;
     }
     for (int i = 0; i < expr->arg_count; i++)
@@ -259,10 +254,8 @@ void expr_split_conjuncts(Arena *arena, Expr *expr, ExprList *out) {
 }
 
 Expr *expr_and_all(Arena *arena, const ExprList *conjuncts) {
-    if (conjuncts->count == 0)
-        return NULL;
-    if (conjuncts->count == 1)
-        return conjuncts->items[0];
+    if (conjuncts->count == 0) return NULL;
+    if (conjuncts->count == 1) return conjuncts->items[0];
     Expr *expr = expr_new(arena, EXPR_AND, sqltype_of(SQL_BOOL), conjuncts->count);
     for (int i = 0; i < conjuncts->count; i++)
         expr->args[i] = conjuncts->items[i];
@@ -270,15 +263,16 @@ Expr *expr_and_all(Arena *arena, const ExprList *conjuncts) {
 }
 
 bool expr_is_equality(const Expr *expr) {
-    return expr->kind == EXPR_CALL && expr->arg_count == 2 && expr->function->name && strcmp(expr->function->name, "=") == 0;
+    return expr->kind == EXPR_CALL && expr->arg_count == 2 && expr->function->name &&
+           strcmp(expr->function->name, "=") == 0;
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------- */
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------- */
 
 int binder_position(const Binder *binder, int byte_offset) {
     const char *sql = binder->statement->sql;
-    if (byte_offset < 0 || !sql)
-        return 0;
+    if (byte_offset < 0 || !sql) return 0;
     int characters = 0;
     for (size_t i = 0; i < (size_t)byte_offset && i < binder->statement->sql_length; i++)
         characters += ((unsigned char)sql[i] & 0xC0) != 0x80;
@@ -296,7 +290,6 @@ Status binder_unsupported(const Binder *binder, int location, Error *err, const 
 }
 
 void rel_note(Binder *binder, Rel *rel, const char *note) {
-    if (rel->note && strstr(rel->note, note))
-        return;
+    if (rel->note && strstr(rel->note, note)) return;
     rel->note = rel->note ? arena_printf(binder->arena, "%s, %s", rel->note, note) : note;
 }

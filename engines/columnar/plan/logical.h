@@ -1,8 +1,9 @@
 /* What the binder makes and the optimiser's rules rewrite: a tree of Rel over columns that have identities.
  *
- * Every column of every node has a number of its own in the whole statement (an index into Binder.columns), and
- * expressions refer to that number (Expr.column), wherever they stand. So a rule may move an expression freely as long as the
- * columns it reads are there. lower.c turns numbers into positions at the end; plan.h's tree knows only positions.
+ * Every column of every node has a number of its own in the whole statement (an index into Binder.columns),
+ * and expressions refer to that number (Expr.column), wherever they stand. So a rule may move an expression
+ * freely as long as the columns it reads are there. lower.c turns numbers into positions at the end; plan.h's
+ * tree knows only positions.
  *
  * Order: bind_statement → optimise → lower. Everything lives in the plan's arena. Private to this folder.
  */
@@ -21,10 +22,10 @@ typedef struct ColumnInfo {
     SqlType type;
     const char *type_name; /* PostgreSQL's, where it says more than `type` */
     bool nullable;
-    bool has_modifiers;    /* type's precision is declared, not derived: shown to the user */
-    double distinct;       /* estimate, < 0 unknown */
-    double bytes_per_row;  /* stored */
-    bool has_range;        /* low and high bound the values, as numbers (dates: days, times: microseconds) */
+    bool has_modifiers;   /* type's precision is declared, not derived: shown to the user */
+    double distinct;      /* estimate, < 0 unknown */
+    double bytes_per_row; /* stored */
+    bool has_range;       /* low and high bound the values, as numbers (dates: days, times: microseconds) */
     double low, high;
     const TableVersion *version; /* of a scan column */
     int table_column;
@@ -52,14 +53,14 @@ struct Rel {
     TableVersion *version; /* PLAN_SCAN, PLAN_FOREIGN_SCAN */
     const TableBinding *binding;
     const char *alias;
-    IdList table_ids;      /* number of every table column, index = table column */
-    ExprList predicates;   /* PLAN_SCAN (pushed), PLAN_FILTER, PLAN_JOIN: conjuncts */
+    IdList table_ids;    /* number of every table column, index = table column */
+    ExprList predicates; /* PLAN_SCAN (pushed), PLAN_FILTER, PLAN_JOIN: conjuncts */
     int64_t row_limit;
 
     Expr ***value_rows; /* PLAN_VALUES */
     int value_row_count;
 
-    ExprList exprs;  /* PLAN_PROJECT, one per id; PLAN_AGGREGATE: groups */
+    ExprList exprs;       /* PLAN_PROJECT, one per id; PLAN_AGGREGATE: groups */
     AggregateCall *calls; /* PLAN_AGGREGATE: ids after the groups */
     int call_count;
 
@@ -87,10 +88,15 @@ typedef struct Binder {
     int depth;
     int view_depth;
     IdList outer_ids; /* columns of enclosing queries that subqueries have read */
-    struct LoadedTable { const char *schema, *name; TableVersion *version; struct LoadedTable *next; } *loaded;
+    struct LoadedTable {
+        const char *schema, *name;
+        TableVersion *version;
+        struct LoadedTable *next;
+    } * loaded;
 } Binder;
 
-/* ---- logical.c: building and looking at trees ----------------------------------------------------------- */
+/* ---- logical.c: building and looking at trees -----------------------------------------------------------
+ */
 
 enum { BINDER_MAX_DEPTH = 200, BINDER_MAX_COLUMNS = 1 << 20 };
 
@@ -109,7 +115,8 @@ bool rel_produces(const Rel *rel, int id);
 Expr *expr_new(Arena *arena, ExprKind kind, SqlType type, int arg_count);
 Expr *expr_column(Binder *binder, int id);
 Expr *expr_copy(Arena *arena, const Expr *expr); /* deep */
-Expr *expr_with_type(Arena *arena, const Expr *expr, SqlType type); /* the same value under another name of its type */
+Expr *expr_with_type(Arena *arena, const Expr *expr,
+                     SqlType type); /* the same value under another name of its type */
 Expr *expr_bool_constant(Arena *arena, bool value);
 Expr *expr_null(Arena *arena, SqlType type);
 bool expr_equal(const Expr *a, const Expr *b);
@@ -122,7 +129,11 @@ bool expr_reads_any(const Expr *expr, const Rel *rel);
 bool expr_reads_nothing(const Expr *expr);
 bool expr_may_raise(const Expr *expr); /* evaluating it on rows it was not meant for could fail */
 /* Puts copies of `to[i]->` where column from[i] stands, in place; returns the new root. */
-typedef struct ColumnMap { const int *from; Expr *const *to; int count; } ColumnMap;
+typedef struct ColumnMap {
+    const int *from;
+    Expr *const *to;
+    int count;
+} ColumnMap;
 Expr *expr_substitute(Arena *arena, Expr *expr, const ColumnMap *map);
 /* Splits at top-level ANDs. */
 void expr_split_conjuncts(Arena *arena, Expr *expr, ExprList *out);
@@ -134,20 +145,24 @@ int binder_position(const Binder *binder, int byte_offset);
 Status binder_unsupported(const Binder *binder, int location, Error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* ---- constant.c ------------------------------------------------------------------------------------------ */
+/* ---- constant.c ------------------------------------------------------------------------------------------
+ */
 
 Expr *constant_int(Arena *arena, int64_t value, SqlType type);
 Expr *constant_text(Arena *arena, const char *text, SqlType type); /* also for SQL_UNKNOWN literals */
 Status constant_number(Arena *arena, const char *digits, Expr **out, Error *err);
-/* Evaluates a call or cast of constants with its kernel. *out stays NULL when that is not possible (or fails at run time only). */
+/* Evaluates a call or cast of constants with its kernel. *out stays NULL when that is not possible (or fails
+ * at run time only). */
 Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err);
 /* Prints a constant for EXPLAIN. */
 void constant_describe(const Vector *constant, StrBuf *out);
 
-/* ---- resolve.c, coerce.c: PostgreSQL's type rules ------------------------------------------------------- */
+/* ---- resolve.c, coerce.c: PostgreSQL's type rules -------------------------------------------------------
+ */
 
 Status coerce_expr(Binder *binder, Expr *expr, SqlType target, CastContext context, Expr **out, Error *err);
-/* As coerce_expr, and the result is held as the target is: coerce_expr leaves numeric(10,2) as it is where any numeric will do. */
+/* As coerce_expr, and the result is held as the target is: coerce_expr leaves numeric(10,2) as it is where
+ * any numeric will do. */
 Status coerce_exact(Binder *binder, Expr *expr, SqlType target, CastContext context, Expr **out, Error *err);
 /* To boolean, for WHERE, AND, NOT ...; `what` names the place in the message. */
 Status coerce_to_bool(Binder *binder, Expr *expr, const char *what, Expr **out, Error *err);
@@ -156,23 +171,28 @@ bool coerce_is_implicit(SqlType from, SqlType to);
 Status common_type(Binder *binder, Expr *const *exprs, int count, const char *what, SqlType *out, Error *err);
 /* Every one has the same declared modifiers: then so has what they are merged into. */
 bool modifiers_agree(Expr *const *exprs, int count);
-/* The narrowest numeric that holds every value of both exactly; unconstrained when there is none within 38 digits. */
+/* The narrowest numeric that holds every value of both exactly; unconstrained when there is none within 38
+ * digits. */
 SqlType numeric_cover(SqlType a, SqlType b);
 bool expr_is_unknown(const Expr *expr); /* literal or parameter whose type is still open */
 
-Status resolve_operator(Binder *binder, const char *name, Expr *left, Expr *right, int position, Expr **out, Error *err);
-Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_count, int position, Expr **out, Error *err);
-Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_count, bool star, int position,
-                         AggregateCall *out, Error *err);
+Status resolve_operator(Binder *binder, const char *name, Expr *left, Expr *right, int position, Expr **out,
+                        Error *err);
+Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
+                        Expr **out, Error *err);
+Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_count, bool star,
+                         int position, AggregateCall *out, Error *err);
 /* Kernel for a signature that PostgreSQL declares; NULL when this engine lacks it. */
 bool name_is_aggregate(const char *name);
 bool name_is_window_function(const char *name);
 
-/* ---- bind_*.c -------------------------------------------------------------------------------------------- */
+/* ---- bind_*.c --------------------------------------------------------------------------------------------
+ */
 
 Status type_from_node(Binder *binder, const PgQuery__TypeName *name, SqlType *out, Error *err);
 
-/* ---- rules ------------------------------------------------------------------------------------------------ */
+/* ---- rules ------------------------------------------------------------------------------------------------
+ */
 
 Status rule_fold(Binder *binder, Rel *root, Error *err);
 /* One comparison, on behalf of folding. */
@@ -187,9 +207,11 @@ void rule_transitive(Binder *binder, ExprList *conjuncts);
 void estimate_rows(Binder *binder, Rel *rel);
 double estimate_selectivity(const Binder *binder, const Expr *predicate);
 /* Of an equality between two inputs of a join with these many rows. */
-double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows, double right_rows);
+double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows,
+                                 double right_rows);
 /* Range and number of distinct values of a stored column, from its files' statistics. */
 void estimate_column(const TableVersion *version, int column, ColumnInfo *info);
 void rel_note(Binder *binder, Rel *rel, const char *note);
 
-Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *const *names, PlanNode **out, Error *err);
+Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *const *names, PlanNode **out,
+                  Error *err);

@@ -7,7 +7,8 @@
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-/* First index in [0, count) whose name is not below `name`; names stand `stride` bytes apart, at the row's start. */
+/* First index in [0, count) whose name is not below `name`; names stand `stride` bytes apart, at the row's
+ * start. */
 static int lower_bound(const void *rows, int count, size_t stride, const char *name) {
     int low = 0, high = count;
     while (low < high) {
@@ -82,8 +83,7 @@ SqlType pg_type_next(const char **letters) {
         (*letters)++;
     }
     type.id = (uint8_t)type_of_letter(**letters);
-    if (**letters)
-        (*letters)++;
+    if (**letters) (*letters)++;
     return type;
 }
 
@@ -95,8 +95,7 @@ int pg_type_count(const char *letters) {
 }
 
 PgCategory pg_type_category(SqlType type) {
-    if (type.is_array)
-        return PG_CATEGORY_ARRAY;
+    if (type.is_array) return PG_CATEGORY_ARRAY;
     switch (type.id) {
     case SQL_UNKNOWN: return PG_CATEGORY_UNKNOWN;
     case SQL_BOOL: return PG_CATEGORY_BOOL;
@@ -122,22 +121,20 @@ PgCategory pg_type_category(SqlType type) {
 }
 
 bool pg_type_is_preferred(SqlType type) {
-    return !type.is_array && (type.id == SQL_BOOL || type.id == SQL_FLOAT8 || type.id == SQL_OID || type.id == SQL_TEXT ||
-                              type.id == SQL_TIMESTAMPTZ || type.id == SQL_INTERVAL);
+    return !type.is_array && (type.id == SQL_BOOL || type.id == SQL_FLOAT8 || type.id == SQL_OID ||
+                              type.id == SQL_TEXT || type.id == SQL_TIMESTAMPTZ || type.id == SQL_INTERVAL);
 }
 
 char pg_cast_context(SqlType from, SqlType to) {
-    if (from.id == to.id && from.is_array == to.is_array)
-        return 'i';
+    if (from.id == to.id && from.is_array == to.is_array) return 'i';
     if (from.is_array || to.is_array)
         return !from.is_array && pg_type_category(from) == PG_CATEGORY_STRING ? 'e'
-               : pg_type_category(to) == PG_CATEGORY_STRING               ? 'a'
-                                                                          : 0;
+               : pg_type_category(to) == PG_CATEGORY_STRING                   ? 'a'
+                                                                              : 0;
     for (int i = 0; i < COUNT_OF(CASTS); i++)
         if (type_of_letter(CASTS[i].from[0]) == from.id && type_of_letter(CASTS[i].to[0]) == to.id)
             return CASTS[i].context;
     /* Through the types' text forms: to strings on assignment, from strings only when asked for. */
-    if (pg_type_category(to) == PG_CATEGORY_STRING)
-        return 'a';
+    if (pg_type_category(to) == PG_CATEGORY_STRING) return 'a';
     return pg_type_category(from) == PG_CATEGORY_STRING ? 'e' : 0;
 }

@@ -1,6 +1,7 @@
-/* PostgreSQL's declarations of operators, functions and casts, as far as this engine's types go. The binder resolves
- * a name and argument types against these, by PostgreSQL's rules, so that the meaning of a statement never depends on
- * which kernels this engine happens to have. Pure data and lookups; knows nothing of plans. */
+/* PostgreSQL's declarations of operators, functions and casts, as far as this engine's types go. The binder
+ * resolves a name and argument types against these, by PostgreSQL's rules, so that the meaning of a statement
+ * never depends on which kernels this engine happens to have. Pure data and lookups; knows nothing of plans.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -5,21 +5,21 @@
 
 enum { MOST_PARAMETERS = 65535 };
 
-/* ---- EXPLAIN -------------------------------------------------------------------------------------------------- */
+/* ---- EXPLAIN
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool option_is_on(const PgQuery__DefElem *option) {
-    if (!option->arg)
-        return true;
-    const char *text = option->arg->node_case == PG_QUERY__NODE__NODE_STRING ? option->arg->string->sval : NULL;
-    if (text)
-        return strcasecmp(text, "false") != 0 && strcasecmp(text, "off") != 0 && strcmp(text, "0") != 0;
-    if (option->arg->node_case == PG_QUERY__NODE__NODE_BOOLEAN)
-        return option->arg->boolean->boolval;
+    if (!option->arg) return true;
+    const char *text =
+        option->arg->node_case == PG_QUERY__NODE__NODE_STRING ? option->arg->string->sval : NULL;
+    if (text) return strcasecmp(text, "false") != 0 && strcasecmp(text, "off") != 0 && strcmp(text, "0") != 0;
+    if (option->arg->node_case == PG_QUERY__NODE__NODE_BOOLEAN) return option->arg->boolean->boolval;
     return option->arg->node_case != PG_QUERY__NODE__NODE_INTEGER || option->arg->integer->ival != 0;
 }
 
 static Status read_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error *err) {
-    static const char *const KNOWN[] = {"verbose", "costs", "buffers", "settings", "timing", "summary", "wal"};
+    static const char *const KNOWN[] = {"verbose", "costs",   "buffers", "settings",
+                                        "timing",  "summary", "wal"};
     Plan *plan = binder->plan;
     plan->explain = true;
     for (size_t i = 0; i < explain->n_options; i++) {
@@ -27,7 +27,9 @@ static Status read_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error 
         if (strcmp(option->defname, "analyze") == 0) {
             plan->analyze = option_is_on(option);
         } else if (strcmp(option->defname, "format") == 0) {
-            const char *format = option->arg && option->arg->node_case == PG_QUERY__NODE__NODE_STRING ? option->arg->string->sval : "";
+            const char *format = option->arg && option->arg->node_case == PG_QUERY__NODE__NODE_STRING
+                                     ? option->arg->string->sval
+                                     : "";
             if (strcasecmp(format, "json") != 0 && strcasecmp(format, "text") != 0)
                 return binder_unsupported(binder, option->location, err, "EXPLAIN (FORMAT %s)", format);
             plan->explain_json = strcasecmp(format, "json") == 0;
@@ -43,12 +45,14 @@ static Status read_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error 
     return STATUS_OK;
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------------ */
+/* ---- statements
+ * ------------------------------------------------------------------------------------------------ */
 
 static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err) {
     const PgQuery__ParseResult *tree = binder->statement->tree;
     if (!tree || tree->n_stmts != 1 || !tree->stmts[0]->stmt)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "several statements at once are not available in the columnar engine");
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "several statements at once are not available in the columnar engine");
     Node *node = tree->stmts[0]->stmt;
     if (node->node_case == PG_QUERY__NODE__NODE_EXPLAIN_STMT) {
         TRY(read_explain(binder, node->explain_stmt, err));
@@ -61,7 +65,8 @@ static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err)
     case PG_QUERY__NODE__NODE_DELETE_STMT: return binder_unsupported(binder, -1, err, "DELETE");
     case PG_QUERY__NODE__NODE_MERGE_STMT: return binder_unsupported(binder, -1, err, "MERGE");
     case PG_QUERY__NODE__NODE_CREATE_STMT:
-    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT: return binder_unsupported(binder, -1, err, "CREATE TABLE");
+    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
+        return binder_unsupported(binder, -1, err, "CREATE TABLE");
     case PG_QUERY__NODE__NODE_DROP_STMT: return binder_unsupported(binder, -1, err, "DROP");
     default: return binder_unsupported(binder, -1, err, "this kind of statement");
     }
@@ -84,13 +89,13 @@ static Status settle_params(Binder *binder, Error *err) {
     Plan *plan = binder->plan;
     for (int p = 0; p < plan->param_count; p++) {
         SqlType *type = &plan->param_types[p];
-        if (type->id == SQL_INVALID || type->id == SQL_UNKNOWN)
-            *type = sqltype_of(SQL_TEXT);
+        if (type->id == SQL_INVALID || type->id == SQL_UNKNOWN) *type = sqltype_of(SQL_TEXT);
         bool as_it_is = sqltype_is_text(*type) && !sqltype_is(*type, SQL_BPCHAR);
         char name[SQLTYPE_NAME_BYTES];
         if (!as_it_is && !cast_function(sqltype_of(SQL_TEXT), *type, CAST_EXPLICIT))
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "a parameter of type %s ($%d) is not supported",
-                             sqltype_short_name(*type, name), p + 1);
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                             "a parameter of type %s ($%d) is not supported", sqltype_short_name(*type, name),
+                             p + 1);
     }
     return STATUS_OK;
 }
@@ -122,18 +127,19 @@ static void keep_versions(Binder *binder) {
         plan->versions[count++] = at->version;
 }
 
-Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement, Plan **out, Error *err) {
+Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement,
+                           Plan **out, Error *err) {
     /* PostgreSQL's protocol carries no more; a number from the text must not decide how much is allocated. */
     if (statement->param_count > MOST_PARAMETERS)
-        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "a statement may have %d parameters at most, not %d", MOST_PARAMETERS,
-                         statement->param_count);
+        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "a statement may have %d parameters at most, not %d",
+                         MOST_PARAMETERS, statement->param_count);
     Plan *plan = calloc(1, sizeof *plan);
-    if (!plan)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while planning");
+    if (!plan) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while planning");
     arena_init(&plan->arena);
     plan->param_count = statement->param_count > 0 ? statement->param_count : 0;
     plan->param_types = ARENA_NEW_ARRAY(&plan->arena, SqlType, plan->param_count + 1);
-    Binder binder = {.arena = &plan->arena, .plan = plan, .self = self, .source = source, .statement = statement};
+    Binder binder = {
+        .arena = &plan->arena, .plan = plan, .self = self, .source = source, .statement = statement};
     Status status = build(&binder, err);
     keep_versions(&binder);
     if (status != STATUS_OK) {
@@ -144,18 +150,19 @@ Status plan_statement_from(Engine *self, const PlanTableSource *source, const St
     return STATUS_OK;
 }
 
-static Status load_from_catalog(void *context, const char *schema, const char *name, TableVersion **out, Error *err) {
+static Status load_from_catalog(void *context, const char *schema, const char *name, TableVersion **out,
+                                Error *err) {
     return table_catalog_load(context, schema, name, out, err);
 }
 
-Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out, Error *err) {
+Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out,
+                      Error *err) {
     PlanTableSource source = {.load = load_from_catalog, .context = catalog};
     return plan_statement_from(self, &source, statement, out, err);
 }
 
 void plan_destroy(Plan *plan) {
-    if (!plan)
-        return;
+    if (!plan) return;
     for (int i = 0; i < plan->version_count; i++)
         table_version_release(plan->versions[i]);
     arena_deinit(&plan->arena);

@@ -1,8 +1,8 @@
-/* The plan: what the binder makes, the optimiser rewrites and the executor runs. Const once handed to the executor;
- * lives in the plan's arena. Execution state stands beside it (exec/), never in it.
+/* The plan: what the binder makes, the optimiser rewrites and the executor runs. Const once handed to the
+ * executor; lives in the plan's arena. Execution state stands beside it (exec/), never in it.
  *
- * Every node yields batches whose columns are described by `columns`. Expressions of a node refer to its input's columns
- * by index (a join's residual: left columns, then right columns).
+ * Every node yields batches whose columns are described by `columns`. Expressions of a node refer to its
+ * input's columns by index (a join's residual: left columns, then right columns).
  */
 #pragma once
 
@@ -12,7 +12,8 @@
 #include "engines/columnar/kernels/function.h"
 #include "engines/engine.h"
 
-/* ---- expressions ---------------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------------------
+ */
 
 typedef enum ExprKind {
     EXPR_COLUMN,   /* input column `column` */
@@ -20,12 +21,19 @@ typedef enum ExprKind {
     EXPR_PARAM,    /* parameter `param` (0-based), cast from text to `type` when execution starts */
     EXPR_CALL,     /* `function` over args */
     EXPR_CAST,     /* `function` over args[0], to `type` */
-    EXPR_AND, EXPR_OR, /* n-ary, three-valued, in order of evaluation; right sides only run for rows still open */
+    EXPR_AND,
+    EXPR_OR, /* n-ary, three-valued, in order of evaluation; right sides only run for rows still open */
     EXPR_NOT,
-    EXPR_IS_NULL, EXPR_IS_NOT_NULL,
-    EXPR_IS_TRUE, EXPR_IS_NOT_TRUE, EXPR_IS_FALSE, EXPR_IS_NOT_FALSE,
-    EXPR_IS_DISTINCT, EXPR_IS_NOT_DISTINCT,
-    EXPR_CASE,     /* args: when1, then1, when2, then2, ..., else (always present, maybe a NULL constant); lazily */
+    EXPR_IS_NULL,
+    EXPR_IS_NOT_NULL,
+    EXPR_IS_TRUE,
+    EXPR_IS_NOT_TRUE,
+    EXPR_IS_FALSE,
+    EXPR_IS_NOT_FALSE,
+    EXPR_IS_DISTINCT,
+    EXPR_IS_NOT_DISTINCT,
+    EXPR_CASE, /* args: when1, then1, when2, then2, ..., else (always present, maybe a NULL constant); lazily
+                */
     EXPR_COALESCE, /* args in order; lazily */
     EXPR_IN_LIST,  /* args[0] IN (constants args[1..]) with SQL's NULL rules; built into a hash set once */
     EXPR_NULLIF
@@ -34,7 +42,7 @@ typedef enum ExprKind {
 typedef struct Expr {
     ExprKind kind;
     SqlType type;
-    int position; /* 1-based, of its leftmost part in the statement, for errors; 0 unknown */
+    int position;  /* 1-based, of its leftmost part in the statement, for errors; 0 unknown */
     bool declared; /* the type's precision was written by someone, not derived: the user sees it */
     struct Expr **args;
     int arg_count;
@@ -60,7 +68,8 @@ typedef struct SortKey {
     bool nulls_first;
 } SortKey;
 
-/* ---- nodes -------------------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * -------------------------------------------------------------------------------------------------- */
 
 typedef enum PlanKind {
     PLAN_SCAN,         /* a columnar table */
@@ -68,19 +77,35 @@ typedef enum PlanKind {
     PLAN_VALUES,       /* rows of expressions; one row of no columns stands for a missing FROM */
     PLAN_FILTER,
     PLAN_PROJECT,
-    PLAN_AGGREGATE,    /* DISTINCT is an aggregate with groups and no calls */
+    PLAN_AGGREGATE, /* DISTINCT is an aggregate with groups and no calls */
     PLAN_JOIN,
     PLAN_SORT,
-    PLAN_LIMIT,        /* over PLAN_SORT it becomes a top-N */
+    PLAN_LIMIT, /* over PLAN_SORT it becomes a top-N */
     PLAN_UNION_ALL,
     PLAN_SET_OPERATION /* INTERSECT, EXCEPT [ALL] */
 } PlanKind;
 
-/* Inner..anti compare `left_keys[i] = right_keys[i]` and then `residual`. MARK yields the left columns plus one boolean
- * (three-valued: the value of `left IN (right)`). SINGLE is a left join that raises 21000 on a second match. CROSS has no keys. */
-typedef enum JoinType { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI, JOIN_MARK, JOIN_SINGLE, JOIN_CROSS } JoinType;
+/* Inner..anti compare `left_keys[i] = right_keys[i]` and then `residual`. MARK yields the left columns plus
+ * one boolean (three-valued: the value of `left IN (right)`). SINGLE is a left join that raises 21000 on a
+ * second match. CROSS has no keys. */
+typedef enum JoinType {
+    JOIN_INNER,
+    JOIN_LEFT,
+    JOIN_RIGHT,
+    JOIN_FULL,
+    JOIN_SEMI,
+    JOIN_ANTI,
+    JOIN_MARK,
+    JOIN_SINGLE,
+    JOIN_CROSS
+} JoinType;
 
-typedef struct PlanColumn { const char *name; SqlType type; const char *type_name; bool nullable; } PlanColumn;
+typedef struct PlanColumn {
+    const char *name;
+    SqlType type;
+    const char *type_name;
+    bool nullable;
+} PlanColumn;
 
 typedef struct PlanNode {
     PlanKind kind;
@@ -93,8 +118,9 @@ typedef struct PlanNode {
     /* PLAN_SCAN, PLAN_FOREIGN_SCAN */
     TableVersion *version;       /* retained by the plan */
     const TableBinding *binding; /* foreign */
-    int *scan_columns;           /* table column of each output column; filters may use columns beyond, see below */
-    /* Conjuncts pushed into the scan. They refer to `filter_columns`: position i there is table column filter_columns[i]. */
+    int *scan_columns; /* table column of each output column; filters may use columns beyond, see below */
+    /* Conjuncts pushed into the scan. They refer to `filter_columns`: position i there is table column
+     * filter_columns[i]. */
     Expr **filters;
     int filter_count;
     int *filter_columns;
@@ -114,11 +140,12 @@ typedef struct PlanNode {
     AggregateCall *calls;
     int call_count;
 
-    /* PLAN_JOIN: inputs[0] probe (left), inputs[1] build (right). Output: left columns, then right (not for SEMI, ANTI; MARK adds one). */
+    /* PLAN_JOIN: inputs[0] probe (left), inputs[1] build (right). Output: left columns, then right (not for
+     * SEMI, ANTI; MARK adds one). */
     JoinType join_type;
     Expr **left_keys, **right_keys;
     int key_count;
-    Expr *residual; /* over left columns then right columns, NULL = none */
+    Expr *residual;   /* over left columns then right columns, NULL = none */
     bool nulls_equal; /* keys compare with IS NOT DISTINCT FROM */
 
     SortKey *sort_keys; /* PLAN_SORT */
@@ -141,24 +168,26 @@ typedef struct Plan {
     int param_count;
     TableVersion **versions; /* every table version read, each retained once */
     int version_count;
-    double bytes_scanned;    /* estimate: stored bytes of the columns read */
+    double bytes_scanned;     /* estimate: stored bytes of the columns read */
     bool uses_statement_time; /* now() and its kin */
 } Plan;
 
-/* Binds and optimises `statement`. Tables whose binding.engine == self are columnar, others foreign. A construct
- * this engine does not have is 0A000 naming it (the engine then declines); anything else wrong is the user's error,
- * with PostgreSQL's SQLSTATE and position. The caller frees with plan_destroy. */
+/* Binds and optimises `statement`. Tables whose binding.engine == self are columnar, others foreign. A
+ * construct this engine does not have is 0A000 naming it (the engine then declines); anything else wrong is
+ * the user's error, with PostgreSQL's SQLSTATE and position. The caller frees with plan_destroy. */
 typedef struct PlanTableSource {
     Status (*load)(void *context, const char *schema, const char *name, TableVersion **out, Error *err);
     void *context;
 } PlanTableSource;
 /* As plan_statement, over any source of tables. */
-Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement, Plan **out, Error *err);
-Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out, Error *err);
+Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement,
+                           Plan **out, Error *err);
+Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out,
+                      Error *err);
 void plan_destroy(Plan *plan);
 
-/* The tree as text (one line per row of EXPLAIN's result) or as one JSON document. `annotate` may add figures of a run to
- * a node's line (text) or object (JSON: appends `,"key":value` pairs); NULL for plain EXPLAIN. */
+/* The tree as text (one line per row of EXPLAIN's result) or as one JSON document. `annotate` may add figures
+ * of a run to a node's line (text) or object (JSON: appends `,"key":value` pairs); NULL for plain EXPLAIN. */
 typedef void (*PlanAnnotate)(void *context, const PlanNode *node, bool json, StrBuf *out);
 void plan_explain(const Plan *plan, bool json, PlanAnnotate annotate, void *context, StrBuf *out);
 /* An expression as SQL-like text; `columns` name what EXPR_COLUMN refers to (NULL: $column numbers). */

@@ -19,9 +19,12 @@ static SqlType candidate_arg(const Candidate *candidate, int index) {
     return index < 16 ? candidate->args[index] : candidate->rest;
 }
 
-static bool same_type(SqlType a, SqlType b) { return a.id == b.id && a.is_array == b.is_array; }
+static bool same_type(SqlType a, SqlType b) {
+    return a.id == b.id && a.is_array == b.is_array;
+}
 
-static bool candidate_stretch(const char *letters, bool variadic, int defaults, int arg_count, Candidate *out) {
+static bool candidate_stretch(const char *letters, bool variadic, int defaults, int arg_count,
+                              Candidate *out) {
     int declared = pg_type_count(letters);
     if (variadic ? arg_count < declared - 1 || (declared > 0 && arg_count < declared)
                  : arg_count > declared || arg_count < declared - defaults)
@@ -29,19 +32,17 @@ static bool candidate_stretch(const char *letters, bool variadic, int defaults, 
     const char *at = letters;
     SqlType type = {0};
     for (int i = 0; i < arg_count; i++) {
-        if (i < declared)
-            type = pg_type_next(&at);
-        if (variadic && i == declared - 1)
-            type.is_array = false;
-        if (i < 16)
-            out->args[i] = type;
+        if (i < declared) type = pg_type_next(&at);
+        if (variadic && i == declared - 1) type.is_array = false;
+        if (i < 16) out->args[i] = type;
     }
     out->rest = type;
     out->alive = true;
     return true;
 }
 
-/* ---- choosing among candidates ------------------------------------------------------------------------------ */
+/* ---- choosing among candidates
+ * ------------------------------------------------------------------------------ */
 
 static int alive_count(const Candidate *candidates, int count) {
     int alive = 0;
@@ -54,8 +55,7 @@ static Candidate *only_alive(Candidate *candidates, int count) {
     Candidate *found = NULL;
     for (int i = 0; i < count; i++)
         if (candidates[i].alive) {
-            if (found)
-                return NULL;
+            if (found) return NULL;
             found = &candidates[i];
         }
     return found;
@@ -67,18 +67,16 @@ static void keep_best(Candidate *candidates, int count, const SqlType *types, in
     int scores[MAX_CANDIDATES];
     for (int i = 0; i < count; i++) {
         scores[i] = 0;
-        if (!candidates[i].alive)
-            continue;
+        if (!candidates[i].alive) continue;
         for (int a = 0; a < arg_count; a++) {
             SqlType declared = candidate_arg(&candidates[i], a);
-            if (types[a].id == SQL_UNKNOWN)
-                continue;
+            if (types[a].id == SQL_UNKNOWN) continue;
             if (same_type(declared, types[a]) ||
-                (preferred && pg_type_category(declared) == pg_type_category(types[a]) && pg_type_is_preferred(declared)))
+                (preferred && pg_type_category(declared) == pg_type_category(types[a]) &&
+                 pg_type_is_preferred(declared)))
                 scores[i]++;
         }
-        if (scores[i] > best)
-            best = scores[i];
+        if (scores[i] > best) best = scores[i];
     }
     for (int i = 0; i < count; i++)
         candidates[i].alive = candidates[i].alive && scores[i] == best;
@@ -89,14 +87,13 @@ static bool keep_by_category(Candidate *candidates, int count, const SqlType *ty
     PgCategory categories[MAX_CALL_ARGS];
     bool has_preferred[MAX_CALL_ARGS];
     for (int a = 0; a < arg_count; a++) {
-        if (types[a].id != SQL_UNKNOWN)
-            continue;
+        if (types[a].id != SQL_UNKNOWN) continue;
         bool have = false, conflict = false;
         for (int i = 0; i < count; i++) {
-            if (!candidates[i].alive)
-                continue;
+            if (!candidates[i].alive) continue;
             SqlType declared = candidate_arg(&candidates[i], a);
-            PgCategory category = declared.id == SQL_UNKNOWN ? PG_CATEGORY_PSEUDO : pg_type_category(declared);
+            PgCategory category =
+                declared.id == SQL_UNKNOWN ? PG_CATEGORY_PSEUDO : pg_type_category(declared);
             if (!have) {
                 have = true;
                 categories[a] = category;
@@ -110,18 +107,17 @@ static bool keep_by_category(Candidate *candidates, int count, const SqlType *ty
                 conflict = true;
             }
         }
-        if (conflict && categories[a] != PG_CATEGORY_STRING)
-            return false;
+        if (conflict && categories[a] != PG_CATEGORY_STRING) return false;
     }
     bool keep[MAX_CANDIDATES];
     int kept = 0;
     for (int i = 0; i < count; i++) {
         keep[i] = candidates[i].alive;
         for (int a = 0; keep[i] && a < arg_count; a++) {
-            if (types[a].id != SQL_UNKNOWN)
-                continue;
+            if (types[a].id != SQL_UNKNOWN) continue;
             SqlType declared = candidate_arg(&candidates[i], a);
-            PgCategory category = declared.id == SQL_UNKNOWN ? PG_CATEGORY_PSEUDO : pg_type_category(declared);
+            PgCategory category =
+                declared.id == SQL_UNKNOWN ? PG_CATEGORY_PSEUDO : pg_type_category(declared);
             keep[i] = category == categories[a] && (!has_preferred[a] || pg_type_is_preferred(declared));
         }
         kept += keep[i];
@@ -135,32 +131,27 @@ static bool keep_by_category(Candidate *candidates, int count, const SqlType *ty
 static Candidate *by_known_type(Candidate *candidates, int count, const SqlType *types, int arg_count) {
     SqlType known = {0};
     for (int a = 0; a < arg_count; a++) {
-        if (types[a].id == SQL_UNKNOWN)
-            continue;
-        if (known.id != SQL_INVALID && !same_type(known, types[a]))
-            return NULL;
+        if (types[a].id == SQL_UNKNOWN) continue;
+        if (known.id != SQL_INVALID && !same_type(known, types[a])) return NULL;
         known = types[a];
     }
-    if (known.id == SQL_INVALID)
-        return NULL;
+    if (known.id == SQL_INVALID) return NULL;
     Candidate *found = NULL;
     for (int i = 0; i < count; i++) {
-        if (!candidates[i].alive)
-            continue;
+        if (!candidates[i].alive) continue;
         bool fits = true;
         for (int a = 0; a < arg_count; a++)
             fits = fits && coerce_is_implicit(known, candidate_arg(&candidates[i], a));
-        if (!fits)
-            continue;
-        if (found)
-            return NULL;
+        if (!fits) continue;
+        if (found) return NULL;
         found = &candidates[i];
     }
     return found;
 }
 
 /* NULL with *ambiguous set, or NULL when nothing fits. */
-static Candidate *choose(Candidate *candidates, int count, const SqlType *types, int arg_count, bool *ambiguous) {
+static Candidate *choose(Candidate *candidates, int count, const SqlType *types, int arg_count,
+                         bool *ambiguous) {
     *ambiguous = false;
     int unknowns = 0;
     for (int a = 0; a < arg_count; a++)
@@ -169,57 +160,53 @@ static Candidate *choose(Candidate *candidates, int count, const SqlType *types,
         bool exact = true;
         for (int a = 0; a < arg_count; a++)
             exact = exact && same_type(candidate_arg(&candidates[i], a), types[a]);
-        if (exact && unknowns == 0)
-            return &candidates[i];
+        if (exact && unknowns == 0) return &candidates[i];
     }
     for (int i = 0; i < count; i++)
         for (int a = 0; a < arg_count; a++)
-            candidates[i].alive = candidates[i].alive && coerce_is_implicit(types[a], candidate_arg(&candidates[i], a));
-    if (alive_count(candidates, count) == 0)
-        return NULL;
+            candidates[i].alive =
+                candidates[i].alive && coerce_is_implicit(types[a], candidate_arg(&candidates[i], a));
+    if (alive_count(candidates, count) == 0) return NULL;
     Candidate *only = only_alive(candidates, count);
-    if (only)
-        return only;
+    if (only) return only;
     keep_best(candidates, count, types, arg_count, false);
-    if ((only = only_alive(candidates, count)))
-        return only;
+    if ((only = only_alive(candidates, count))) return only;
     keep_best(candidates, count, types, arg_count, true);
-    if ((only = only_alive(candidates, count)))
-        return only;
+    if ((only = only_alive(candidates, count))) return only;
     *ambiguous = true;
-    if (unknowns == 0)
-        return NULL;
+    if (unknowns == 0) return NULL;
     if (keep_by_category(candidates, count, types, arg_count) && (only = only_alive(candidates, count)))
         return only;
     return unknowns < arg_count ? by_known_type(candidates, count, types, arg_count) : NULL;
 }
 
-/* ---- kernels -------------------------------------------------------------------------------------------------- */
+/* ---- kernels
+ * -------------------------------------------------------------------------------------------------- */
 
 static SqlType kernel_arg(const ScalarFunction *kernel, int index) {
     return kernel->args[index < kernel->arg_count ? index : kernel->arg_count - 1];
 }
 
 /* 0 = same signature; else how many arguments would need a further implicit cast; -1 = not this one. */
-static int kernel_distance(const ScalarFunction *kernel, const SqlType *types, int arg_count, SqlType result) {
-    if (kernel->variadic ? arg_count < kernel->arg_count : arg_count != kernel->arg_count)
-        return -1;
+static int kernel_distance(const ScalarFunction *kernel, const SqlType *types, int arg_count,
+                           SqlType result) {
+    if (kernel->variadic ? arg_count < kernel->arg_count : arg_count != kernel->arg_count) return -1;
     int casts = 0;
     for (int a = 0; a < arg_count; a++) {
         SqlType want = kernel_arg(kernel, a);
-        if (want.id == SQL_UNKNOWN || same_type(want, types[a]) || types[a].id == SQL_UNKNOWN)
-            continue;
-        if (!coerce_is_implicit(types[a], want))
-            return -1;
+        if (want.id == SQL_UNKNOWN || same_type(want, types[a]) || types[a].id == SQL_UNKNOWN) continue;
+        if (!coerce_is_implicit(types[a], want)) return -1;
         casts++;
     }
     SqlType given = kernel->result;
-    if (!kernel->result_type && given.id != SQL_UNKNOWN && given.id != SQL_INVALID && !same_type(given, result))
+    if (!kernel->result_type && given.id != SQL_UNKNOWN && given.id != SQL_INVALID &&
+        !same_type(given, result))
         return -1;
     return casts;
 }
 
-static const ScalarFunction *kernel_for(const char *name, const SqlType *types, int arg_count, SqlType result) {
+static const ScalarFunction *kernel_for(const char *name, const SqlType *types, int arg_count,
+                                        SqlType result) {
     const ScalarFunction *kernels[MAX_CANDIDATES];
     int count = function_candidates(name, kernels, MAX_CANDIDATES);
     const ScalarFunction *best = NULL;
@@ -237,9 +224,9 @@ static const ScalarFunction *kernel_for(const char *name, const SqlType *types, 
 static void describe_types(Expr *const *args, int arg_count, StrBuf *out) {
     char name[SQLTYPE_NAME_BYTES];
     for (int i = 0; i < arg_count; i++) {
-        if (i)
-            strbuf_append_text(out, ", ");
-        strbuf_append_text(out, expr_is_unknown(args[i]) ? "unknown" : sqltype_name(args[i]->type, false, name));
+        if (i) strbuf_append_text(out, ", ");
+        strbuf_append_text(out,
+                           expr_is_unknown(args[i]) ? "unknown" : sqltype_name(args[i]->type, false, name));
     }
 }
 
@@ -250,7 +237,8 @@ static bool types_exotic(Expr *const *args, int arg_count) {
     return false;
 }
 
-/* Functions that take anything as its text. concat writes booleans as t and f, which is not what a cast gives. */
+/* Functions that take anything as its text. concat writes booleans as t and f, which is not what a cast
+ * gives. */
 static bool writes_out(const char *name, const Expr *arg) {
     bool concat = strcmp(name, "concat") == 0 || strcmp(name, "concat_ws") == 0;
     return strcmp(name, "||") == 0 || (concat && arg->type.id != SQL_BOOL);
@@ -264,7 +252,8 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
     for (int a = 0; a < arg_count; a++) {
         SqlType declared = candidate_arg(chosen, a);
         if (declared.id == SQL_UNKNOWN && writes_out(name, args[a])) /* anything beside text is written out */
-            TRY(coerce_expr(binder, args[a], declared = sqltype_of(SQL_TEXT), CAST_EXPLICIT, &coerced[a], err));
+            TRY(coerce_expr(binder, args[a], declared = sqltype_of(SQL_TEXT), CAST_EXPLICIT, &coerced[a],
+                            err));
         else
             TRY(coerce_expr(binder, args[a], declared, CAST_IMPLICIT, &coerced[a], err));
         types[a] = declared.id == SQL_UNKNOWN ? coerced[a]->type : declared;
@@ -274,15 +263,14 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
         return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
                             "set-returning function %s() is not available in the columnar engine", name);
     SqlType result = pg_type_next(&letters);
-    if (result.id == SQL_UNKNOWN && arg_count > 0)
-        result = types[0];
+    if (result.id == SQL_UNKNOWN && arg_count > 0) result = types[0];
     const ScalarFunction *kernel = kernel_for(name, types, arg_count, result);
     if (!kernel) {
         StrBuf text;
         strbuf_init(&text);
         describe_types(coerced, arg_count, &text);
-        (void)error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position, "%s(%s) is not available in the columnar engine", name,
-                     strbuf_text(&text));
+        (void)error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
+                           "%s(%s) is not available in the columnar engine", name, strbuf_text(&text));
         strbuf_deinit(&text);
         return STATUS_ERROR;
     }
@@ -296,19 +284,20 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
     call->function = kernel;
     call->position = position;
     for (int a = 0; a < arg_count; a++)
-        if (args[a]->position > 0 && args[a]->position < call->position)
-            call->position = args[a]->position;
-    if (kernel->result_type)
-        call->type = kernel->result_type(final_types, arg_count);
-    if (strcmp(name, "now") == 0 || strcmp(name, "transaction_timestamp") == 0 || strcmp(name, "statement_timestamp") == 0)
+        if (args[a]->position > 0 && args[a]->position < call->position) call->position = args[a]->position;
+    if (kernel->result_type) call->type = kernel->result_type(final_types, arg_count);
+    if (strcmp(name, "now") == 0 || strcmp(name, "transaction_timestamp") == 0 ||
+        strcmp(name, "statement_timestamp") == 0)
         binder->plan->uses_statement_time = true;
     *out = call;
     return STATUS_OK;
 }
 
-/* ---- operators --------------------------------------------------------------------------------------------------- */
+/* ---- operators
+ * --------------------------------------------------------------------------------------------------- */
 
-static Status no_operator(const char *name, Expr **args, int arg_count, bool ambiguous, int position, Error *err) {
+static Status no_operator(const char *name, Expr **args, int arg_count, bool ambiguous, int position,
+                          Error *err) {
     if (types_exotic(args, arg_count))
         return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
                             "operator %s for these types is not available in the columnar engine", name);
@@ -316,21 +305,26 @@ static Status no_operator(const char *name, Expr **args, int arg_count, bool amb
     Expr *last = args[arg_count - 1];
     const char *last_name = expr_is_unknown(last) ? "unknown" : sqltype_name(last->type, false, right);
     const char *first_name = expr_is_unknown(args[0]) ? "unknown" : sqltype_name(args[0]->type, false, left);
-    const char *format = ambiguous ? "operator is not unique: %s%s%s %s" : "operator does not exist: %s%s%s %s";
+    const char *format =
+        ambiguous ? "operator is not unique: %s%s%s %s" : "operator does not exist: %s%s%s %s";
     if (arg_count == 1)
-        (void)error_set_at(err, ambiguous ? "42725" : SQLSTATE_UNDEFINED_FUNCTION, position, format, "", "", name, last_name);
+        (void)error_set_at(err, ambiguous ? "42725" : SQLSTATE_UNDEFINED_FUNCTION, position, format, "", "",
+                           name, last_name);
     else
-        (void)error_set_at(err, ambiguous ? "42725" : SQLSTATE_UNDEFINED_FUNCTION, position, format, first_name, " ", name, last_name);
-    return error_add_hint(err, ambiguous ? "Could not choose a best candidate operator. You might need to add explicit type casts."
-                               : arg_count == 1
-                                   ? "No operator matches the given name and argument type. You might need to add an explicit type cast."
-                                   : "No operator matches the given name and argument types. You might need to add explicit type casts.");
+        (void)error_set_at(err, ambiguous ? "42725" : SQLSTATE_UNDEFINED_FUNCTION, position, format,
+                           first_name, " ", name, last_name);
+    return error_add_hint(
+        err, ambiguous
+                 ? "Could not choose a best candidate operator. You might need to add explicit type casts."
+             : arg_count == 1 ? "No operator matches the given name and argument type. You might need to add "
+                                "an explicit type cast."
+                              : "No operator matches the given name and argument types. You might need to "
+                                "add explicit type casts.");
 }
 
 /* An unknown side is first supposed to be of the other side's type. */
 static Candidate *exact_binary(Candidate *candidates, int count, SqlType left, SqlType right) {
-    if (left.id == SQL_UNKNOWN && right.id == SQL_UNKNOWN)
-        return NULL;
+    if (left.id == SQL_UNKNOWN && right.id == SQL_UNKNOWN) return NULL;
     if (left.id == SQL_UNKNOWN)
         left = right;
     else if (right.id == SQL_UNKNOWN)
@@ -341,18 +335,17 @@ static Candidate *exact_binary(Candidate *candidates, int count, SqlType left, S
     return NULL;
 }
 
-Status resolve_operator(Binder *binder, const char *name, Expr *left, Expr *right, int position, Expr **out, Error *err) {
+Status resolve_operator(Binder *binder, const char *name, Expr *left, Expr *right, int position, Expr **out,
+                        Error *err) {
     Expr *args[2] = {left ? left : right, right};
     int arg_count = left ? 2 : 1;
-    if (strcmp(name, "!=") == 0)
-        name = "<>";
+    if (strcmp(name, "!=") == 0) name = "<>";
     int declared = 0;
     const PgOperator *operators = pg_operators_named(name, &declared);
     Candidate candidates[MAX_CANDIDATES];
     int count = 0;
     for (int i = 0; i < declared && count < MAX_CANDIDATES; i++) {
-        if (pg_type_count(operators[i].args) != arg_count)
-            continue;
+        if (pg_type_count(operators[i].args) != arg_count) continue;
         memset(&candidates[count], 0, sizeof candidates[count]);
         if (candidate_stretch(operators[i].args, false, 0, arg_count, &candidates[count]))
             candidates[count++].result = operators[i].result;
@@ -360,33 +353,34 @@ Status resolve_operator(Binder *binder, const char *name, Expr *left, Expr *righ
     SqlType types[2] = {args[0]->type, args[arg_count - 1]->type};
     bool ambiguous = false;
     Candidate *chosen = arg_count == 2 ? exact_binary(candidates, count, types[0], types[1]) : NULL;
-    if (!chosen)
-        chosen = choose(candidates, count, types, arg_count, &ambiguous);
-    if (!chosen)
-        return no_operator(name, args, arg_count, ambiguous, position, err);
+    if (!chosen) chosen = choose(candidates, count, types, arg_count, &ambiguous);
+    if (!chosen) return no_operator(name, args, arg_count, ambiguous, position, err);
     return make_call(binder, name, args, arg_count, chosen, position, out, err);
 }
 
-/* ---- functions --------------------------------------------------------------------------------------------------- */
+/* ---- functions
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool named_of_kind(const char *name, char kind) {
     int count = 0;
     const PgFunction *functions = pg_functions_named(name, &count);
     for (int i = 0; i < count; i++)
-        if (functions[i].kind == kind)
-            return true;
+        if (functions[i].kind == kind) return true;
     return false;
 }
 
 bool name_is_aggregate(const char *name) {
     const AggregateFunction *found[1];
-    return named_of_kind(name, 'a') || aggregate_candidates(name, found, 1) > 0 || strcmp(name, "array_agg") == 0 ||
-           strcmp(name, "range_agg") == 0 || strcmp(name, "xmlagg") == 0;
+    return named_of_kind(name, 'a') || aggregate_candidates(name, found, 1) > 0 ||
+           strcmp(name, "array_agg") == 0 || strcmp(name, "range_agg") == 0 || strcmp(name, "xmlagg") == 0;
 }
 
-bool name_is_window_function(const char *name) { return named_of_kind(name, 'w') && !named_of_kind(name, 'f'); }
+bool name_is_window_function(const char *name) {
+    return named_of_kind(name, 'w') && !named_of_kind(name, 'f');
+}
 
-static Status no_function(const char *name, Expr **args, int arg_count, bool star, bool ambiguous, int position, Error *err) {
+static Status no_function(const char *name, Expr **args, int arg_count, bool star, bool ambiguous,
+                          int position, Error *err) {
     int count = 0;
     pg_functions_named(name, &count);
     if (types_exotic(args, arg_count) || pg_function_exists_otherwise(name))
@@ -396,23 +390,28 @@ static Status no_function(const char *name, Expr **args, int arg_count, bool sta
     strbuf_init(&text);
     describe_types(args, arg_count, &text);
     (void)error_set_at(err, ambiguous ? "42725" : SQLSTATE_UNDEFINED_FUNCTION, position,
-                 ambiguous ? "function %s(%s) is not unique" : "function %s(%s) does not exist", name,
-                 star ? "*" : strbuf_text(&text));
+                       ambiguous ? "function %s(%s) is not unique" : "function %s(%s) does not exist", name,
+                       star ? "*" : strbuf_text(&text));
     strbuf_deinit(&text);
-    return error_add_hint(err, ambiguous ? "Could not choose a best candidate function. You might need to add explicit type casts."
-                                         : "No function matches the given name and argument types. You might need to add explicit type casts.");
+    return error_add_hint(
+        err, ambiguous
+                 ? "Could not choose a best candidate function. You might need to add explicit type casts."
+                 : "No function matches the given name and argument types. You might need to add explicit "
+                   "type casts.");
 }
 
-static Status choose_function(const char *name, Expr **args, int arg_count, bool star, char kind, int position,
-                              Candidate *candidates, Candidate **chosen, Error *err) {
+static Status choose_function(const char *name, Expr **args, int arg_count, bool star, char kind,
+                              int position, Candidate *candidates, Candidate **chosen, Error *err) {
     if (arg_count > MAX_CALL_ARGS)
-        return error_set_at(err, "54023", position, "cannot pass more than %d arguments to a function", MAX_CALL_ARGS);
+        return error_set_at(err, "54023", position, "cannot pass more than %d arguments to a function",
+                            MAX_CALL_ARGS);
     int declared = 0, count = 0;
     const PgFunction *functions = pg_functions_named(name, &declared);
     for (int i = 0; i < declared && count < MAX_CANDIDATES; i++) {
         memset(&candidates[count], 0, sizeof candidates[count]);
         if (functions[i].kind == kind && (!star || functions[i].args[0] == 0) &&
-            candidate_stretch(functions[i].args, functions[i].variadic, functions[i].defaults, arg_count, &candidates[count])) {
+            candidate_stretch(functions[i].args, functions[i].variadic, functions[i].defaults, arg_count,
+                              &candidates[count])) {
             candidates[count].declaration = &functions[i];
             candidates[count++].result = functions[i].result;
         }
@@ -422,24 +421,25 @@ static Status choose_function(const char *name, Expr **args, int arg_count, bool
         types[a] = args[a]->type;
     bool ambiguous = false;
     *chosen = count ? choose(candidates, count, types, arg_count, &ambiguous) : NULL;
-    if (!*chosen)
-        return no_function(name, args, arg_count, star, ambiguous, position, err);
+    if (!*chosen) return no_function(name, args, arg_count, star, ambiguous, position, err);
     return STATUS_OK;
 }
 
 /* float8(x), date(x) ...: a function call with a type's name and one argument may be a cast. */
 static SqlType cast_named(const char *name) {
-    static const char *const NAMES[] = {"bool", "int2", "int4", "int8", "numeric", "float4", "float8", "text", "varchar",
-                                        "bpchar", "date", "time", "timestamp", "timestamptz", "interval", "uuid"};
+    static const char *const NAMES[] = {"bool",      "int2",        "int4",     "int8",   "numeric", "float4",
+                                        "float8",    "text",        "varchar",  "bpchar", "date",    "time",
+                                        "timestamp", "timestamptz", "interval", "uuid"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (strcmp(NAMES[i], name) == 0)
-            return sqltype_from_name(name);
+        if (strcmp(NAMES[i], name) == 0) return sqltype_from_name(name);
     return sqltype_of(SQL_INVALID);
 }
 
-Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_count, int position, Expr **out, Error *err) {
+Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
+                        Expr **out, Error *err) {
     SqlType cast_type = arg_count == 1 ? cast_named(name) : sqltype_of(SQL_INVALID);
-    if (cast_type.id != SQL_INVALID && (expr_is_unknown(args[0]) || pg_cast_context(args[0]->type, cast_type)))
+    if (cast_type.id != SQL_INVALID &&
+        (expr_is_unknown(args[0]) || pg_cast_context(args[0]->type, cast_type)))
         return coerce_expr(binder, args[0], cast_type, CAST_EXPLICIT, out, err);
     int declared = 0;
     const PgFunction *functions = pg_functions_named(name, &declared);
@@ -453,7 +453,8 @@ Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_c
     return make_call(binder, name, args, arg_count, chosen, position, out, err);
 }
 
-/* ---- aggregates -------------------------------------------------------------------------------------------------- */
+/* ---- aggregates
+ * -------------------------------------------------------------------------------------------------- */
 
 static const AggregateFunction *aggregate_kernel(const char *name, const SqlType *types, int arg_count) {
     const AggregateFunction *kernels[MAX_CANDIDATES];
@@ -461,13 +462,11 @@ static const AggregateFunction *aggregate_kernel(const char *name, const SqlType
     const AggregateFunction *best = NULL;
     int best_casts = 100;
     for (int i = 0; i < count && i < MAX_CANDIDATES; i++) {
-        if (kernels[i]->arg_count != arg_count)
-            continue;
+        if (kernels[i]->arg_count != arg_count) continue;
         int casts = 0;
         for (int a = 0; a < arg_count && casts < 100; a++) {
             SqlType want = kernels[i]->args[a];
-            if (want.id == SQL_UNKNOWN || same_type(want, types[a]))
-                continue;
+            if (want.id == SQL_UNKNOWN || same_type(want, types[a])) continue;
             casts += coerce_is_implicit(types[a], want) ? 1 : 100;
         }
         if (casts < best_casts) {
@@ -478,15 +477,16 @@ static const AggregateFunction *aggregate_kernel(const char *name, const SqlType
     return best;
 }
 
-Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_count, bool star, int position,
-                         AggregateCall *out, Error *err) {
+Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_count, bool star,
+                         int position, AggregateCall *out, Error *err) {
     Candidate candidates[MAX_CANDIDATES];
     Candidate *chosen = NULL;
     SqlType types[MAX_CALL_ARGS], result = {0};
     int declared = 0;
     if (pg_functions_named(name, &declared)) {
         if (strcmp(name, "count") == 0 && arg_count == 0 && !star)
-            return error_set_at(err, "42809", position, "count(*) must be used to call a parameterless aggregate function");
+            return error_set_at(err, "42809", position,
+                                "count(*) must be used to call a parameterless aggregate function");
         TRY(choose_function(name, args, arg_count, star, 'a', position, candidates, &chosen, err));
         const char *letters = chosen->result;
         result = pg_type_next(&letters);
@@ -504,8 +504,9 @@ Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_
         StrBuf text;
         strbuf_init(&text);
         describe_types(coerced, arg_count, &text);
-        (void)error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position, "aggregate %s(%s) is not available in the columnar engine",
-                     name, strbuf_text(&text));
+        (void)error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
+                           "aggregate %s(%s) is not available in the columnar engine", name,
+                           strbuf_text(&text));
         strbuf_deinit(&text);
         return STATUS_ERROR;
     }
@@ -516,11 +517,12 @@ Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_
     out->function = kernel;
     out->args = coerced;
     out->arg_count = arg_count;
-    out->type = kernel->result_type ? kernel->result_type(types, arg_count)
+    out->type = kernel->result_type                                 ? kernel->result_type(types, arg_count)
                 : kernel->result.id == SQL_UNKNOWN && arg_count > 0 ? types[0]
-                                                                     : kernel->result;
+                                                                    : kernel->result;
     if (result.id != SQL_INVALID && result.id != SQL_UNKNOWN && out->type.id != result.id)
-        return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
-                            "aggregate %s with PostgreSQL's result type is not available in the columnar engine", name);
+        return error_set_at(
+            err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
+            "aggregate %s with PostgreSQL's result type is not available in the columnar engine", name);
     return STATUS_OK;
 }

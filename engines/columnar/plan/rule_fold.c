@@ -1,14 +1,14 @@
-/* Rule: what is constant is computed now, and logic over constants is shortened. A call that fails is left for run
- * time, where it may never be reached. */
+/* Rule: what is constant is computed now, and logic over constants is shortened. A call that fails is left
+ * for run time, where it may never be reached. */
 #include "engines/columnar/plan/logical.h"
 
 static bool depends_on_now(const Expr *expr) {
-    return expr->kind == EXPR_CALL && (expr->arg_count == 0 || (expr->arg_count == 1 && strcmp(expr->function->name, "age") == 0));
+    return expr->kind == EXPR_CALL &&
+           (expr->arg_count == 0 || (expr->arg_count == 1 && strcmp(expr->function->name, "age") == 0));
 }
 
 static int truth(const Expr *expr) { /* 1, 0, or -1 for neither */
-    if (!expr_is_constant(expr) || expr_is_null_constant(expr) || expr->type.id != SQL_BOOL)
-        return -1;
+    if (!expr_is_constant(expr) || expr_is_null_constant(expr) || expr->type.id != SQL_BOOL) return -1;
     return *(const uint8_t *)expr->constant->values != 0;
 }
 
@@ -17,13 +17,10 @@ static Expr *fold_logic(Binder *binder, Expr *expr) {
     int absorbing = expr->kind == EXPR_AND ? 0 : 1, kept = 0;
     for (int i = 0; i < expr->arg_count; i++) {
         int value = truth(expr->args[i]);
-        if (value == absorbing)
-            return expr->args[i];
-        if (value < 0)
-            expr->args[kept++] = expr->args[i];
+        if (value == absorbing) return expr->args[i];
+        if (value < 0) expr->args[kept++] = expr->args[i];
     }
-    if (kept == 0)
-        return expr_bool_constant(binder->arena, !absorbing);
+    if (kept == 0) return expr_bool_constant(binder->arena, !absorbing);
     expr->arg_count = kept;
     return kept == 1 ? expr->args[0] : expr;
 }
@@ -44,11 +41,9 @@ static Expr *factor_or(Binder *binder, Expr *expr) {
                 found = found || expr_equal(branch.items[b], first.items[c]);
             everywhere = found;
         }
-        if (everywhere)
-            expr_list_add(arena, &common, first.items[c]);
+        if (everywhere) expr_list_add(arena, &common, first.items[c]);
     }
-    if (common.count == 0)
-        return expr;
+    if (common.count == 0) return expr;
     Expr *rest = expr_new(arena, EXPR_OR, expr->type, expr->arg_count);
     for (int i = 0; i < expr->arg_count; i++) {
         ExprList branch = {0}, left = {0};
@@ -57,8 +52,7 @@ static Expr *factor_or(Binder *binder, Expr *expr) {
             bool shared = false;
             for (int c = 0; c < common.count; c++)
                 shared = shared || expr_equal(branch.items[b], common.items[c]);
-            if (!shared)
-                expr_list_add(arena, &left, branch.items[b]);
+            if (!shared) expr_list_add(arena, &left, branch.items[b]);
         }
         rest->args[i] = left.count ? expr_and_all(arena, &left) : expr_bool_constant(arena, true);
     }
@@ -76,12 +70,13 @@ static Expr *fold(Binder *binder, Expr *expr) {
     if (expr->kind == EXPR_NOT && truth(expr->args[0]) >= 0)
         return expr_bool_constant(binder->arena, !truth(expr->args[0]));
     if ((expr->kind == EXPR_IS_NULL || expr->kind == EXPR_IS_NOT_NULL) && expr_is_constant(expr->args[0]))
-        return expr_bool_constant(binder->arena, expr_is_null_constant(expr->args[0]) == (expr->kind == EXPR_IS_NULL));
-    if ((expr->kind == EXPR_CALL || expr->kind == EXPR_CAST) && expr->arg_count > 0 && !depends_on_now(expr)) {
+        return expr_bool_constant(binder->arena,
+                                  expr_is_null_constant(expr->args[0]) == (expr->kind == EXPR_IS_NULL));
+    if ((expr->kind == EXPR_CALL || expr->kind == EXPR_CAST) && expr->arg_count > 0 &&
+        !depends_on_now(expr)) {
         Expr *folded = NULL;
         Error ignored = {0};
-        if (constant_fold(binder->arena, expr, &folded, &ignored) == STATUS_OK && folded)
-            return folded;
+        if (constant_fold(binder->arena, expr, &folded, &ignored) == STATUS_OK && folded) return folded;
     }
     return rule_narrow(binder, expr);
 }
@@ -99,8 +94,7 @@ static void fold_conjuncts(Binder *binder, ExprList *list) {
         ExprList parts = {0};
         expr_split_conjuncts(binder->arena, list->items[i], &parts);
         for (int p = 0; p < parts.count; p++)
-            if (truth(parts.items[p]) != 1)
-                expr_list_add(binder->arena, &kept, parts.items[p]);
+            if (truth(parts.items[p]) != 1) expr_list_add(binder->arena, &kept, parts.items[p]);
     }
     *list = kept;
 }
@@ -111,16 +105,13 @@ Status rule_fold(Binder *binder, Rel *rel, Error *err) {
     for (int c = 0; c < rel->call_count; c++) {
         for (int a = 0; a < rel->calls[c].arg_count; a++)
             rel->calls[c].args[a] = fold(binder, rel->calls[c].args[a]);
-        if (rel->calls[c].filter)
-            rel->calls[c].filter = fold(binder, rel->calls[c].filter);
+        if (rel->calls[c].filter) rel->calls[c].filter = fold(binder, rel->calls[c].filter);
     }
     for (int r = 0; r < rel->value_row_count; r++)
         for (int c = 0; c < rel->ids.count; c++)
             rel->value_rows[r][c] = fold(binder, rel->value_rows[r][c]);
-    if (rel->limit)
-        rel->limit = fold(binder, rel->limit);
-    if (rel->offset)
-        rel->offset = fold(binder, rel->offset);
+    if (rel->limit) rel->limit = fold(binder, rel->limit);
+    if (rel->offset) rel->offset = fold(binder, rel->offset);
     for (int i = 0; i < rel->input_count; i++)
         TRY(rule_fold(binder, rel->inputs[i], err));
     return STATUS_OK;

@@ -6,16 +6,12 @@ static int64_t wanted_rows(const Rel *limit) {
     enum { MOST = 1 << 20 };
     int64_t total = 0;
     const Expr *parts[2] = {limit->limit, limit->offset};
-    if (!limit->limit)
-        return 0;
+    if (!limit->limit) return 0;
     for (int i = 0; i < 2; i++) {
-        if (!parts[i])
-            continue;
-        if (!expr_is_constant(parts[i]) || expr_is_null_constant(parts[i]))
-            return 0;
+        if (!parts[i]) continue;
+        if (!expr_is_constant(parts[i]) || expr_is_null_constant(parts[i])) return 0;
         int64_t value = *(const int64_t *)parts[i]->constant->values;
-        if (value < 0 || value > MOST)
-            return 0;
+        if (value < 0 || value > MOST) return 0;
         total += value;
     }
     return total;
@@ -45,7 +41,6 @@ Rel *rule_limit(Binder *binder, Rel *rel) {
     for (int i = 0; i < rel->input_count; i++)
         rel->inputs[i] = rule_limit(binder, rel->inputs[i]);
     int64_t rows = rel->kind == PLAN_LIMIT ? wanted_rows(rel) : 0;
-    if (rows > 0)
-        limit_input(binder, rel->inputs[0], rows);
+    if (rows > 0) limit_input(binder, rel->inputs[0], rows);
     return rel;
 }

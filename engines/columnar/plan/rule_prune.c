@@ -16,10 +16,8 @@ static IdList copy_of(Binder *binder, const IdList *list) {
 static void prune_scan(Binder *binder, Rel *rel, const IdList *needed) {
     IdList kept = {0};
     for (int i = 0; i < rel->ids.count; i++)
-        if (id_list_has(needed, rel->ids.items[i]))
-            id_list_add(binder->arena, &kept, rel->ids.items[i]);
-    if (kept.count < rel->ids.count)
-        rel_note(binder, rel, "column pruning");
+        if (id_list_has(needed, rel->ids.items[i])) id_list_add(binder->arena, &kept, rel->ids.items[i]);
+    if (kept.count < rel->ids.count) rel_note(binder, rel, "column pruning");
     rel->ids = kept;
 }
 
@@ -44,8 +42,7 @@ static void prune_aggregate(Binder *binder, Rel *rel, const IdList *needed) {
     int kept = 0;
     for (int c = 0; c < rel->call_count; c++) {
         int id = rel->ids.items[rel->exprs.count + c];
-        if (!id_list_has(needed, id))
-            continue;
+        if (!id_list_has(needed, id)) continue;
         id_list_add(binder->arena, &ids, id);
         rel->calls[kept++] = rel->calls[c];
     }
@@ -60,8 +57,7 @@ static void prune_aggregate(Binder *binder, Rel *rel, const IdList *needed) {
     for (int c = 0; c < rel->call_count; c++) {
         for (int a = 0; a < rel->calls[c].arg_count; a++)
             expr_collect_ids(binder->arena, rel->calls[c].args[a], &below);
-        if (rel->calls[c].filter)
-            expr_collect_ids(binder->arena, rel->calls[c].filter, &below);
+        if (rel->calls[c].filter) expr_collect_ids(binder->arena, rel->calls[c].filter, &below);
     }
     rule_prune(binder, rel->inputs[0], &below);
 }
@@ -69,8 +65,7 @@ static void prune_aggregate(Binder *binder, Rel *rel, const IdList *needed) {
 static void prune_union(Binder *binder, Rel *rel, const IdList *needed) {
     IdList ids = {0}, *sides = ARENA_NEW_ARRAY(binder->arena, IdList, rel->input_count);
     for (int c = 0; c < rel->ids.count; c++) {
-        if (!id_list_has(needed, rel->ids.items[c]))
-            continue;
+        if (!id_list_has(needed, rel->ids.items[c])) continue;
         id_list_add(binder->arena, &ids, rel->ids.items[c]);
         for (int i = 0; i < rel->input_count; i++)
             id_list_add(binder->arena, &sides[i], rel->inputs[i]->ids.items[c]);
@@ -91,8 +86,7 @@ static void prune_union(Binder *binder, Rel *rel, const IdList *needed) {
 static void prune_values(Binder *binder, Rel *rel, const IdList *needed) {
     IdList ids = {0};
     for (int c = 0; c < rel->ids.count; c++) {
-        if (!id_list_has(needed, rel->ids.items[c]))
-            continue;
+        if (!id_list_has(needed, rel->ids.items[c])) continue;
         for (int r = 0; r < rel->value_row_count; r++)
             rel->value_rows[r][ids.count] = rel->value_rows[r][c];
         id_list_add(binder->arena, &ids, rel->ids.items[c]);

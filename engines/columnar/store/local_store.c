@@ -27,20 +27,17 @@ void store_make_uuid(char text[STORE_UUID_BYTES]) {
 
 static Status sync_directory(const char *path, Error *err) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot open directory \"%s\"", path);
+    if (fd < 0) return error_set_errno(err, errno, "cannot open directory \"%s\"", path);
     int failed = fsync(fd) ? errno : 0;
     close(fd);
     /* Some file systems cannot sync a directory and say EINVAL; their entries are durable by other means. */
-    if (failed && failed != EINVAL)
-        return error_set_errno(err, failed, "cannot sync directory \"%s\"", path);
+    if (failed && failed != EINVAL) return error_set_errno(err, failed, "cannot sync directory \"%s\"", path);
     return STATUS_OK;
 }
 
 static char *parent_of(const char *path) {
     const char *slash = strrchr(path, '/');
-    if (!slash)
-        return strdup(".");
+    if (!slash) return strdup(".");
     return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
@@ -54,12 +51,10 @@ Status store_sync_directory_of(const char *path, Error *err) {
 Status store_make_directories(const char *path, Error *err) {
     struct stat info;
     if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode))
-            return STATUS_OK;
+        if (S_ISDIR(info.st_mode)) return STATUS_OK;
         return error_set(err, SQLSTATE_IO_ERROR, "\"%s\" is not a directory", path);
     }
-    if (errno != ENOENT)
-        return error_set_errno(err, errno, "cannot look at \"%s\"", path);
+    if (errno != ENOENT) return error_set_errno(err, errno, "cannot look at \"%s\"", path);
     char *parent = parent_of(path);
     Status status = strcmp(parent, path) == 0 ? STATUS_OK : store_make_directories(parent, err);
     if (status == STATUS_OK) {
@@ -76,8 +71,7 @@ static int write_all(int fd, const char *data, size_t bytes) {
     while (bytes > 0) {
         ssize_t written = write(fd, data, bytes);
         if (written < 0) {
-            if (errno == EINTR)
-                continue;
+            if (errno == EINTR) continue;
             return errno;
         }
         data += written;
@@ -88,13 +82,10 @@ static int write_all(int fd, const char *data, size_t bytes) {
 
 Status store_write_durable(const char *path, const void *data, size_t bytes, Error *err) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot create \"%s\"", path);
+    if (fd < 0) return error_set_errno(err, errno, "cannot create \"%s\"", path);
     int failed = write_all(fd, data, bytes);
-    if (!failed && fsync(fd) != 0)
-        failed = errno;
-    if (close(fd) != 0 && !failed)
-        failed = errno;
+    if (!failed && fsync(fd) != 0) failed = errno;
+    if (close(fd) != 0 && !failed) failed = errno;
     if (failed) {
         unlink(path);
         return error_set_errno(err, failed, "cannot write \"%s\"", path);
@@ -106,10 +97,10 @@ Status store_write_durable(const char *path, const void *data, size_t bytes, Err
     return STATUS_OK;
 }
 
-Status store_read_file(const char *path, size_t limit_bytes, Arena *arena, char **out, size_t *bytes, Error *err) {
+Status store_read_file(const char *path, size_t limit_bytes, Arena *arena, char **out, size_t *bytes,
+                       Error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot open \"%s\"", path);
+    if (fd < 0) return error_set_errno(err, errno, "cannot open \"%s\"", path);
     struct stat info;
     Status status = STATUS_OK;
     if (fstat(fd, &info) != 0) {
@@ -117,19 +108,16 @@ Status store_read_file(const char *path, size_t limit_bytes, Arena *arena, char 
     } else if (!S_ISREG(info.st_mode)) {
         status = error_set(err, SQLSTATE_IO_ERROR, "\"%s\" is not a regular file", path);
     } else if ((uint64_t)info.st_size > limit_bytes) {
-        status = error_set(err, SQLSTATE_PROGRAM_LIMIT, "\"%s\" has %lld bytes, more than the %zu allowed", path,
-                           (long long)info.st_size, limit_bytes);
+        status = error_set(err, SQLSTATE_PROGRAM_LIMIT, "\"%s\" has %lld bytes, more than the %zu allowed",
+                           path, (long long)info.st_size, limit_bytes);
     } else {
         size_t size = (size_t)info.st_size, filled = 0;
         char *data = arena_alloc(arena, size + 1);
         while (filled < size) {
             ssize_t got = read(fd, data + filled, size - filled);
-            if (got < 0 && errno == EINTR)
-                continue;
-            if (got < 0)
-                status = error_set_errno(err, errno, "cannot read \"%s\"", path);
-            if (got <= 0)
-                break;
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) status = error_set_errno(err, errno, "cannot read \"%s\"", path);
+            if (got <= 0) break;
             filled += (size_t)got;
         }
         data[filled] = 0;
@@ -150,7 +138,8 @@ static void normalise(char *path) {
         const char *end = strchrnul(in, '/');
         size_t length = (size_t)(end - in);
         if (length == 2 && memcmp(in, "..", 2) == 0) {
-            while (out > path && *--out != '/') {}
+            while (out > path && *--out != '/') {
+            }
         } else if (length > 0 && !(length == 1 && *in == '.')) {
             *out++ = '/';
             memmove(out, in, length);
@@ -158,8 +147,7 @@ static void normalise(char *path) {
         }
         in = end;
     }
-    if (out == path)
-        *out++ = '/';
+    if (out == path) *out++ = '/';
     *out = 0;
 }
 
@@ -168,8 +156,7 @@ Status store_absolute_path(const char *path, Arena *arena, char **out, Error *er
         *out = arena_strdup(arena, path);
     } else {
         char *here = getcwd(NULL, 0);
-        if (!here)
-            return error_set_errno(err, errno, "cannot tell the working directory");
+        if (!here) return error_set_errno(err, errno, "cannot tell the working directory");
         *out = arena_printf(arena, "%s/%s", here, path);
         free(here);
     }
@@ -180,8 +167,7 @@ Status store_absolute_path(const char *path, Arena *arena, char **out, Error *er
 Status store_path_from_uri(const char *uri, Arena *arena, const char **out, Error *err) {
     if (strncmp(uri, "file:", 5) == 0) {
         uri += 5;
-        if (strncmp(uri, "//localhost/", 12) == 0)
-            uri += 11;
+        if (strncmp(uri, "//localhost/", 12) == 0) uri += 11;
         while (uri[0] == '/' && uri[1] == '/')
             uri++;
     }

@@ -1,5 +1,5 @@
-/* Files of a warehouse on a local directory. Everything a commit relies on is durable when these return: the bytes,
- * and the directory entry that names them.
+/* Files of a warehouse on a local directory. Everything a commit relies on is durable when these return: the
+ * bytes, and the directory entry that names them.
  *
  * Files are written once under a name nobody else uses (they carry a UUID) and never changed. */
 #pragma once
@@ -19,9 +19,11 @@ Status store_make_directories(const char *path, Error *err);
 Status store_write_durable(const char *path, const void *data, size_t bytes, Error *err);
 Status store_sync_directory_of(const char *path, Error *err);
 /* The whole file, NUL-terminated for text readers, in the arena; 54000 beyond `limit_bytes`. */
-Status store_read_file(const char *path, size_t limit_bytes, Arena *arena, char **out, size_t *bytes, Error *err);
+Status store_read_file(const char *path, size_t limit_bytes, Arena *arena, char **out, size_t *bytes,
+                       Error *err);
 
-/* Absolute path without "." and ".." components resolved against the working directory (symbolic links stay). */
+/* Absolute path without "." and ".." components resolved against the working directory (symbolic links stay).
+ */
 Status store_absolute_path(const char *path, Arena *arena, char **out, Error *err);
 /* "file:///a/b", "file:/a/b" or "/a/b" → "/a/b"; anything else 0A000 naming the scheme. */
 Status store_path_from_uri(const char *uri, Arena *arena, const char **out, Error *err);

@@ -3,15 +3,14 @@
  * Shapes. `encoding` says how rows map to values:
  *   VECTOR_FLAT        row i is values[i], NULL when validity bit i is 0
  *   VECTOR_CONSTANT    every row is values[0] (validity bit 0)
- *   VECTOR_DICTIONARY  row i is dictionary->values[codes[i]]; NULL when validity bit i is 0. The dictionary is a
- *                      FLAT vector of its own length, never NULL, shared by many batches (dictionary_id tells when
- *                      two batches share it, 0 = unknown).
- *   VECTOR_SEQUENCE    row i is sequence_start + i × sequence_step (i64 only, never NULL)
- * `validity` NULL means no NULLs. Values at NULL rows are unspecified but initialised.
+ *   VECTOR_DICTIONARY  row i is dictionary->values[codes[i]]; NULL when validity bit i is 0. The dictionary
+ * is a FLAT vector of its own length, never NULL, shared by many batches (dictionary_id tells when two
+ * batches share it, 0 = unknown). VECTOR_SEQUENCE    row i is sequence_start + i × sequence_step (i64 only,
+ * never NULL) `validity` NULL means no NULLs. Values at NULL rows are unspecified but initialised.
  *
- * Ownership. A Vector borrows its memory: from a batch arena, a page buffer or a dictionary, all of which live
- * until the batch was consumed (the pipeline's next morsel). What must live longer is copied by the operator that
- * keeps it. Strings longer than 12 bytes point into such memory.
+ * Ownership. A Vector borrows its memory: from a batch arena, a page buffer or a dictionary, all of which
+ * live until the batch was consumed (the pipeline's next morsel). What must live longer is copied by the
+ * operator that keeps it. Strings longer than 12 bytes point into such memory.
  */
 #pragma once
 
@@ -26,7 +25,7 @@
 enum { BATCH_ROWS = 2048 };
 
 typedef enum PhysicalType {
-    PHYS_BOOL,     /* uint8_t 0/1 */
+    PHYS_BOOL, /* uint8_t 0/1 */
     PHYS_I8,
     PHYS_I16,
     PHYS_I32,
@@ -40,8 +39,8 @@ typedef enum PhysicalType {
     PHYS_TYPE_COUNT
 } PhysicalType;
 
-/* 16 bytes: inline up to 12, else a pointer with a 4-byte prefix. Unused inline bytes are zero, so that two short
- * strings are equal exactly when their 16 bytes are. */
+/* 16 bytes: inline up to 12, else a pointer with a 4-byte prefix. Unused inline bytes are zero, so that two
+ * short strings are equal exactly when their 16 bytes are. */
 typedef struct StringView {
     uint32_t length;
     union {
@@ -61,20 +60,25 @@ typedef struct Interval {
 } Interval;
 
 typedef struct Numeric {
-    __int128 value; /* unscaled */
-    int32_t scale;  /* display scale, 0.. */
+    __int128 value;  /* unscaled */
+    int32_t scale;   /* display scale, 0.. */
     int32_t special; /* 0 finite, 1 NaN */
 } Numeric;
 
-typedef enum VectorEncoding { VECTOR_FLAT, VECTOR_CONSTANT, VECTOR_DICTIONARY, VECTOR_SEQUENCE } VectorEncoding;
+typedef enum VectorEncoding {
+    VECTOR_FLAT,
+    VECTOR_CONSTANT,
+    VECTOR_DICTIONARY,
+    VECTOR_SEQUENCE
+} VectorEncoding;
 
 typedef struct Vector {
     SqlType type;
     uint8_t physical; /* PhysicalType */
     uint8_t encoding; /* VectorEncoding */
     uint64_t *validity;
-    void *values;      /* FLAT, CONSTANT: array of the physical type */
-    uint32_t *codes;   /* DICTIONARY */
+    void *values;    /* FLAT, CONSTANT: array of the physical type */
+    uint32_t *codes; /* DICTIONARY */
     const struct Vector *dictionary;
     uint32_t dictionary_length;
     uint64_t dictionary_id; /* process-unique, 0 = unknown */
@@ -82,7 +86,7 @@ typedef struct Vector {
 } Vector;
 
 typedef struct Batch {
-    int row_count;    /* rows in the vectors */
+    int row_count; /* rows in the vectors */
     int column_count;
     Vector *columns;
     const uint16_t *selection; /* NULL = all rows; else `selected` ascending row numbers */
@@ -115,14 +119,14 @@ bool stringview_equals(const StringView *a, const StringView *b);
 int stringview_compare(const StringView *a, const StringView *b);
 
 static inline bool vector_is_null(const Vector *vector, int row) {
-    if (!vector->validity)
-        return false;
+    if (!vector->validity) return false;
     return !bitmap_get(vector->validity, vector->encoding == VECTOR_CONSTANT ? 0 : (size_t)row);
 }
 
 /* A FLAT vector with room for `capacity` values (≥ 1) in the arena; validity NULL. */
 void vector_init_flat(Vector *vector, SqlType type, int capacity, Arena *arena);
-void vector_init_constant(Vector *vector, SqlType type, const void *value /* NULL = SQL NULL */, Arena *arena);
+void vector_init_constant(Vector *vector, SqlType type, const void *value /* NULL = SQL NULL */,
+                          Arena *arena);
 /* Gives the vector an all-valid bitmap for `rows` rows if it has none, and returns it. */
 uint64_t *vector_make_validity(Vector *vector, int rows, Arena *arena);
 /* `out` = the same rows as FLAT (shares memory when it is FLAT already). */

@@ -24,10 +24,13 @@ static Server *server;
 static pthread_t thread;
 static int client;
 
-#define AWAIT(condition) do { \
-    int64_t until_ns = clock_now_ns() + 20000000000; \
-    while (!(condition) && clock_now_ns() < until_ns) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); \
-    assert_true(condition); } while (0)
+#define AWAIT(condition)                                                                                     \
+    do {                                                                                                     \
+        int64_t until_ns = clock_now_ns() + 20000000000;                                                     \
+        while (!(condition) && clock_now_ns() < until_ns)                                                    \
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);                                         \
+        assert_true(condition);                                                                              \
+    } while (0)
 
 static void *run_server(void *argument) {
     Error err;
@@ -37,8 +40,7 @@ static void *run_server(void *argument) {
 
 static int set_up(void **state) {
     server_block_signals();
-    if (!mkdtemp(directory) || log_open("/dev/null", LOG_ERROR, false, NULL) != STATUS_OK)
-        return -1;
+    if (!mkdtemp(directory) || log_open("/dev/null", LOG_ERROR, false, NULL) != STATUS_OK) return -1;
     snprintf(socket_path, sizeof socket_path, "%s/s", directory);
     char address[80];
     snprintf(address, sizeof address, "unix:%s", socket_path);
@@ -51,8 +53,12 @@ static int set_up(void **state) {
     char attempts[80];
     snprintf(attempts, sizeof attempts, "%s/attempts", directory);
     assert_int_equal(api_share_attempts(api, attempts, &err), STATUS_OK);
-    ServerOptions options = {.listen = address, .io_threads = 1, .worker_threads = 4, .max_body_bytes = 1 << 20,
-                             .max_header_bytes = 64 << 10, .drain_timeout_ms = 5000};
+    ServerOptions options = {.listen = address,
+                             .io_threads = 1,
+                             .worker_threads = 4,
+                             .max_body_bytes = 1 << 20,
+                             .max_header_bytes = 64 << 10,
+                             .drain_timeout_ms = 5000};
     ServerApp app = api_server_app(api);
     assert_int_equal(server_create(&options, &app, &server, &err), STATUS_OK);
     api_attach_server(api, server, NULL, NULL);
@@ -86,12 +92,10 @@ static FcgiReply call(const char *method, const char *uri, const char *const *ex
 }
 
 static json_t *json_of(FcgiReply *reply, int status) {
-    if (reply->status != status)
-        fail_msg("status %d: %s", reply->status, reply->text.data);
+    if (reply->status != status) fail_msg("status %d: %s", reply->status, reply->text.data);
     json_error_t error;
     json_t *json = json_loadb(reply->body, reply->body_bytes, 0, &error);
-    if (!json)
-        fail_msg("%s: %s", error.text, reply->body);
+    if (!json) fail_msg("%s: %s", error.text, reply->body);
     fcgi_reply_free(reply);
     return json;
 }
@@ -166,7 +170,8 @@ static void a_lost_lane_is_no_lost_read(void **state) {
 }
 
 static void overdue_statements_end(void **state) {
-    const char *body = "{\"sql\":\"SELECT v FROM t WHERE id = 1 AND v = 'fast never'\",\"max_runtime_seconds\":0.05}";
+    const char *body =
+        "{\"sql\":\"SELECT v FROM t WHERE id = 1 AND v = 'fast never'\",\"max_runtime_seconds\":0.05}";
     json_decref(query(200, body));
     int cancels = atomic_load(&engine.cancels);
     json_decref(query(408, body));
@@ -201,7 +206,8 @@ static void early_failure_is_a_problem_late_one_a_cut(void **state) {
     assert_int_equal(json_integer_value(json_object_get(json, "position")), 3);
     assert_int_equal(json_integer_value(json_object_get(json, "status")), 400);
     json_decref(json);
-    const char *body = "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000 fail:50000'\",\"max_rows\":1000000}";
+    const char *body =
+        "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000 fail:50000'\",\"max_rows\":1000000}";
     int fd = fcgi_connect(socket_path);
     FcgiReply reply;
     fcgi_exchange(fd, "POST", "/query", NULL, body, strlen(body), &reply);
@@ -226,12 +232,14 @@ static void many_rows_stream_and_truncate(void **state) {
 
 static void other_formats(void **state) {
     const char *body = "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:2'\"}";
-    FcgiReply reply = call("POST", "/query?format=csv", (const char *[]){"HTTP_ACCEPT=application/json", NULL}, body);
+    FcgiReply reply =
+        call("POST", "/query?format=csv", (const char *[]){"HTTP_ACCEPT=application/json", NULL}, body);
     assert_non_null(strstr(reply.text.data, "Content-Type: text/csv"));
     assert_memory_equal(reply.body, "id,v", 4);
     fcgi_reply_free(&reply);
     reply = call("POST", "/query", (const char *[]){"HTTP_ACCEPT=application/x-ndjson", NULL}, body);
-    assert_string_equal(reply.body, "{\"id\":0,\"v\":\"some text of a row\"}\n{\"id\":1,\"v\":\"some text of a row\"}\n");
+    assert_string_equal(reply.body,
+                        "{\"id\":0,\"v\":\"some text of a row\"}\n{\"id\":1,\"v\":\"some text of a row\"}\n");
     fcgi_reply_free(&reply);
     reply = call("POST", "/query?format=compact", NULL, body);
     json_t *json = json_of(&reply, 200);
@@ -258,9 +266,11 @@ static void writes_and_ddl(void **state) {
 
 static void second_attempts_do_not_write(void **state) {
     const char *const first[] = {"SIGNALBOX_ATTEMPT_ID=0123456789abcdef", NULL};
-    const char *bodies[] = {"{\"sql\":\"UPDATE t SET v = 'a'\"}", "{\"sql\":\"UPDATE t SET v = 'fast' WHERE id = 1\"}"};
+    const char *bodies[] = {"{\"sql\":\"UPDATE t SET v = 'a'\"}",
+                            "{\"sql\":\"UPDATE t SET v = 'fast' WHERE id = 1\"}"};
     for (int i = 0; i < 2; i++) { /* the second is cached when tried again, so it goes to the lane */
-        FcgiReply reply = call("POST", "/query", i ? (const char *[]){"SIGNALBOX_ATTEMPT_ID=other", NULL} : first, bodies[i]);
+        FcgiReply reply = call("POST", "/query",
+                               i ? (const char *[]){"SIGNALBOX_ATTEMPT_ID=other", NULL} : first, bodies[i]);
         json_decref(json_of(&reply, 200));
         int executes = atomic_load(&engine.executes), submits = atomic_load(&engine.submits);
         reply = call("POST", "/query", first, bodies[i]);
@@ -277,14 +287,15 @@ static void second_attempts_do_not_write(void **state) {
 static void dry_run_runs_nothing(void **state) {
     int executes = atomic_load(&engine.executes);
     json_t *json = query(200, "{\"sql\":\"SELECT * FROM t\",\"dry_run\":true}");
-    assert_int_equal(json_number_value(json_object_get(json_object_get(json, "stats"), "bytes_scanned")), 8192);
+    assert_int_equal(json_number_value(json_object_get(json_object_get(json, "stats"), "bytes_scanned")),
+                     8192);
     assert_string_equal(text_of(json, "engine"), "fake");
     assert_int_equal(atomic_load(&engine.executes), executes);
     json_decref(json);
 }
 
-static void check_problem(const char *method, const char *uri, const char *const *extra, const char *body, int status,
-                          const char *part) {
+static void check_problem(const char *method, const char *uri, const char *const *extra, const char *body,
+                          int status, const char *part) {
     FcgiReply reply = call(method, uri, extra, body);
     assert_non_null(strstr(reply.text.data, "Content-Type: application/problem+json\r\n"));
     json_t *json = json_of(&reply, status);
@@ -306,11 +317,13 @@ static void problems(void **state) {
     check_problem("POST", "/query", NULL, "{", 400, "not valid JSON");
     check_problem("POST", "/query", NULL, "", 400, "not valid JSON");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT 1\",\"sq\":1}", 400, "\"sq\"");
-    check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=text/plain", NULL}, "{}", 415, "application/json");
+    check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=text/plain", NULL}, "{}", 415,
+                  "application/json");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELEC * FROM t\"}", 400, "syntax error");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT 1\",\"as_of\":\"2026-01-01\"}", 422, "as_of");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT * FROM t\",\"engine\":\"other\"}", 422, "other");
-    check_problem("POST", "/query", (const char *[]){"HTTP_X_ENGINE=other", NULL}, "{\"sql\":\"SELECT * FROM t\"}", 422, "other");
+    check_problem("POST", "/query", (const char *[]){"HTTP_X_ENGINE=other", NULL},
+                  "{\"sql\":\"SELECT * FROM t\"}", 422, "other");
     check_problem("GET", "/api/v1/tables/nope", NULL, NULL, 404, "nope");
     check_problem("GET", "/api/v1/tables/%zz", NULL, NULL, 404, "");
     check_problem("GET", "/api/v1/tables/a%00b", NULL, NULL, 404, "");
@@ -342,7 +355,8 @@ static void reads_of_the_catalog(void **state) {
 }
 
 static void the_rest_of_the_resources(void **state) {
-    FcgiReply reply = call("POST", "/api/v1/route", NULL, "{\"sql\":\"SELECT * FROM t WHERE id = $1\",\"params\":[1]}");
+    FcgiReply reply =
+        call("POST", "/api/v1/route", NULL, "{\"sql\":\"SELECT * FROM t WHERE id = $1\",\"params\":[1]}");
     json_t *json = json_of(&reply, 200);
     assert_string_equal(text_of(json, "engine"), "fake");
     assert_string_equal(text_of(json, "class"), "point_lookup");
@@ -357,7 +371,8 @@ static void the_rest_of_the_resources(void **state) {
     json_decref(json);
     reply = call("GET", "/metrics", NULL, NULL);
     assert_non_null(strstr(reply.body, "signalbox_requests_total{path=\"/query\",status=\"200\"} "));
-    assert_non_null(strstr(reply.body, "signalbox_request_duration_seconds_bucket{path=\"/query\",le=\"+Inf\"} "));
+    assert_non_null(
+        strstr(reply.body, "signalbox_request_duration_seconds_bucket{path=\"/query\",le=\"+Inf\"} "));
     assert_non_null(strstr(reply.body, "signalbox_queries_total{engine=\"fake\",lane=\"fast\"} "));
     fcgi_reply_free(&reply);
     reply = call("HEAD", "/health", NULL, NULL);
@@ -397,15 +412,13 @@ static void openapi_lists_the_resources(void **state) {
         size_t length = 0;
         for (const char *at = path; *at; at++) {
             plain[length++] = *at;
-            if (*at == '{')
-                at = strchr(at, '}') - 1;
+            if (*at == '{') at = strchr(at, '}') - 1;
         }
         plain[length] = 0;
         int found = 0;
         while (found < RESOURCE_OTHER && strcmp(resource_path(found), plain) != 0)
             found++;
-        if (found == RESOURCE_OTHER)
-            fail_msg("%s is not served", path);
+        if (found == RESOURCE_OTHER) fail_msg("%s is not served", path);
         assert_true(!!json_object_get(item, "get") == !!(resource_at(found)->methods & HTTP_GET));
         assert_true(!!json_object_get(item, "post") == !!(resource_at(found)->methods & HTTP_POST));
         assert_true(!!json_object_get(item, "delete") == !!(resource_at(found)->methods & HTTP_DELETE));

@@ -1,5 +1,6 @@
-/* An engine whose behaviour is written in the statement: 'rows:N', 'fail:N' (fails after N rows), 'fast' (may use the
- * lane), 'lost' (the lane loses its connection), 'never' (the lane never answers), 'sleep' (until cancelled). */
+/* An engine whose behaviour is written in the statement: 'rows:N', 'fail:N' (fails after N rows), 'fast' (may
+ * use the lane), 'lost' (the lane loses its connection), 'never' (the lane never answers), 'sleep' (until
+ * cancelled). */
 #pragma once
 
 #include <stdatomic.h>
@@ -48,8 +49,7 @@ static Status fake_next(void *state, ArrowArray *out, Error *err) {
     }
     if (stream->fail_after == stream->next)
         return error_set_at(err, SQLSTATE_DIVISION_BY_ZERO, 3, "division by zero");
-    if (!stream->left)
-        return STATUS_OK;
+    if (!stream->left) return STATUS_OK;
     ArrowBuilder builder;
     arrow_builder_init(&builder, fake_columns, 2);
     for (int i = 0; i < 1000 && stream->left && stream->next != stream->fail_after; i++, stream->left--) {
@@ -62,7 +62,8 @@ static Status fake_next(void *state, ArrowArray *out, Error *err) {
     return STATUS_OK;
 }
 
-static void fake_make_stream(FakeEngine *engine, const char *sql, CancelToken *cancel, ArrowArrayStream *out) {
+static void fake_make_stream(FakeEngine *engine, const char *sql, CancelToken *cancel,
+                             ArrowArrayStream *out) {
     FakeStream *stream = calloc(1, sizeof *stream);
     *stream = (FakeStream){.engine = engine,
                            .left = fake_number(sql, "rows:", 1),
@@ -76,27 +77,43 @@ static void fake_make_stream(FakeEngine *engine, const char *sql, CancelToken *c
 
 static Status fake_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
     atomic_fetch_add(&((FakeEngine *)base)->describes, 1);
-    static const ColumnDesc columns[] = {{"id", {.id = SQL_INT4}, "int4", false, -1}, {"v", {.id = SQL_TEXT}, "text", true, -1}};
+    static const ColumnDesc columns[] = {{"id", {.id = SQL_INT4}, "int4", false, -1},
+                                         {"v", {.id = SQL_TEXT}, "text", true, -1}};
     static const int key_columns[] = {0};
     static const KeyDesc keys[] = {{"t_pkey", key_columns, 1, true, true}};
-    static TableDesc table = {.schema = "public", .name = "t", .kind = "table", .columns = columns, .column_count = 2,
-                              .keys = keys, .key_count = 1, .row_estimate = 1000, .bytes = -1};
+    static TableDesc table = {.schema = "public",
+                              .name = "t",
+                              .kind = "table",
+                              .columns = columns,
+                              .column_count = 2,
+                              .keys = keys,
+                              .key_count = 1,
+                              .row_estimate = 1000,
+                              .bytes = -1};
     *out = (TableList){.tables = &table, .count = 1, .default_schema = "public"};
     return STATUS_OK;
 }
 
-static void fake_plan_destroy(EnginePlan *plan) { free(plan); }
+static void fake_plan_destroy(EnginePlan *plan) {
+    free(plan);
+}
 
-static Status fake_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err) {
-    *verdict = (EngineVerdict){.eligible = true, .estimate = {.cost_ms = 1.5, .rows = 1, .bytes_scanned = 8192}};
+static Status fake_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
+                        Error *err) {
+    *verdict =
+        (EngineVerdict){.eligible = true, .estimate = {.cost_ms = 1.5, .rows = 1, .bytes_scanned = 8192}};
     EnginePlan *plan = calloc(1, sizeof *plan);
-    *plan = (EnginePlan){.references = 1, .engine = base, .statement = statement, .destroy = fake_plan_destroy,
+    *plan = (EnginePlan){.references = 1,
+                         .engine = base,
+                         .statement = statement,
+                         .destroy = fake_plan_destroy,
                          .fast_lane = strstr(statement->sql, "fast") != NULL};
     *out = plan;
     return STATUS_OK;
 }
 
-static Status fake_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err) {
+static Status fake_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                           Error *err) {
     if (strncmp(plan->statement->sql, "EXPLAIN", 7) != 0) /* explaining is not executing */
         atomic_fetch_add(&((FakeEngine *)base)->executes, 1);
     if (plan->statement->kind == STATEMENT_READ) {
@@ -117,8 +134,7 @@ static void fake_answer(EventDeferred *deferred) {
     EngineLane *lane = deferred->owner;
     LaneRequest *request = lane->pending;
     lane->pending = NULL;
-    if (!request)
-        return;
+    if (!request) return;
     const char *sql = request->plan->statement->sql;
     if (strstr(sql, "lost")) {
         Error err;
@@ -139,15 +155,15 @@ static Status fake_lane_open(Engine *base, EventLoop *loop, EngineLane **out, Er
     return STATUS_OK;
 }
 
-static void fake_lane_close(EngineLane *lane) { free(lane); }
+static void fake_lane_close(EngineLane *lane) {
+    free(lane);
+}
 
 static Status fake_lane_submit(EngineLane *lane, LaneRequest *request, Error *err) {
-    if (lane->pending)
-        return error_set(err, SQLSTATE_CONNECTION_FAILURE, "full");
+    if (lane->pending) return error_set(err, SQLSTATE_CONNECTION_FAILURE, "full");
     atomic_fetch_add(&lane->engine->submits, 1);
     lane->pending = request;
-    if (!strstr(request->plan->statement->sql, "never"))
-        eventloop_defer(lane->loop, &lane->answer);
+    if (!strstr(request->plan->statement->sql, "never")) eventloop_defer(lane->loop, &lane->answer);
     return STATUS_OK;
 }
 
@@ -156,6 +172,12 @@ static void fake_lane_cancel(EngineLane *lane, LaneRequest *request) {
     lane->pending = NULL;
 }
 
-static const EngineOps fake_ops = {.kind = "fake", .describe = fake_describe, .plan = fake_plan, .execute = fake_execute,
-                                   .health = fake_health, .lane_open = fake_lane_open, .lane_close = fake_lane_close,
-                                   .lane_submit = fake_lane_submit, .lane_cancel = fake_lane_cancel};
+static const EngineOps fake_ops = {.kind = "fake",
+                                   .describe = fake_describe,
+                                   .plan = fake_plan,
+                                   .execute = fake_execute,
+                                   .health = fake_health,
+                                   .lane_open = fake_lane_open,
+                                   .lane_close = fake_lane_close,
+                                   .lane_submit = fake_lane_submit,
+                                   .lane_cancel = fake_lane_cancel};

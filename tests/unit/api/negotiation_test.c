@@ -65,21 +65,41 @@ static int status_of(const char *sqlstate) {
 }
 
 static void sqlstates_have_their_status(void **state) {
-    const struct { const char *sqlstate; int status; } expected[] = {
-        {SQLSTATE_SYNTAX_ERROR, 400}, {SQLSTATE_UNDEFINED_TABLE, 400}, {SQLSTATE_DIVISION_BY_ZERO, 400},
-        {SQLSTATE_FEATURE_NOT_SUPPORTED, 422}, {SQLSTATE_NO_ENGINE, 422}, {SQLSTATE_UNKNOWN_ENGINE, 422},
-        {SQLSTATE_FORCED_ENGINE, 422}, {SQLSTATE_ENGINE_DOWN, 503}, {SQLSTATE_CANNOT_CONNECT, 503},
-        {SQLSTATE_QUERY_CANCELED, 408}, {"57P01", 503}, {SQLSTATE_SERIALIZATION_FAILURE, 409}, {"40P01", 409},
-        {"23505", 409}, {"23503", 409}, {"23502", 400}, {"42501", 403}, {SQLSTATE_OUT_OF_MEMORY, 503},
-        {SQLSTATE_TOO_COMPLEX, 400}, {SQLSTATE_INTERNAL, 500}, {SQLSTATE_DATA_CORRUPTED, 502},
-        {SQLSTATE_IO_ERROR, 502}, {"P0001", 400}, {"99999", 400}};
+    const struct {
+        const char *sqlstate;
+        int status;
+    } expected[] = {{SQLSTATE_SYNTAX_ERROR, 400},
+                    {SQLSTATE_UNDEFINED_TABLE, 400},
+                    {SQLSTATE_DIVISION_BY_ZERO, 400},
+                    {SQLSTATE_FEATURE_NOT_SUPPORTED, 422},
+                    {SQLSTATE_NO_ENGINE, 422},
+                    {SQLSTATE_UNKNOWN_ENGINE, 422},
+                    {SQLSTATE_FORCED_ENGINE, 422},
+                    {SQLSTATE_ENGINE_DOWN, 503},
+                    {SQLSTATE_CANNOT_CONNECT, 503},
+                    {SQLSTATE_QUERY_CANCELED, 408},
+                    {"57P01", 503},
+                    {SQLSTATE_SERIALIZATION_FAILURE, 409},
+                    {"40P01", 409},
+                    {"23505", 409},
+                    {"23503", 409},
+                    {"23502", 400},
+                    {"42501", 403},
+                    {SQLSTATE_OUT_OF_MEMORY, 503},
+                    {SQLSTATE_TOO_COMPLEX, 400},
+                    {SQLSTATE_INTERNAL, 500},
+                    {SQLSTATE_DATA_CORRUPTED, 502},
+                    {SQLSTATE_IO_ERROR, 502},
+                    {"P0001", 400},
+                    {"99999", 400}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         if (status_of(expected[i].sqlstate) != expected[i].status)
             fail_msg("%s: %d", expected[i].sqlstate, status_of(expected[i].sqlstate));
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(format_beats_accept), cmocka_unit_test(accept_is_weighed),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(format_beats_accept),
+                                       cmocka_unit_test(accept_is_weighed),
                                        cmocka_unit_test(sqlstates_have_their_status)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

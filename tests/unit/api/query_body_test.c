@@ -35,18 +35,19 @@ static QueryBody good(const char *text) {
 static void refused_bytes(const char *text, size_t length, const char *part) {
     QueryBody body;
     Error err = {0};
-    if (query_body_read(&arena, text, length, &body, &err) == STATUS_OK)
-        fail_msg("taken: %s", text);
-    if (!strstr(err.message, part))
-        fail_msg("%s: \"%s\" does not say \"%s\"", text, err.message, part);
+    if (query_body_read(&arena, text, length, &body, &err) == STATUS_OK) fail_msg("taken: %s", text);
+    if (!strstr(err.message, part)) fail_msg("%s: \"%s\" does not say \"%s\"", text, err.message, part);
 }
 
-static void refused(const char *text, const char *part) { refused_bytes(text, strlen(text), part); }
+static void refused(const char *text, const char *part) {
+    refused_bytes(text, strlen(text), part);
+}
 
 static void every_member(void **state) {
-    QueryBody body = good("{\"sql\":\"SELECT \\u00e9\\n\",\"params\":[],\"engine\":\"columnar\",\"force_engine\":\"columnar\","
-                          "\"max_runtime_seconds\":2.5,\"max_rows\":7,\"cache\":false,\"dry_run\":true,\"as_of\":\"x\","
-                          "\"max_staleness_seconds\":0,\"fresh_as_of\":\"t\",\"big_numbers\":\"string\"}");
+    QueryBody body = good(
+        "{\"sql\":\"SELECT \\u00e9\\n\",\"params\":[],\"engine\":\"columnar\",\"force_engine\":\"columnar\","
+        "\"max_runtime_seconds\":2.5,\"max_rows\":7,\"cache\":false,\"dry_run\":true,\"as_of\":\"x\","
+        "\"max_staleness_seconds\":0,\"fresh_as_of\":\"t\",\"big_numbers\":\"string\"}");
     assert_string_equal(body.sql, "SELECT \xC3\xA9\n");
     assert_int_equal(body.sql_bytes, strlen(body.sql));
     assert_string_equal(body.engine, "columnar");
@@ -76,23 +77,36 @@ static void check_param(const QueryBody *body, int index, ParamKind kind, const 
 }
 
 static void params_keep_every_digit(void **state) {
-    QueryBody body = good("{\"sql\":\"x\",\"params\":[null,true,false,0,-7,9223372036854775807,9223372036854775808,"
-                          "-9223372036854775808,123456789012345678901234567890.123456789012345678901234567890,1e400,"
-                          "0.10,-0.0E-7,\"t\\u0041\\ud83d\\ude00\\\"\",\"\"]}");
-    const struct { ParamKind kind; const char *text; } expected[] = {
-        {PARAM_NULL, ""}, {PARAM_BOOL, "true"}, {PARAM_BOOL, "false"}, {PARAM_INT, "0"}, {PARAM_INT, "-7"},
-        {PARAM_INT, "9223372036854775807"}, {PARAM_NUMBER, "9223372036854775808"},
-        {PARAM_INT, "-9223372036854775808"},
-        {PARAM_NUMBER, "123456789012345678901234567890.123456789012345678901234567890"}, {PARAM_NUMBER, "1e400"},
-        {PARAM_NUMBER, "0.10"}, {PARAM_NUMBER, "-0.0E-7"}, {PARAM_TEXT, "tA\xF0\x9F\x98\x80\""}, {PARAM_TEXT, ""}};
+    QueryBody body =
+        good("{\"sql\":\"x\",\"params\":[null,true,false,0,-7,9223372036854775807,9223372036854775808,"
+             "-9223372036854775808,123456789012345678901234567890.123456789012345678901234567890,1e400,"
+             "0.10,-0.0E-7,\"t\\u0041\\ud83d\\ude00\\\"\",\"\"]}");
+    const struct {
+        ParamKind kind;
+        const char *text;
+    } expected[] = {{PARAM_NULL, ""},
+                    {PARAM_BOOL, "true"},
+                    {PARAM_BOOL, "false"},
+                    {PARAM_INT, "0"},
+                    {PARAM_INT, "-7"},
+                    {PARAM_INT, "9223372036854775807"},
+                    {PARAM_NUMBER, "9223372036854775808"},
+                    {PARAM_INT, "-9223372036854775808"},
+                    {PARAM_NUMBER, "123456789012345678901234567890.123456789012345678901234567890"},
+                    {PARAM_NUMBER, "1e400"},
+                    {PARAM_NUMBER, "0.10"},
+                    {PARAM_NUMBER, "-0.0E-7"},
+                    {PARAM_TEXT, "tA\xF0\x9F\x98\x80\""},
+                    {PARAM_TEXT, ""}};
     assert_int_equal(body.param_count, sizeof expected / sizeof expected[0]);
     for (int i = 0; i < body.param_count; i++)
         check_param(&body, i, expected[i].kind, expected[i].text);
 }
 
 static void arrays_and_objects(void **state) {
-    QueryBody body = good("{\"sql\":\"x\",\"params\":[[], [1,2.50,null], [[1],[2]], [\"a\",\"b\\\"c\\\\d,{}\",\"NULL\",\"\"],"
-                          " [true,false], { \"a\" : [1, 1e5] , \"a\":2}, [{\"k\":\"v\"}]]}");
+    QueryBody body = good(
+        "{\"sql\":\"x\",\"params\":[[], [1,2.50,null], [[1],[2]], [\"a\",\"b\\\"c\\\\d,{}\",\"NULL\",\"\"],"
+        " [true,false], { \"a\" : [1, 1e5] , \"a\":2}, [{\"k\":\"v\"}]]}");
     check_param(&body, 0, PARAM_TEXT, "{}");
     check_param(&body, 1, PARAM_TEXT, "{1,2.50,NULL}");
     check_param(&body, 2, PARAM_TEXT, "{{1},{2}}");
@@ -147,7 +161,8 @@ static void json_is_strict(void **state) {
     refused("{\"sql\":\"\\u12\"}", "four hexadecimal");
     refused("{\"sql\":\"\xC3\"}", "UTF-8");
     refused("{\"sql\":\"\xED\xA0\x80\"}", "UTF-8");
-    const char *numbers[] = {"01", "-", "+1", ".5", "5.", "1e", "1e+", "0x1", "NaN", "Infinity", "-Infinity", "1_000", "tru"};
+    const char *numbers[] = {"01",  "-",   "+1",       ".5",        "5.",    "1e", "1e+",
+                             "0x1", "NaN", "Infinity", "-Infinity", "1_000", "tru"};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         char text[64];
         snprintf(text, sizeof text, "{\"sql\":\"x\",\"params\":[%s]}", numbers[i]);
@@ -157,7 +172,8 @@ static void json_is_strict(void **state) {
 }
 
 static void every_prefix_is_refused(void **state) {
-    const char *text = "{\"sql\":\"a\\u00e9\\ud83d\\ude00\",\"params\":[1.5e3,{\"a\":[null,true]},\"x\"],\"max_rows\":5}";
+    const char *text =
+        "{\"sql\":\"a\\u00e9\\ud83d\\ude00\",\"params\":[1.5e3,{\"a\":[null,true]},\"x\"],\"max_rows\":5}";
     good(text);
     for (size_t length = 0; length < strlen(text); length++) {
         char *copy = malloc(length + 1); /* exact, so that a read beyond is seen */

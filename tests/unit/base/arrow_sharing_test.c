@@ -1,4 +1,5 @@
-/* Copies of schemas and small batches live in one block each; what a consumer moves out of them stays alive. */
+/* Copies of schemas and small batches live in one block each; what a consumer moves out of them stays alive.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +72,9 @@ static void test_a_child_schema_may_be_moved_out_and_copied(void **state) {
     arrow_schema_release(&copy);
 }
 
-static void release_foreign(ArrowSchema *schema) { schema->release = NULL; }
+static void release_foreign(ArrowSchema *schema) {
+    schema->release = NULL;
+}
 
 static void test_foreign_schemas_are_copied_with_their_dictionaries(void **state) {
     ArrowSchema values = {.format = "u", .release = release_foreign};

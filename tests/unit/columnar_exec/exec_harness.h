@@ -1,5 +1,5 @@
-/* Statements over Parquet files, planned and run as the engine does, answered as text: one line per row, columns
- * separated by '|', NULL as "NULL". */
+/* Statements over Parquet files, planned and run as the engine does, answered as text: one line per row,
+ * columns separated by '|', NULL as "NULL". */
 #pragma once
 
 #include <setjmp.h>
@@ -36,7 +36,8 @@ typedef struct Harness {
     int64_t left_reserved; /* in the budget after the stream was released */
 } Harness;
 
-static inline Status harness_load(void *context, const char *schema, const char *name, TableVersion **out, Error *err) {
+static inline Status harness_load(void *context, const char *schema, const char *name, TableVersion **out,
+                                  Error *err) {
     Harness *harness = context;
     for (int i = 0; i < harness->table_count; i++)
         if (!strcmp(harness->tables[i]->name, name)) {
@@ -47,7 +48,8 @@ static inline Status harness_load(void *context, const char *schema, const char 
 }
 
 /* A table over files that all have the first one's columns. */
-static inline void harness_add_table(Harness *harness, const char *name, const char *const *paths, int path_count) {
+static inline void harness_add_table(Harness *harness, const char *name, const char *const *paths,
+                                     int path_count) {
     TableVersion *version = calloc(1, sizeof *version);
     Error err = {0};
     arena_init(&version->arena);
@@ -71,8 +73,8 @@ static inline void harness_add_table(Harness *harness, const char *name, const c
             TableColumn *columns = ARENA_NEW_ARRAY(&version->arena, TableColumn, version->column_count + 1);
             for (int c = 0; c < version->column_count; c++) {
                 const ParquetColumn *column = parquet_file_column(file, c);
-                columns[c] = (TableColumn){arena_strdup(&version->arena, column->name), column->type, column->nullable,
-                                           column->field_id};
+                columns[c] = (TableColumn){arena_strdup(&version->arena, column->name), column->type,
+                                           column->nullable, column->field_id};
             }
             version->columns = columns;
         }
@@ -82,13 +84,20 @@ static inline void harness_add_table(Harness *harness, const char *name, const c
     version->file_count = path_count;
     ColumnDesc *columns = ARENA_NEW_ARRAY(&version->arena, ColumnDesc, version->column_count + 1);
     for (int c = 0; c < version->column_count; c++)
-        columns[c] = (ColumnDesc){.name = version->columns[c].name, .type = version->columns[c].type, .nullable = true, .distinct = -1};
+        columns[c] = (ColumnDesc){.name = version->columns[c].name,
+                                  .type = version->columns[c].type,
+                                  .nullable = true,
+                                  .distinct = -1};
     int at = harness->table_count++;
     harness->tables[at] = version;
-    harness->descriptions[at] = (TableDesc){.schema = "default", .name = version->name, .kind = "table", .columns = columns,
-                                            .column_count = version->column_count, .row_estimate = (double)version->row_count};
-    harness->bindings[at] = (TableBinding){.written_name = version->name, .engine = &harness->engine,
-                                           .table = &harness->descriptions[at]};
+    harness->descriptions[at] = (TableDesc){.schema = "default",
+                                            .name = version->name,
+                                            .kind = "table",
+                                            .columns = columns,
+                                            .column_count = version->column_count,
+                                            .row_estimate = (double)version->row_count};
+    harness->bindings[at] = (TableBinding){
+        .written_name = version->name, .engine = &harness->engine, .table = &harness->descriptions[at]};
 }
 
 static inline void harness_init(Harness *harness) {
@@ -110,16 +119,15 @@ static inline void harness_append_decimal(StrBuf *out, __int128 value, int scale
         digits[count++] = (char)('0' + (int)(rest % 10));
         rest /= 10;
     } while (rest || count <= scale);
-    if (negative)
-        strbuf_append_char(out, '-');
+    if (negative) strbuf_append_char(out, '-');
     while (count) {
-        if (count == scale)
-            strbuf_append_char(out, '.');
+        if (count == scale) strbuf_append_char(out, '.');
         strbuf_append_char(out, digits[--count]);
     }
 }
 
-static inline void harness_append_value(StrBuf *out, const ArrowSchema *schema, const ArrowArray *array, int64_t row) {
+static inline void harness_append_value(StrBuf *out, const ArrowSchema *schema, const ArrowArray *array,
+                                        int64_t row) {
     const uint8_t *validity = array->buffers[0];
     const char *format = schema->format;
     const void *values = array->buffers[1];
@@ -144,7 +152,8 @@ static inline void harness_append_value(StrBuf *out, const ArrowSchema *schema, 
         harness_append_decimal(out, value, atoi(strchr(format, ',') + 1));
     } else if (!strcmp(format, "u") || !strcmp(format, "z")) {
         const int32_t *offsets = values;
-        strbuf_append(out, (const char *)array->buffers[2] + offsets[row], (size_t)(offsets[row + 1] - offsets[row]));
+        strbuf_append(out, (const char *)array->buffers[2] + offsets[row],
+                      (size_t)(offsets[row + 1] - offsets[row]));
     } else
         strbuf_append_i64(out, ((const int64_t *)values)[row]);
 }
@@ -169,12 +178,10 @@ static inline void harness_read(Harness *harness, ArrowArrayStream *stream, int 
             harness_fail(harness, &err);
             break;
         }
-        if (!array.release)
-            break;
+        if (!array.release) break;
         for (int64_t row = 0; row < array.length; row++) {
             for (int64_t c = 0; c < array.n_children; c++) {
-                if (c)
-                    strbuf_append_char(out, '|');
+                if (c) strbuf_append_char(out, '|');
                 harness_append_value(out, schema.children[c], array.children[c], row);
             }
             strbuf_append_char(out, '\n');
@@ -185,8 +192,8 @@ static inline void harness_read(Harness *harness, ArrowArrayStream *stream, int 
 }
 
 /* The rows as malloc'd text; "ERROR sqlstate" when it failed (details in the harness). */
-static inline char *harness_query_arrays(Harness *harness, int threads, int max_arrays, const Param *params, int param_count,
-                                         const char *sql) {
+static inline char *harness_query_arrays(Harness *harness, int threads, int max_arrays, const Param *params,
+                                         int param_count, const char *sql) {
     PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(sql);
     if (parsed.error) {
         fprintf(stderr, "%s: %s\n", sql, parsed.error->message);
@@ -194,8 +201,14 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
     }
     PgQuery__ParseResult *tree =
         pg_query__parse_result__unpack(NULL, parsed.parse_tree.len, (const uint8_t *)parsed.parse_tree.data);
-    Statement statement = {.sql = sql, .sql_length = strlen(sql), .tree = tree, .kind = STATEMENT_READ, .statement_count = 1,
-                           .param_count = param_count, .bindings = harness->bindings, .binding_count = harness->table_count};
+    Statement statement = {.sql = sql,
+                           .sql_length = strlen(sql),
+                           .tree = tree,
+                           .kind = STATEMENT_READ,
+                           .statement_count = 1,
+                           .param_count = param_count,
+                           .bindings = harness->bindings,
+                           .binding_count = harness->table_count};
     PlanTableSource source = {harness_load, harness};
     Error err = {0};
     Plan *plan = NULL;
@@ -208,13 +221,17 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
         harness_fail(harness, &err);
     } else {
         ThreadPool *pool = NULL;
-        if (threads > 1 && threadpool_create(&pool, "test", threads, &err) != STATUS_OK)
-            abort();
+        if (threads > 1 && threadpool_create(&pool, "test", threads, &err) != STATUS_OK) abort();
         Budget budget;
         budget_init(&budget, NULL, 0);
-        ExecutorResources resources = {.workers = pool, .budget = &budget, .query_memory_bytes = harness->memory_bytes};
-        Execution execution = {.params = params, .param_count = param_count, .cancel = harness->cancel, .budget = &budget,
-                               .row_limit = harness->row_limit, .stats = &harness->stats};
+        ExecutorResources resources = {
+            .workers = pool, .budget = &budget, .query_memory_bytes = harness->memory_bytes};
+        Execution execution = {.params = params,
+                               .param_count = param_count,
+                               .cancel = harness->cancel,
+                               .budget = &budget,
+                               .row_limit = harness->row_limit,
+                               .stats = &harness->stats};
         ArrowArrayStream stream;
         if (executor_run(plan, &resources, &execution, &stream, &err) != STATUS_OK) {
             harness_fail(harness, &err);
@@ -223,8 +240,7 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
             arrow_stream_release(&stream);
         }
         harness->left_reserved = atomic_load(&budget.used_bytes);
-        if (pool)
-            threadpool_destroy(pool);
+        if (pool) threadpool_destroy(pool);
         plan_destroy(plan);
     }
     pg_query__parse_result__free_unpacked(tree, NULL);

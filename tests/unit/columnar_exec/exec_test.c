@@ -18,13 +18,18 @@ typedef struct Row {
     bool a_null, b_null, f_null, word_null;
 } Row;
 
-static const char *const words[] = {"alpha", "beta", "gamma", "a much longer string than twelve", "", "zz",
-                                    "another quite long string", "delta"};
+static const char *const words[] = {
+    "alpha", "beta", "gamma", "a much longer string than twelve", "", "zz", "another quite long string",
+    "delta"};
 enum { WORDS = 8 };
 
 static Harness harness;
 static Row rows[ROWS];
-static struct { int32_t k; bool k_null; int64_t w; } others[OTHER_ROWS];
+static struct {
+    int32_t k;
+    bool k_null;
+    int64_t w;
+} others[OTHER_ROWS];
 static char directory[64], t_path[96], u_path[96];
 static const int thread_counts[] = {1, 2, 4};
 
@@ -37,18 +42,18 @@ static uint64_t next_random(void) {
 }
 
 static void check_ok(Status status, const Error *err) {
-    if (status != STATUS_OK)
-        fail_msg("%s: %s", err->sqlstate, err->message);
+    if (status != STATUS_OK) fail_msg("%s: %s", err->sqlstate, err->message);
 }
 
 static void set_null(Vector *vector, int row, int count, bool null, Arena *arena) {
-    if (null)
-        bitmap_clear(vector_make_validity(vector, count, arena), (size_t)row);
+    if (null) bitmap_clear(vector_make_validity(vector, count, arena), (size_t)row);
 }
 
 static void write_t(void) {
-    static const ParquetWriterColumn columns[] = {{"id", {.id = SQL_INT8}, false, 1}, {"a", {.id = SQL_INT4}, true, 2},
-                                                  {"b", {.id = SQL_INT8}, true, 3},   {"f", {.id = SQL_FLOAT8}, true, 4},
+    static const ParquetWriterColumn columns[] = {{"id", {.id = SQL_INT8}, false, 1},
+                                                  {"a", {.id = SQL_INT4}, true, 2},
+                                                  {"b", {.id = SQL_INT8}, true, 3},
+                                                  {"f", {.id = SQL_FLOAT8}, true, 4},
                                                   {"c", {.id = SQL_TEXT}, true, 5}};
     ParquetWriterOptions options = {.row_group_rows = GROUP_ROWS, .page_rows = 1024};
     ParquetWriter *writer;
@@ -83,7 +88,8 @@ static void write_t(void) {
 }
 
 static void write_u(void) {
-    static const ParquetWriterColumn columns[] = {{"k", {.id = SQL_INT4}, true, 1}, {"w", {.id = SQL_INT8}, false, 2}};
+    static const ParquetWriterColumn columns[] = {{"k", {.id = SQL_INT4}, true, 1},
+                                                  {"w", {.id = SQL_INT8}, false, 2}};
     ParquetWriterOptions options = {.row_group_rows = 500};
     ParquetWriter *writer;
     Error err = {0};
@@ -109,15 +115,19 @@ static void write_u(void) {
 
 static int setup(void **state) {
     snprintf(directory, sizeof directory, "/tmp/exec_test.XXXXXX");
-    if (!mkdtemp(directory))
-        return -1;
+    if (!mkdtemp(directory)) return -1;
     snprintf(t_path, sizeof t_path, "%s/t.parquet", directory);
     snprintf(u_path, sizeof u_path, "%s/u.parquet", directory);
     for (int i = 0; i < ROWS; i++)
-        rows[i] = (Row){.id = i, .a = (int32_t)(next_random() % 23) - 5, .b = (int64_t)(next_random() % 1000000),
-                        .f = (double)(next_random() % 100000) / 7, .word = (int)(next_random() % WORDS),
-                        .a_null = next_random() % 10 == 0, .b_null = next_random() % 10 == 0,
-                        .f_null = next_random() % 10 == 0, .word_null = next_random() % 10 == 0};
+        rows[i] = (Row){.id = i,
+                        .a = (int32_t)(next_random() % 23) - 5,
+                        .b = (int64_t)(next_random() % 1000000),
+                        .f = (double)(next_random() % 100000) / 7,
+                        .word = (int)(next_random() % WORDS),
+                        .a_null = next_random() % 10 == 0,
+                        .b_null = next_random() % 10 == 0,
+                        .f_null = next_random() % 10 == 0,
+                        .word_null = next_random() % 10 == 0};
     for (int i = 0; i < OTHER_ROWS; i++) {
         others[i].k = (int32_t)(next_random() % 40) - 8;
         others[i].k_null = next_random() % 20 == 0;
@@ -147,21 +157,22 @@ static void expect_text(const char *sql, const char *expected) {
     for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++) {
         char *text = harness_query(&harness, thread_counts[i], sql);
         if (strcmp(text, expected))
-            fail_msg("%s\nwith %d threads gave\n%.2000s(%s)\nnot\n%.2000s", sql, thread_counts[i], text, harness.message,
-                     expected);
+            fail_msg("%s\nwith %d threads gave\n%.2000s(%s)\nnot\n%.2000s", sql, thread_counts[i], text,
+                     harness.message, expected);
         assert_int_equal(harness.left_reserved, 0);
         free(text);
     }
 }
 
-static int compare_lines(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_lines(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static char *sort_lines(char *text) {
     size_t count = 0, capacity = 16;
     char **lines = malloc(sizeof *lines * capacity);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        if (count == capacity)
-            lines = realloc(lines, sizeof *lines * (capacity *= 2));
+        if (count == capacity) lines = realloc(lines, sizeof *lines * (capacity *= 2));
         lines[count++] = line;
     }
     qsort(lines, count, sizeof *lines, compare_lines);
@@ -181,13 +192,12 @@ static void expect_rows(const char *sql, StrBuf *expected) {
     free(unsorted);
     for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++) {
         char *text = harness_query(&harness, thread_counts[i], sql);
-        if (!first)
-            first = strdup(text);
+        if (!first) first = strdup(text);
         assert_string_equal(text, first);
         char *sorted = sort_lines(text);
         if (strcmp(sorted, wanted))
-            fail_msg("%s\nwith %d threads gave %zu bytes, not %zu (%s %s)", sql, thread_counts[i], strlen(sorted),
-                     strlen(wanted), harness.sqlstate, harness.message);
+            fail_msg("%s\nwith %d threads gave %zu bytes, not %zu (%s %s)", sql, thread_counts[i],
+                     strlen(sorted), strlen(wanted), harness.sqlstate, harness.message);
         free(sorted);
         free(text);
     }
@@ -195,14 +205,17 @@ static void expect_rows(const char *sql, StrBuf *expected) {
     free(wanted);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------- */
+/* ---- tests
+ * ------------------------------------------------------------------------------------------------- */
 
 static void scan_filters_and_projects(void **state) {
     StrBuf expected;
     strbuf_init(&expected);
     for (int i = 0; i < ROWS; i++)
-        if (!rows[i].a_null && rows[i].a >= 3 && rows[i].a < 9 && !rows[i].word_null && strcmp(words[rows[i].word], "beta"))
-            strbuf_printf(&expected, "%lld|%d|%s\n", (long long)rows[i].id, rows[i].a + 1, words[rows[i].word]);
+        if (!rows[i].a_null && rows[i].a >= 3 && rows[i].a < 9 && !rows[i].word_null &&
+            strcmp(words[rows[i].word], "beta"))
+            strbuf_printf(&expected, "%lld|%d|%s\n", (long long)rows[i].id, rows[i].a + 1,
+                          words[rows[i].word]);
     char *text = strbuf_release(&expected);
     expect_text("select id, a + 1, c from t where a >= 3 and a < 9 and c <> 'beta'", text);
     free(text);
@@ -222,7 +235,8 @@ static void lists_and_nulls(void **state) {
 
 static void row_groups_are_skipped(void **state) {
     expect_text("select count(*) from t where id >= 4000 and id < 5000", "1000\n");
-    assert_int_equal(harness.stats.row_groups_skipped, ROWS / GROUP_ROWS); /* all but the one that holds them */
+    assert_int_equal(harness.stats.row_groups_skipped,
+                     ROWS / GROUP_ROWS); /* all but the one that holds them */
     expect_text("select count(*) from t where id > 1000000", "0\n");
     assert_int_equal(harness.stats.rows_scanned, 0);
 }
@@ -233,13 +247,12 @@ static void groups_small_domain(void **state) {
     for (int word = 0; word <= WORDS; word++) {
         long long count = 0, sum = 0, with_a = 0;
         for (int i = 0; i < ROWS; i++) {
-            if (word == WORDS ? !rows[i].word_null : rows[i].word_null || rows[i].word != word)
-                continue;
+            if (word == WORDS ? !rows[i].word_null : rows[i].word_null || rows[i].word != word) continue;
             count++;
-            if (!rows[i].a_null)
-                sum += rows[i].a, with_a++;
+            if (!rows[i].a_null) sum += rows[i].a, with_a++;
         }
-        strbuf_printf(&expected, "%s|%lld|%lld|%lld\n", word == WORDS ? "NULL" : words[word], count, sum, with_a);
+        strbuf_printf(&expected, "%s|%lld|%lld|%lld\n", word == WORDS ? "NULL" : words[word], count, sum,
+                      with_a);
     }
     expect_rows("select c, count(*), sum(a), count(a) from t group by c", &expected);
 }
@@ -248,8 +261,7 @@ static void groups_large_domain(void **state) {
     StrBuf expected;
     strbuf_init(&expected);
     for (int i = 0; i < ROWS; i++)
-        if (!rows[i].a_null)
-            strbuf_printf(&expected, "%d|2|%d\n", i, 2 * rows[i].a);
+        if (!rows[i].a_null) strbuf_printf(&expected, "%d|2|%d\n", i, 2 * rows[i].a);
     expect_rows("select id, count(*), sum(a) from t2 where a is not null group by id", &expected);
 }
 
@@ -260,19 +272,18 @@ static void distinct_and_filter(void **state) {
         bool seen[64] = {false};
         int distinct = 0, positive = 0, any = 0;
         for (int i = 0; i < ROWS; i++) {
-            if (rows[i].word_null || rows[i].word != word)
-                continue;
+            if (rows[i].word_null || rows[i].word != word) continue;
             any++;
-            if (rows[i].a_null)
-                continue;
+            if (rows[i].a_null) continue;
             distinct += !seen[rows[i].a + 10];
             seen[rows[i].a + 10] = true;
             positive += rows[i].a > 0;
         }
-        if (any)
-            strbuf_printf(&expected, "%s|%d|%d\n", words[word], distinct, positive);
+        if (any) strbuf_printf(&expected, "%s|%d|%d\n", words[word], distinct, positive);
     }
-    expect_rows("select c, count(distinct a), count(*) filter (where a > 0) from t where c is not null group by c", &expected);
+    expect_rows(
+        "select c, count(distinct a), count(*) filter (where a > 0) from t where c is not null group by c",
+        &expected);
 }
 
 static void float_sums_do_not_depend_on_threads(void **state) {
@@ -286,15 +297,11 @@ static void float_sums_do_not_depend_on_threads(void **state) {
 
 static int compare_rows(const void *left, const void *right) {
     const Row *a = left, *b = right;
-    if (a->word_null != b->word_null)
-        return a->word_null ? 1 : -1;
+    if (a->word_null != b->word_null) return a->word_null ? 1 : -1;
     int order = a->word_null ? 0 : strcmp(words[b->word], words[a->word]);
-    if (order)
-        return order;
-    if (a->b_null != b->b_null)
-        return a->b_null ? -1 : 1;
-    if (!a->b_null && a->b != b->b)
-        return a->b < b->b ? -1 : 1;
+    if (order) return order;
+    if (a->b_null != b->b_null) return a->b_null ? -1 : 1;
+    if (!a->b_null && a->b != b->b) return a->b < b->b ? -1 : 1;
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
@@ -302,14 +309,17 @@ static void sorts_and_limits(void **state) {
     static Row sorted[ROWS];
     memcpy(sorted, rows, sizeof rows);
     qsort(sorted, ROWS, sizeof *sorted, compare_rows);
-    static const struct { int limit, offset; } cuts[] = {{ROWS, 0}, {10, 0}, {100, 7000}, {1, ROWS - 1}, {5, ROWS}};
+    static const struct {
+        int limit, offset;
+    } cuts[] = {{ROWS, 0}, {10, 0}, {100, 7000}, {1, ROWS - 1}, {5, ROWS}};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         StrBuf expected;
         char sql[256];
         strbuf_init(&expected);
         for (int r = cuts[i].offset; r < cuts[i].offset + cuts[i].limit && r < ROWS; r++)
             strbuf_printf(&expected, "%lld\n", (long long)sorted[r].id);
-        snprintf(sql, sizeof sql, "select id from t order by c desc nulls last, b nulls first, id limit %d offset %d",
+        snprintf(sql, sizeof sql,
+                 "select id from t order by c desc nulls last, b nulls first, id limit %d offset %d",
                  cuts[i].limit, cuts[i].offset);
         char *text = strbuf_release(&expected);
         expect_text(sql, text);
@@ -329,14 +339,14 @@ static void inner_join(void **state) {
     strbuf_init(&expected);
     for (int i = 0; i < 500; i++)
         for (int o = 0; o < OTHER_ROWS && !rows[i].a_null; o++)
-            if (!others[o].k_null && others[o].k == rows[i].a)
-                strbuf_printf(&expected, "%d|%d\n", i, o);
+            if (!others[o].k_null && others[o].k == rows[i].a) strbuf_printf(&expected, "%d|%d\n", i, o);
     expect_rows("select t.id, u.w from t join u on t.a = u.k where t.id < 500", &expected);
 }
 
 /* Probe keys that are dictionaries: each value met once, twice, with a NULL beside it, or not at all. */
 static void joins_by_dictionary(void **state) {
-    static const char names[] = "(values ('alpha', 1), ('zz', null), ('another quite long string', 3), ('unseen', 4)) v(w, n)";
+    static const char names[] =
+        "(values ('alpha', 1), ('zz', null), ('another quite long string', 3), ('unseen', 4)) v(w, n)";
     static const int match[WORDS] = {1, 0, 0, 0, 0, 2, 3, 0}; /* 2: NULL */
     StrBuf inner, left, full, semi, anti, residual;
     StrBuf *all[] = {&inner, &left, &full, &semi, &anti, &residual};
@@ -345,31 +355,33 @@ static void joins_by_dictionary(void **state) {
     for (int i = 0; i < ROWS; i++) {
         int n = rows[i].word_null ? 0 : match[rows[i].word];
         char number[8] = "NULL";
-        if (n && n != 2)
-            snprintf(number, sizeof number, "%d", n);
-        if (n)
-            strbuf_printf(&inner, "%d|%s\n", i, number);
+        if (n && n != 2) snprintf(number, sizeof number, "%d", n);
+        if (n) strbuf_printf(&inner, "%d|%s\n", i, number);
         strbuf_printf(&left, "%d|%s\n", i, number);
         strbuf_printf(&full, "%d|%s\n", i, number);
         strbuf_printf(n ? &semi : &anti, "%d\n", i);
-        if (n == 3 && i > 500)
-            strbuf_printf(&residual, "%d|%s\n", i, number);
+        if (n == 3 && i > 500) strbuf_printf(&residual, "%d|%s\n", i, number);
     }
     strbuf_append_text(&full, "NULL|4\n");
-    static const struct { const char *select, *join, *rest; } statements[] = {
-        {"select t.id, v.n", "join", "on v.w = t.c"}, {"select t.id, v.n", "left join", "on v.w = t.c"},
-        {"select t.id, v.n", "full join", "on v.w = t.c"}, {"select t.id", "", "where exists (select 1 from %s where v.w = t.c)"},
-        {"select t.id", "", "where not exists (select 1 from %s where v.w = t.c)"},
-        {"select t.id, v.n", "join", "on v.w = t.c and v.n * 200 + t.id > 1100 and v.n > 1"}};
+    static const struct {
+        const char *select, *join, *rest;
+    } statements[] = {{"select t.id, v.n", "join", "on v.w = t.c"},
+                      {"select t.id, v.n", "left join", "on v.w = t.c"},
+                      {"select t.id, v.n", "full join", "on v.w = t.c"},
+                      {"select t.id", "", "where exists (select 1 from %s where v.w = t.c)"},
+                      {"select t.id", "", "where not exists (select 1 from %s where v.w = t.c)"},
+                      {"select t.id, v.n", "join", "on v.w = t.c and v.n * 200 + t.id > 1100 and v.n > 1"}};
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         char sql[512], rest[256];
         snprintf(rest, sizeof rest, statements[i].rest, names);
-        snprintf(sql, sizeof sql, "%s from t %s %s %s", statements[i].select, statements[i].join, *statements[i].join ? names : "",
-                 rest);
+        snprintf(sql, sizeof sql, "%s from t %s %s %s", statements[i].select, statements[i].join,
+                 *statements[i].join ? names : "", rest);
         expect_rows(sql, all[i]);
     }
-    expect_text("select v.n, count(*) from t join (values ('alpha', 1), ('alpha', 2), ('zz', 1)) v(w, n) on v.w = t.c "
-                "where t.id < 0 group by 1", "");
+    expect_text("select v.n, count(*) from t join (values ('alpha', 1), ('alpha', 2), ('zz', 1)) v(w, n) on "
+                "v.w = t.c "
+                "where t.id < 0 group by 1",
+                "");
     int alpha = 0, zz = 0;
     char expected[64];
     for (int i = 0; i < ROWS; i++) {
@@ -377,8 +389,10 @@ static void joins_by_dictionary(void **state) {
         zz += !rows[i].word_null && rows[i].word == 5;
     }
     snprintf(expected, sizeof expected, "1|%d\n2|%d\n", alpha + zz, alpha);
-    expect_text("select v.n, count(*) from t join (values ('alpha', 1), ('alpha', 2), ('zz', 1)) v(w, n) on v.w = t.c "
-                "group by 1 order by 1", expected);
+    expect_text("select v.n, count(*) from t join (values ('alpha', 1), ('alpha', 2), ('zz', 1)) v(w, n) on "
+                "v.w = t.c "
+                "group by 1 order by 1",
+                expected);
 }
 
 static void outer_joins(void **state) {
@@ -393,15 +407,17 @@ static void outer_joins(void **state) {
                 strbuf_printf(&left, "%d|%d\n", i, o);
                 any = met[o] = true;
             }
-        if (!any)
-            strbuf_printf(&left, "%d|NULL\n", i);
+        if (!any) strbuf_printf(&left, "%d|NULL\n", i);
     }
     strbuf_append(&full, strbuf_text(&left), left.length);
     for (int o = 0; o < OTHER_ROWS; o++)
-        if (!met[o])
-            strbuf_printf(&full, "NULL|%d\n", o);
-    expect_rows("select x.id, u.w from (select * from t where id < 300) x left join u on x.a = u.k and u.w > 1500", &left);
-    expect_rows("select x.id, u.w from (select * from t where id < 300) x full join u on x.a = u.k and u.w > 1500", &full);
+        if (!met[o]) strbuf_printf(&full, "NULL|%d\n", o);
+    expect_rows(
+        "select x.id, u.w from (select * from t where id < 300) x left join u on x.a = u.k and u.w > 1500",
+        &left);
+    expect_rows(
+        "select x.id, u.w from (select * from t where id < 300) x full join u on x.a = u.k and u.w > 1500",
+        &full);
 }
 
 static void semi_anti_and_not_in(void **state) {
@@ -423,11 +439,14 @@ static void semi_anti_and_not_in(void **state) {
 
 static void set_operations(void **state) {
     expect_text("select count(*) from (select a from t union all select k from u) x", "22000\n");
-    expect_text("select x from (values (1), (2), (2), (3), (null)) v(x) intersect all select x from (values (2), (2), (null), (4)) w(x)",
+    expect_text("select x from (values (1), (2), (2), (3), (null)) v(x) intersect all select x from (values "
+                "(2), (2), (null), (4)) w(x)",
                 "2\n2\nNULL\n");
-    expect_text("select x from (values (1), (2), (2), (3)) v(x) except all select x from (values (2), (4)) w(x)",
-                "1\n2\n3\n");
-    expect_text("select x from (values (1), (2), (2), (3)) v(x) except select x from (values (2)) w(x)", "1\n3\n");
+    expect_text(
+        "select x from (values (1), (2), (2), (3)) v(x) except all select x from (values (2), (4)) w(x)",
+        "1\n2\n3\n");
+    expect_text("select x from (values (1), (2), (2), (3)) v(x) except select x from (values (2)) w(x)",
+                "1\n3\n");
 }
 
 static void errors_only_for_rows_that_count(void **state) {
@@ -456,7 +475,8 @@ static void errors_stop_everything(void **state) {
 static void memory_is_refused_cleanly(void **state) {
     harness.memory_bytes = 256 << 10;
     for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++) {
-        static const char *const statements[] = {"select id, c, count(*) from t2 group by id, c", "select * from t2 order by c, b",
+        static const char *const statements[] = {"select id, c, count(*) from t2 group by id, c",
+                                                 "select * from t2 order by c, b",
                                                  "select count(*) from t join t2 on t.b = t2.b"};
         for (size_t s = 0; s < sizeof statements / sizeof *statements; s++) {
             char *text = harness_query(&harness, thread_counts[i], statements[s]);
@@ -512,7 +532,8 @@ static void run_cancelled(const char *sql, int threads, int64_t after_rows, cons
     pthread_join(thread, NULL);
     harness.cancel = NULL;
     if (strcmp(text, "ERROR 57014") && (!answer || strcmp(text, answer)))
-        fail_msg("%s, cancelled after %lld rows, gave %.200s (%s)", sql, (long long)after_rows, text, harness.message);
+        fail_msg("%s, cancelled after %lld rows, gave %.200s (%s)", sql, (long long)after_rows, text,
+                 harness.message);
     assert_int_equal(harness.left_reserved, 0);
     assert_true(ended_ns - atomic_load(&canceller.cancelled_ns) < INT64_C(2000000000));
     free(text);
@@ -520,15 +541,21 @@ static void run_cancelled(const char *sql, int threads, int64_t after_rows, cons
 
 static void cancel_midway_in_every_operator(void **state) {
     static const char *const statements[] = {
-        "select max(length(c || b::text)) from t2", "select count(*) from t2 where c like '%o%' and b % 7 = 3",
-        "select count(*) from (select a, b, c, count(*) from t2 group by a, b, c) x", "select count(distinct c || b::text) from t2",
-        "select c, sum(distinct f), count(distinct b) from t2 group by c order by c", "select sum(f) from t2",
-        "select id from t2 order by c, b, f, id limit 3", "select count(*) from (select * from t2 order by f, b, c offset 1) x",
+        "select max(length(c || b::text)) from t2",
+        "select count(*) from t2 where c like '%o%' and b % 7 = 3",
+        "select count(*) from (select a, b, c, count(*) from t2 group by a, b, c) x",
+        "select count(distinct c || b::text) from t2",
+        "select c, sum(distinct f), count(distinct b) from t2 group by c order by c",
+        "select sum(f) from t2",
+        "select id from t2 order by c, b, f, id limit 3",
+        "select count(*) from (select * from t2 order by f, b, c offset 1) x",
         "select count(*) from t2 x join t2 y on x.b = y.b and x.c = y.c",
-        "select count(*) from t2 x left join t2 y on x.b = y.b + 1", "select count(*) from t2 x full join u on x.b = u.w",
+        "select count(*) from t2 x left join t2 y on x.b = y.b + 1",
+        "select count(*) from t2 x full join u on x.b = u.w",
         "select count(*) from (select b, c from t2 intersect select b + 1, c from t2) x",
         "select count(*) from (select b from t2 except all select b from t) x",
-        "select count(*) from t2 where b not in (select w from u)", "select count(*) from (select a from t2 limit 30000) x"};
+        "select count(*) from t2 where b not in (select w from u)",
+        "select count(*) from (select a from t2 limit 30000) x"};
     for (size_t s = 0; s < sizeof statements / sizeof *statements; s++) {
         char *answer = harness_query(&harness, 2, statements[s]);
         for (int64_t rows_before = 1; rows_before <= 90000; rows_before += 9001)
@@ -540,8 +567,10 @@ static void cancel_midway_in_every_operator(void **state) {
 /* What would run for minutes or longer. */
 static void cancel_ends_the_endless(void **state) {
     static const char *const statements[] = {
-        "select count(*) from t2 x, t2 y, t2 z where x.a + y.a + z.a = 1000", "select count(*) from t2 x join t2 y on x.c = y.c join t2 z on y.c = z.c",
-        "select count(*) from t2 where (b, id) not in (select nullif(y.b, y.b), x.id + 1000000 + y.id from t2 x, (select * from t2 limit 40) y)"};
+        "select count(*) from t2 x, t2 y, t2 z where x.a + y.a + z.a = 1000",
+        "select count(*) from t2 x join t2 y on x.c = y.c join t2 z on y.c = z.c",
+        "select count(*) from t2 where (b, id) not in (select nullif(y.b, y.b), x.id + 1000000 + y.id from "
+        "t2 x, (select * from t2 limit 40) y)"};
     for (size_t s = 0; s < sizeof statements / sizeof *statements; s++)
         for (int threads = 1; threads <= 4; threads += 3)
             run_cancelled(statements[s], threads, 40000, NULL);
@@ -577,7 +606,8 @@ static void parameters(void **state) {
 }
 
 static void explain_analyze_counts(void **state) {
-    char *text = harness_query(&harness, 2, "explain analyze select c, count(*) from t where id < 3000 group by c");
+    char *text =
+        harness_query(&harness, 2, "explain analyze select c, count(*) from t where id < 3000 group by c");
     assert_non_null(strstr(text, "row groups skipped=6 of 7"));
     assert_non_null(strstr(text, "rows in=3000"));
     assert_non_null(strstr(text, "Execution time"));

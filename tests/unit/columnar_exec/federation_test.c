@@ -1,5 +1,5 @@
-/* Tables of another engine, which is a fake here: every type with NULLs, several batches, filters taken over or not,
- * failures and cancels midway. */
+/* Tables of another engine, which is a fake here: every type with NULLs, several batches, filters taken over
+ * or not, failures and cancels midway. */
 #include "engines/base/arrow_builder.h"
 #include "engines/base/threadpool.h"
 #include "tests/unit/columnar_exec/exec_harness.h"
@@ -7,12 +7,23 @@
 enum { BATCH = 700, BATCHES = 5, TOTAL = BATCH * BATCHES, COLUMNS = 18 };
 
 static const ArrowColumnSpec columns[COLUMNS] = {
-    {"i", {.id = SQL_INT4}, NULL},  {"b", {.id = SQL_BOOL}, NULL}, {"s", {.id = SQL_INT2}, NULL},
-    {"l", {.id = SQL_INT8}, NULL},  {"f", {.id = SQL_FLOAT4}, NULL}, {"d", {.id = SQL_FLOAT8}, NULL},
-    {"n", {.id = SQL_NUMERIC, .precision = 10, .scale = 2}, NULL}, {"w", {.id = SQL_NUMERIC, .precision = 30, .scale = 4}, NULL},
-    {"m", {.id = SQL_NUMERIC}, NULL}, {"t", {.id = SQL_TEXT}, NULL}, {"v", {.id = SQL_VARCHAR, .precision = 20}, NULL},
-    {"da", {.id = SQL_DATE}, NULL}, {"ti", {.id = SQL_TIME}, NULL}, {"ts", {.id = SQL_TIMESTAMP}, NULL},
-    {"tz", {.id = SQL_TIMESTAMPTZ}, NULL}, {"iv", {.id = SQL_INTERVAL}, NULL}, {"u", {.id = SQL_UUID}, NULL},
+    {"i", {.id = SQL_INT4}, NULL},
+    {"b", {.id = SQL_BOOL}, NULL},
+    {"s", {.id = SQL_INT2}, NULL},
+    {"l", {.id = SQL_INT8}, NULL},
+    {"f", {.id = SQL_FLOAT4}, NULL},
+    {"d", {.id = SQL_FLOAT8}, NULL},
+    {"n", {.id = SQL_NUMERIC, .precision = 10, .scale = 2}, NULL},
+    {"w", {.id = SQL_NUMERIC, .precision = 30, .scale = 4}, NULL},
+    {"m", {.id = SQL_NUMERIC}, NULL},
+    {"t", {.id = SQL_TEXT}, NULL},
+    {"v", {.id = SQL_VARCHAR, .precision = 20}, NULL},
+    {"da", {.id = SQL_DATE}, NULL},
+    {"ti", {.id = SQL_TIME}, NULL},
+    {"ts", {.id = SQL_TIMESTAMP}, NULL},
+    {"tz", {.id = SQL_TIMESTAMPTZ}, NULL},
+    {"iv", {.id = SQL_INTERVAL}, NULL},
+    {"u", {.id = SQL_UUID}, NULL},
     {"by", {.id = SQL_BYTEA}, NULL}};
 
 typedef struct Fake {
@@ -21,7 +32,8 @@ typedef struct Fake {
     TableDesc table;
     ColumnDesc columns[COLUMNS];
     bool apply_filters;
-    int fail_at, cancel_at, extra_columns; /* batch that fails or before which the statement is cancelled, -1 never */
+    int fail_at, cancel_at,
+        extra_columns; /* batch that fails or before which the statement is cancelled, -1 never */
     bool wrong_type, refuse;
     int batches_given, scans_open, filters_seen;
     int64_t limit_seen;
@@ -39,7 +51,9 @@ static Fake fake;
 static Harness harness;
 static const int thread_counts[] = {1, 2, 4};
 
-static bool null_at(int column, int row) { return column && row % 7 == column % 7; }
+static bool null_at(int column, int row) {
+    return column && row % 7 == column % 7;
+}
 
 static void append_value(ArrowColumn *out, int column, int row) {
     char text[64];
@@ -56,7 +70,9 @@ static void append_value(ArrowColumn *out, int column, int row) {
     case 6: arrow_append_decimal(out, row * 101); return;
     case 7: arrow_append_decimal(out, (__int128)row * INT64_C(1000000000000000000)); return;
     case 8: snprintf(text, sizeof text, "-%d.50", row); break;
-    case 9: snprintf(text, sizeof text, row % 2 ? "short%d" : "a text of more than twelve bytes %d", row % 10); break;
+    case 9:
+        snprintf(text, sizeof text, row % 2 ? "short%d" : "a text of more than twelve bytes %d", row % 10);
+        break;
     case 10: snprintf(text, sizeof text, "v%d", row % 5); break;
     case 11: arrow_append_int(out, row); return;
     case 12: arrow_append_int(out, row * INT64_C(1000000)); return;
@@ -73,21 +89,17 @@ static void append_value(ArrowColumn *out, int column, int row) {
 static Status scan_next(void *state, ArrowArray *out, Error *err) {
     FakeScan *scan = state;
     Fake *engine = scan->fake;
-    if (scan->next == engine->cancel_at)
-        cancel_request(scan->execution->cancel, CANCEL_BY_USER);
+    if (scan->next == engine->cancel_at) cancel_request(scan->execution->cancel, CANCEL_BY_USER);
     TRY(cancel_check(scan->execution->cancel, err));
-    if (scan->next == engine->fail_at)
-        return error_set(err, "08006", "the fake engine went away");
-    if (scan->next == BATCHES)
-        return STATUS_OK;
+    if (scan->next == engine->fail_at) return error_set(err, "08006", "the fake engine went away");
+    if (scan->next == BATCHES) return STATUS_OK;
     ArrowColumnSpec specs[COLUMNS + 1];
     for (int c = 0; c < scan->wanted_count; c++)
         specs[c] = columns[scan->wanted[c]];
     ArrowBuilder builder;
     arrow_builder_init(&builder, specs, scan->wanted_count);
     for (int row = scan->next * BATCH; row < (scan->next + 1) * BATCH; row++) {
-        if (!scan->only[row])
-            continue;
+        if (!scan->only[row]) continue;
         for (int c = 0; c < scan->wanted_count; c++)
             append_value(arrow_builder_column(&builder, c), scan->wanted[c], row);
         arrow_builder_end_row(&builder);
@@ -119,19 +131,17 @@ static bool passes(const ScanFilter *filter, int row) {
     case SCAN_IS_NOT_NULL: return true;
     case SCAN_IN:
         for (int i = 0; i < filter->value_count; i++)
-            if (row == atoi(filter->values[i].text))
-                return true;
+            if (row == atoi(filter->values[i].text)) return true;
     }
     return false;
 }
 
-static Status fake_scan(Engine *engine, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
-                        uint64_t *applied, Error *err) {
+static Status fake_scan(Engine *engine, const ScanRequest *request, Execution *execution,
+                        ArrowArrayStream *out, uint64_t *applied, Error *err) {
     *applied = 0;
     fake.filters_seen = request->filter_count;
     fake.limit_seen = request->row_limit;
-    if (fake.refuse)
-        return error_set(err, "08001", "nobody listens");
+    if (fake.refuse) return error_set(err, "08001", "nobody listens");
     FakeScan *scan = calloc(1, sizeof *scan);
     scan->fake = &fake;
     scan->execution = execution;
@@ -143,10 +153,10 @@ static Status fake_scan(Engine *engine, const ScanRequest *request, Execution *e
     fake.filter_text[0] = 0;
     for (int f = 0; f < request->filter_count; f++) {
         size_t used = strlen(fake.filter_text);
-        snprintf(fake.filter_text + used, sizeof fake.filter_text - used, "%s %d %s;", columns[request->filters[f].column].name,
-                 request->filters[f].op, request->filters[f].value_count ? request->filters[f].values[0].text : "");
-        if (!fake.apply_filters || request->filters[f].column != 0)
-            continue;
+        snprintf(fake.filter_text + used, sizeof fake.filter_text - used, "%s %d %s;",
+                 columns[request->filters[f].column].name, request->filters[f].op,
+                 request->filters[f].value_count ? request->filters[f].values[0].text : "");
+        if (!fake.apply_filters || request->filters[f].column != 0) continue;
         *applied |= UINT64_C(1) << f;
         for (int row = 0; row < TOTAL; row++)
             scan->only[row] &= passes(&request->filters[f], row);
@@ -157,7 +167,8 @@ static Status fake_scan(Engine *engine, const ScanRequest *request, Execution *e
     ArrowSchema schema;
     arrow_schema_build(&schema, specs, scan->wanted_count);
     fake.scans_open++;
-    arrow_stream_make(out, &schema, (ArrowStreamSource){.next = scan_next, .close = scan_close, .state = scan});
+    arrow_stream_make(out, &schema,
+                      (ArrowStreamSource){.next = scan_next, .close = scan_close, .state = scan});
     return STATUS_OK;
 }
 
@@ -176,8 +187,13 @@ static int setup(void **state) {
     fake.ops = (EngineOps){.kind = "fake", .scan = fake_scan};
     fake.engine = (Engine){.ops = &fake.ops, .name = "fake"};
     for (int c = 0; c < COLUMNS; c++)
-        fake.columns[c] = (ColumnDesc){.name = columns[c].name, .type = columns[c].type, .nullable = c > 0, .distinct = -1};
-    fake.table = (TableDesc){.schema = "public", .name = "x", .kind = "table", .columns = fake.columns, .column_count = COLUMNS,
+        fake.columns[c] =
+            (ColumnDesc){.name = columns[c].name, .type = columns[c].type, .nullable = c > 0, .distinct = -1};
+    fake.table = (TableDesc){.schema = "public",
+                             .name = "x",
+                             .kind = "table",
+                             .columns = fake.columns,
+                             .column_count = COLUMNS,
                              .row_estimate = TOTAL};
     harness.bindings[harness.table_count] =
         (TableBinding){.written_name = "x", .engine = &fake.engine, .table = &fake.table};
@@ -189,7 +205,8 @@ static void expect(const char *sql, const char *expected) {
     for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++) {
         char *text = harness_query(&harness, thread_counts[i], sql);
         if (strcmp(text, expected))
-            fail_msg("%s\nwith %d threads gave\n%.2000s(%s)\nnot\n%.2000s", sql, thread_counts[i], text, harness.message, expected);
+            fail_msg("%s\nwith %d threads gave\n%.2000s(%s)\nnot\n%.2000s", sql, thread_counts[i], text,
+                     harness.message, expected);
         assert_int_equal(harness.left_reserved, 0);
         assert_int_equal(fake.scans_open, 0);
         free(text);
@@ -200,20 +217,26 @@ static void every_type_and_null(void **state) {
     expect("select i, b, s, l, f, d, n, w from x where i in (8, 3499) order by i",
            "8|NULL|-992|68719476736|2|1|8.08|800000000000000.0000\n"
            "3499|f|2499|30056181137408|874.75|437.375|NULL|349900000000000000.0000\n");
-    expect("select m::text, t, v, da::text, ti::text, ts::text, tz::text, iv::text, u::text, by::text from x where i in (8, 11, 3487)",
-           "NULL|a text of more than twelve bytes 8|v3|1970-01-09|00:00:08|1970-01-09 00:00:00|1970-01-09 00:00:00+00|NULL|"
-           "00000008-0000-4000-8000-00000000abcd|\\x017830\n"
-           "-11.50|short1|v1|NULL|00:00:11|1970-01-12 00:00:00|1970-01-12 00:00:00+00|11 mons 11 days 00:00:11|"
-           "0000000b-0000-4000-8000-00000000abcd|\\x017833\n"
-           "NULL|short7|v2|1979-07-20|00:58:07|1979-07-20 00:00:00|1979-07-20 00:00:00+00|NULL|"
-           "00000d9f-0000-4000-8000-00000000abcd|\\x017833\n");
+    expect(
+        "select m::text, t, v, da::text, ti::text, ts::text, tz::text, iv::text, u::text, by::text from x "
+        "where i in (8, 11, 3487)",
+        "NULL|a text of more than twelve bytes 8|v3|1970-01-09|00:00:08|1970-01-09 00:00:00|1970-01-09 "
+        "00:00:00+00|NULL|"
+        "00000008-0000-4000-8000-00000000abcd|\\x017830\n"
+        "-11.50|short1|v1|NULL|00:00:11|1970-01-12 00:00:00|1970-01-12 00:00:00+00|11 mons 11 days 00:00:11|"
+        "0000000b-0000-4000-8000-00000000abcd|\\x017833\n"
+        "NULL|short7|v2|1979-07-20|00:58:07|1979-07-20 00:00:00|1979-07-20 00:00:00+00|NULL|"
+        "00000d9f-0000-4000-8000-00000000abcd|\\x017833\n");
     /* Which of all columns are NULL, over every batch: 500 of 3500 rows each. */
-    expect("select count(i), count(b), count(s), count(l), count(f), count(d), count(n), count(w), count(m), count(t), count(v), "
+    expect("select count(i), count(b), count(s), count(l), count(f), count(d), count(n), count(w), count(m), "
+           "count(t), count(v), "
            "count(da), count(ti), count(ts), count(tz), count(iv), count(u), count(by) from x",
            "3500|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000|3000\n");
     expect("select t, count(*) from x where i < 20 group by t order by t",
-           "a text of more than twelve bytes 0|2\na text of more than twelve bytes 2|1\na text of more than twelve bytes 4|2\n"
-           "a text of more than twelve bytes 6|1\na text of more than twelve bytes 8|2\nshort1|2\nshort3|2\nshort5|2\nshort7|2\n"
+           "a text of more than twelve bytes 0|2\na text of more than twelve bytes 2|1\na text of more than "
+           "twelve bytes 4|2\n"
+           "a text of more than twelve bytes 6|1\na text of more than twelve bytes "
+           "8|2\nshort1|2\nshort3|2\nshort5|2\nshort7|2\n"
            "short9|1\nNULL|3\n");
 }
 
@@ -224,11 +247,22 @@ static void no_columns(void **state) {
 }
 
 static void filters_taken_over_or_not(void **state) {
-    static const struct { const char *where, *count; } cases[] = {
-        {"i = 5", "1\n"}, {"5 < i", "3494\n"}, {"i <= 9", "10\n"}, {"i <> 3", "3499\n"}, {"i in (1, 2, 9999)", "2\n"},
-        {"i is null", "0\n"}, {"i is not null", "3500\n"}, {"i >= 10 and i < 30 and t = 'short1'", "2\n"},
-        {"i % 2 = 0 and i < 10", "5\n"}, {"t is null and i < 14", "2\n"}, {"i = 4 or i = 900", "2\n"},
-        {"i = 1.5", "0\n"}, {"f > 800 and i > 3400", "85\n"}, {"i between 2 and 4 and b is not null", "3\n"}};
+    static const struct {
+        const char *where, *count;
+    } cases[] = {{"i = 5", "1\n"},
+                 {"5 < i", "3494\n"},
+                 {"i <= 9", "10\n"},
+                 {"i <> 3", "3499\n"},
+                 {"i in (1, 2, 9999)", "2\n"},
+                 {"i is null", "0\n"},
+                 {"i is not null", "3500\n"},
+                 {"i >= 10 and i < 30 and t = 'short1'", "2\n"},
+                 {"i % 2 = 0 and i < 10", "5\n"},
+                 {"t is null and i < 14", "2\n"},
+                 {"i = 4 or i = 900", "2\n"},
+                 {"i = 1.5", "0\n"},
+                 {"f > 800 and i > 3400", "85\n"},
+                 {"i between 2 and 4 and b is not null", "3\n"}};
     for (int applied = 0; applied < 2; applied++) {
         fake.apply_filters = applied;
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -246,13 +280,14 @@ static void a_limit_stays_behind_filters(void **state) {
 }
 
 static void joined_with_itself_and_grouped(void **state) {
-    expect("select a.v, count(*), sum(b.n) from x a join x b on a.i = b.i where a.i < 40 group by a.v order by a.v",
+    expect("select a.v, count(*), sum(b.n) from x a join x b on a.i = b.i where a.i < 40 group by a.v order "
+           "by a.v",
            "v0|7|111.10\nv1|7|112.11\nv2|7|113.12\nv3|6|111.10\nv4|7|115.14\nNULL|6|124.23\n");
 }
 
 static void failures_midway(void **state) {
-    static const char *const statements[] = {"select count(*) from x", "select i from x order by t", "select * from x",
-                                             "select a.i from x a join x b on a.i = b.i",
+    static const char *const statements[] = {"select count(*) from x", "select i from x order by t",
+                                             "select * from x", "select a.i from x a join x b on a.i = b.i",
                                              "select i from x union select i + 1 from x"};
     for (int batch = 0; batch < BATCHES; batch += 2) {
         fake.fail_at = batch;

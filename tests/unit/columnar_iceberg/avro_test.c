@@ -11,10 +11,12 @@ static const char SCHEMA[] =
     "{\"type\":\"record\",\"name\":\"r\",\"fields\":["
     "{\"name\":\"id\",\"type\":\"long\",\"field-id\":1},"
     "{\"name\":\"name\",\"type\":[\"null\",\"string\"],\"field-id\":2},"
-    "{\"name\":\"sizes\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"kv\",\"fields\":["
+    "{\"name\":\"sizes\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"kv\","
+    "\"fields\":["
     "{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}]}}}]}";
 
-static const int64_t NUMBERS[] = {0, 1, -1, 63, -64, 64, 300, -300, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+static const int64_t NUMBERS[] = {0,   1,    -1,        63,        -64,       64,
+                                  300, -300, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
 enum { NUMBER_COUNT = sizeof NUMBERS / sizeof *NUMBERS };
 
 static void write_file(StrBuf *out, AvroCodec codec) {
@@ -23,8 +25,7 @@ static void write_file(StrBuf *out, AvroCodec codec) {
     for (int i = 0; i < NUMBER_COUNT; i++) {
         avro_put_long(&block, NUMBERS[i]);
         avro_put_long(&block, i % 2);
-        if (i % 2)
-            avro_put_string(&block, "Zürich");
+        if (i % 2) avro_put_string(&block, "Zürich");
         if (i > 0) {
             avro_put_long(&block, i);
             for (int j = 0; j < i; j++) {
@@ -36,7 +37,8 @@ static void write_file(StrBuf *out, AvroCodec codec) {
     }
     const char *metadata[] = {"format-version", "2", NULL};
     Error err;
-    assert_int_equal(avro_container_write(out, SCHEMA, metadata, codec, &block, NUMBER_COUNT, &err), STATUS_OK);
+    assert_int_equal(avro_container_write(out, SCHEMA, metadata, codec, &block, NUMBER_COUNT, &err),
+                     STATUS_OK);
     strbuf_deinit(&block);
 }
 
@@ -44,8 +46,7 @@ static void check_record(const AvroValue *record, int i) {
     assert_int_equal(avro_field_integer(record, "id", 77), NUMBERS[i]);
     const AvroValue *name = avro_record_field(record, "name");
     assert_int_equal(name->kind, i % 2 ? AVRO_STRING : AVRO_NULL);
-    if (i % 2)
-        assert_memory_equal(name->bytes.data, "Zürich", name->bytes.length);
+    if (i % 2) assert_memory_equal(name->bytes.data, "Zürich", name->bytes.length);
     const AvroValue *sizes = avro_record_field(record, "sizes");
     assert_int_equal(sizes->count, i);
     for (int j = 0; j < i; j++) {
@@ -74,8 +75,7 @@ static void written_files_read_back(void **state) {
             AvroValue record;
             bool more;
             assert_int_equal(avro_file_next(&file, &record, &more, &err), STATUS_OK);
-            if (!more)
-                break;
+            if (!more) break;
             check_record(&record, records++);
         }
         assert_int_equal(records, NUMBER_COUNT);
@@ -123,8 +123,8 @@ static void hostile_counts_are_refused(void **state) {
     strbuf_init(&text);
     strbuf_init(&block);
     avro_put_long(&block, INT64_MAX); /* an array of 2^63 nulls in nine bytes */
-    assert_int_equal(avro_container_write(&text, "{\"type\":\"array\",\"items\":\"null\"}", NULL, AVRO_CODEC_NULL, &block, 1,
-                                          &err),
+    assert_int_equal(avro_container_write(&text, "{\"type\":\"array\",\"items\":\"null\"}", NULL,
+                                          AVRO_CODEC_NULL, &block, 1, &err),
                      STATUS_OK);
     assert_false(reads_whole(text.data, text.length));
     strbuf_deinit(&text);

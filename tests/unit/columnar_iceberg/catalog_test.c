@@ -14,8 +14,7 @@
 #define OK(expression) assert_true_ok((expression), &err, __LINE__)
 
 static void assert_true_ok(Status status, const Error *err, int line) {
-    if (status != STATUS_OK)
-        fail_msg("line %d: %s %s", line, err->sqlstate, err->message);
+    if (status != STATUS_OK) fail_msg("line %d: %s %s", line, err->sqlstate, err->message);
 }
 
 static const TableColumn PAIR[] = {{"id", {.id = SQL_INT8}, false, 0}, {"name", {.id = SQL_TEXT}, true, 0}};
@@ -31,12 +30,12 @@ static void fill_pair(Batch *batch, int64_t first, int count, Arena *arena) {
         ((int64_t *)batch->columns[0].values)[i] = first + i;
         char *text = arena_printf(arena, "the row number %lld", (long long)first + i);
         ((StringView *)batch->columns[1].values)[i] = stringview_make(text, (uint32_t)strlen(text));
-        if ((first + i) % 3 == 0)
-            bitmap_clear(validity, (size_t)i);
+        if ((first + i) % 3 == 0) bitmap_clear(validity, (size_t)i);
     }
 }
 
-static Status append_pair(TableCatalog *catalog, const char *table, bool replace, int64_t first, int count, Error *err) {
+static Status append_pair(TableCatalog *catalog, const char *table, bool replace, int64_t first, int count,
+                          Error *err) {
     Arena arena;
     Batch batch;
     TableAppend *append;
@@ -138,9 +137,10 @@ static void the_current_version_is_cached(void **state) {
 }
 
 static void every_type_survives(void **state) {
-    static const char *const TYPES[] = {"int2", "int4", "int8", "numeric(9,2)", "numeric(38,4)", "float4", "float8", "text",
-                                        "varchar(20)", "json", "jsonb", "bytea", "date", "time", "timestamp",
-                                        "timestamptz", "uuid", "bool", "oid", "name", "bpchar(4)"};
+    static const char *const TYPES[] = {
+        "int2",      "int4",        "int8", "numeric(9,2)", "numeric(38,4)", "float4", "float8",
+        "text",      "varchar(20)", "json", "jsonb",        "bytea",         "date",   "time",
+        "timestamp", "timestamptz", "uuid", "bool",         "oid",           "name",   "bpchar(4)"};
     enum { COUNT = sizeof TYPES / sizeof *TYPES };
     TableColumn columns[COUNT];
     Error err;
@@ -152,7 +152,8 @@ static void every_type_survives(void **state) {
     assert_int_equal(version->column_count, COUNT);
     for (int i = 0; i < COUNT; i++) {
         char have[SQLTYPE_NAME_BYTES], want[SQLTYPE_NAME_BYTES];
-        assert_string_equal(sqltype_name(version->columns[i].type, true, have), sqltype_name(columns[i].type, true, want));
+        assert_string_equal(sqltype_name(version->columns[i].type, true, have),
+                            sqltype_name(columns[i].type, true, want));
         assert_int_equal(version->columns[i].nullable, i % 2 == 0);
         assert_int_equal(version->columns[i].field_id, i + 1);
     }
@@ -213,7 +214,8 @@ static void names_are_checked(void **state) {
 }
 
 static void not_null_is_kept(void **state) {
-    static const TableColumn STRICT[] = {{"id", {.id = SQL_INT8}, false, 0}, {"name", {.id = SQL_TEXT}, false, 0}};
+    static const TableColumn STRICT[] = {{"id", {.id = SQL_INT8}, false, 0},
+                                         {"name", {.id = SQL_TEXT}, false, 0}};
     Error err;
     OK(table_catalog_create(catalog, NULL, "strict", STRICT, 2, &err));
     assert_int_equal(append_pair(catalog, "strict", false, 0, 10, &err), STATUS_ERROR);
@@ -228,7 +230,8 @@ static void replacing_gives_the_new_rows_only(void **state) {
     OK(append_pair(catalog, "pair", true, 0, 7, &err));
     check_pair(catalog, "pair", 7);
     /* Other columns by create-or-replace: those that stay keep their field id. */
-    static const TableColumn WIDER[] = {{"extra", {.id = SQL_DATE}, true, 0}, {"id", {.id = SQL_INT8}, true, 0}};
+    static const TableColumn WIDER[] = {{"extra", {.id = SQL_DATE}, true, 0},
+                                        {"id", {.id = SQL_INT8}, true, 0}};
     TableAppend *append;
     OK(table_append_begin_create(catalog, NULL, "pair", WIDER, 2, true, &append, &err));
     int64_t snapshot;
@@ -298,15 +301,15 @@ static void processes_append_at_once_and_lose_nothing(void **state) {
             for (int i = 0; i < COMMITS && status == STATUS_OK; i++)
                 status = append_pair(own, "pair", false, (int64_t)(writer * COMMITS + i) * ROWS_PER_COMMIT,
                                      ROWS_PER_COMMIT, &err);
-            if (status != STATUS_OK)
-                fprintf(stderr, "writer %d: %s\n", writer, err.message);
+            if (status != STATUS_OK) fprintf(stderr, "writer %d: %s\n", writer, err.message);
             _exit(status != STATUS_OK);
         }
     }
     for (int writer = 0; writer < WRITERS; writer++)
         await_exit(children[writer], 0);
     check_pair(catalog, "pair", WRITERS * COMMITS * ROWS_PER_COMMIT);
-    /* No leftovers of lost races: per commit a data file, a manifest, a list and a metadata file, and one for the creation. */
+    /* No leftovers of lost races: per commit a data file, a manifest, a list and a metadata file, and one for
+     * the creation. */
     char table[128];
     snprintf(table, sizeof table, "%s/warehouse/default/pair", scratch);
     assert_int_equal(files_below(table), 4 * WRITERS * COMMITS + 1);
@@ -314,8 +317,7 @@ static void processes_append_at_once_and_lose_nothing(void **state) {
 
 static const char *step_to_die_at;
 static void die_at_step(const char *step) {
-    if (strcmp(step, step_to_die_at) == 0)
-        raise(SIGKILL);
+    if (strcmp(step, step_to_die_at) == 0) raise(SIGKILL);
 }
 
 static void a_crash_at_any_step_leaves_the_last_commit(void **state) {
@@ -348,8 +350,7 @@ static void a_read_only_directory_is_named(void **state) {
     pid_t child = fork();
     if (child == 0) {
         /* Root may write anywhere, so the try is made as nobody. */
-        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
-            _exit(2);
+        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(2);
         char path[128], warehouse[128];
         snprintf(path, sizeof path, "%s/catalog.db", scratch);
         snprintf(warehouse, sizeof warehouse, "%s/warehouse/new", scratch);
@@ -358,11 +359,11 @@ static void a_read_only_directory_is_named(void **state) {
         bool refused = table_catalog_open(path, warehouse, &own, &problem) == STATUS_ERROR &&
                        strstr(problem.message, warehouse) != NULL;
         snprintf(warehouse, sizeof warehouse, "%s/warehouse", scratch);
-        refused = refused && (table_catalog_open(path, warehouse, &own, &problem) == STATUS_ERROR ||
-                              append_pair(own, "pair", false, 0, 10, &problem) == STATUS_ERROR) &&
+        refused = refused &&
+                  (table_catalog_open(path, warehouse, &own, &problem) == STATUS_ERROR ||
+                   append_pair(own, "pair", false, 0, 10, &problem) == STATUS_ERROR) &&
                   strstr(problem.message, scratch) != NULL;
-        if (!refused)
-            fprintf(stderr, "as nobody: \"%s\"\n", problem.message);
+        if (!refused) fprintf(stderr, "as nobody: \"%s\"\n", problem.message);
         _exit(refused ? 0 : 1);
     }
     await_exit(child, 0);
@@ -390,15 +391,17 @@ static void delete_files_are_refused(void **state) {
     snprintf(list, sizeof list, "%s/list.avro", scratch);
     snprintf(next, sizeof next, "%s/00007-next.metadata.json", scratch);
     OK(manifest_list_write(list, both, 2, &metadata, 99, 2, &err));
-    SnapshotChange change = {.snapshot_id = 99, .sequence_number = 2, .timestamp_ms = 1,
+    SnapshotChange change = {.snapshot_id = 99,
+                             .sequence_number = 2,
+                             .timestamp_ms = 1,
                              .manifest_list = store_uri_from_path(list, &arena)};
     table_metadata_add_snapshot(&metadata, &change, version->metadata_location);
     char *text = table_metadata_text(&metadata);
     OK(store_write_durable(next, text, strlen(text), &err));
     free(text);
     bool swapped;
-    OK(catalog_db_swap(catalog->db, "default", "pair", version->metadata_location, store_uri_from_path(next, &arena),
-                       &swapped, &err));
+    OK(catalog_db_swap(catalog->db, "default", "pair", version->metadata_location,
+                       store_uri_from_path(next, &arena), &swapped, &err));
     assert_true(swapped);
     table_version_release(version);
     table_metadata_deinit(&metadata);
@@ -411,7 +414,8 @@ static void a_stale_swap_changes_nothing(void **state) {
     Error err;
     OK(table_catalog_create(catalog, NULL, "pair", PAIR, 2, &err));
     bool swapped;
-    OK(catalog_db_swap(catalog->db, "default", "pair", "file:///not/the/one", "file:///other", &swapped, &err));
+    OK(catalog_db_swap(catalog->db, "default", "pair", "file:///not/the/one", "file:///other", &swapped,
+                       &err));
     assert_false(swapped);
     check_pair(catalog, "pair", 0);
 }
@@ -419,11 +423,20 @@ static void a_stale_swap_changes_nothing(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(rows_come_back_with_statistics), TEST(the_current_version_is_cached), TEST(every_type_survives),
-        TEST(bounds_are_bounds), TEST(names_are_checked), TEST(not_null_is_kept),
-        TEST(replacing_gives_the_new_rows_only), TEST(dropping_removes_the_files), TEST(aborting_leaves_nothing),
-        TEST(processes_append_at_once_and_lose_nothing), TEST(a_crash_at_any_step_leaves_the_last_commit),
-        TEST(a_read_only_directory_is_named), TEST(delete_files_are_refused), TEST(a_stale_swap_changes_nothing),
+        TEST(rows_come_back_with_statistics),
+        TEST(the_current_version_is_cached),
+        TEST(every_type_survives),
+        TEST(bounds_are_bounds),
+        TEST(names_are_checked),
+        TEST(not_null_is_kept),
+        TEST(replacing_gives_the_new_rows_only),
+        TEST(dropping_removes_the_files),
+        TEST(aborting_leaves_nothing),
+        TEST(processes_append_at_once_and_lose_nothing),
+        TEST(a_crash_at_any_step_leaves_the_last_commit),
+        TEST(a_read_only_directory_is_named),
+        TEST(delete_files_are_refused),
+        TEST(a_stale_swap_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,10 +50,8 @@ static Status load_mode(const char *table, const char *path, IngestMode mode, Er
 static void load_text(const char *name, const char *input, TableText *out) {
     Error err;
     const char *path = write_input(name, input, strlen(input));
-    if (load_mode("t", path, INGEST_REPLACE, &err) != STATUS_OK)
-        fail_msg("%s: %s", name, err.message);
-    if (table_text_read(catalog, "t", out, &err) != STATUS_OK)
-        fail_msg("%s: %s", name, err.message);
+    if (load_mode("t", path, INGEST_REPLACE, &err) != STATUS_OK) fail_msg("%s: %s", name, err.message);
+    if (table_text_read(catalog, "t", out, &err) != STATUS_OK) fail_msg("%s: %s", name, err.message);
 }
 
 /* "name type, name type | cell, cell | cell, cell" */
@@ -87,21 +85,23 @@ static void check_refused(const char *name, const char *input, const char *state
     const char *path = write_input(name, input, strlen(input));
     assert_int_equal(load_mode("refused", path, INGEST_CREATE, &err), STATUS_ERROR);
     assert_string_equal(err.sqlstate, state);
-    if (!strstr(err.message, part))
-        fail_msg("\"%s\" does not mention \"%s\"", err.message, part);
+    if (!strstr(err.message, part)) fail_msg("\"%s\" does not mention \"%s\"", err.message, part);
     TableVersion *version;
     assert_int_equal(table_catalog_load(catalog, NULL, "refused", &version, &err), STATUS_ERROR);
 }
 
 static void csv_types_follow_the_whole_input(void **state) {
     check_load("a.csv", "a,b,c,d\n1,1.5,2020-01-02,true\n,,,\n-7,22.25,2021-12-31,FALSE\n",
-               "a integer, b numeric(7,2), c date, d boolean | 1, 1.50, 18263, true | <null>, <null>, <null>, <null> | "
+               "a integer, b numeric(7,2), c date, d boolean | 1, 1.50, 18263, true | <null>, <null>, "
+               "<null>, <null> | "
                "-7, 22.25, 18992, false");
-    check_load("a.csv", "n,f\n2147483648,1e3\n1,0.5\n", "n bigint, f double precision | 2147483648, 1000 | 1, 0.5");
+    check_load("a.csv", "n,f\n2147483648,1e3\n1,0.5\n",
+               "n bigint, f double precision | 2147483648, 1000 | 1, 0.5");
     check_load("a.csv", "n,m\n1,1\n99999999999999999999,x\n",
                "n numeric(38,0), m text | 1, 1 | 99999999999999999999, x");
-    check_load("a.csv", "zip,ts\n00501,2020-01-01 00:00:00\n10001,2020-01-01T00:00:01.5\n",
-               "zip text, ts timestamp without time zone | 00501, 1577836800000000 | 10001, 1577836801500000");
+    check_load(
+        "a.csv", "zip,ts\n00501,2020-01-01 00:00:00\n10001,2020-01-01T00:00:01.5\n",
+        "zip text, ts timestamp without time zone | 00501, 1577836800000000 | 10001, 1577836801500000");
     check_load("a.csv", "ts,v\n2020-01-01 02:00:00+02,1\n2020-01-01T00:00:00Z,2\n",
                "ts timestamp with time zone, v integer | 1577836800000000, 1 | 1577836800000000, 2");
     /* One value that is no date makes the column text, and no value is lost. */
@@ -114,11 +114,15 @@ static void csv_dialects_are_found(void **state) {
     check_load("a.csv", "a;b\n1;x,y\n2;z\n", "a integer, b text | 1, x,y | 2, z");
     check_load("a.tsv", "a\tb\n1\tx\n", "a integer, b text | 1, x");
     check_load("a.csv", "a|b|c\n1|2|3\n", "a integer, b integer, c integer | 1, 2, 3");
-    check_load("a.csv", "\xEF\xBB\xBF" "a,b\r\n1,\"x\r\ny\"\r\n", "a integer, b text | 1, x\r\ny");
+    check_load("a.csv",
+               "\xEF\xBB\xBF"
+               "a,b\r\n1,\"x\r\ny\"\r\n",
+               "a integer, b text | 1, x\r\ny");
     check_load("a.csv", "a,b\r1,2\r3,4", "a integer, b integer | 1, 2 | 3, 4");
     check_load("a.csv", "1,2\n3,4\n", "column1 integer, column2 integer | 1, 2 | 3, 4");
     check_load("a.csv", "name\nann\nbob\n", "name text | ann | bob");
-    check_load("a.csv", "x,x,,x_2\n1,2,3,4\n", "x integer, x_2 integer, column3 integer, x_2_2 integer | 1, 2, 3, 4");
+    check_load("a.csv", "x,x,,x_2\n1,2,3,4\n",
+               "x integer, x_2 integer, column3 integer, x_2_2 integer | 1, 2, 3, 4");
     check_load("a.csv", "a,b\n1,\"\"\n2,\n", "a integer, b text | 1,  | 2, <null>");
     check_load("a.csv", "a,b\n1,\"say \"\"hi\"\"\"\n", "a integer, b text | 1, say \"hi\"");
 }
@@ -135,8 +139,10 @@ static void csv_errors_name_the_row(void **state) {
 
 static void json_rows_keep_every_value(void **state) {
     check_load("a.json", "[{\"a\":1,\"b\":\"x\"},{\"b\":null,\"c\":[1,{\"d\":2}]},{\"a\":2.5,\"c\":\"s\"}]",
-               "a numeric(5,1), b text, c json | 1.0, x, <null> | <null>, <null>, [1,{\"d\":2}] | 2.5, <null>, \"s\"");
-    check_load("a.ndjson", "{\"a\":1}\n{\"a\":\"two\"}\n{\"a\":true}\n\n{\"a\":1e5}\n", "a text | 1 | two | true | 1e5");
+               "a numeric(5,1), b text, c json | 1.0, x, <null> | <null>, <null>, [1,{\"d\":2}] | 2.5, "
+               "<null>, \"s\"");
+    check_load("a.ndjson", "{\"a\":1}\n{\"a\":\"two\"}\n{\"a\":true}\n\n{\"a\":1e5}\n",
+               "a text | 1 | two | true | 1e5");
     check_load("a.json", "{\"t\":\"2020-01-01\",\"n\":12345678901}\n{\"t\":\"2020-01-02\",\"n\":-0}",
                "t date, n bigint | 18262, 12345678901 | 18263, 0");
     check_load("a.json", "[1, 2, null]", "value integer | 1 | 2 | <null>");
@@ -162,8 +168,11 @@ static void appending_keeps_to_the_table(void **state) {
     assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
     assert_int_equal(text.row_count, 3);
     table_text_free(&text);
-    static const struct { const char *input, *state, *part; } REFUSED[] = {
-        {"id,name\n4,x\nfive,y\n", SQLSTATE_INVALID_TEXT, "row 3, column \"id\": invalid input for type integer: \"five\""},
+    static const struct {
+        const char *input, *state, *part;
+    } REFUSED[] = {
+        {"id,name\n4,x\nfive,y\n", SQLSTATE_INVALID_TEXT,
+         "row 3, column \"id\": invalid input for type integer: \"five\""},
         {"id,name\n99999999999,x\n", SQLSTATE_NUMERIC_OUT_OF_RANGE, "column \"id\""},
         {"id,other\n4,x\n", SQLSTATE_UNDEFINED_COLUMN, "no column \"other\""},
     };
@@ -216,8 +225,7 @@ static const char *corpora(void) {
 
 static char *read_whole(const char *path, size_t *length) {
     FILE *file = fopen(path, "rb");
-    if (!file)
-        return NULL;
+    if (!file) return NULL;
     char *data = malloc(1 << 20);
     *length = fread(data, 1, (1 << 20) - 1, file);
     data[*length] = 0;
@@ -233,8 +241,7 @@ static void restore_line_ends(char path[512]) {
     assert_non_null(data);
     strbuf_init(&text);
     for (size_t i = 0; i < length; i++) {
-        if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r'))
-            strbuf_append_char(&text, '\r');
+        if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r')) strbuf_append_char(&text, '\r');
         strbuf_append_char(&text, data[i]);
     }
     snprintf(path, 512, "%s", write_input("crlf.csv", strbuf_text(&text), text.length));
@@ -251,13 +258,11 @@ static void check_spectrum_file(const char *directory, const char *name) {
     json_t *expected = json_load_file(path, 0, NULL);
     assert_non_null(expected);
     snprintf(path, sizeof path, "%s/csvs/%s", directory, name);
-    if (strstr(name, "_crlf"))
-        restore_line_ends(path);
-    if (load_mode("spectrum", path, INGEST_REPLACE, &err) != STATUS_OK)
-        fail_msg("%s: %s", name, err.message);
-    if (table_text_read(catalog, "spectrum", &text, &err) != STATUS_OK)
-        fail_msg("%s: %s", name, err.message);
-    /* The corpus gives location_coordinates as one object with other values than its CSV has: only the names count. */
+    if (strstr(name, "_crlf")) restore_line_ends(path);
+    if (load_mode("spectrum", path, INGEST_REPLACE, &err) != STATUS_OK) fail_msg("%s: %s", name, err.message);
+    if (table_text_read(catalog, "spectrum", &text, &err) != STATUS_OK) fail_msg("%s: %s", name, err.message);
+    /* The corpus gives location_coordinates as one object with other values than its CSV has: only the names
+     * count. */
     if (json_is_object(expected)) {
         for (int i = 0; i < text.column_count; i++)
             assert_non_null(json_object_get(expected, text.version->columns[i].name));
@@ -271,8 +276,7 @@ static void check_spectrum_file(const char *directory, const char *name) {
         for (int i = 0; i < text.column_count; i++) {
             const char *wanted = json_string_value(json_object_get(object, text.version->columns[i].name));
             const char *have = text.cells[row][i];
-            if (wanted[0] == 0 && strcmp(have, "<null>") == 0)
-                continue;
+            if (wanted[0] == 0 && strcmp(have, "<null>") == 0) continue;
             if (strcmp(have, wanted) != 0)
                 fail_msg("%s row %d column %d: \"%s\", not \"%s\"", name, (int)row, i, have, wanted);
         }
@@ -286,8 +290,7 @@ static void csv_spectrum(void **state) {
     snprintf(directory, sizeof directory, "%s/csv-spectrum", corpora());
     snprintf(csvs, sizeof csvs, "%s/csvs", directory);
     DIR *list = opendir(csvs);
-    if (!list)
-        skip();
+    if (!list) skip();
     int files = 0;
     for (struct dirent *entry; (entry = readdir(list));) {
         if (strstr(entry->d_name, ".csv")) {
@@ -303,19 +306,16 @@ static void json_accept(void **state) {
     char directory[400], path[800];
     snprintf(directory, sizeof directory, "%s/json-accept", corpora());
     DIR *list = opendir(directory);
-    if (!list)
-        skip();
+    if (!list) skip();
     int files = 0;
     for (struct dirent *entry; (entry = readdir(list));) {
-        if (!strstr(entry->d_name, ".json"))
-            continue;
+        if (!strstr(entry->d_name, ".json")) continue;
         Error err;
         snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
         bool loaded = load_mode("accept", path, INGEST_REPLACE, &err) == STATUS_OK;
         /* Well-formed, yet nothing to make a table of, or a NUL that SQL text cannot hold. */
         bool excused = !loaded && (strstr(err.message, "has no columns") || strstr(err.message, "u0000"));
-        if (!loaded && !excused)
-            fail_msg("%s: %s", entry->d_name, err.message);
+        if (!loaded && !excused) fail_msg("%s: %s", entry->d_name, err.message);
         files++;
     }
     closedir(list);
@@ -380,8 +380,7 @@ static void parquet_files_carry_their_types(void **state) {
     snprintf(path, sizeof path, "%s/events.parquet", scratch);
     assert_int_equal(generate_to_file(&options, GENERATE_PARQUET, path, &err), STATUS_OK);
     assert_int_equal(generate_to_table(&options, catalog, "direct", false, &err), STATUS_OK);
-    if (load_mode("loaded", path, INGEST_CREATE, &err) != STATUS_OK)
-        fail_msg("%s", err.message);
+    if (load_mode("loaded", path, INGEST_CREATE, &err) != STATUS_OK) fail_msg("%s", err.message);
     assert_int_equal(table_text_read(catalog, "direct", &direct, &err), STATUS_OK);
     assert_int_equal(table_text_read(catalog, "loaded", &loaded, &err), STATUS_OK);
     assert_int_equal(loaded.row_count, 5000);
@@ -399,7 +398,8 @@ static void parquet_files_carry_their_types(void **state) {
     assert_string_equal(err.sqlstate, SQLSTATE_DUPLICATE_TABLE);
 }
 
-/* ---- a schema given ------------------------------------------------------------------------------------------ */
+/* ---- a schema given
+ * ------------------------------------------------------------------------------------------ */
 
 static Status load_schema(const char *input, const char *schema, IngestMode mode, Error *err) {
     Arena arena;
@@ -425,17 +425,33 @@ static void a_schema_given_is_the_table(void **state) {
     (void)state;
     Error err = {0};
     TableText text;
-    assert_int_equal(load_schema("ID,\"Full  name\",p\n1,2,3\n,\"\",\n", "\"ID\" smallint , \"Full  name\" character  varying (4),"
-                                 "p decimal( 10 , 2 )", INGEST_REPLACE, &err), STATUS_OK);
+    assert_int_equal(load_schema("ID,\"Full  name\",p\n1,2,3\n,\"\",\n",
+                                 "\"ID\" smallint , \"Full  name\" character  varying (4),"
+                                 "p decimal( 10 , 2 )",
+                                 INGEST_REPLACE, &err),
+                     STATUS_OK);
     assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
-    check_table(&text, "ID smallint, Full  name character varying(4), p numeric(10,2) | 1, 2, 3.00 | <null>, , <null>");
+    check_table(
+        &text,
+        "ID smallint, Full  name character varying(4), p numeric(10,2) | 1, 2, 3.00 | <null>, , <null>");
 }
 
 static void a_schema_that_does_not_fit_is_refused(void **state) {
     (void)state;
-    static const struct { const char *schema, *sqlstate; } CASES[] = {
-        {"", "42601"}, {"a", "42601"}, {"a int,", "42601"}, {"1a int", "42601"}, {"\"a int", "42601"}, {"a numeric(3", "42601"},
-        {"\"\" int", "42601"}, {"a nosuchtype", "42704"}, {"a int, A text", "42701"}, {"a numeric", "0A000"}, {"b int", "42703"},
+    static const struct {
+        const char *schema, *sqlstate;
+    } CASES[] = {
+        {"", "42601"},
+        {"a", "42601"},
+        {"a int,", "42601"},
+        {"1a int", "42601"},
+        {"\"a int", "42601"},
+        {"a numeric(3", "42601"},
+        {"\"\" int", "42601"},
+        {"a nosuchtype", "42704"},
+        {"a int, A text", "42701"},
+        {"a numeric", "0A000"},
+        {"b int", "42703"},
         {"a bool", "22P02"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -452,10 +468,17 @@ static void a_schema_that_does_not_fit_is_refused(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_schema_given_is_the_table), TEST(a_schema_that_does_not_fit_is_refused),
-        TEST(csv_types_follow_the_whole_input), TEST(csv_dialects_are_found), TEST(csv_errors_name_the_row),
-        TEST(json_rows_keep_every_value), TEST(appending_keeps_to_the_table), TEST(long_input_crosses_windows),
-        TEST(csv_spectrum), TEST(json_accept), TEST(generated_rows_are_the_same_each_time),
+        TEST(a_schema_given_is_the_table),
+        TEST(a_schema_that_does_not_fit_is_refused),
+        TEST(csv_types_follow_the_whole_input),
+        TEST(csv_dialects_are_found),
+        TEST(csv_errors_name_the_row),
+        TEST(json_rows_keep_every_value),
+        TEST(appending_keeps_to_the_table),
+        TEST(long_input_crosses_windows),
+        TEST(csv_spectrum),
+        TEST(json_accept),
+        TEST(generated_rows_are_the_same_each_time),
         TEST(parquet_files_carry_their_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* A columnar table's rows as text, for tests: every cell the way PostgreSQL would print it (near enough), NULL as
+/* A columnar table's rows as text, for tests: every cell the way PostgreSQL would print it (near enough),
+ * NULL as
  * "<null>". Also a scratch warehouse. */
 #pragma once
 
@@ -25,25 +26,20 @@ static inline char *table_text_decimal(Arena *arena, __int128 value, int scale) 
     bool negative = value < 0;
     digits[--at] = 0;
     for (int i = 0; i <= scale || value != 0; i++) {
-        if (i == scale && scale > 0)
-            digits[--at] = '.';
+        if (i == scale && scale > 0) digits[--at] = '.';
         int digit = (int)(value % 10);
         digits[--at] = (char)('0' + (digit < 0 ? -digit : digit));
         value /= 10;
-        if (value == 0 && i >= scale)
-            break;
+        if (value == 0 && i >= scale) break;
     }
-    if (negative)
-        digits[--at] = '-';
+    if (negative) digits[--at] = '-';
     return arena_strdup(arena, digits + at);
 }
 
 static inline char *table_text_value(Arena *arena, const Vector *vector, int row) {
     const Vector *values = vector;
-    if (vector_is_null(vector, row))
-        return arena_strdup(arena, "<null>");
-    if (vector->encoding == VECTOR_CONSTANT)
-        row = 0;
+    if (vector_is_null(vector, row)) return arena_strdup(arena, "<null>");
+    if (vector->encoding == VECTOR_CONSTANT) row = 0;
     if (vector->encoding == VECTOR_DICTIONARY) {
         row = (int)vector->codes[row];
         values = vector->dictionary;
@@ -80,21 +76,19 @@ static inline Status table_text_file(TableText *text, const DataFile *file, int6
                 if (parquet_file_column(parquet, i)->field_id == text->version->columns[column].field_id)
                     found = i;
             ParquetColumnReader *reader = NULL;
-            if (found >= 0)
-                status = parquet_column_open(parquet, group, found, 0, &reader, err);
+            if (found >= 0) status = parquet_column_open(parquet, group, found, 0, &reader, err);
             for (int64_t row = 0; row < rows && status == STATUS_OK;) {
                 int step = rows - row < BATCH_ROWS ? (int)(rows - row) : BATCH_ROWS;
                 Vector vector = {0};
-                if (reader)
-                    status = parquet_column_read(reader, step, &vector, err);
+                if (reader) status = parquet_column_read(reader, step, &vector, err);
                 vector.type = text->version->columns[column].type;
                 for (int i = 0; i < step && status == STATUS_OK; i++)
                     text->cells[first_row + row + i][column] =
-                        reader ? table_text_value(&text->arena, &vector, i) : arena_strdup(&text->arena, "<null>");
+                        reader ? table_text_value(&text->arena, &vector, i)
+                               : arena_strdup(&text->arena, "<null>");
                 row += step;
             }
-            if (reader)
-                parquet_column_close(reader);
+            if (reader) parquet_column_close(reader);
         }
         first_row += rows;
     }
@@ -126,16 +120,18 @@ static inline void table_text_free(TableText *text) {
     arena_deinit(&text->arena);
 }
 
-static inline int scratch_remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) {
+static inline int scratch_remove_entry(const char *path, const struct stat *info, int kind,
+                                       struct FTW *walk) {
     return remove(path);
 }
 /* A new empty directory; path in `directory`. */
 static inline void scratch_make(char directory[64]) {
     strcpy(directory, "/tmp/storage-test-XXXXXX");
-    if (!mkdtemp(directory))
-        abort();
+    if (!mkdtemp(directory)) abort();
 }
-static inline void scratch_remove(const char *directory) { nftw(directory, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
+static inline void scratch_remove(const char *directory) {
+    nftw(directory, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
 
 static inline TableCatalog *scratch_catalog(const char *directory) {
     char path[128], warehouse[128];

@@ -1,11 +1,14 @@
-/* docs/sql-equivalence.md lists what the tables have. With SIGNALBOX_WRITE_DOCS=1 the list is written anew instead. */
+/* docs/sql-equivalence.md lists what the tables have. With SIGNALBOX_WRITE_DOCS=1 the list is written anew
+ * instead. */
 #include "engines/base/strbuf.h"
 #include "tests/unit/columnar_kernels/kernel_harness.h"
 
 #define DOCUMENT SIGNALBOX_SOURCE_DIR "/docs/sql-equivalence.md"
-#define MARK "<!-- generated: tests/unit/columnar_kernels/equivalence_test.c -->\n"
+#define MARK     "<!-- generated: tests/unit/columnar_kernels/equivalence_test.c -->\n"
 
-static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static const char *type_text(SqlType type, char name[SQLTYPE_NAME_BYTES]) {
     return type.id == SQL_UNKNOWN ? "any" : sqltype_short_name(type, name);
@@ -28,13 +31,14 @@ static const char *standing(const ScalarFunction *function, Arena *arena) {
     Error err = {0};
     if (!function->bind || function->bind(none, function->arg_count, arena, &data, &err) == STATUS_OK)
         return "same";
-    return binds_with(function, NULL, arena) || binds_with(function, "utc", arena) || binds_with(function, "i", arena)
+    return binds_with(function, NULL, arena) || binds_with(function, "utc", arena) ||
+                   binds_with(function, "i", arena)
                ? "same, constant pattern or zone only"
                : "declined";
 }
 
-static void write_row(StrBuf *out, const char *name, const SqlType *args, int arg_count, bool variadic, SqlType result,
-                      const char *how) {
+static void write_row(StrBuf *out, const char *name, const SqlType *args, int arg_count, bool variadic,
+                      SqlType result, const char *how) {
     char type_name[SQLTYPE_NAME_BYTES];
     strbuf_append_text(out, "| `");
     for (const char *c = name; *c; c++)
@@ -49,14 +53,15 @@ static void write_functions(StrBuf *out, Arena *arena) {
     const char *names[1024];
     int count = function_names(names, 1024);
     qsort(names, (size_t)count, sizeof names[0], by_name);
-    strbuf_append_text(out, "## Operators and functions\n\n| name | arguments | result | |\n|---|---|---|---|\n");
+    strbuf_append_text(out,
+                       "## Operators and functions\n\n| name | arguments | result | |\n|---|---|---|---|\n");
     for (int n = 0; n < count; n++) {
         const ScalarFunction *candidates[256];
         int found = function_candidates(names[n], candidates, 256);
         for (int i = 0; i < found; i++) {
             const ScalarFunction *f = candidates[i];
-            write_row(out, f->name, f->args, f->arg_count, f->variadic, function_result(f, f->args, f->arg_count),
-                      standing(f, arena));
+            write_row(out, f->name, f->args, f->arg_count, f->variadic,
+                      function_result(f, f->args, f->arg_count), standing(f, arena));
         }
     }
     strbuf_append_text(out, "\n## Aggregates\n\n| name | arguments | result | |\n|---|---|---|---|\n");
@@ -80,15 +85,17 @@ static void write_casts(StrBuf *out) {
         strbuf_init(&row);
         for (int to = SQL_BOOL; to < SQL_OTHER; to++) {
             int context = CAST_IMPLICIT;
-            while (context <= CAST_EXPLICIT &&
-                   !cast_function(sqltype_of((SqlTypeId)from), sqltype_of((SqlTypeId)to), (CastContext)context))
+            while (
+                context <= CAST_EXPLICIT &&
+                !cast_function(sqltype_of((SqlTypeId)from), sqltype_of((SqlTypeId)to), (CastContext)context))
                 context++;
             if (context <= CAST_EXPLICIT)
-                strbuf_printf(&row, "%s%s (%s)", row.length ? ", " : "", sqltype_short_name(sqltype_of((SqlTypeId)to), to_name),
-                              contexts[context]);
+                strbuf_printf(&row, "%s%s (%s)", row.length ? ", " : "",
+                              sqltype_short_name(sqltype_of((SqlTypeId)to), to_name), contexts[context]);
         }
         if (row.length)
-            strbuf_printf(out, "| %s | %s |\n", sqltype_short_name(sqltype_of((SqlTypeId)from), from_name), strbuf_text(&row));
+            strbuf_printf(out, "| %s | %s |\n", sqltype_short_name(sqltype_of((SqlTypeId)from), from_name),
+                          strbuf_text(&row));
         strbuf_deinit(&row);
     }
 }
@@ -123,7 +130,8 @@ static void the_document_lists_the_tables(void **state) {
         fwrite(strbuf_text(&list), 1, list.length, file);
         assert_int_equal(fclose(file), 0);
     } else if (strcmp(generated, strbuf_text(&list)) != 0) {
-        fail_msg("docs/sql-equivalence.md is not what the tables say: run this test with SIGNALBOX_WRITE_DOCS=1");
+        fail_msg(
+            "docs/sql-equivalence.md is not what the tables say: run this test with SIGNALBOX_WRITE_DOCS=1");
     }
     free(document);
     strbuf_deinit(&list);

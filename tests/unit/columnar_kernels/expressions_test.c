@@ -1,4 +1,5 @@
-/* Every line of expressions.tsv: the value, type, SQLSTATE and message PostgreSQL gave, from constants and from columns. */
+/* Every line of expressions.tsv: the value, type, SQLSTATE and message PostgreSQL gave, from constants and
+ * from columns. */
 #include "tests/unit/columnar_kernels/kernel_harness.h"
 
 typedef struct Case {
@@ -28,8 +29,7 @@ static int parse_args(char *text, HarnessArg *args) {
     int count = 0;
     while (text) {
         char *next = strchr(text, '|');
-        if (next)
-            *next++ = 0;
+        if (next) *next++ = 0;
         char *literal = strchr(text, '=');
         *literal++ = 0;
         args[count].type = sqltype_from_name(text);
@@ -45,8 +45,7 @@ static int parse_args(char *text, HarnessArg *args) {
 }
 
 static void complain(Tally *tally, const char *shape, const char *line, const char *got) {
-    if (tally->wrong++ < 90)
-        print_message("WRONG (%s): %s\n   got: %s\n", shape, line, got);
+    if (tally->wrong++ < 90) print_message("WRONG (%s): %s\n   got: %s\n", shape, line, got);
 }
 
 static void check_error(Tally *tally, const Case *c, const char *shape, const char *line, const Error *err) {
@@ -66,8 +65,8 @@ static bool same_result(const Case *c, const char *got) {
     return got ? strcmp(c->expected, got) == 0 : strcmp(c->expected, "\\N") == 0;
 }
 
-static void check_columns(Tally *tally, const Case *c, const char *line, const ScalarFunction *function, Vector *args,
-                          int arg_count, SqlType result, Arena *arena) {
+static void check_columns(Tally *tally, const Case *c, const char *line, const ScalarFunction *function,
+                          Vector *args, int arg_count, SqlType result, Arena *arena) {
     uint16_t odd[HARNESS_ROWS];
     int odd_count = 0;
     for (int row = 1; row < HARNESS_ROWS; row += 2)
@@ -79,21 +78,19 @@ static void check_columns(Tally *tally, const Case *c, const char *line, const S
     for (int shape = 0; shape < 2; shape++) {
         Vector out;
         Error err = {0};
-        if (harness_call(function, columns, arg_count, HARNESS_ROWS, shape ? odd : NULL, shape ? odd_count : HARNESS_ROWS,
-                         result, arena, &out, &err) != STATUS_OK) {
+        if (harness_call(function, columns, arg_count, HARNESS_ROWS, shape ? odd : NULL,
+                         shape ? odd_count : HARNESS_ROWS, result, arena, &out, &err) != STATUS_OK) {
             check_error(tally, c, shape ? "selection" : "column", line, &err);
             continue;
         }
         for (int row = 1; row < HARNESS_ROWS; row += 2) {
-            if (row % 3 == 0)
-                continue;
+            if (row % 3 == 0) continue;
             const char *got = harness_show(&out, row, arena);
             if (!same_result(c, got)) {
                 complain(tally, shape ? "selection" : "column", line, got ? got : "NULL");
                 break;
             }
-            if (row > 8)
-                break;
+            if (row > 8) break;
         }
     }
 }
@@ -105,8 +102,7 @@ static void run_case(Tally *tally, char *line, Arena *arena) {
     for (int i = 0; i < 6 && line; i++) {
         *fields[i] = line;
         line = i == 5 ? NULL : strchr(line, '\t');
-        if (line)
-            *line++ = 0;
+        if (line) *line++ = 0;
     }
     HarnessArg args[FUNCTION_MAX_ARGS];
     Vector values[FUNCTION_MAX_ARGS], out;
@@ -162,8 +158,7 @@ static void expressions_answer_as_postgresql(void **state) {
     Arena arena;
     arena_init(&arena);
     while ((length = getline(&line, &capacity, file)) > 0) {
-        if (line[length - 1] == '\n')
-            line[length - 1] = 0;
+        if (line[length - 1] == '\n') line[length - 1] = 0;
         run_case(&tally, line, &arena);
         arena_reset(&arena);
     }

@@ -29,34 +29,36 @@ static inline Vector harness_text_constant(const char *text, SqlType type, Arena
 }
 
 static inline Status harness_call(const ScalarFunction *function, Vector *args, int arg_count, int rows,
-                                  const uint16_t *selection, int selected, SqlType result, Arena *arena, Vector *out,
-                                  Error *err) {
+                                  const uint16_t *selection, int selected, SqlType result, Arena *arena,
+                                  Vector *out, Error *err) {
     const Vector *constants[FUNCTION_MAX_ARGS] = {0};
     vector_init_flat(out, result, rows, arena);
     memset(out->values, 0, physical_width((PhysicalType)out->physical) * (size_t)rows);
     for (int i = 0; i < arg_count; i++) {
-        if (args[i].encoding == VECTOR_CONSTANT)
-            constants[i] = &args[i];
-        if (!function->strict || !args[i].validity)
-            continue;
+        if (args[i].encoding == VECTOR_CONSTANT) constants[i] = &args[i];
+        if (!function->strict || !args[i].validity) continue;
         uint64_t *validity = vector_make_validity(out, rows, arena);
         for (int row = 0; row < rows; row++)
-            if (vector_is_null(&args[i], row))
-                bitmap_clear(validity, (size_t)row);
+            if (vector_is_null(&args[i], row)) bitmap_clear(validity, (size_t)row);
     }
     const void *bind_data = NULL;
-    if (function->bind)
-        TRY(function->bind(constants, arg_count, arena, &bind_data, err));
-    KernelCall call = {.args = args, .arg_count = arg_count, .row_count = rows, .selection = selection,
-                       .selected = selected, .out = out, .arena = arena, .bind_data = bind_data};
+    if (function->bind) TRY(function->bind(constants, arg_count, arena, &bind_data, err));
+    KernelCall call = {.args = args,
+                       .arg_count = arg_count,
+                       .row_count = rows,
+                       .selection = selection,
+                       .selected = selected,
+                       .out = out,
+                       .arena = arena,
+                       .bind_data = bind_data};
     return function->eval(&call, err);
 }
 
 /* A cast by text as literals get it; the constant comes out. */
-static inline Status harness_cast(Vector *from, SqlType to, CastContext context, Arena *arena, Vector *out, Error *err) {
+static inline Status harness_cast(Vector *from, SqlType to, CastContext context, Arena *arena, Vector *out,
+                                  Error *err) {
     const ScalarFunction *cast = cast_function(from->type, to, context);
-    if (!cast)
-        return error_set(err, "42846", "no cast");
+    if (!cast) return error_set(err, "42846", "no cast");
     SqlType result = to.precision == 0 && cast->result_type ? function_result(cast, &from->type, 1) : to;
     TRY(harness_call(cast, from, 1, 1, NULL, 1, result, arena, out, err));
     out->encoding = VECTOR_CONSTANT;
@@ -76,16 +78,14 @@ static inline Vector harness_repeat(const Vector *constant, Arena *arena) {
     uint64_t *validity = vector_make_validity(&flat, HARNESS_ROWS, arena);
     for (int row = 0; row < HARNESS_ROWS; row++) {
         memcpy((char *)flat.values + width * (size_t)row, constant->values, width);
-        if (row % 3 == 0 || vector_is_null(constant, 0))
-            bitmap_clear(validity, (size_t)row);
+        if (row % 3 == 0 || vector_is_null(constant, 0)) bitmap_clear(validity, (size_t)row);
     }
     return flat;
 }
 
 /* Text of row `row`, NULL for SQL NULL. */
 static inline const char *harness_show(const Vector *vector, int row, Arena *arena) {
-    if (vector_is_null(vector, row))
-        return NULL;
+    if (vector_is_null(vector, row)) return NULL;
     size_t width = physical_width((PhysicalType)vector->physical);
     Vector one, text;
     vector_init_constant(&one, vector->type, (char *)vector->values + width * (size_t)row, arena);
@@ -106,8 +106,7 @@ static inline const ScalarFunction *harness_find(const char *name, const Harness
             SqlType declared = function->args[i < function->arg_count ? i : function->arg_count - 1];
             same = declared.id == SQL_UNKNOWN || declared.id == args[i].type.id;
         }
-        if (same)
-            return function;
+        if (same) return function;
     }
     return NULL;
 }

@@ -1,5 +1,6 @@
-/* Kernels against naive loops: 0, 1, 63, 64, 65 and 2048 rows; no, some and all NULL; constant and flat on each side;
- * with and without a selection. Garbage at NULL and unselected rows must neither raise nor leak. */
+/* Kernels against naive loops: 0, 1, 63, 64, 65 and 2048 rows; no, some and all NULL; constant and flat on
+ * each side; with and without a selection. Garbage at NULL and unselected rows must neither raise nor leak.
+ */
 #include <math.h>
 
 #include "tests/unit/columnar_kernels/kernel_harness.h"
@@ -19,8 +20,7 @@ static Vector make_column(SqlType type, int rows, int nulls, bool constant, bool
     Vector vector;
     int count = constant ? 1 : rows > 0 ? rows : 1;
     vector_init_flat(&vector, type, count, arena);
-    if (nulls != NULLS_NONE)
-        vector_make_validity(&vector, count, arena);
+    if (nulls != NULLS_NONE) vector_make_validity(&vector, count, arena);
     for (int i = 0; i < count; i++) {
         bool null = nulls == NULLS_ALL || (nulls == NULLS_SOME && i % 3 == 1);
         int64_t value = (int64_t)(next_random() % 2001) - 1000;
@@ -80,31 +80,35 @@ static void check_shape(const char *name, SqlType left, SqlType right, int rows,
     Error err = {0};
     SqlType declared[2] = {left, right};
     SqlType result = function_result(function, declared, 2);
-    Status status = harness_call(function, args, 2, rows, select ? selection : NULL, select ? selected : rows, result,
-                                 arena, &out, &err);
-    if (status != STATUS_OK)
-        fail_msg("%s, %d rows, shape %d: %s", name, rows, shape, err.message);
+    Status status = harness_call(function, args, 2, rows, select ? selection : NULL, select ? selected : rows,
+                                 result, arena, &out, &err);
+    if (status != STATUS_OK) fail_msg("%s, %d rows, shape %d: %s", name, rows, shape, err.message);
     bool whole = sqltype_is_integer(result);
     for (int k = 0; k < (select ? selected : rows); k++) {
         int row = select ? selection[k] : k;
         bool null = vector_is_null(&args[0], row) || vector_is_null(&args[1], row);
         assert_int_equal(vector_is_null(&out, row), null);
         if (!null)
-            assert_true(value_at(&out, row) == expected_value(name, value_at(&args[0], row), value_at(&args[1], row), whole));
+            assert_true(value_at(&out, row) ==
+                        expected_value(name, value_at(&args[0], row), value_at(&args[1], row), whole));
     }
 }
 
 static void binary_kernels_match_naive_loops(void **state) {
     static const char *const names[] = {"+", "-", "*", "/", "=", "<>", "<", "<=", ">", ">="};
-    static const SqlTypeId pairs[][2] = {{SQL_INT4, SQL_INT4}, {SQL_INT8, SQL_INT8}, {SQL_INT4, SQL_INT8},
-                                         {SQL_INT8, SQL_INT2}, {SQL_FLOAT8, SQL_FLOAT8}};
+    static const SqlTypeId pairs[][2] = {{SQL_INT4, SQL_INT4},
+                                         {SQL_INT8, SQL_INT8},
+                                         {SQL_INT4, SQL_INT8},
+                                         {SQL_INT8, SQL_INT2},
+                                         {SQL_FLOAT8, SQL_FLOAT8}};
     Arena arena;
     arena_init(&arena);
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++)
         for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++)
             for (size_t r = 0; r < sizeof row_counts / sizeof row_counts[0]; r++)
                 for (int shape = 0; shape < 108; shape++) {
-                    check_shape(names[n], sqltype_of(pairs[p][0]), sqltype_of(pairs[p][1]), row_counts[r], shape, &arena);
+                    check_shape(names[n], sqltype_of(pairs[p][0]), sqltype_of(pairs[p][1]), row_counts[r],
+                                shape, &arena);
                     arena_reset(&arena);
                 }
     arena_deinit(&arena);
@@ -117,26 +121,32 @@ static void overflow_is_found_wherever_it_is(void **state) {
     const ScalarFunction *add = harness_find("+", types, 2);
     for (int at = 0; at < 2048; at += 511) {
         Vector args[2] = {make_column(types[0].type, 2048, NULLS_NONE, false, false, &arena),
-                          make_column(types[1].type, 2048, NULLS_NONE, false, false, &arena)}, out;
+                          make_column(types[1].type, 2048, NULLS_NONE, false, false, &arena)},
+               out;
         ((int32_t *)args[0].values)[at] = INT32_MAX;
         ((int32_t *)args[1].values)[at] = 1;
         Error err = {0};
-        assert_int_equal(harness_call(add, args, 2, 2048, NULL, 2048, types[0].type, &arena, &out, &err), STATUS_ERROR);
+        assert_int_equal(harness_call(add, args, 2, 2048, NULL, 2048, types[0].type, &arena, &out, &err),
+                         STATUS_ERROR);
         assert_string_equal(err.sqlstate, "22003");
         assert_string_equal(err.message, "integer out of range");
         uint16_t others[1] = {(uint16_t)(at + 1)};
-        assert_int_equal(harness_call(add, args, 2, 2048, others, 1, types[0].type, &arena, &out, &err), STATUS_OK);
+        assert_int_equal(harness_call(add, args, 2, 2048, others, 1, types[0].type, &arena, &out, &err),
+                         STATUS_OK);
     }
     arena_deinit(&arena);
 }
 
-/* ---- aggregates ---------------------------------------------------------------------------------------------------------- */
+/* ---- aggregates
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static const AggregateFunction *find_aggregate(const char *name, SqlTypeId type) {
     const AggregateFunction *candidates[32];
     int count = aggregate_candidates(name, candidates, 32);
     for (int i = 0; i < count; i++)
-        if (candidates[i]->arg_count >= 1 && (candidates[i]->args[0].id == type || candidates[i]->args[0].id == SQL_UNKNOWN))
+        if (candidates[i]->arg_count >= 1 &&
+            (candidates[i]->args[0].id == type || candidates[i]->args[0].id == SQL_UNKNOWN))
             return candidates[i];
     return NULL;
 }
@@ -176,7 +186,8 @@ static double expected_of(const char *name, const Expected *e) {
                                       : (double)e->count;
 }
 
-static void check_group(const char *name, const Vector *out, int row, const Expected *expected, Arena *arena) {
+static void check_group(const char *name, const Vector *out, int row, const Expected *expected,
+                        Arena *arena) {
     if (strcmp(name, "count") != 0 && expected->count == 0) {
         assert_true(vector_is_null(out, row));
         return;
@@ -199,8 +210,7 @@ static void check_aggregate(const char *name, SqlType type, int rows, int shape,
     for (int row = 0; row < rows; row += select ? 3 : 1) {
         groups[count] = (uint32_t)(row % (GROUPS - 1)); /* the last group stays empty */
         selection[count++] = (uint16_t)row;
-        if (vector_is_null(&column, row))
-            continue;
+        if (vector_is_null(&column, row)) continue;
         Expected *into[2] = {&expected[groups[count - 1]], &expected[GROUPS]};
         double value = value_at(&column, row) / (type.id == SQL_NUMERIC ? 100 : 1);
         for (int i = 0; i < 2; i++) {
@@ -210,10 +220,13 @@ static void check_aggregate(const char *name, SqlType type, int rows, int shape,
             into[i]->count++;
         }
     }
-    if (shape / 3 % 3 == 2)
-        column = as_dictionary(&column, rows, arena);
-    AggregateInput input = {.args = &column, .arg_count = 1, .row_count = rows, .selection = select ? selection : NULL,
-                            .selected = count, .arena = arena};
+    if (shape / 3 % 3 == 2) column = as_dictionary(&column, rows, arena);
+    AggregateInput input = {.args = &column,
+                            .arg_count = 1,
+                            .row_count = rows,
+                            .selection = select ? selection : NULL,
+                            .selected = count,
+                            .arena = arena};
     size_t stride = function->state_bytes + 32;
     char *states = arena_zalloc(arena, stride * (GROUPS + 2));
     for (int g = 0; g < GROUPS + 2 && function->init; g++)
@@ -222,7 +235,9 @@ static void check_aggregate(const char *name, SqlType type, int rows, int shape,
     assert_int_equal(function->update(states, stride, groups, &input, &err), STATUS_OK);
     assert_int_equal(function->update_single(states + stride * GROUPS, &input, &err), STATUS_OK);
     for (int g = 0; g < GROUPS; g++) /* all groups combined are the single state again */
-        assert_int_equal(function->combine(states + stride * (GROUPS + 1), states + stride * (size_t)g, arena, &err), STATUS_OK);
+        assert_int_equal(
+            function->combine(states + stride * (GROUPS + 1), states + stride * (size_t)g, arena, &err),
+            STATUS_OK);
     Vector out;
     vector_init_flat(&out, aggregate_type(function, type), GROUPS + 2, arena);
     assert_int_equal(function->finalize(states, stride, GROUPS + 2, &out, arena, &err), STATUS_OK);
@@ -232,8 +247,8 @@ static void check_aggregate(const char *name, SqlType type, int rows, int shape,
 
 static void aggregates_match_naive_loops(void **state) {
     static const char *const names[] = {"count", "sum", "avg", "min", "max"};
-    const SqlType types[] = {sqltype_of(SQL_INT2), sqltype_of(SQL_INT4), sqltype_of(SQL_INT8), sqltype_of(SQL_FLOAT8),
-                             sqltype_numeric(12, 2)};
+    const SqlType types[] = {sqltype_of(SQL_INT2), sqltype_of(SQL_INT4), sqltype_of(SQL_INT8),
+                             sqltype_of(SQL_FLOAT8), sqltype_numeric(12, 2)};
     Arena arena;
     arena_init(&arena);
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++)
@@ -273,16 +288,24 @@ static void aggregates_print_as_postgresql(void **state) {
             Vector args[2];
             assert_int_equal(harness_literal((HarnessArg){type, text}, &arena, &args[0], &err), STATUS_OK);
             if (function->arg_count == 2)
-                args[1] = strcmp(c->name, "string_agg") == 0 ? harness_text_constant("; ", sqltype_of(SQL_TEXT), &arena) : args[0];
-            AggregateInput input = {.args = args, .arg_count = function->arg_count, .row_count = 1, .selected = 1, .arena = &arena};
+                args[1] = strcmp(c->name, "string_agg") == 0
+                              ? harness_text_constant("; ", sqltype_of(SQL_TEXT), &arena)
+                              : args[0];
+            AggregateInput input = {.args = args,
+                                    .arg_count = function->arg_count,
+                                    .row_count = 1,
+                                    .selected = 1,
+                                    .arena = &arena};
             assert_int_equal(function->update_single(state_bytes, &input, &err), STATUS_OK);
         }
         Vector out;
         vector_init_flat(&out, aggregate_type(function, type), 1, &arena);
-        assert_int_equal(function->finalize(state_bytes, function->state_bytes, 1, &out, &arena, &err), STATUS_OK);
+        assert_int_equal(function->finalize(state_bytes, function->state_bytes, 1, &out, &arena, &err),
+                         STATUS_OK);
         const char *got = harness_show(&out, 0, &arena);
         if (strcmp(got ? got : "\\N", c->expected) != 0)
-            fail_msg("%s(%s) case %zu: got %s, PostgreSQL %s", c->name, c->type, i, got ? got : "NULL", c->expected);
+            fail_msg("%s(%s) case %zu: got %s, PostgreSQL %s", c->name, c->type, i, got ? got : "NULL",
+                     c->expected);
         arena_reset(&arena);
     }
     arena_deinit(&arena);

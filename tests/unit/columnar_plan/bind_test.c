@@ -9,9 +9,17 @@
 
 #include "tests/unit/columnar_plan/fake_catalog.h"
 
-typedef struct PlanCase { const char *sql, *plan; } PlanCase;
-typedef struct TypeCase { const char *sql, *columns; } TypeCase;
-typedef struct ErrorCase { const char *sql, *sqlstate; int position; const char *message, *hint; } ErrorCase;
+typedef struct PlanCase {
+    const char *sql, *plan;
+} PlanCase;
+typedef struct TypeCase {
+    const char *sql, *columns;
+} TypeCase;
+typedef struct ErrorCase {
+    const char *sql, *sqlstate;
+    int position;
+    const char *message, *hint;
+} ErrorCase;
 
 #include "tests/unit/columnar_plan/plan_cases.inc"
 
@@ -42,9 +50,11 @@ static void test_result_columns(void **state) {
         StrBuf text;
         strbuf_init(&text);
         for (int c = 0; c < plan->root->column_count; c++)
-            strbuf_printf(&text, "%s%s|%s", c ? ", " : "", plan->root->columns[c].name, plan->root->columns[c].type_name);
+            strbuf_printf(&text, "%s%s|%s", c ? ", " : "", plan->root->columns[c].name,
+                          plan->root->columns[c].type_name);
         if (strcmp(strbuf_text(&text), TYPE_CASES[i].columns) != 0)
-            fail_msg("%s\nexpected: %s\ngot:      %s", TYPE_CASES[i].sql, TYPE_CASES[i].columns, strbuf_text(&text));
+            fail_msg("%s\nexpected: %s\ngot:      %s", TYPE_CASES[i].sql, TYPE_CASES[i].columns,
+                     strbuf_text(&text));
         strbuf_deinit(&text);
         plan_destroy(plan);
     }
@@ -59,10 +69,11 @@ static void test_errors(void **state) {
         if (fake_plan(expected->sql, &plan, &err) == STATUS_OK)
             fail_msg("%s: planned, expected %s", expected->sql, expected->sqlstate);
         if (strcmp(err.sqlstate, expected->sqlstate) != 0 || err.position != expected->position ||
-            (expected->message && strcmp(err.message, expected->message) != 0) || (expected->hint && strcmp(err.hint, expected->hint) != 0))
-            fail_msg("%s\nexpected: %s @%d %s [%s]\ngot:      %s @%d %s [%s]", expected->sql, expected->sqlstate, expected->position,
-                     expected->message ? expected->message : "", expected->hint ? expected->hint : "", err.sqlstate, err.position,
-                     err.message, err.hint);
+            (expected->message && strcmp(err.message, expected->message) != 0) ||
+            (expected->hint && strcmp(err.hint, expected->hint) != 0))
+            fail_msg("%s\nexpected: %s @%d %s [%s]\ngot:      %s @%d %s [%s]", expected->sql,
+                     expected->sqlstate, expected->position, expected->message ? expected->message : "",
+                     expected->hint ? expected->hint : "", err.sqlstate, err.position, err.message, err.hint);
     }
 }
 
@@ -84,7 +95,8 @@ static void test_parameters_take_their_types_from_context(void **state) {
     (void)state;
     Plan *plan = NULL;
     Error err;
-    assert_int_equal(fake_plan("select $4 from t where a = $1 and c = $2 and h > $3", &plan, &err), STATUS_OK);
+    assert_int_equal(fake_plan("select $4 from t where a = $1 and c = $2 and h > $3", &plan, &err),
+                     STATUS_OK);
     assert_int_equal(plan->param_count, 4);
     assert_int_equal(plan->param_types[0].id, SQL_INT4);
     assert_int_equal(plan->param_types[1].id, SQL_TEXT);
@@ -104,8 +116,7 @@ static double cost_of(const char *sql) {
     Plan *plan = NULL;
     Error err;
     EngineEstimate estimate;
-    if (fake_plan(sql, &plan, &err) != STATUS_OK)
-        fail_msg("%s: %s", sql, err.message);
+    if (fake_plan(sql, &plan, &err) != STATUS_OK) fail_msg("%s: %s", sql, err.message);
     plan_estimate(plan, 2, &estimate);
     plan_destroy(plan);
     return estimate.cost_ms;
@@ -115,7 +126,8 @@ static double cost_of(const char *sql) {
 static void test_costs_are_of_the_right_size(void **state) {
     double scan = cost_of("select origin, count(*) from flights group by 1");
     assert_true(scan > 3 && scan < 30);
-    double join = cost_of("select a.city, count(*) from flights f join airports a on a.iata = f.origin group by 1");
+    double join =
+        cost_of("select a.city, count(*) from flights f join airports a on a.iata = f.origin group by 1");
     assert_true(join > scan && join < 100);
     assert_true(cost_of("select * from flights limit 10") < scan / 2);
     assert_true(cost_of("select * from flights order by date") > 5 * scan);

@@ -41,10 +41,12 @@ static void test_lifted(void **state) {
                 "SELECT * FROM pgplan_t WHERE id=($1::int4) AND ($2::int4)<small");
     expect_text("SELECT 1, 'a' FROM pgplan_t WHERE name = 'it''s' LIMIT 10 OFFSET 5",
                 "SELECT 1, 'a' FROM pgplan_t WHERE name = $1 LIMIT ($2::int4) OFFSET ($3::int4)");
-    expect_text("SELECT * FROM pgplan_t WHERE id IN (1, 2,3) AND day BETWEEN '2020-01-02' AND '2020-02-01'",
-                "SELECT * FROM pgplan_t WHERE id IN (($1::int4), ($2::int4),($3::int4)) AND day BETWEEN $4 AND $5");
-    expect_text("SELECT * FROM pgplan_t WHERE price > 1.50 AND id < 3000000000 AND f = 0.1",
-                "SELECT * FROM pgplan_t WHERE price > ($1::numeric) AND id < ($2::int8) AND f = ($3::numeric)");
+    expect_text(
+        "SELECT * FROM pgplan_t WHERE id IN (1, 2,3) AND day BETWEEN '2020-01-02' AND '2020-02-01'",
+        "SELECT * FROM pgplan_t WHERE id IN (($1::int4), ($2::int4),($3::int4)) AND day BETWEEN $4 AND $5");
+    expect_text(
+        "SELECT * FROM pgplan_t WHERE price > 1.50 AND id < 3000000000 AND f = 0.1",
+        "SELECT * FROM pgplan_t WHERE price > ($1::numeric) AND id < ($2::int8) AND f = ($3::numeric)");
     expect_text("SELECT * FROM pgplan_t WHERE id = $1 AND name = 'é' AND id > 7",
                 "SELECT * FROM pgplan_t WHERE id = $1 AND name = $2 AND id > ($3::int4)");
     expect_text("INSERT INTO pgplan_t (id, name, j) VALUES (1, 'a', '{}'), (2, 'b', NULL)",

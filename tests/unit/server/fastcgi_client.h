@@ -26,8 +26,7 @@ static inline int fcgi_connect(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
     close(fd);
     return -1;
 }
@@ -53,8 +52,8 @@ static inline void fcgi_put_param(StrBuf *out, const char *name, const char *val
 }
 
 /* A whole request's bytes. `extra` may be NULL: "NAME=value" strings, NULL at the end. */
-static inline void fcgi_request(StrBuf *out, bool keep, const char *method, const char *uri, const char *const *extra,
-                                const void *body, size_t body_bytes) {
+static inline void fcgi_request(StrBuf *out, bool keep, const char *method, const char *uri,
+                                const char *const *extra, const void *body, size_t body_bytes) {
     uint8_t begin[8] = {0, 1, keep ? 1 : 0};
     StrBuf params;
     strbuf_init(&params);
@@ -79,8 +78,7 @@ static inline bool fcgi_write(int fd, const void *data, size_t bytes) {
     const char *at = data;
     while (bytes > 0) {
         ssize_t sent = send(fd, at, bytes, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return false;
+        if (sent <= 0) return false;
         at += sent;
         bytes -= (size_t)sent;
     }
@@ -91,11 +89,9 @@ static inline bool fcgi_read_exactly(int fd, void *data, size_t bytes) {
     char *at = data;
     while (bytes > 0) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (poll(&wait, 1, 20000) <= 0)
-            return false;
+        if (poll(&wait, 1, 20000) <= 0) return false;
         ssize_t count = recv(fd, at, bytes, 0);
-        if (count <= 0)
-            return false;
+        if (count <= 0) return false;
         at += count;
         bytes -= (size_t)count;
     }
@@ -122,17 +118,18 @@ static inline void fcgi_read_reply(int fd, FcgiReply *reply) {
             reply->ended = true;
     }
     const char *text = strbuf_text(&reply->text);
-    if (!strncmp(text, "Status: ", 8))
-        reply->status = atoi(text + 8);
+    if (!strncmp(text, "Status: ", 8)) reply->status = atoi(text + 8);
     const char *gap = strstr(text, "\r\n\r\n");
     reply->body = gap ? gap + 4 : "";
     reply->body_bytes = gap ? reply->text.length - (size_t)(reply->body - text) : 0;
 }
 
-static inline void fcgi_reply_free(FcgiReply *reply) { strbuf_deinit(&reply->text); }
+static inline void fcgi_reply_free(FcgiReply *reply) {
+    strbuf_deinit(&reply->text);
+}
 
-static inline void fcgi_exchange(int fd, const char *method, const char *uri, const char *const *extra, const void *body,
-                                 size_t body_bytes, FcgiReply *reply) {
+static inline void fcgi_exchange(int fd, const char *method, const char *uri, const char *const *extra,
+                                 const void *body, size_t body_bytes, FcgiReply *reply) {
     StrBuf out;
     strbuf_init(&out);
     fcgi_request(&out, true, method, uri, extra, body, body_bytes);

@@ -14,8 +14,7 @@ static char directory[] = "/tmp/signalbox-listener-XXXXXX";
 static char socket_path[64];
 
 static int set_up(void **state) {
-    if (!mkdtemp(directory))
-        return -1;
+    if (!mkdtemp(directory)) return -1;
     snprintf(socket_path, sizeof socket_path, "%s/s", directory);
     return 0;
 }
@@ -79,7 +78,8 @@ static void tcp_and_descriptor(void **state) {
 }
 
 static void bad_addresses(void **state) {
-    const char *addresses[] = {"", "nonsense", "unix:", "fd:", "fd:x", "fd:-1", "fd:99999", "host:", "127.0.0.1:99999"};
+    const char *addresses[] = {"",         "nonsense", "unix:",          "fd:", "fd:x", "fd:-1",
+                               "fd:99999", "host:",    "127.0.0.1:99999"};
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         Listener listener;
         Error err = {0};

@@ -29,12 +29,16 @@ typedef struct Fixture {
 static Fixture fixture;
 
 /* Waits for a condition that another thread makes true; gives up after 20 s. */
-#define AWAIT(condition) do { \
-    int64_t until_ns = clock_now_ns() + 20000000000; \
-    while (!(condition) && clock_now_ns() < until_ns) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); \
-    assert_true(condition); } while (0)
+#define AWAIT(condition)                                                                                     \
+    do {                                                                                                     \
+        int64_t until_ns = clock_now_ns() + 20000000000;                                                     \
+        while (!(condition) && clock_now_ns() < until_ns)                                                    \
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);                                         \
+        assert_true(condition);                                                                              \
+    } while (0)
 
-/* ---- the application ------------------------------------------------------------------------------------- */
+/* ---- the application -------------------------------------------------------------------------------------
+ */
 
 static void stream_chunks(Exchange *exchange) {
     char chunk[10000];
@@ -84,9 +88,9 @@ static void on_abandon(Exchange *exchange, CancelReason reason) {
 static void echo(Exchange *exchange) {
     const char *value = exchange_query_value(exchange, "v");
     const char *header = exchange_parameter(exchange, "HTTP_X_TEST");
-    char *text = arena_printf(&exchange->arena, "%s|%s|%s|%s|%zu|%d|%d", exchange->method_name, exchange->path,
-                              value ? value : "(none)", header ? header : "(none)", exchange->body_bytes,
-                              exchange->body_bytes ? exchange->body[0] : 0,
+    char *text = arena_printf(&exchange->arena, "%s|%s|%s|%s|%zu|%d|%d", exchange->method_name,
+                              exchange->path, value ? value : "(none)", header ? header : "(none)",
+                              exchange->body_bytes, exchange->body_bytes ? exchange->body[0] : 0,
                               exchange->body_bytes ? exchange->body[exchange->body_bytes - 1] : 0);
     exchange_add_header(exchange, "X-Injected", "a\r\nb: c");
     exchange_reply(exchange, 200, "text/plain", text, strlen(text));
@@ -104,8 +108,7 @@ static void handle(void *context, Exchange *exchange) {
         exchange_run_on_worker(exchange, hold);
     } else if (!strcmp(path, "/await")) {
         const char *ms = exchange_query_value(exchange, "ms");
-        if (ms)
-            exchange->cancel.deadline_ns = clock_now_ns() + atoll(ms) * 1000000;
+        if (ms) exchange->cancel.deadline_ns = clock_now_ns() + atoll(ms) * 1000000;
         exchange_await(exchange, on_abandon);
         atomic_fetch_add(&fixture.waiting, 1);
     } else if (!strcmp(path, "/big")) {
@@ -123,10 +126,15 @@ static void reject(void *context, Exchange *exchange, int status, const char *de
     exchange_reply(exchange, status, "text/plain", detail, strlen(detail));
 }
 
-static void finished(void *context, Exchange *exchange) { atomic_fetch_add(&fixture.finished, 1); }
-static void reload(void *context) { atomic_fetch_add(&fixture.reloads, 1); }
+static void finished(void *context, Exchange *exchange) {
+    atomic_fetch_add(&fixture.finished, 1);
+}
+static void reload(void *context) {
+    atomic_fetch_add(&fixture.reloads, 1);
+}
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------
+ */
 
 static void *run_server(void *argument) {
     Error err = {0};
@@ -140,8 +148,12 @@ static void start(int drain_timeout_ms) {
     atomic_store(&release_holders, false);
     char address[80];
     snprintf(address, sizeof address, "unix:%s", socket_path);
-    ServerOptions options = {.listen = address, .io_threads = 2, .worker_threads = 4, .max_body_bytes = 1 << 20,
-                             .max_header_bytes = 16 << 10, .drain_timeout_ms = drain_timeout_ms};
+    ServerOptions options = {.listen = address,
+                             .io_threads = 2,
+                             .worker_threads = 4,
+                             .max_body_bytes = 1 << 20,
+                             .max_header_bytes = 16 << 10,
+                             .drain_timeout_ms = drain_timeout_ms};
     ServerApp app = {.handle = handle, .reject = reject, .finished = finished, .reload = reload};
     Error err = {0};
     assert_int_equal(server_create(&options, &app, &fixture.server, &err), STATUS_OK);
@@ -181,13 +193,15 @@ static void send_request(int fd, const char *uri) {
     strbuf_deinit(&out);
 }
 
-/* ---- tests ----------------------------------------------------------------------------------------------- */
+/* ---- tests -----------------------------------------------------------------------------------------------
+ */
 
 static void connections_are_kept(void **state) {
     int fd = connect_here();
     for (int i = 0; i < 50; i++) {
         FcgiReply reply;
-        fcgi_exchange(fd, "POST", "/echo?v=a%20b%2Bc+d", (const char *[]){"HTTP_X_TEST=yes", NULL}, "body", 4, &reply);
+        fcgi_exchange(fd, "POST", "/echo?v=a%20b%2Bc+d", (const char *[]){"HTTP_X_TEST=yes", NULL}, "body", 4,
+                      &reply);
         assert_true(reply.ended);
         assert_int_equal(reply.status, 200);
         assert_string_equal(reply.body, "POST|/echo|a b+c d|yes|4|98|121");
@@ -223,8 +237,7 @@ static void request_in_pieces(void **state) {
     fcgi_request(&out, true, "POST", "/echo", NULL, body, sizeof body);
     for (size_t i = 0; i < 100; i++) {
         assert_true(fcgi_write(slow, out.data + i, 1));
-        if (i % 25)
-            continue;
+        if (i % 25) continue;
         FcgiReply reply;
         fcgi_exchange(other, "GET", "/echo", NULL, NULL, 0, &reply);
         assert_int_equal(reply.status, 200);
@@ -374,8 +387,8 @@ static void garbage_closes_the_connection(void **state) {
     close(fd);
     /* A management record and a request that ends in the middle of its parameters. */
     fd = connect_here();
-    const uint8_t broken[] = {1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 4, 0, 1, 0, 2, 0, 0, 200, 200,
-                              1, 4, 0, 1, 0, 0, 0, 0, 1, 5, 0, 1, 0, 0, 0, 0};
+    const uint8_t broken[] = {1, 1, 0, 1,   0,   8, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 4, 0, 1, 0,
+                              2, 0, 0, 200, 200, 1, 4, 0, 1, 0, 0, 0, 0, 1, 5, 0, 1, 0, 0, 0, 0};
     assert_true(fcgi_write(fd, broken, sizeof broken));
     assert_true(fcgi_is_closed(fd));
     close(fd);
@@ -393,8 +406,7 @@ static void descriptors_beyond_1023(void **state) {
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < 2048)
-        skip();
+    if (limit.rlim_cur < 2048) skip();
     int filler[1100];
     for (int i = 0; i < 1100; i++)
         assert_true((filler[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
@@ -469,8 +481,7 @@ static void drain_cancels_what_takes_too_long(void **state) {
 
 static int set_up(void **state) {
     server_block_signals();
-    if (!mkdtemp(directory) || log_open("/dev/null", LOG_ERROR, false, NULL) != STATUS_OK)
-        return -1;
+    if (!mkdtemp(directory) || log_open("/dev/null", LOG_ERROR, false, NULL) != STATUS_OK) return -1;
     snprintf(socket_path, sizeof socket_path, "%s/s", directory);
     return 0;
 }
