@@ -92,13 +92,35 @@ static bool emits_pairs(const Join *join) {
     return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK;
 }
 
+/* IN by a condition that is no key: true on a pair is a match, NULL leaves the row open. */
+static Status mark_pairs(Probe *probe, const Batch *pairs, Error *err) {
+    ProbeState *state = probe->state;
+    Vector computed, condition;
+    TRY(program_evaluate(&probe->chain->evaluator, probe->join->residual, pairs, &probe->chain->batch_arena, &computed,
+                         err));
+    vector_flatten(&computed, pairs->row_count, &condition, &probe->chain->batch_arena);
+    for (int k = 0; k < pairs->selected; k++) {
+        int at = pairs->selection ? pairs->selection[k] : k;
+        uint16_t row = state->pair_left[k];
+        if (vector_is_null(&condition, at))
+            state->unknown[row] = 1;
+        else if (((const uint8_t *)condition.values)[at])
+            state->matched[row] = 1;
+    }
+    return STATUS_OK;
+}
+
+static bool marks_pairs(const Join *join) { return join->type == JOIN_MARK && join->residual && !join->key_count; }
+
 static Status flush_in_arena(Probe *probe, Error *err) {
     ProbeState *state = probe->state;
     Batch out = {0};
     bool distinct = rows_are_distinct(state), needs_batch = probe->join->residual || emits_pairs(probe->join);
     if (needs_batch)
         pairs_batch(probe, distinct, &out);
-    if (probe->join->residual) {
+    if (marks_pairs(probe->join)) {
+        TRY(mark_pairs(probe, &out, err));
+    } else if (probe->join->residual) {
         int kept;
         TRY(program_filter(&probe->chain->evaluator, probe->join->residual, &out, out.selection, out.selected,
                            &probe->chain->batch_arena, state->selection, &kept, err));
@@ -250,7 +272,7 @@ static Status match_one_row(Probe *probe, Error *err) {
 
 static Status match_all(Probe *probe, Error *err) {
     Join *join = probe->join;
-    if (join->row_count == 1)
+    if (join->row_count == 1 && !marks_pairs(join))
         return match_one_row(probe, err);
     for (int k = 0; k < probe->batch->selected; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);

@@ -31,6 +31,14 @@ static int add_group(Query *query, Expr *expr, const char *name) {
     return query->group_count++;
 }
 
+/* Subqueries that a grouped expression reads belong below the groups. */
+static void lower_pending(Query *query, const IdList *ids) {
+    for (PendingJoin *pending = query->pending; pending; pending = pending->next)
+        for (int i = 0; i < ids->count; i++)
+            if (ids->items[i] == pending->mark || rel_produces(pending->right, ids->items[i]))
+                pending->before_groups = true;
+}
+
 Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) {
     Binder *binder = query->binder;
     for (size_t i = 0; i < select->n_group_clause; i++) {
@@ -54,6 +62,7 @@ Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) 
         for (AggregateSlot *slot = query->slots; slot; slot = slot->next)
             if (id_list_has(&ids, slot->id))
                 return error_set_at(err, "42803", expr->position, "aggregate functions are not allowed in GROUP BY");
+        lower_pending(query, &ids);
         query->targets[target].expr = expr;
         add_group(query, expr, query->targets[target].name);
     }

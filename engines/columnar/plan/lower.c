@@ -225,6 +225,8 @@ static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
         return true;
     else if (sqltype_is_integer(a) && sqltype_is_integer(b))
         type = sqltype_of(a.id > b.id ? a.id : b.id);
+    else if ((a.id == SQL_FLOAT4 || a.id == SQL_FLOAT8) && (b.id == SQL_FLOAT4 || b.id == SQL_FLOAT8))
+        type = sqltype_of(SQL_FLOAT8);
     else
         return false;
     return coerce_exact(binder, *left, type, CAST_EXPLICIT, left, &ignored) == STATUS_OK &&

@@ -148,11 +148,14 @@ static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) 
     add_all(binder, &known, &rel->predicates);
     if (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_LEFT)
         add_all(binder, &known, &left);
-    rule_transitive(binder, &known);
+    /* A mark is NULL where a comparison is: no right row may be missing for it. */
+    bool is_mark = rel->join_type == JOIN_MARK;
+    if (!is_mark)
+        rule_transitive(binder, &known);
     for (int i = 0; i < known.count; i++) {
         Expr *predicate = known.items[i];
         bool from_left = has_equal(&left, predicate);
-        if (expr_reads_only(predicate, rel->inputs[1]) && !expr_reads_nothing(predicate))
+        if (!is_mark && expr_reads_only(predicate, rel->inputs[1]) && !expr_reads_nothing(predicate))
             expr_list_add(binder->arena, &right, predicate);
         else if (rel->join_type == JOIN_SEMI && expr_reads_only(predicate, rel->inputs[0])) {
             if (!from_left)
