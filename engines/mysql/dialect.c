@@ -236,26 +236,63 @@ static Status expand_star(DialectWriter *w, const Scope *scope, const PgQuery__C
     return STATUS_OK;
 }
 
-static const char *cast_name(const PgQuery__TypeCast *cast) {
-    if (cast->arg->node_case == PG_QUERY__NODE__NODE_COLUMN_REF)
-        return dialect_string(cast->arg->column_ref->fields[cast->arg->column_ref->n_fields - 1]);
-    return dialect_string(cast->type_name->names[cast->type_name->n_names - 1]);
+static const char *name_by_strength(const Node *node, int *strength);
+
+/* A scalar subquery is called what its column is. */
+static const char *sublink_name(const PgQuery__SubLink *link, int *strength) {
+    if (link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK) {
+        *strength = 2;
+        return "exists";
+    }
+    const Node *select = link->subselect;
+    if (link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK || !select ||
+        select->node_case != PG_QUERY__NODE__NODE_SELECT_STMT || select->select_stmt->n_target_list == 0)
+        return NULL;
+    const Node *target = select->select_stmt->target_list[0];
+    if (target->node_case != PG_QUERY__NODE__NODE_RES_TARGET)
+        return NULL;
+    if (!target->res_target->name[0])
+        return name_by_strength(target->res_target->val, strength);
+    *strength = 2;
+    return target->res_target->name;
 }
 
-/* PostgreSQL's name of an unnamed output column. */
-static const char *output_name(const Node *node) {
+/* strength 2: a name of its own; 1: only if nothing better is found (casts, CASE); 0: none. */
+static const char *name_by_strength(const Node *node, int *strength) {
     const char *name = NULL;
+    *strength = 0;
+    if (!node)
+        return NULL;
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_COLUMN_REF: name = dialect_string(node->column_ref->fields[node->column_ref->n_fields - 1]); break;
     case PG_QUERY__NODE__NODE_FUNC_CALL: name = dialect_function_name(node->func_call); break;
     case PG_QUERY__NODE__NODE_COALESCE_EXPR: name = "coalesce"; break;
-    case PG_QUERY__NODE__NODE_CASE_EXPR: name = "case"; break;
-    case PG_QUERY__NODE__NODE_TYPE_CAST: name = cast_name(node->type_cast); break;
-    case PG_QUERY__NODE__NODE_SUB_LINK:
-        name = node->sub_link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK ? "exists" : NULL;
+    case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
+        name = node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_GREATEST ? "greatest" : "least";
         break;
+    case PG_QUERY__NODE__NODE_A_EXPR:
+        name = node->a_expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF ? "nullif" : NULL;
+        break;
+    case PG_QUERY__NODE__NODE_CASE_EXPR:
+    case PG_QUERY__NODE__NODE_TYPE_CAST: {
+        bool is_case = node->node_case == PG_QUERY__NODE__NODE_CASE_EXPR;
+        name = name_by_strength(is_case ? node->case_expr->defresult : node->type_cast->arg, strength);
+        if (*strength == 2)
+            return name;
+        *strength = 1;
+        return is_case ? "case" : dialect_string(node->type_cast->type_name->names[node->type_cast->type_name->n_names - 1]);
+    }
+    case PG_QUERY__NODE__NODE_SUB_LINK: return sublink_name(node->sub_link, strength);
     default: break;
     }
+    *strength = name ? 2 : 0;
+    return name;
+}
+
+/* PostgreSQL's name of an unnamed output column. */
+static const char *output_name(const Node *node) {
+    int strength;
+    const char *name = name_by_strength(node, &strength);
     return name ? name : "?column?";
 }
 

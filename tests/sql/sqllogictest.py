@@ -170,7 +170,7 @@ def sort_key(row):
         if value is None:
             return (2, '')
         try:
-            return (0, '%.6g' % float(value))
+            return (0, '%.12g' % float(value))
         except ValueError:
             return (1, value)
     return [key(value) for value in row]
