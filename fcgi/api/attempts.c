@@ -56,9 +56,8 @@ bool attempts_begin(Attempts *attempts, const char *identifier) {
         }
         uint64_t replaced = atomic_load(&oldest->identifier);
         if (replaced == hash) return false;
-        if (atomic_compare_exchange_strong(&oldest->identifier, &replaced, hash)) {
-            atomic_store(&oldest->since_us, clock_wall_us());
-            return true;
-        }
+        /* The time first: a slot that is taken but looks old would be the next one's to overwrite. */
+        atomic_store(&oldest->since_us, clock_wall_us());
+        if (atomic_compare_exchange_strong(&oldest->identifier, &replaced, hash)) return true;
     }
 }

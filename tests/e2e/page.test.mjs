@@ -120,10 +120,10 @@ describe('wide', () => {
   });
 
   test('long, empty, NULL and structured values', async () => {
-    await runText(page, `SELECT repeat('long ', 500) AS t, '' AS e, NULL AS n, E'a\\nb' AS lines, '{"k": [1]}'::jsonb AS j, 9007199254740993 AS big`);
+    await runText(page, `SELECT repeat('long ', 500) AS t, '' AS e, NULL AS n, E'a\\nb' AS lines, '{"k": [1]}'::jsonb AS j, 9007199254740993 AS big, 25.00 AS exact, 0.1234567890123456789012345 AS digits`);
     const cells = await bodyRows(page).first().locator('td').allTextContents();
     assert.ok(cells[0].startsWith('long long'));
-    assert.deepEqual(cells.slice(1, 6), ['', 'NULL', 'a ↵ b', '{"k":[1]}', '9007199254740993']);
+    assert.deepEqual(cells.slice(1, 8), ['', 'NULL', 'a ↵ b', '{"k":[1]}', '9007199254740993', '25.00', '0.1234567890123456789012345']);
     assert.equal((await bodyRows(page).first().boundingBox()).height, 28);
     await bodyRows(page).first().locator('td').first().dblclick();
     await page.locator('dialog').waitFor();

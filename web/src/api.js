@@ -46,11 +46,23 @@ export async function fetchCsv(sql, engine, maxRows) {
   });
 }
 
+// A numeric is shown with the digits it came with: 25.0 is not 25, and a double does not hold them all.
+const asWritten = (key, value, context) => (typeof value === 'number' && context ? context.source : value);
+function keepNumericDigits(result, text) {
+  const numeric = (result.columns ?? []).flatMap((column, index) => (column.type === 'numeric' ? [index] : []));
+  if (numeric.length === 0) return;
+  const { data } = JSON.parse(text, asWritten);
+  result.data.forEach((row, index) => numeric.forEach((column) => (row[column] = data[index][column])));
+}
+
 // Resolves to the answer; integers and numerics that a double cannot hold come as strings. Throws a problem object.
 export async function runQuery(sql, engine, maxRows, signal) {
   const response = await post(sql, engine, maxRows, '/query', 'application/vnd.signalbox.compact+json', signal);
   try {
-    return await response.json();
+    const text = await response.text();
+    const result = JSON.parse(text);
+    keepNumericDigits(result, text);
+    return result;
   } catch (error) {
     throw error.name === 'AbortError' ? cancelled : cutOff;
   }
