@@ -252,7 +252,7 @@ static void column_finish(ArrowColumn *column, ArrowArray *out) {
         strbuf_reset(&column->validity);
     if (has_offsets(column)) out->buffers[1] = strbuf_release(&column->offsets);
     if (column->layout != LAYOUT_LIST) out->buffers[out->n_buffers - 1] = strbuf_release(&column->values);
-    if (column->child) column_finish(column->child, out->children[0]);
+    if (column->child && out->children) column_finish(column->child, out->children[0]);
     column->length = column->null_count = 0;
     start_offsets(column);
 }
@@ -371,7 +371,7 @@ static bool finish_small(ArrowBuilder *builder, ArrowArray *out) {
 void arrow_builder_finish(ArrowBuilder *builder, ArrowArray *out) {
     if (finish_small(builder, out)) return;
     array_init(out, builder->row_count, 1, builder->column_count);
-    for (int i = 0; i < builder->column_count; i++)
+    for (int i = 0; i < builder->column_count && out->children; i++)
         column_finish(&builder->columns[i], out->children[i]);
     builder->row_count = 0;
     builder->approx_bytes = 0;

@@ -120,7 +120,7 @@ static Status parse_key(Parser *p, const char **out) {
     const char *path = NULL;
     do {
         skip_blanks(p);
-        const char *part;
+        const char *part = "";
         if (*p->at == '"' || *p->at == '\'') {
             TRY(parse_quoted(p, &part));
         } else {
@@ -234,7 +234,7 @@ static Status add_entry(Parser *p, const char *key, const TomlValue *value, int 
 }
 
 static Status parse_pair(Parser *p) {
-    const char *key;
+    const char *key = "";
     TomlValue value = {0};
     int line = p->line;
     TRY(parse_key(p, &key));

@@ -276,7 +276,7 @@ void append_value_text(StrBuf *out, const ColumnFormat *column, const ArrowArray
             strbuf_append(out, bytes, length);
         return;
     }
-    const void *values = array->n_buffers > 1 ? array->buffers[1] : NULL;
+    const void *values = array->buffers[1];
     int64_t at = row + array->offset;
     switch (column->layout) {
     case 'b': strbuf_append_char(out, ((const uint8_t *)values)[at >> 3] >> (at & 7) & 1 ? 't' : 'f'); break;
