@@ -126,7 +126,7 @@ static void receive(Connection *connection) {
                      thread->peeked[0]);
         connection_close(connection);
     } else if (scan == RECORDS_COMPLETE) {
-        if (request_read(connection))
+        if (request_take(connection, thread->peeked, (size_t)count) || request_read(connection))
             dispatch(connection);
         else
             connection_close(connection);
@@ -156,7 +156,7 @@ static void finish_on_loop(void *argument) {
         connection_close(connection);
         return;
     }
-    FCGX_Free(&connection->request, 0);
+    if (connection->request.in) FCGX_Free(&connection->request, 0);
     Exchange *exchange = &connection->exchange;
     arena_reset(&exchange->arena);
     *exchange = (Exchange){.arena = exchange->arena};

@@ -38,7 +38,9 @@ struct Connection {
     LoopThread *thread;
     Connection *next, *previous;
     EventSource source;
-    FCGX_Request request;
+    FCGX_Request request; /* libfcgi's reader, for what does not arrive whole and plain */
+    char **parameters;    /* "NAME=value", then NULL: in the arena or libfcgi's */
+    int request_id;       /* FastCGI's */
     ConnectionState state;
     bool keep; /* the client wants the connection kept */
     bool peer_gone;
@@ -91,6 +93,8 @@ void connection_finish(Connection *connection);
 void connection_cancel(Connection *connection, CancelReason reason);
 void connection_tick(Connection *connection, int64_t now_ns);
 
+/* Takes a request that `bytes`, peeked, hold whole and plain (fastcgi_request.h). False = it is for request_read. */
+bool request_take(Connection *connection, const uint8_t *bytes, size_t length);
 /* Reads one request with libfcgi: blocks unless it was seen to be complete. False = the connection is of no
  * more use. */
 bool request_read(Connection *connection);

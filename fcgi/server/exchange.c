@@ -12,8 +12,7 @@
 #include "fcgi/server/connection.h"
 #include "fcgi/server/fastcgi_records.h"
 
-/* libfcgi's buffer: up to here a reply, its end of stream and END_REQUEST leave in one write. */
-enum { LIBFCGI_REPLY_BYTES = 8000, SEND_POLL_MS = 100 };
+enum { SEND_POLL_MS = 100 };
 static const int64_t SEND_STALL_NS = 60000000000;
 
 static Connection *connection_of(Exchange *exchange) {
@@ -24,7 +23,10 @@ static Connection *connection_of(Exchange *exchange) {
  */
 
 const char *exchange_parameter(const Exchange *exchange, const char *name) {
-    return FCGX_GetParam(name, ((const Connection *)exchange)->request.envp);
+    size_t length = strlen(name);
+    for (char **at = ((const Connection *)exchange)->parameters; *at; at++)
+        if (!strncmp(*at, name, length) && (*at)[length] == '=') return *at + length + 1;
+    return NULL;
 }
 
 static int hex_digit(char c) {
@@ -158,37 +160,35 @@ static bool send_parts(Connection *connection, struct iovec *parts, int count) {
     return true;
 }
 
-static Status send_records(Connection *connection, const char *data, size_t bytes, Error *err) {
-    while (bytes > 0) {
+/* `last`: the end of STDOUT and END_REQUEST leave with the last of it, in one write. */
+static Status send_records(Connection *connection, const char *data, size_t bytes, bool last, Error *err) {
+    uint8_t end[FASTCGI_END_BYTES], header[FASTCGI_HEADER_BYTES];
+    if (last) fastcgi_end_records(end, connection->request_id);
+    while (bytes > 0 || last) {
         size_t part = bytes < FASTCGI_MAX_CONTENT ? bytes : FASTCGI_MAX_CONTENT;
-        uint8_t header[FASTCGI_HEADER_BYTES];
-        fastcgi_record_header(header, FASTCGI_STDOUT, connection->request.requestId, part);
-        struct iovec parts[2] = {{header, sizeof header}, {(void *)data, part}};
-        if (!send_parts(connection, parts, 2)) return send_failed(connection, err);
-        data += part;
-        bytes -= part;
+        struct iovec parts[3];
+        int count = 0;
+        if (part) {
+            fastcgi_record_header(header, FASTCGI_STDOUT, connection->request_id, part);
+            parts[count++] = (struct iovec){header, sizeof header};
+            parts[count++] = (struct iovec){(void *)data, part};
+            data += part;
+            bytes -= part;
+        }
+        if (last && !bytes) {
+            parts[count++] = (struct iovec){end, sizeof end};
+            last = false;
+        }
+        if (!send_parts(connection, parts, count)) return send_failed(connection, err);
     }
     return STATUS_OK;
-}
-
-/* End of STDOUT and END_REQUEST; `err` is closed first so that both leave in one write. */
-static void close_streams(Connection *connection) {
-    FCGX_Request *request = &connection->request;
-    int failed = FCGX_FClose(request->err);
-    failed |= FCGX_FClose(request->out);
-    if (failed) connection->failed = true;
 }
 
 /* ---- a complete reply ------------------------------------------------------------------------------------
  */
 
 static void write_reply(Connection *connection) {
-    StrBuf *out = &connection->out;
-    if (out->length <= LIBFCGI_REPLY_BYTES)
-        FCGX_PutStr(out->data, (int)out->length, connection->request.out);
-    else if (send_records(connection, out->data, out->length, NULL) != STATUS_OK)
-        connection->failed = true;
-    if (!connection->failed) close_streams(connection);
+    (void)!send_records(connection, connection->out.data, connection->out.length, true, NULL);
     connection_finish(connection);
 }
 
@@ -243,19 +243,19 @@ Status exchange_stream_begin(Exchange *exchange, int status, const char *content
     connection->streaming = true;
     append_head(connection, status, content_type);
     strbuf_append_text(&connection->out, "\r\n");
-    return send_records(connection, connection->out.data, connection->out.length, err);
+    return send_records(connection, connection->out.data, connection->out.length, false, err);
 }
 
 Status exchange_stream_write(Exchange *exchange, const void *data, size_t bytes, Error *err) {
     Connection *connection = connection_of(exchange);
     if (connection->failed) return send_failed(connection, err);
     exchange->response_bytes += (int64_t)bytes;
-    return exchange->method == HTTP_HEAD ? STATUS_OK : send_records(connection, data, bytes, err);
+    return exchange->method == HTTP_HEAD ? STATUS_OK : send_records(connection, data, bytes, false, err);
 }
 
 void exchange_stream_end(Exchange *exchange) {
     Connection *connection = connection_of(exchange);
-    if (!connection->failed) close_streams(connection);
+    if (!connection->failed) (void)!send_records(connection, NULL, 0, true, NULL);
     connection_finish(connection);
 }
 

@@ -1,6 +1,7 @@
 #include "fcgi/server/fastcgi_records.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 RecordScan fastcgi_records_scan(const uint8_t *bytes, size_t length) {
     size_t at = 0;
@@ -29,4 +30,10 @@ void fastcgi_record_header(uint8_t header[FASTCGI_HEADER_BYTES], int type, int r
     header[5] = (uint8_t)content_bytes;
     header[6] = 0;
     header[7] = 0;
+}
+
+void fastcgi_end_records(uint8_t end[FASTCGI_END_BYTES], int request_id) {
+    fastcgi_record_header(end, FASTCGI_STDOUT, request_id, 0);
+    fastcgi_record_header(end + FASTCGI_HEADER_BYTES, FASTCGI_END_REQUEST, request_id, 8);
+    memset(end + 2 * FASTCGI_HEADER_BYTES, 0, 8);
 }

@@ -2,8 +2,8 @@
  * wait.
  *
  * libfcgi reads with blocking calls, so the event loop peeks at what has arrived and hands a connection to
- * libfcgi only when the whole request is there (fastcgi_records_scan). Large responses are framed here too,
- * because libfcgi's writer is fixed at 8 KiB a write. Record layout: FastCGI specification 1.0, section 3.3.
+ * libfcgi only when the whole request is there (fastcgi_records_scan). Responses are framed here too: libfcgi's
+ * writer is fixed at 8 KiB a write. Record layout: FastCGI specification 1.0, section 3.3.
  */
 #pragma once
 
@@ -13,8 +13,10 @@
 enum {
     FASTCGI_HEADER_BYTES = 8,
     FASTCGI_MAX_CONTENT = 65528, /* largest multiple of 8 that fits the 16-bit length: no padding needed */
+    FASTCGI_END_BYTES = 24,
     FASTCGI_BEGIN_REQUEST = 1,
     FASTCGI_ABORT_REQUEST = 2,
+    FASTCGI_END_REQUEST = 3,
     FASTCGI_PARAMS = 4,
     FASTCGI_STDIN = 5,
     FASTCGI_STDOUT = 6
@@ -30,3 +32,5 @@ RecordScan fastcgi_records_scan(const uint8_t *bytes, size_t length);
 /* The header of one record of at most 65,535 content bytes, without padding. */
 void fastcgi_record_header(uint8_t header[FASTCGI_HEADER_BYTES], int type, int request_id,
                            size_t content_bytes);
+/* What ends a response: the empty STDOUT record and END_REQUEST, complete, status 0. */
+void fastcgi_end_records(uint8_t end[FASTCGI_END_BYTES], int request_id);

@@ -1,8 +1,11 @@
-/* Reading one request through libfcgi. */
+/* Reading one request: from what was peeked, or through libfcgi. */
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "engines/base/clock.h"
 #include "fcgi/server/connection.h"
+#include "fcgi/server/fastcgi_request.h"
 
 /* Beyond the limit a body is read and thrown away, so that nginx gets to read the 413; beyond this, we hang
  * up. */
@@ -60,7 +63,7 @@ static void take_parameters(Connection *connection) {
     exchange->method_name = "";
     exchange->path = "";
     exchange->query = "";
-    for (char **at = connection->request.envp; *at; at++) {
+    for (char **at = connection->parameters; *at; at++) {
         const char *text = *at;
         total += (int64_t)strlen(text);
         if (!strncmp(text, "REQUEST_METHOD=", 15))
@@ -77,9 +80,7 @@ static void take_parameters(Connection *connection) {
     exchange->method = method_of(exchange->method_name);
     take_target(connection, uri ? uri : script ? script : "");
     exchange->request_id =
-        request_id && is_sane_request_id(request_id)
-            ? request_id
-            : make_request_id(connection);
+        request_id && is_sane_request_id(request_id) ? request_id : make_request_id(connection);
     if (total > limit)
         refuse(connection, 431, "the request's headers are larger than this server accepts");
     else if (exchange->path[0] != '/')
@@ -105,9 +106,48 @@ static bool read_body(Connection *connection) {
         if (count < READ_BYTES) break;
     }
     body->data[body->length] = 0;
-    connection->exchange.body = body->data;
-    connection->exchange.body_bytes = body->length;
     return FCGX_GetError(in) == 0;
+}
+
+static void begin(Connection *connection) {
+    Exchange *exchange = &connection->exchange;
+    exchange->received_ns = clock_now_ns();
+    exchange->body = strbuf_text(&connection->body);
+    exchange->body_bytes = connection->body.length;
+    cancel_init(&exchange->cancel, 0);
+    take_parameters(connection);
+}
+
+/* Those bytes are in the socket still: peeking is how we knew that they are all there. */
+static bool discard(int fd, size_t bytes) {
+    uint8_t scratch[4096];
+    while (bytes > 0) {
+        size_t part = bytes < sizeof scratch ? bytes : sizeof scratch;
+        ssize_t count = recv(fd, scratch, part, MSG_DONTWAIT);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return false;
+        bytes -= (size_t)count;
+    }
+    return true;
+}
+
+bool request_take(Connection *connection, const uint8_t *bytes, size_t length) {
+    Exchange *exchange = &connection->exchange;
+    const Server *server = connection->thread->server;
+    int64_t limit = atomic_load_explicit(&server->max_body_bytes, memory_order_relaxed);
+    FastcgiRequest request;
+    if (!fastcgi_request_parse(bytes, length, &request) || (int64_t)request.body_bytes > limit) return false;
+    connection->parameters = fastcgi_params_decode(request.params, request.params_bytes, &exchange->arena);
+    if (!connection->parameters) return false;
+    strbuf_append(&connection->body, request.body, request.body_bytes);
+    if (!discard(connection->source.fd, request.bytes)) {
+        shutdown(connection->source.fd, SHUT_RDWR); /* libfcgi then fails at once */
+        return false;
+    }
+    connection->keep = request.keep;
+    connection->request_id = request.id;
+    begin(connection);
+    return true;
 }
 
 bool request_read(Connection *connection) {
@@ -121,8 +161,9 @@ bool request_read(Connection *connection) {
     if (FCGX_Accept_r(request) < 0) return false;
     request->detached = 0;
     connection->keep = request->keepConnection != 0;
-    connection->exchange.received_ns = clock_now_ns();
-    cancel_init(&connection->exchange.cancel, 0);
-    take_parameters(connection);
-    return read_body(connection);
+    connection->parameters = request->envp;
+    connection->request_id = request->requestId;
+    if (!read_body(connection)) return false;
+    begin(connection);
+    return true;
 }
