@@ -93,7 +93,8 @@ void connection_finish(Connection *connection);
 void connection_cancel(Connection *connection, CancelReason reason);
 void connection_tick(Connection *connection, int64_t now_ns);
 
-/* Takes a request that `bytes`, peeked, hold whole and plain (fastcgi_request.h). False = it is for request_read. */
+/* Takes a request that `bytes`, peeked, hold whole and plain (fastcgi_request.h). False = it is for
+ * request_read. */
 bool request_take(Connection *connection, const uint8_t *bytes, size_t length);
 /* Reads one request with libfcgi: blocks unless it was seen to be complete. False = the connection is of no
  * more use. */

@@ -2,8 +2,8 @@
  * wait.
  *
  * libfcgi reads with blocking calls, so the event loop peeks at what has arrived and hands a connection to
- * libfcgi only when the whole request is there (fastcgi_records_scan). Responses are framed here too: libfcgi's
- * writer is fixed at 8 KiB a write. Record layout: FastCGI specification 1.0, section 3.3.
+ * libfcgi only when the whole request is there (fastcgi_records_scan). Responses are framed here too:
+ * libfcgi's writer is fixed at 8 KiB a write. Record layout: FastCGI specification 1.0, section 3.3.
  */
 #pragma once
 

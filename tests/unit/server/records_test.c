@@ -55,7 +55,8 @@ static void plain_request_in_place(void **state) {
     snprintf(extra, sizeof extra, "HTTP_LONG=%s", long_value);
     StrBuf out;
     strbuf_init(&out);
-    fcgi_request(&out, true, "POST", "/query", (const char *[]){"HTTP_EMPTY=", extra, NULL}, "0123456789", 10);
+    fcgi_request(&out, true, "POST", "/query", (const char *[]){"HTTP_EMPTY=", extra, NULL}, "0123456789",
+                 10);
     size_t whole = out.length;
     strbuf_append(&out, "\1\1\0", 3);
     const uint8_t *bytes = (const uint8_t *)out.data;
@@ -107,7 +108,9 @@ static void lengths_that_lie(void **state) {
     assert_null(fastcgi_params_decode((const uint8_t *)"\5\1ABC", 5, &arena));
     assert_null(fastcgi_params_decode((const uint8_t *)"\1", 1, &arena));
     assert_null(fastcgi_params_decode((const uint8_t *)"\1\x80\0\0", 4, &arena));
-    assert_null(fastcgi_params_decode((const uint8_t *)"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF" "A", 9, &arena));
+    assert_null(fastcgi_params_decode((const uint8_t *)"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+                                                       "A",
+                                      9, &arena));
     char **params = fastcgi_params_decode((const uint8_t *)"\1\x80\0\0\2Axy", 8, &arena);
     assert_string_equal(params[0], "A=xy");
     assert_null(params[1]);
@@ -115,12 +118,10 @@ static void lengths_that_lie(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(whole_and_cut),
-                                       cmocka_unit_test(not_fastcgi),
-                                       cmocka_unit_test(header_layout),
-                                       cmocka_unit_test(end_layout),
-                                       cmocka_unit_test(plain_request_in_place),
-                                       cmocka_unit_test(other_shapes_are_not_taken),
-                                       cmocka_unit_test(lengths_that_lie)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_and_cut),          cmocka_unit_test(not_fastcgi),
+        cmocka_unit_test(header_layout),          cmocka_unit_test(end_layout),
+        cmocka_unit_test(plain_request_in_place), cmocka_unit_test(other_shapes_are_not_taken),
+        cmocka_unit_test(lengths_that_lie)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
