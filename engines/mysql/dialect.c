@@ -6,7 +6,9 @@
 
 #include "engines/mysql/dialect_internal.h"
 
-/* ---- FROM ----------------------------------------------------------------------------------------------------------- */
+/* ---- FROM
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static const TableBinding *binding_of(DialectWriter *w, const PgQuery__RangeVar *relation) {
     for (int i = 0; i < w->statement->binding_count; i++) {
@@ -14,8 +16,7 @@ static const TableBinding *binding_of(DialectWriter *w, const PgQuery__RangeVar 
         const char *schema = relation->schemaname && relation->schemaname[0] ? relation->schemaname : NULL;
         bool same_schema = !schema ? !binding->written_schema
                                    : binding->written_schema && !strcmp(schema, binding->written_schema);
-        if (same_schema && !strcmp(binding->written_name, relation->relname))
-            return binding;
+        if (same_schema && !strcmp(binding->written_name, relation->relname)) return binding;
     }
     return NULL;
 }
@@ -25,11 +26,9 @@ static const char *alias_of(const PgQuery__Alias *alias) {
 }
 
 static const CommonTable *cte_of(const DialectWriter *w, const PgQuery__RangeVar *relation) {
-    if (relation->schemaname && relation->schemaname[0])
-        return NULL;
+    if (relation->schemaname && relation->schemaname[0]) return NULL;
     for (const CommonTable *cte = w->ctes; cte; cte = cte->next)
-        if (!strcmp(cte->name, relation->relname))
-            return cte;
+        if (!strcmp(cte->name, relation->relname)) return cte;
     return NULL;
 }
 
@@ -41,8 +40,10 @@ static FromItem *scope_add(DialectWriter *w, Scope *scope, const char *name) {
     return item;
 }
 
-/* Names are resolved before anything is written: conditions of a join may refer to tables that come later in the text. */
-static Status collect_relation(DialectWriter *w, Scope *scope, const PgQuery__RangeVar *relation, bool outer) {
+/* Names are resolved before anything is written: conditions of a join may refer to tables that come later in
+ * the text. */
+static Status collect_relation(DialectWriter *w, Scope *scope, const PgQuery__RangeVar *relation,
+                               bool outer) {
     const char *alias = alias_of(relation->alias);
     if (relation->alias && relation->alias->n_colnames)
         return dialect_decline(w, relation->location, "an alias with a column list");
@@ -63,11 +64,11 @@ static Status collect_relation(DialectWriter *w, Scope *scope, const PgQuery__Ra
     return STATUS_OK;
 }
 
-const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope, const PgQuery__SelectStmt *select) {
+const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope,
+                                       const PgQuery__SelectStmt *select) {
     for (const WrittenSelect *written = w->selects; written; written = written->next)
         if (written->select == select) {
-            if (written->status != STATUS_OK && w->err)
-                *w->err = written->error;
+            if (written->status != STATUS_OK && w->err) *w->err = written->error;
             return written->status == STATUS_OK ? written : NULL;
         }
     WrittenSelect *written = ARENA_NEW(w->arena, WrittenSelect);
@@ -84,8 +85,7 @@ const WrittenSelect *dialect_subselect(DialectWriter *w, const Scope *scope, con
     written->params = w->params;
     written->param_types = w->param_types;
     written->param_count = w->param_count;
-    if (written->status != STATUS_OK && w->err)
-        written->error = *w->err;
+    if (written->status != STATUS_OK && w->err) written->error = *w->err;
     strbuf_deinit(&w->out);
     w->out = outside.out;
     w->params = outside.params;
@@ -105,14 +105,14 @@ void dialect_append_select(DialectWriter *w, const WrittenSelect *select) {
         dialect_add_param(w, select->params[i], select->param_types[i]);
 }
 
-static Status collect_subselect(DialectWriter *w, Scope *scope, const PgQuery__RangeSubselect *sub, bool outer) {
+static Status collect_subselect(DialectWriter *w, Scope *scope, const PgQuery__RangeSubselect *sub,
+                                bool outer) {
     if (!alias_of(sub->alias) || sub->alias->n_colnames)
         return dialect_decline(w, -1, "a derived table without a plain alias");
     if (sub->lateral || sub->subquery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return dialect_decline(w, -1, sub->lateral ? "LATERAL" : "this derived table");
     const WrittenSelect *select = dialect_subselect(w, scope->outer, sub->subquery->select_stmt);
-    if (!select)
-        return STATUS_ERROR;
+    if (!select) return STATUS_ERROR;
     FromItem *item = scope_add(w, scope, sub->alias->aliasname);
     item->column_names = select->columns.column_names;
     item->column_types = select->columns.column_types;
@@ -123,8 +123,7 @@ static Status collect_subselect(DialectWriter *w, Scope *scope, const PgQuery__R
 
 static Status write_subselect(DialectWriter *w, Scope *scope, const PgQuery__RangeSubselect *sub) {
     const WrittenSelect *select = dialect_subselect(w, scope->outer, sub->subquery->select_stmt);
-    if (!select)
-        return STATUS_ERROR;
+    if (!select) return STATUS_ERROR;
     dialect_append_select(w, select);
     strbuf_append_text(&w->out, " AS ");
     strbuf_append_identifier(&w->out, alias_of(sub->alias), '`');
@@ -134,7 +133,8 @@ static Status write_subselect(DialectWriter *w, Scope *scope, const PgQuery__Ran
 static Status collect_from(DialectWriter *w, Scope *scope, const Node *node, bool outer) {
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_RANGE_VAR: return collect_relation(w, scope, node->range_var, outer);
-    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT: return collect_subselect(w, scope, node->range_subselect, outer);
+    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
+        return collect_subselect(w, scope, node->range_subselect, outer);
     case PG_QUERY__NODE__NODE_JOIN_EXPR: {
         const PgQuery__JoinExpr *join = node->join_expr;
         bool left_outer = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT;
@@ -164,10 +164,10 @@ static Status write_from(DialectWriter *w, Scope *scope, const Node *node);
 static Status write_join(DialectWriter *w, Scope *scope, const PgQuery__JoinExpr *join) {
     const char *word = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT    ? " LEFT JOIN "
                        : join->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT ? " RIGHT JOIN "
-                       : join->jointype == PG_QUERY__JOIN_TYPE__JOIN_INNER ? (join->quals ? " JOIN " : " CROSS JOIN ")
-                                                                           : NULL;
-    if (!word)
-        return dialect_decline(w, -1, "FULL JOIN");
+                       : join->jointype == PG_QUERY__JOIN_TYPE__JOIN_INNER
+                           ? (join->quals ? " JOIN " : " CROSS JOIN ")
+                           : NULL;
+    if (!word) return dialect_decline(w, -1, "FULL JOIN");
     if (join->n_using_clause || join->is_natural || join->alias)
         return dialect_decline(w, -1, "JOIN ... USING, NATURAL JOIN or a join's alias");
     strbuf_append_char(&w->out, '(');
@@ -190,7 +190,8 @@ static Status write_from(DialectWriter *w, Scope *scope, const Node *node) {
     }
 }
 
-/* ---- SELECT list ------------------------------------------------------------------------------------------------------ */
+/* ---- SELECT list
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void add_column(DialectWriter *w, FromItem *columns, const char *name, SqlType type) {
     int count = columns->column_count;
@@ -210,29 +211,27 @@ static void add_column(DialectWriter *w, FromItem *columns, const char *name, Sq
     columns->column_count++;
 }
 
-static Status expand_star(DialectWriter *w, const Scope *scope, const PgQuery__ColumnRef *ref, FromItem *columns) {
+static Status expand_star(DialectWriter *w, const Scope *scope, const PgQuery__ColumnRef *ref,
+                          FromItem *columns) {
     const char *qualifier = ref->n_fields > 1 ? dialect_string(ref->fields[ref->n_fields - 2]) : NULL;
     const FromItem *order[64];
     int count = 0;
     for (const FromItem *item = scope->items; item && count < 64; item = item->next)
-        if (!qualifier || !strcmp(item->name, qualifier))
-            order[count++] = item;
+        if (!qualifier || !strcmp(item->name, qualifier)) order[count++] = item;
     bool first = true;
     while (count-- > 0) { /* the newest stands first in the list */
         const FromItem *item = order[count];
         int total = item->table ? item->table->column_count : item->column_count;
         for (int i = 0; i < total; i++, first = false) {
             const char *name = item->table ? item->table->columns[i].name : item->column_names[i];
-            if (!first)
-                strbuf_append_text(&w->out, ", ");
+            if (!first) strbuf_append_text(&w->out, ", ");
             strbuf_append_identifier(&w->out, item->name, '`');
             strbuf_append_char(&w->out, '.');
             strbuf_append_identifier(&w->out, name, '`');
             add_column(w, columns, name, item->table ? item->table->columns[i].type : item->column_types[i]);
         }
     }
-    if (first)
-        return dialect_decline(w, ref->location, "* over nothing");
+    if (first) return dialect_decline(w, ref->location, "* over nothing");
     return STATUS_OK;
 }
 
@@ -249,10 +248,8 @@ static const char *sublink_name(const PgQuery__SubLink *link, int *strength) {
         select->node_case != PG_QUERY__NODE__NODE_SELECT_STMT || select->select_stmt->n_target_list == 0)
         return NULL;
     const Node *target = select->select_stmt->target_list[0];
-    if (target->node_case != PG_QUERY__NODE__NODE_RES_TARGET)
-        return NULL;
-    if (!target->res_target->name[0])
-        return name_by_strength(target->res_target->val, strength);
+    if (target->node_case != PG_QUERY__NODE__NODE_RES_TARGET) return NULL;
+    if (!target->res_target->name[0]) return name_by_strength(target->res_target->val, strength);
     *strength = 2;
     return target->res_target->name;
 }
@@ -261,10 +258,11 @@ static const char *sublink_name(const PgQuery__SubLink *link, int *strength) {
 static const char *name_by_strength(const Node *node, int *strength) {
     const char *name = NULL;
     *strength = 0;
-    if (!node)
-        return NULL;
+    if (!node) return NULL;
     switch (node->node_case) {
-    case PG_QUERY__NODE__NODE_COLUMN_REF: name = dialect_string(node->column_ref->fields[node->column_ref->n_fields - 1]); break;
+    case PG_QUERY__NODE__NODE_COLUMN_REF:
+        name = dialect_string(node->column_ref->fields[node->column_ref->n_fields - 1]);
+        break;
     case PG_QUERY__NODE__NODE_FUNC_CALL: name = dialect_function_name(node->func_call); break;
     case PG_QUERY__NODE__NODE_COALESCE_EXPR: name = "coalesce"; break;
     case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
@@ -277,10 +275,11 @@ static const char *name_by_strength(const Node *node, int *strength) {
     case PG_QUERY__NODE__NODE_TYPE_CAST: {
         bool is_case = node->node_case == PG_QUERY__NODE__NODE_CASE_EXPR;
         name = name_by_strength(is_case ? node->case_expr->defresult : node->type_cast->arg, strength);
-        if (*strength == 2)
-            return name;
+        if (*strength == 2) return name;
         *strength = 1;
-        return is_case ? "case" : dialect_string(node->type_cast->type_name->names[node->type_cast->type_name->n_names - 1]);
+        return is_case ? "case"
+                       : dialect_string(
+                             node->type_cast->type_name->names[node->type_cast->type_name->n_names - 1]);
     }
     case PG_QUERY__NODE__NODE_SUB_LINK: return sublink_name(node->sub_link, strength);
     default: break;
@@ -301,13 +300,12 @@ static bool is_star(const Node *node) {
            node->column_ref->fields[node->column_ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
 }
 
-static Status write_target(DialectWriter *w, Scope *scope, const PgQuery__ResTarget *target, FromItem *columns) {
-    if (is_star(target->val))
-        return expand_star(w, scope, target->val->column_ref, columns);
+static Status write_target(DialectWriter *w, Scope *scope, const PgQuery__ResTarget *target,
+                           FromItem *columns) {
+    if (is_star(target->val)) return expand_star(w, scope, target->val->column_ref, columns);
     ExprInfo info = dialect_info(w, scope, target->val);
     const char *name = target->name && target->name[0] ? target->name : output_name(target->val);
-    if (info.type.id == SQL_UNKNOWN)
-        info.type = sqltype_of(SQL_TEXT);
+    if (info.type.id == SQL_UNKNOWN) info.type = sqltype_of(SQL_TEXT);
     TRY(dialect_expr(w, scope, target->val));
     strbuf_append_text(&w->out, " AS ");
     strbuf_append_identifier(&w->out, name, '`');
@@ -315,32 +313,33 @@ static Status write_target(DialectWriter *w, Scope *scope, const PgQuery__ResTar
     return STATUS_OK;
 }
 
-static Status write_targets(DialectWriter *w, Scope *scope, Node *const *targets, size_t count, FromItem *columns) {
-    if (!count)
-        return dialect_decline(w, -1, "a SELECT without columns");
+static Status write_targets(DialectWriter *w, Scope *scope, Node *const *targets, size_t count,
+                            FromItem *columns) {
+    if (!count) return dialect_decline(w, -1, "a SELECT without columns");
     for (size_t i = 0; i < count; i++) {
-        if (i)
-            strbuf_append_text(&w->out, ", ");
+        if (i) strbuf_append_text(&w->out, ", ");
         TRY(write_target(w, scope, targets[i]->res_target, columns));
     }
     return STATUS_OK;
 }
 
-/* ---- the clauses after WHERE ------------------------------------------------------------------------------------------ */
+/* ---- the clauses after WHERE
+ * ------------------------------------------------------------------------------------------ */
 
 /* The select-list item that an ordinal or a bare name means, or NULL. */
 static const Node *target_meant(const PgQuery__SelectStmt *select, const Node *node) {
-    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL) {
+    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+        node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL) {
         int ordinal = node->a_const->ival->ival;
-        return ordinal >= 1 && (size_t)ordinal <= select->n_target_list ? select->target_list[ordinal - 1]->res_target->val : NULL;
+        return ordinal >= 1 && (size_t)ordinal <= select->n_target_list
+                   ? select->target_list[ordinal - 1]->res_target->val
+                   : NULL;
     }
-    if (node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields != 1)
-        return NULL;
+    if (node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields != 1) return NULL;
     const char *name = dialect_string(node->column_ref->fields[0]);
     for (size_t i = 0; name && i < select->n_target_list; i++) {
         const PgQuery__ResTarget *target = select->target_list[i]->res_target;
-        if (target->name && !strcmp(target->name, name))
-            return target->val;
+        if (target->name && !strcmp(target->name, name)) return target->val;
     }
     return NULL;
 }
@@ -351,12 +350,13 @@ static Status write_group_by(DialectWriter *w, Scope *scope, const PgQuery__Sele
         if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET)
             return dialect_decline(w, -1, "GROUPING SETS");
         const FromItem *item;
-        bool is_column = node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && dialect_column(scope, node->column_ref, &item);
+        bool is_column = node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
+                         dialect_column(scope, node->column_ref, &item);
         const Node *meant = is_column ? NULL : target_meant(select, node);
-        if (meant)
-            node = meant;
+        if (meant) node = meant;
         if (dialect_info(w, scope, node).inexact_text)
-            return dialect_decline(w, -1, "GROUP BY over text whose collation takes unequal strings as equal");
+            return dialect_decline(w, -1,
+                                   "GROUP BY over text whose collation takes unequal strings as equal");
         strbuf_append_text(&w->out, i ? ", " : " GROUP BY ");
         TRY(dialect_expr(w, scope, node));
     }
@@ -368,7 +368,8 @@ static Status write_group_by(DialectWriter *w, Scope *scope, const PgQuery__Sele
 }
 
 /* PostgreSQL sorts NULL as larger than everything; MySQL as smaller. */
-static Status write_sort_key(DialectWriter *w, Scope *scope, const PgQuery__SelectStmt *select, const PgQuery__SortBy *sort) {
+static Status write_sort_key(DialectWriter *w, Scope *scope, const PgQuery__SelectStmt *select,
+                             const PgQuery__SortBy *sort) {
     const Node *meant = target_meant(select, sort->node);
     const Node *node = meant ? meant : sort->node;
     bool descending = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
@@ -376,8 +377,7 @@ static Status write_sort_key(DialectWriter *w, Scope *scope, const PgQuery__Sele
                        (descending && sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST);
     if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING)
         return dialect_decline(w, sort->location, "ORDER BY ... USING");
-    if (is_star(node))
-        return dialect_decline(w, sort->location, "ORDER BY *");
+    if (is_star(node)) return dialect_decline(w, sort->location, "ORDER BY *");
     if (!meant && node->node_case == PG_QUERY__NODE__NODE_A_CONST)
         return dialect_decline(w, sort->location, "ORDER BY a constant");
     ExprInfo info = dialect_info(w, scope, node);
@@ -393,10 +393,9 @@ static Status write_sort_key(DialectWriter *w, Scope *scope, const PgQuery__Sele
 
 static Status write_limit_value(DialectWriter *w, Scope *scope, const Node *node) {
     bool plain = node->node_case == PG_QUERY__NODE__NODE_PARAM_REF ||
-                 (node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL &&
-                  node->a_const->ival->ival >= 0);
-    if (!plain)
-        return dialect_decline(w, -1, "a LIMIT or OFFSET that is not a plain number");
+                 (node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+                  node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL && node->a_const->ival->ival >= 0);
+    if (!plain) return dialect_decline(w, -1, "a LIMIT or OFFSET that is not a plain number");
     return dialect_expr_as(w, scope, node, sqltype_of(SQL_INT8));
 }
 
@@ -413,17 +412,17 @@ static Status write_order_and_limit(DialectWriter *w, Scope *scope, const PgQuer
         strbuf_append_text(&w->out, " LIMIT ");
         TRY(write_limit_value(w, scope, select->limit_count));
     }
-    if (!select->limit_offset)
-        return STATUS_OK;
+    if (!select->limit_offset) return STATUS_OK;
     strbuf_append_text(&w->out, no_limit ? " LIMIT 18446744073709551615 OFFSET " : " OFFSET ");
     return write_limit_value(w, scope, select->limit_offset);
 }
 
-/* ---- SELECT --------------------------------------------------------------------------------------------------------- */
+/* ---- SELECT
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static Status write_ctes(DialectWriter *w, Scope *outer, const PgQuery__WithClause *with) {
-    if (with->recursive)
-        return dialect_decline(w, with->location, "WITH RECURSIVE");
+    if (with->recursive) return dialect_decline(w, with->location, "WITH RECURSIVE");
     for (size_t i = 0; i < with->n_ctes; i++) {
         const PgQuery__CommonTableExpr *cte = with->ctes[i]->common_table_expr;
         if (cte->n_aliascolnames || cte->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
@@ -443,16 +442,17 @@ static Status write_ctes(DialectWriter *w, Scope *outer, const PgQuery__WithClau
     return STATUS_OK;
 }
 
-static Status check_exact_columns(DialectWriter *w, const Scope *scope, const PgQuery__SelectStmt *select, const char *what) {
+static Status check_exact_columns(DialectWriter *w, const Scope *scope, const PgQuery__SelectStmt *select,
+                                  const char *what) {
     for (size_t i = 0; i < select->n_target_list; i++) {
         const Node *value = select->target_list[i]->res_target->val;
-        if (is_star(value) || dialect_info(w, scope, value).inexact_text)
-            return dialect_decline(w, -1, what);
+        if (is_star(value) || dialect_info(w, scope, value).inexact_text) return dialect_decline(w, -1, what);
     }
     return STATUS_OK;
 }
 
-static Status write_set_operation(DialectWriter *w, Scope *outer, const PgQuery__SelectStmt *select, FromItem *columns) {
+static Status write_set_operation(DialectWriter *w, Scope *outer, const PgQuery__SelectStmt *select,
+                                  FromItem *columns) {
     FromItem right = {0};
     Scope none = {.outer = outer};
     if (select->op != PG_QUERY__SET_OPERATION__SETOP_UNION || !select->all)
@@ -467,22 +467,23 @@ static Status write_set_operation(DialectWriter *w, Scope *outer, const PgQuery_
     for (int i = 0; i < right.column_count; i++)
         if (right.column_types[i].id != columns->column_types[i].id)
             return dialect_decline(w, -1, "a UNION of different types");
-    if (select->n_sort_clause)
-        return dialect_decline(w, -1, "ORDER BY over a UNION");
+    if (select->n_sort_clause) return dialect_decline(w, -1, "ORDER BY over a UNION");
     return write_order_and_limit(w, &none, select);
 }
 
-static Status write_plain_select(DialectWriter *w, Scope *scope, const PgQuery__SelectStmt *select, FromItem *columns) {
+static Status write_plain_select(DialectWriter *w, Scope *scope, const PgQuery__SelectStmt *select,
+                                 FromItem *columns) {
     if (select->n_window_clause || select->n_values_lists || select->into_clause || select->n_locking_clause)
         return dialect_decline(w, -1, "WINDOW, VALUES, INTO or FOR UPDATE");
     for (size_t i = 0; i < select->n_from_clause; i++)
         TRY(collect_from(w, scope, select->from_clause[i], false));
     strbuf_append_text(&w->out, "SELECT ");
     if (select->n_distinct_clause) {
-        bool is_on = select->n_distinct_clause > 1 || select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET;
-        if (is_on)
-            return dialect_decline(w, -1, "DISTINCT ON");
-        TRY(check_exact_columns(w, scope, select, "DISTINCT over text whose collation takes unequal strings as equal"));
+        bool is_on = select->n_distinct_clause > 1 ||
+                     select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET;
+        if (is_on) return dialect_decline(w, -1, "DISTINCT ON");
+        TRY(check_exact_columns(w, scope, select,
+                                "DISTINCT over text whose collation takes unequal strings as equal"));
         strbuf_append_text(&w->out, "DISTINCT ");
     }
     TRY(write_targets(w, scope, select->target_list, select->n_target_list, columns));
@@ -502,36 +503,38 @@ Status dialect_select(DialectWriter *w, Scope *outer, const PgQuery__SelectStmt 
     Scope *scope = ARENA_NEW(w->arena, Scope);
     scope->outer = outer;
     CommonTable *visible = w->ctes;
-    if (++w->depth > 200)
-        return dialect_decline(w, -1, "a query nested this deep");
-    if (select->with_clause)
-        TRY(write_ctes(w, outer, select->with_clause));
-    Status status = select->op != PG_QUERY__SET_OPERATION__SETOP_NONE ? write_set_operation(w, outer, select, columns)
-                                                                      : write_plain_select(w, scope, select, columns);
+    if (++w->depth > 200) return dialect_decline(w, -1, "a query nested this deep");
+    if (select->with_clause) TRY(write_ctes(w, outer, select->with_clause));
+    Status status = select->op != PG_QUERY__SET_OPERATION__SETOP_NONE
+                        ? write_set_operation(w, outer, select, columns)
+                        : write_plain_select(w, scope, select, columns);
     w->ctes = visible;
     w->depth--;
     return status;
 }
 
-/* ---- writes ----------------------------------------------------------------------------------------------------------- */
+/* ---- writes
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static const ColumnDesc *table_column(const TableDesc *table, const char *name) {
     for (int i = 0; i < table->column_count; i++)
-        if (!strcmp(table->columns[i].name, name))
-            return &table->columns[i];
+        if (!strcmp(table->columns[i].name, name)) return &table->columns[i];
     return NULL;
 }
 
-/* A value for a column, where PostgreSQL would cast it on assignment without a word and MySQL would give the same. */
+/* A value for a column, where PostgreSQL would cast it on assignment without a word and MySQL would give the
+ * same. */
 static Status write_assigned(DialectWriter *w, Scope *scope, const Node *value, const ColumnDesc *column) {
     if (value->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
         strbuf_append_text(&w->out, "DEFAULT");
         return STATUS_OK;
     }
     SqlType from = dialect_info(w, scope, value).type, to = column->type;
-    bool fits = from.id == SQL_UNKNOWN || from.id == to.id || (sqltype_is_number(from) && sqltype_is_number(to)) ||
-                (sqltype_is_text(to) && (sqltype_is_text(from) || sqltype_is_integer(from))) ||
-                (to.id == SQL_TIMESTAMP && from.id == SQL_DATE) || (to.id == SQL_DATE && from.id == SQL_TIMESTAMP);
+    bool fits =
+        from.id == SQL_UNKNOWN || from.id == to.id || (sqltype_is_number(from) && sqltype_is_number(to)) ||
+        (sqltype_is_text(to) && (sqltype_is_text(from) || sqltype_is_integer(from))) ||
+        (to.id == SQL_TIMESTAMP && from.id == SQL_DATE) || (to.id == SQL_DATE && from.id == SQL_TIMESTAMP);
     if (!fits) {
         char what[160];
         snprintf(what, sizeof what, "a value of this type for column \"%.80s\"", column->name);
@@ -540,22 +543,21 @@ static Status write_assigned(DialectWriter *w, Scope *scope, const Node *value, 
     return dialect_expr_as(w, scope, value, to);
 }
 
-static Status write_row(DialectWriter *w, Scope *scope, const PgQuery__List *row, const ColumnDesc *const *targets,
-                        int count) {
+static Status write_row(DialectWriter *w, Scope *scope, const PgQuery__List *row,
+                        const ColumnDesc *const *targets, int count) {
     if ((int)row->n_items != count)
         return dialect_decline(w, -1, "a row of VALUES with another number of columns");
     strbuf_append_char(&w->out, '(');
     for (size_t i = 0; i < row->n_items; i++) {
-        if (i)
-            strbuf_append_text(&w->out, ", ");
+        if (i) strbuf_append_text(&w->out, ", ");
         TRY(write_assigned(w, scope, row->items[i], targets[i]));
     }
     strbuf_append_char(&w->out, ')');
     return STATUS_OK;
 }
 
-static Status write_insert_columns(DialectWriter *w, const PgQuery__InsertStmt *insert, const TableDesc *table,
-                                   const ColumnDesc ***targets, int *count) {
+static Status write_insert_columns(DialectWriter *w, const PgQuery__InsertStmt *insert,
+                                   const TableDesc *table, const ColumnDesc ***targets, int *count) {
     *count = insert->n_cols ? (int)insert->n_cols : table->column_count;
     *targets = ARENA_NEW_ARRAY(w->arena, const ColumnDesc *, *count + 1);
     strbuf_append_text(&w->out, " (");
@@ -563,31 +565,30 @@ static Status write_insert_columns(DialectWriter *w, const PgQuery__InsertStmt *
         const char *name = insert->n_cols ? insert->cols[i]->res_target->name : table->columns[i].name;
         const ColumnDesc *column = table_column(table, name);
         if (!column)
-            return error_set_at(w->err, SQLSTATE_UNDEFINED_COLUMN, insert->n_cols ? insert->cols[i]->res_target->location + 1 : 0,
+            return error_set_at(w->err, SQLSTATE_UNDEFINED_COLUMN,
+                                insert->n_cols ? insert->cols[i]->res_target->location + 1 : 0,
                                 "column \"%s\" of relation \"%s\" does not exist", name, table->name);
         (*targets)[i] = column;
-        if (i)
-            strbuf_append_text(&w->out, ", ");
+        if (i) strbuf_append_text(&w->out, ", ");
         strbuf_append_identifier(&w->out, name, '`');
     }
     strbuf_append_char(&w->out, ')');
     return STATUS_OK;
 }
 
-static Status write_returning(DialectWriter *w, Scope *scope, Node *const *list, size_t count, FromItem *columns, bool supported) {
-    if (!count)
-        return STATUS_OK;
-    if (!supported)
-        return dialect_decline(w, -1, "RETURNING");
+static Status write_returning(DialectWriter *w, Scope *scope, Node *const *list, size_t count,
+                              FromItem *columns, bool supported) {
+    if (!count) return STATUS_OK;
+    if (!supported) return dialect_decline(w, -1, "RETURNING");
     strbuf_append_text(&w->out, " RETURNING ");
     return write_targets(w, scope, list, count, columns);
 }
 
-static Status write_target_table(DialectWriter *w, Scope *scope, const PgQuery__RangeVar *relation, const TableDesc **table) {
+static Status write_target_table(DialectWriter *w, Scope *scope, const PgQuery__RangeVar *relation,
+                                 const TableDesc **table) {
     TRY(collect_relation(w, scope, relation, false));
     *table = scope->items->table;
-    if (!*table)
-        return dialect_decline(w, relation->location, "a write to something that is not a table");
+    if (!*table) return dialect_decline(w, relation->location, "a write to something that is not a table");
     strbuf_append_identifier(&w->out, (*table)->schema, '`');
     strbuf_append_char(&w->out, '.');
     strbuf_append_identifier(&w->out, (*table)->name, '`');
@@ -600,7 +601,8 @@ static Status write_insert(DialectWriter *w, const PgQuery__InsertStmt *insert, 
     const ColumnDesc **targets;
     int count;
     if (insert->on_conflict_clause || insert->with_clause || !insert->select_stmt)
-        return dialect_decline(w, -1, insert->on_conflict_clause ? "ON CONFLICT" : "INSERT with WITH or DEFAULT VALUES");
+        return dialect_decline(
+            w, -1, insert->on_conflict_clause ? "ON CONFLICT" : "INSERT with WITH or DEFAULT VALUES");
     strbuf_append_text(&w->out, "INSERT INTO ");
     TRY(write_target_table(w, &scope, insert->relation, &table));
     TRY(write_insert_columns(w, insert, table, &targets, &count));
@@ -614,23 +616,23 @@ static Status write_insert(DialectWriter *w, const PgQuery__InsertStmt *insert, 
         strbuf_append_text(&w->out, i ? ", " : " VALUES ");
         TRY(write_row(w, &scope, select->values_lists[i]->list, targets, count));
     }
-    return write_returning(w, &scope, insert->returning_list, insert->n_returning_list, columns, w->options.mariadb);
+    return write_returning(w, &scope, insert->returning_list, insert->n_returning_list, columns,
+                           w->options.mariadb);
 }
 
-/* MySQL evaluates assignments left to right, each seeing those before it; PostgreSQL all from the old row. A column
- * assigned earlier must therefore not be read later. */
+/* MySQL evaluates assignments left to right, each seeing those before it; PostgreSQL all from the old row. A
+ * column assigned earlier must therefore not be read later. */
 static bool reads_column(const ProtobufCMessage *message, const char *name);
 
-static bool field_reads_column(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const char *name) {
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return false;
+static bool field_reads_column(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+                               const char *name) {
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE) return false;
     const char *base = (const char *)message + field->offset;
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         size_t count = *(const size_t *)(const void *)((const char *)message + field->quantifier_offset);
         ProtobufCMessage *const *items = *(ProtobufCMessage *const *const *)(const void *)base;
         for (size_t i = 0; i < count; i++)
-            if (reads_column(items[i], name))
-                return true;
+            if (reads_column(items[i], name)) return true;
         return false;
     }
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
@@ -640,16 +642,14 @@ static bool field_reads_column(const ProtobufCMessage *message, const ProtobufCF
 }
 
 static bool reads_column(const ProtobufCMessage *message, const char *name) {
-    if (!message)
-        return false;
+    if (!message) return false;
     if (message->descriptor == &pg_query__column_ref__descriptor) {
         const PgQuery__ColumnRef *ref = (const PgQuery__ColumnRef *)message;
         const char *column = dialect_string(ref->fields[ref->n_fields - 1]);
         return !column || !strcmp(column, name);
     }
     for (unsigned i = 0; i < message->descriptor->n_fields; i++)
-        if (field_reads_column(message, &message->descriptor->fields[i], name))
-            return true;
+        if (field_reads_column(message, &message->descriptor->fields[i], name)) return true;
     return false;
 }
 
@@ -668,7 +668,8 @@ static Status write_update(DialectWriter *w, const PgQuery__UpdateStmt *update, 
                                 "column \"%s\" of relation \"%s\" does not exist", target->name, table->name);
         for (size_t j = i + 1; j < update->n_target_list; j++)
             if (reads_column(&update->target_list[j]->base, target->name))
-                return dialect_decline(w, target->location, "an UPDATE that reads a column it assigned before");
+                return dialect_decline(w, target->location,
+                                       "an UPDATE that reads a column it assigned before");
         strbuf_append_text(&w->out, i ? ", " : " SET ");
         strbuf_append_identifier(&w->out, target->name, '`');
         strbuf_append_text(&w->out, " = ");
@@ -692,32 +693,34 @@ static Status write_delete(DialectWriter *w, const PgQuery__DeleteStmt *delete, 
         strbuf_append_text(&w->out, " WHERE ");
         TRY(dialect_condition(w, &scope, delete->where_clause));
     }
-    return write_returning(w, &scope, delete->returning_list, delete->n_returning_list, columns, w->options.mariadb);
+    return write_returning(w, &scope, delete->returning_list, delete->n_returning_list, columns,
+                           w->options.mariadb);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static const char *column_held_equal(const Node *node) {
-    if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR || node->a_expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP ||
+    if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR ||
+        node->a_expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP ||
         strcmp(dialect_operator(node->a_expr), "=") != 0 || !node->a_expr->lexpr ||
         node->a_expr->lexpr->node_case != PG_QUERY__NODE__NODE_COLUMN_REF)
         return NULL;
     int right = (int)node->a_expr->rexpr->node_case;
-    if (right != PG_QUERY__NODE__NODE_A_CONST && right != PG_QUERY__NODE__NODE_PARAM_REF)
-        return NULL;
+    if (right != PG_QUERY__NODE__NODE_A_CONST && right != PG_QUERY__NODE__NODE_PARAM_REF) return NULL;
     const PgQuery__ColumnRef *ref = node->a_expr->lexpr->column_ref;
     return dialect_string(ref->fields[ref->n_fields - 1]);
 }
 
 static bool holds_equal(const Node *where, const char *column) {
     const char *held = column_held_equal(where);
-    if (held)
-        return !strcmp(held, column);
-    if (where->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR || where->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
+    if (held) return !strcmp(held, column);
+    if (where->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
+        where->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
         return false;
     for (size_t i = 0; i < where->bool_expr->n_args; i++)
-        if (holds_equal(where->bool_expr->args[i], column))
-            return true;
+        if (holds_equal(where->bool_expr->args[i], column)) return true;
     return false;
 }
 
@@ -727,8 +730,7 @@ static bool is_point(const Node *where, const TableDesc *table) {
         bool all = key->unique && key->column_count > 0;
         for (int j = 0; all && j < key->column_count; j++)
             all = key->columns[j] >= 0 && holds_equal(where, table->columns[key->columns[j]].name);
-        if (all)
-            return true;
+        if (all) return true;
     }
     return false;
 }
@@ -737,18 +739,18 @@ static Status write_statement(DialectWriter *w, const Node *node, FromItem *colu
 
 static bool has_option(const PgQuery__ExplainStmt *explain, const char *name) {
     for (size_t i = 0; i < explain->n_options; i++)
-        if (!strcmp(explain->options[i]->def_elem->defname, name))
-            return true;
+        if (!strcmp(explain->options[i]->def_elem->defname, name)) return true;
     return false;
 }
 
-static Status write_explain(DialectWriter *w, const PgQuery__ExplainStmt *explain, FromItem *columns, const Node **where) {
+static Status write_explain(DialectWriter *w, const PgQuery__ExplainStmt *explain, FromItem *columns,
+                            const Node **where) {
     bool analyze = has_option(explain, "analyze");
     if (analyze && explain->query->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return dialect_decline(w, -1, "EXPLAIN ANALYZE of a write");
-    strbuf_append_text(&w->out, !analyze               ? "EXPLAIN FORMAT=JSON "
+    strbuf_append_text(&w->out, !analyze             ? "EXPLAIN FORMAT=JSON "
                                 : w->options.mariadb ? "ANALYZE FORMAT=JSON "
-                                                       : "EXPLAIN ANALYZE ");
+                                                     : "EXPLAIN ANALYZE ");
     TRY(write_statement(w, explain->query, columns, where));
     *where = NULL; /* what comes back is a plan, not the row of a key */
     *columns = (FromItem){0};
@@ -769,19 +771,19 @@ static Status write_statement(DialectWriter *w, const Node *node, FromItem *colu
     case PG_QUERY__NODE__NODE_DELETE_STMT:
         *where = node->delete_stmt->where_clause;
         return write_delete(w, node->delete_stmt, columns);
-    case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
-        return write_explain(w, node->explain_stmt, columns, where);
+    case PG_QUERY__NODE__NODE_EXPLAIN_STMT: return write_explain(w, node->explain_stmt, columns, where);
     default: return dialect_decline(w, -1, "this kind of statement");
     }
 }
 
-Status dialect_write(const Statement *statement, const DialectOptions *options, Arena *arena, DialectText *out,
-                     Error *err) {
+Status dialect_write(const Statement *statement, const DialectOptions *options, Arena *arena,
+                     DialectText *out, Error *err) {
     DialectWriter writer = {.statement = statement, .options = *options, .arena = arena, .err = err};
     FromItem columns = {0};
     const Node *where = NULL;
     if (statement->tree->n_stmts != 1)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "several statements in one text run on PostgreSQL only");
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "several statements in one text run on PostgreSQL only");
     strbuf_init(&writer.out);
     Status status = write_statement(&writer, statement->tree->stmts[0]->stmt, &columns, &where);
     if (status == STATUS_OK) {

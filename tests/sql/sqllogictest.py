@@ -170,7 +170,7 @@ def sort_key(row):
         if value is None:
             return (2, '')
         try:
-            return (0, '%.12g' % float(value))
+            return (0, '%.12g' % (float(value) + 0.0))
         except ValueError:
             return (1, value)
     return [key(value) for value in row]

@@ -1,4 +1,5 @@
-/* The probe side of joins, a batch at a time: candidates by hash, pairs, residual, and what the join type makes of it. */
+/* The probe side of joins, a batch at a time: candidates by hash, pairs, residual, and what the join type
+ * makes of it. */
 #include <stdlib.h>
 
 #include "engines/columnar/exec/join_internal.h"
@@ -30,8 +31,7 @@ typedef struct Probe {
 static Status probe_open(Stage *stage, Chain *chain, void **out, Error *err) {
     Join *join = (Join *)((char *)stage - offsetof(Join, stage));
     ProbeState *state = calloc(1, sizeof *state);
-    if (!state)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     arena_init(&state->output_arena);
     join_dictionary_init(&state->dictionary);
@@ -48,16 +48,17 @@ static void probe_close(Stage *stage, void *pointer) {
     free(state);
 }
 
-/* ---- pairs ----------------------------------------------------------------------------------------------- */
+/* ---- pairs -----------------------------------------------------------------------------------------------
+ */
 
 static bool rows_are_distinct(const ProbeState *state) {
     for (int i = 1; i < state->pair_count; i++)
-        if (state->pair_left[i] <= state->pair_left[i - 1])
-            return false;
+        if (state->pair_left[i] <= state->pair_left[i - 1]) return false;
     return true;
 }
 
-/* Left and right columns of the pairs. When no left row comes twice, the left vectors are used where they are. */
+/* Left and right columns of the pairs. When no left row comes twice, the left vectors are used where they
+ * are. */
 static void pairs_batch(Probe *probe, bool distinct, Batch *out) {
     ProbeState *state = probe->state;
     Join *join = probe->join;
@@ -73,8 +74,11 @@ static void pairs_batch(Probe *probe, bool distinct, Batch *out) {
     for (int i = 0; i < join->rows.column_count; i++)
         rows_gather(&join->rows, i, state->pair_right, count, distinct ? state->pair_left : NULL, rows,
                     &columns[join->left_count + i], arena);
-    *out = (Batch){.row_count = rows, .column_count = join->left_count + join->rows.column_count, .columns = columns,
-                   .selection = distinct ? state->pair_left : NULL, .selected = count};
+    *out = (Batch){.row_count = rows,
+                   .column_count = join->left_count + join->rows.column_count,
+                   .columns = columns,
+                   .selection = distinct ? state->pair_left : NULL,
+                   .selected = count};
 }
 
 static Status note_pair(Probe *probe, int pair, Error *err) {
@@ -96,8 +100,8 @@ static bool emits_pairs(const Join *join) {
 static Status mark_pairs(Probe *probe, const Batch *pairs, Error *err) {
     ProbeState *state = probe->state;
     Vector computed, condition;
-    TRY(program_evaluate(&probe->chain->evaluator, probe->join->residual, pairs, &probe->chain->batch_arena, &computed,
-                         err));
+    TRY(program_evaluate(&probe->chain->evaluator, probe->join->residual, pairs, &probe->chain->batch_arena,
+                         &computed, err));
     vector_flatten(&computed, pairs->row_count, &condition, &probe->chain->batch_arena);
     for (int k = 0; k < pairs->selected; k++) {
         int at = pairs->selection ? pairs->selection[k] : k;
@@ -110,14 +114,15 @@ static Status mark_pairs(Probe *probe, const Batch *pairs, Error *err) {
     return STATUS_OK;
 }
 
-static bool marks_pairs(const Join *join) { return join->type == JOIN_MARK && join->residual && !join->key_count; }
+static bool marks_pairs(const Join *join) {
+    return join->type == JOIN_MARK && join->residual && !join->key_count;
+}
 
 static Status flush_in_arena(Probe *probe, Error *err) {
     ProbeState *state = probe->state;
     Batch out = {0};
     bool distinct = rows_are_distinct(state), needs_batch = probe->join->residual || emits_pairs(probe->join);
-    if (needs_batch)
-        pairs_batch(probe, distinct, &out);
+    if (needs_batch) pairs_batch(probe, distinct, &out);
     if (marks_pairs(probe->join)) {
         TRY(mark_pairs(probe, &out, err));
     } else if (probe->join->residual) {
@@ -136,16 +141,14 @@ static Status flush_in_arena(Probe *probe, Error *err) {
             TRY(note_pair(probe, pair, err));
     }
     state->pair_count = 0;
-    if (!emits_pairs(probe->join) || !out.selected)
-        return STATUS_OK;
+    if (!emits_pairs(probe->join) || !out.selected) return STATUS_OK;
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
-/* The operators above allocate from the chain's batch arena: it stands aside for one of this batch's own, so that a
- * join with many matches does not pile up memory. */
+/* The operators above allocate from the chain's batch arena: it stands aside for one of this batch's own, so
+ * that a join with many matches does not pile up memory. */
 static Status flush_pairs(Probe *probe, Error *err) {
-    if (!probe->state->pair_count)
-        return STATUS_OK;
+    if (!probe->state->pair_count) return STATUS_OK;
     TRY(query_check(probe->join->query, err));
     Arena kept = probe->chain->batch_arena;
     probe->chain->batch_arena = probe->state->output_arena;
@@ -163,7 +166,8 @@ static Status add_pair(Probe *probe, uint16_t left, char *right, Error *err) {
     return state->pair_count == BATCH_ROWS ? flush_pairs(probe, err) : STATUS_OK;
 }
 
-/* ---- matching -------------------------------------------------------------------------------------------- */
+/* ---- matching --------------------------------------------------------------------------------------------
+ */
 
 static void find_candidates(Probe *probe, const Vector *keys) {
     Join *join = probe->join;
@@ -189,8 +193,7 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
     Batch out = *probe->batch;
     out.selected = join_dictionary_select(dictionary, key, probe->batch, state->pair_left);
     out.selection = out.selected < out.row_count ? state->pair_left : NULL;
-    if (!out.selected)
-        return STATUS_OK;
+    if (!out.selected) return STATUS_OK;
     if (join->residual || emits_pairs(join)) {
         out.column_count = join->left_count + join->rows.column_count;
         out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
@@ -208,8 +211,7 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
         if (join_keeps_unmatched(join))
             __atomic_store_n(dictionary->first[key->codes[row]] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
     }
-    if (!emits_pairs(join) || !out.selected)
-        return STATUS_OK;
+    if (!emits_pairs(join) || !out.selected) return STATUS_OK;
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
@@ -220,17 +222,18 @@ static Status match_hashed(Probe *probe, Error *err) {
     bool first_only = !emits_pairs(join) && !join->residual, by_dictionary = false;
     Vector *keys = ARENA_NEW_ARRAY(arena, Vector, join->key_count + 1);
     for (int i = 0; i < join->key_count; i++)
-        TRY(program_evaluate(&probe->chain->evaluator, join->left_keys[i], probe->batch, arena, &keys[i], err));
+        TRY(program_evaluate(&probe->chain->evaluator, join->left_keys[i], probe->batch, arena, &keys[i],
+                             err));
     if (join->key_count == 1 && join->type != JOIN_MARK && !join->node->nulls_equal)
         TRY(join_dictionary_use(&state->dictionary, join, &keys[0], first_only, &by_dictionary, err));
-    if (by_dictionary)
-        return match_dictionary(probe, &keys[0], err);
+    if (by_dictionary) return match_dictionary(probe, &keys[0], err);
     find_candidates(probe, keys);
     for (int k = 0; k < probe->batch->selected && !probe->chain->morsel_stop; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
         const uint64_t *key = state->keys + (size_t)k * join->keys.words;
         for (char *candidate = state->candidates[k]; candidate; candidate = join_next(candidate)) {
-            if (join_hash(candidate) != state->hashes[k] || !keys_equal(&join->keys, join_key(candidate), key))
+            if (join_hash(candidate) != state->hashes[k] ||
+                !keys_equal(&join->keys, join_key(candidate), key))
                 continue;
             if (first_only) {
                 state->matched[row] = 1;
@@ -242,7 +245,8 @@ static Status match_hashed(Probe *probe, Error *err) {
     return flush_pairs(probe, err);
 }
 
-/* One build row and no keys (a scalar subquery's value, mostly): its columns are constants beside the left ones. */
+/* One build row and no keys (a scalar subquery's value, mostly): its columns are constants beside the left
+ * ones. */
 static Status match_one_row(Probe *probe, Error *err) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
@@ -265,15 +269,13 @@ static Status match_one_row(Probe *probe, Error *err) {
         probe->marks[out.selection ? out.selection[k] : k] = 1;
     if (out.selected && join_keeps_unmatched(join))
         __atomic_store_n(join->all_rows[0] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
-    if (!emits_pairs(join) || !out.selected)
-        return STATUS_OK;
+    if (!emits_pairs(join) || !out.selected) return STATUS_OK;
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
 static Status match_all(Probe *probe, Error *err) {
     Join *join = probe->join;
-    if (join->row_count == 1 && !marks_pairs(join))
-        return match_one_row(probe, err);
+    if (join->row_count == 1 && !marks_pairs(join)) return match_one_row(probe, err);
     for (int k = 0; k < probe->batch->selected; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
         if (!emits_pairs(join) && !join->residual) {
@@ -291,14 +293,12 @@ static bool maybe_equal(const KeyLayout *layout, const uint64_t *a, const uint64
     static const uint32_t kind_words[] = {1, 2, 2, 3, 2, 2};
     for (int i = 0; i < layout->column_count; i++) {
         const KeyColumn *column = &layout->columns[i];
-        if ((a[i / 64] | b[i / 64]) >> (i % 64) & 1)
-            continue;
+        if ((a[i / 64] | b[i / 64]) >> (i % 64) & 1) continue;
         if (column->kind >= KEY_STRING) {
             StringView left, right;
             memcpy(&left, a + column->word, sizeof left);
             memcpy(&right, b + column->word, sizeof right);
-            if (!stringview_equals(&left, &right))
-                return false;
+            if (!stringview_equals(&left, &right)) return false;
         } else if (memcmp(a + column->word, b + column->word, 8 * (size_t)kind_words[column->kind])) {
             return false;
         }
@@ -313,15 +313,13 @@ static Status find_unknown(Probe *probe, Error *err) {
     probe->marks = state->unknown;
     for (int k = 0; k < probe->batch->selected; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
-        if (state->matched[row] || !join->key_count)
-            continue;
+        if (state->matched[row] || !join->key_count) continue;
         TRY(query_check(join->query, err));
         char **rows = state->nulls[k] ? join->all_rows : join->null_rows;
         int64_t count = state->nulls[k] ? join->row_count : join->null_count;
         const uint64_t *key = state->keys + (size_t)k * join->keys.words;
         for (int64_t r = 0; r < count && !state->unknown[row]; r++) {
-            if (!maybe_equal(&join->keys, join_key(rows[r]), key))
-                continue;
+            if (!maybe_equal(&join->keys, join_key(rows[r]), key)) continue;
             if (join->residual)
                 TRY(add_pair(probe, row, rows[r], err));
             else
@@ -331,7 +329,8 @@ static Status find_unknown(Probe *probe, Error *err) {
     return flush_pairs(probe, err);
 }
 
-/* ---- what each join type yields ---------------------------------------------------------------------------- */
+/* ---- what each join type yields
+ * ---------------------------------------------------------------------------- */
 
 static int select_rows(const Batch *batch, const uint8_t *matched, bool wanted, uint16_t *out) {
     int count = 0;
@@ -348,8 +347,7 @@ static Status emit_left_rows(Probe *probe, bool matched, bool with_nulls, Error 
     Batch out = *probe->batch;
     out.selected = select_rows(probe->batch, probe->state->matched, matched, probe->state->selection);
     out.selection = probe->state->selection;
-    if (!out.selected)
-        return STATUS_OK;
+    if (!out.selected) return STATUS_OK;
     if (with_nulls) {
         Arena *arena = &probe->chain->batch_arena;
         SqlType *types = plan_column_types_in(arena, join->node->inputs[1]);
@@ -382,14 +380,17 @@ static Status emit_mark(Probe *probe, Error *err) {
 static Status probe_push(Stage *stage, Chain *chain, void *pointer, int index, Batch *batch, Error *err) {
     Join *join = (Join *)((char *)stage - offsetof(Join, stage));
     ProbeState *state = pointer;
-    Probe probe = {.join = join, .chain = chain, .state = state, .index = index, .batch = batch, .marks = state->matched};
+    Probe probe = {.join = join,
+                   .chain = chain,
+                   .state = state,
+                   .index = index,
+                   .batch = batch,
+                   .marks = state->matched};
     memset(state->matched, 0, (size_t)batch->row_count);
-    if (join->type == JOIN_MARK)
-        memset(state->unknown, 0, (size_t)batch->row_count);
+    if (join->type == JOIN_MARK) memset(state->unknown, 0, (size_t)batch->row_count);
     state->pair_count = 0;
     TRY(join->key_count ? match_hashed(&probe, err) : match_all(&probe, err));
-    if (chain->morsel_stop)
-        return STATUS_OK;
+    if (chain->morsel_stop) return STATUS_OK;
     switch (join->type) {
     case JOIN_LEFT:
     case JOIN_FULL:

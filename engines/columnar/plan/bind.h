@@ -76,6 +76,7 @@ struct Query {
     Binder *binder;
     Query *parent;
     Cte *ctes;
+    PgQuery__SelectStmt *select; /* NULL for a set operation or VALUES */
     FromItem from;
     Clause clause;
     bool in_aggregate;
@@ -125,6 +126,7 @@ const char *target_name(Node *node);
 const char *target_name_strength(Node *node, int *strength);
 const char *node_string(const Node *node);
 /* bind_from.c */
+Status query_copy_from(Query *query, Rel **rel, const IdList *ids, IdList *copies, Error *err);
 Status bind_from(Query *query, Node *const *items, size_t count, Error *err);
 /* bind_expr.c */
 Status bind_expr(Query *query, Node *node, Expr **out, Error *err);

@@ -4,8 +4,7 @@
 static int add_group(Query *query, Expr *expr, const char *name) {
     Binder *binder = query->binder;
     for (int g = 0; g < query->group_count; g++)
-        if (expr_equal(query->groups[g], expr))
-            return g;
+        if (expr_equal(query->groups[g], expr)) return g;
     if (query->group_count == query->group_capacity) {
         int capacity = query->group_capacity ? query->group_capacity * 2 : 8;
         Expr **groups = ARENA_NEW_ARRAY(binder->arena, Expr *, capacity);
@@ -44,7 +43,8 @@ Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) 
     for (size_t i = 0; i < select->n_group_clause; i++) {
         Node *node = select->group_clause[i];
         if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET) {
-            if (node->grouping_set->kind == PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_EMPTY && select->n_group_clause == 1)
+            if (node->grouping_set->kind == PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_EMPTY &&
+                select->n_group_clause == 1)
                 continue;
             return binder_unsupported(binder, node->grouping_set->location, err, "GROUPING SETS");
         }
@@ -61,7 +61,8 @@ Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) 
         expr_collect_ids(binder->arena, expr, &ids);
         for (AggregateSlot *slot = query->slots; slot; slot = slot->next)
             if (id_list_has(&ids, slot->id))
-                return error_set_at(err, "42803", expr->position, "aggregate functions are not allowed in GROUP BY");
+                return error_set_at(err, "42803", expr->position,
+                                    "aggregate functions are not allowed in GROUP BY");
         lower_pending(query, &ids);
         query->targets[target].expr = expr;
         add_group(query, expr, query->targets[target].name);
@@ -69,7 +70,8 @@ Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) 
     return STATUS_OK;
 }
 
-/* A table's primary key among the groups determines its other columns: then those group along, changing nothing. */
+/* A table's primary key among the groups determines its other columns: then those group along, changing
+ * nothing. */
 static bool determined_by_key(Query *query, const FromTable *table) {
     if (!table->binding || !table->binding->table || table->binding->engine == query->binder->self)
         return false;
@@ -84,8 +86,7 @@ static bool determined_by_key(Query *query, const FromTable *table) {
                 grouped = grouped || expr_equal(query->groups[g], table->columns[column].expr);
             covered = grouped;
         }
-        if (covered)
-            return true;
+        if (covered) return true;
     }
     return false;
 }
@@ -97,17 +98,20 @@ static Status ungrouped(Query *query, Expr *expr, Expr **out, Error *err) {
             if (table->columns[c].expr->kind != EXPR_COLUMN || table->columns[c].expr->column != expr->column)
                 continue;
             if (determined_by_key(query, table)) {
-                *out = expr_column(query->binder, query->group_ids[add_group(query, expr, table->columns[c].name)]);
+                *out = expr_column(query->binder,
+                                   query->group_ids[add_group(query, expr, table->columns[c].name)]);
                 return STATUS_OK;
             }
-            return error_set_at(err, "42803", expr->position,
-                                "column \"%s.%s\" must appear in the GROUP BY clause or be used in an aggregate function", table->alias,
-                                table->columns[c].name);
+            return error_set_at(
+                err, "42803", expr->position,
+                "column \"%s.%s\" must appear in the GROUP BY clause or be used in an aggregate function",
+                table->alias, table->columns[c].name);
         }
     }
-    return error_set_at(err, "42803", expr->position,
-                        "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function",
-                        query->binder->columns[expr->column].name);
+    return error_set_at(
+        err, "42803", expr->position,
+        "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function",
+        query->binder->columns[expr->column].name);
 }
 
 /* Rewrites an expression over FROM's columns into one over groups and aggregates. */
@@ -123,7 +127,8 @@ Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err) {
         return rel_produces(query->from.rel, expr->column) ? ungrouped(query, expr, out, err) : STATUS_OK;
     if (expr->arg_count > 0) {
         *out = arena_memdup(query->binder->arena, expr, sizeof *expr);
-        (*out)->args = arena_memdup(query->binder->arena, expr->args, sizeof *expr->args * (size_t)expr->arg_count);
+        (*out)->args =
+            arena_memdup(query->binder->arena, expr->args, sizeof *expr->args * (size_t)expr->arg_count);
     }
     for (int i = 0; i < expr->arg_count; i++)
         TRY(query_replace_grouped(query, expr->args[i], &(*out)->args[i], err));
@@ -132,15 +137,13 @@ Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err) {
 
 Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups) {
     for (PendingJoin *pending = query->pending; pending; pending = pending->next) {
-        if (pending->where != where || pending->before_groups != before_groups)
-            continue;
+        if (pending->where != where || pending->before_groups != before_groups) continue;
         Rel *join = rel_new(query->binder, PLAN_JOIN, 2);
         join->join_type = pending->type;
         join->inputs[0] = rel;
         join->inputs[1] = pending->right;
         join->predicates = pending->conditions;
-        if (pending->type == JOIN_MARK)
-            id_list_add(query->binder->arena, &join->ids, pending->mark);
+        if (pending->type == JOIN_MARK) id_list_add(query->binder->arena, &join->ids, pending->mark);
         rel_refresh_ids(query->binder, join);
         rel = join;
     }

@@ -30,6 +30,37 @@ static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     query->pending_end = &query->pending;
 }
 
+/* A second reading of the query's FROM, its columns under new ids: `from[i]` of the first is `to[i]` of the
+ * second. Declined for a list of tables, whose product only WHERE makes small. */
+Status query_copy_from(Query *query, Rel **rel, const IdList *ids, IdList *copies, Error *err) {
+    Binder *binder = query->binder;
+    if (!query->select || query->select->n_from_clause != 1)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "a correlated subquery with an aggregate and a condition other than equality is not "
+                         "available here in the "
+                         "columnar engine");
+    Query *copy = ARENA_NEW(binder->arena, Query);
+    query_init(copy, binder, query->parent, query->ctes);
+    TRY(bind_from(copy, query->select->from_clause, query->select->n_from_clause, err));
+    for (int i = 0; i < ids->count; i++) {
+        int found = -1;
+        for (int t = 0; t < query->from.table_count; t++)
+            for (int c = 0; c < query->from.tables[t]->column_count; c++) {
+                const Expr *source = query->from.tables[t]->columns[c].expr,
+                           *target = copy->from.tables[t]->columns[c].expr;
+                if (source->kind == EXPR_COLUMN && source->column == ids->items[i] &&
+                    target->kind == EXPR_COLUMN)
+                    found = target->column;
+            }
+        if (found < 0 || copy->outer_ids.count > 0)
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                             "a correlated subquery over this FROM is not available in the columnar engine");
+        id_list_add(binder->arena, copies, found);
+    }
+    *rel = copy->from.rel;
+    return STATUS_OK;
+}
+
 /* ---- the last steps of every query
  * --------------------------------------------------------------------------- */
 
@@ -219,6 +250,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     bool distinct = select->n_distinct_clause > 0;
     TRY(reject_unsupported(binder, select, err));
     query->clause = CLAUSE_FROM;
+    query->select = select;
     TRY(bind_from(query, select->from_clause, select->n_from_clause, err));
     TRY(bind_targets(query, select, resolve_unknown, err));
     ExprList where = {0}, having_list = {0};

@@ -159,6 +159,92 @@ static bool counts(const AggregateCall *call) {
     return strcmp(call->function->name, "count") == 0 || strcmp(call->function->name, "regr_count") == 0;
 }
 
+/* NULL in any column makes it NULL: such a condition holds for no row where an outer column is NULL. */
+static bool is_strict(const Expr *expr) {
+    if (expr->kind == EXPR_COLUMN || expr->kind == EXPR_CONSTANT) return true;
+    if ((expr->kind != EXPR_CALL && expr->kind != EXPR_CAST) || !expr->function || !expr->function->strict)
+        return false;
+    for (int i = 0; i < expr->arg_count; i++)
+        if (!is_strict(expr->args[i])) return false;
+    return true;
+}
+
+/* inner = outer, with nothing of the other side on either. */
+static bool groups_by_equality(const Expr *condition, const Rel *inner) {
+    return expr_is_equality(condition) &&
+           expr_reads_any(condition->args[0], inner) != expr_reads_any(condition->args[1], inner) &&
+           (expr_reads_only(condition->args[0], inner) || expr_reads_only(condition->args[1], inner));
+}
+
+/* Conditions that are no equality: the aggregate is computed for every distinct combination of the outer
+ * columns they read, which a second reading of the outer FROM gives, and joined back by those. */
+static Status aggregate_by_outer(Query *query, BoundQuery *bound, Rel *aggregate, const ExprList *conditions,
+                                 ExprList *joined, Error *err) {
+    Binder *binder = query->binder;
+    IdList outer = {0}, copies = {0}, all = {0};
+    Rel *domain = rel_new(binder, PLAN_AGGREGATE, 1);
+    for (int i = 0; i < conditions->count; i++) {
+        if (!is_strict(conditions->items[i]))
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                             "a correlated subquery with an aggregate and this condition is not available in "
+                             "the columnar engine");
+        expr_collect_ids(binder->arena, conditions->items[i], &all);
+    }
+    for (int i = 0; i < all.count; i++)
+        if (id_list_has(&bound->outer_ids, all.items[i]) && !id_list_has(&outer, all.items[i]))
+            id_list_add(binder->arena, &outer, all.items[i]);
+    TRY(query_copy_from(query, &domain->inputs[0], &outer, &copies, err));
+    Expr **to = ARENA_NEW_ARRAY(binder->arena, Expr *, outer.count + 1);
+    for (int i = 0; i < outer.count; i++) {
+        expr_list_add(binder->arena, &domain->exprs, expr_column(binder, copies.items[i]));
+        id_list_add(binder->arena, &domain->ids,
+                    binder_add_column(binder, "key", binder->columns[copies.items[i]].type, true));
+        to[i] = expr_column(binder, domain->ids.items[i]);
+    }
+    Rel *join = rel_join(binder, JOIN_INNER, domain, aggregate->inputs[0]);
+    ColumnMap map = {.from = outer.items, .to = to, .count = outer.count};
+    for (int i = 0; i < conditions->count; i++)
+        expr_list_add(binder->arena, &join->predicates,
+                      expr_substitute(binder->arena, expr_copy(binder->arena, conditions->items[i]), &map));
+    aggregate->inputs[0] = join;
+    IdList ids = {0};
+    for (int i = 0; i < outer.count; i++) {
+        int id = binder_add_column(binder, "key", binder->columns[outer.items[i]].type, true);
+        Expr *equal = NULL;
+        expr_list_add(binder->arena, &aggregate->exprs, to[i]);
+        id_list_add(binder->arena, &ids, id);
+        TRY(resolve_operator(binder, "=", expr_column(binder, outer.items[i]), expr_column(binder, id), 0,
+                             &equal, err));
+        expr_list_add(binder->arena, joined, equal);
+    }
+    for (int c = 0; c < aggregate->ids.count; c++)
+        id_list_add(binder->arena, &ids, aggregate->ids.items[c]);
+    aggregate->ids = ids;
+    return STATUS_OK;
+}
+
+/* The conditions that join an aggregate without groups to the query around it. */
+static Status correlate_aggregate(Query *query, PgQuery__SubLink *link, BoundQuery *bound,
+                                  ExprList *conditions, Error *err) {
+    Rel *aggregate = bound->rel;
+    ExprList pulled = {0};
+    BoundQuery input = *bound;
+    input.rel = aggregate->inputs[0];
+    TRY(correlate(query, link, &input, &pulled, false, err));
+    aggregate->inputs[0] = input.rel;
+    bool by_equality = true;
+    for (int i = 0; i < pulled.count; i++)
+        by_equality = by_equality && groups_by_equality(pulled.items[i], input.rel);
+    if (by_equality || rel_reads_any_of(aggregate, &bound->outer_ids)) {
+        aggregate->inputs[0] = rel_filter(query->binder, input.rel, &pulled);
+        return correlate(query, link, bound, conditions, false, err);
+    }
+    Status status = aggregate_by_outer(query, bound, aggregate, &pulled, conditions, err);
+    if (status != STATUS_OK && err && err->position == 0)
+        err->position = binder_position(query->binder, link->location);
+    return status;
+}
+
 /* An aggregate over the rows that match: joined by group, its result computed above the join, where no match
  * gives what an empty input gives: NULL, and 0 for a count. */
 static Status scalar_aggregate(Query *query, PgQuery__SubLink *link, BoundQuery *bound, Rel *project,
@@ -170,7 +256,7 @@ static Status scalar_aggregate(Query *query, PgQuery__SubLink *link, BoundQuery 
     Expr *value = expr_copy(binder->arena, project->exprs.items[index]);
     ExprList conditions = {0};
     bound->rel = aggregate;
-    TRY(correlate(query, link, bound, &conditions, false, err));
+    TRY(correlate_aggregate(query, link, bound, &conditions, err));
     aggregate = bound->rel;
     int *from = ARENA_NEW_ARRAY(binder->arena, int, aggregate->call_count + 1);
     Expr **to = ARENA_NEW_ARRAY(binder->arena, Expr *, aggregate->call_count + 1);

@@ -12,7 +12,8 @@ typedef struct Lowered {
     IdList ids;
 } Lowered;
 
-/* ---- expressions --------------------------------------------------------------------------------------------- */
+/* ---- expressions
+ * --------------------------------------------------------------------------------------------- */
 
 static Status bind_kernel(Lowering *lowering, Expr *expr, Error *err) {
     if ((expr->kind != EXPR_CALL && expr->kind != EXPR_CAST) || !expr->function || !expr->function->bind)
@@ -21,8 +22,7 @@ static Status bind_kernel(Lowering *lowering, Expr *expr, Error *err) {
     for (int i = 0; i < expr->arg_count; i++)
         constants[i] = expr->args[i]->kind == EXPR_CONSTANT ? expr->args[i]->constant : NULL;
     Status status = expr->function->bind(constants, expr->arg_count, lowering->arena, &expr->bind_data, err);
-    if (status != STATUS_OK && err && err->position == 0)
-        err->position = expr->position;
+    if (status != STATUS_OK && err && err->position == 0) err->position = expr->position;
     return status;
 }
 
@@ -33,12 +33,12 @@ static Status lower_expr(Lowering *lowering, const Expr *expr, const IdList *ids
         while (at < ids->count && ids->items[at] != expr->column)
             at++;
         if (at == ids->count)
-            return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position,
-                                "a correlated subquery of this shape is not available in the columnar engine");
+            return error_set_at(
+                err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position,
+                "a correlated subquery of this shape is not available in the columnar engine");
         copy->column = at;
     }
-    if (expr->arg_count > 0)
-        copy->args = ARENA_NEW_ARRAY(lowering->arena, Expr *, expr->arg_count);
+    if (expr->arg_count > 0) copy->args = ARENA_NEW_ARRAY(lowering->arena, Expr *, expr->arg_count);
     for (int i = 0; i < expr->arg_count; i++)
         TRY(lower_expr(lowering, expr->args[i], ids, &copy->args[i], err));
     TRY(bind_kernel(lowering, copy, err));
@@ -46,7 +46,8 @@ static Status lower_expr(Lowering *lowering, const Expr *expr, const IdList *ids
     return STATUS_OK;
 }
 
-static Status lower_all(Lowering *lowering, const ExprList *list, const IdList *ids, ExprList *out, Error *err) {
+static Status lower_all(Lowering *lowering, const ExprList *list, const IdList *ids, ExprList *out,
+                        Error *err) {
     for (int i = 0; i < list->count; i++) {
         Expr *expr = NULL;
         TRY(lower_expr(lowering, list->items[i], ids, &expr, err));
@@ -55,21 +56,24 @@ static Status lower_all(Lowering *lowering, const ExprList *list, const IdList *
     return STATUS_OK;
 }
 
-static Status lower_conjunction(Lowering *lowering, const ExprList *list, const IdList *ids, Expr **out, Error *err) {
+static Status lower_conjunction(Lowering *lowering, const ExprList *list, const IdList *ids, Expr **out,
+                                Error *err) {
     ExprList lowered = {0};
     TRY(lower_all(lowering, list, ids, &lowered, err));
     *out = expr_and_all(lowering->arena, &lowered);
     return STATUS_OK;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * --------------------------------------------------------------------------------------------------- */
 
 static void describe_columns(Lowering *lowering, PlanNode *node, const IdList *ids) {
     node->columns = ARENA_NEW_ARRAY(lowering->arena, PlanColumn, ids->count + 1);
     node->column_count = ids->count;
     for (int i = 0; i < ids->count; i++) {
         const ColumnInfo *info = &lowering->binder->columns[ids->items[i]];
-        node->columns[i] = (PlanColumn){.name = info->name, .type = info->type, .type_name = info->type_name, .nullable = info->nullable};
+        node->columns[i] = (PlanColumn){
+            .name = info->name, .type = info->type, .type_name = info->type_name, .nullable = info->nullable};
     }
 }
 
@@ -85,17 +89,17 @@ static PlanNode *node_new(Lowering *lowering, const Rel *rel, int inputs) {
 
 static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error *err);
 
-static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdList *ids, const Rel *like, Lowered *input, Lowered *out,
-                            Error *err);
+static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdList *ids, const Rel *like,
+                            Lowered *input, Lowered *out, Error *err);
 
 /* The input with exactly these columns in this order. */
-static Status lower_exact(Lowering *lowering, const Rel *rel, const IdList *wanted, Lowered *out, Error *err) {
+static Status lower_exact(Lowering *lowering, const Rel *rel, const IdList *wanted, Lowered *out,
+                          Error *err) {
     TRY(lower_rel(lowering, rel, out, err));
     bool same = wanted->count == out->ids.count;
     for (int i = 0; same && i < wanted->count; i++)
         same = wanted->items[i] == out->ids.items[i];
-    if (same)
-        return STATUS_OK;
+    if (same) return STATUS_OK;
     ExprList exprs = {0};
     for (int i = 0; i < wanted->count; i++)
         expr_list_add(lowering->arena, &exprs, expr_column(lowering->binder, wanted->items[i]));
@@ -106,8 +110,7 @@ static Status lower_exact(Lowering *lowering, const Rel *rel, const IdList *want
 
 static int table_column_of(const Rel *rel, int id) {
     for (int c = 0; c < rel->table_ids.count; c++)
-        if (rel->table_ids.items[c] == id)
-            return c;
+        if (rel->table_ids.items[c] == id) return c;
     return -1;
 }
 
@@ -167,8 +170,8 @@ static Status lower_filter(Lowering *lowering, const Rel *rel, Lowered *out, Err
     return STATUS_OK;
 }
 
-static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdList *ids, const Rel *like, Lowered *input, Lowered *out,
-                            Error *err) {
+static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdList *ids, const Rel *like,
+                            Lowered *input, Lowered *out, Error *err) {
     bool identity = exprs->count == input->ids.count;
     for (int i = 0; identity && i < exprs->count; i++)
         identity = exprs->items[i]->kind == EXPR_COLUMN && exprs->items[i]->column == input->ids.items[i];
@@ -205,15 +208,15 @@ static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, 
         for (int a = 0; a < call->arg_count; a++)
             TRY(lower_expr(lowering, call->args[a], &input.ids, &args[a], err));
         call->args = args;
-        if (call->filter)
-            TRY(lower_expr(lowering, call->filter, &input.ids, &call->filter, err));
+        if (call->filter) TRY(lower_expr(lowering, call->filter, &input.ids, &call->filter, err));
     }
     describe_columns(lowering, node, &rel->ids);
     *out = (Lowered){.node = node, .ids = rel->ids};
     return STATUS_OK;
 }
 
-/* ---- joins --------------------------------------------------------------------------------------------------- */
+/* ---- joins
+ * --------------------------------------------------------------------------------------------------- */
 
 /* Keys are hashed: both sides must be held alike. False when the types cannot be brought together. */
 static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
@@ -221,7 +224,8 @@ static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
     Error ignored = {0};
     if (a.id == SQL_NUMERIC && b.id == SQL_NUMERIC)
         type = numeric_cover(a, b);
-    else if (a.id == b.id || (sqltype_is_text(a) && sqltype_is_text(b) && a.id != SQL_BPCHAR && b.id != SQL_BPCHAR))
+    else if (a.id == b.id ||
+             (sqltype_is_text(a) && sqltype_is_text(b) && a.id != SQL_BPCHAR && b.id != SQL_BPCHAR))
         return true;
     else if (sqltype_is_integer(a) && sqltype_is_integer(b))
         type = sqltype_of(a.id > b.id ? a.id : b.id);
@@ -233,16 +237,18 @@ static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
            coerce_exact(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
 }
 
-static Status split_join_condition(Lowering *lowering, const Rel *rel, const Lowered *left, const Lowered *right, PlanNode *node,
-                                   ExprList *residual, Error *err) {
+static Status split_join_condition(Lowering *lowering, const Rel *rel, const Lowered *left,
+                                   const Lowered *right, PlanNode *node, ExprList *residual, Error *err) {
     ExprList left_keys = {0}, right_keys = {0};
     for (int i = 0; i < rel->predicates.count; i++) {
         Expr *condition = rel->predicates.items[i];
         bool is_key = false;
         if (expr_is_equality(condition)) {
             Expr *sides[2] = {condition->args[0], condition->args[1]};
-            bool straight = expr_reads_only(sides[0], rel->inputs[0]) && expr_reads_only(sides[1], rel->inputs[1]);
-            bool crossed = expr_reads_only(sides[1], rel->inputs[0]) && expr_reads_only(sides[0], rel->inputs[1]);
+            bool straight =
+                expr_reads_only(sides[0], rel->inputs[0]) && expr_reads_only(sides[1], rel->inputs[1]);
+            bool crossed =
+                expr_reads_only(sides[1], rel->inputs[0]) && expr_reads_only(sides[0], rel->inputs[1]);
             if (straight || crossed) {
                 Expr *l = sides[straight ? 0 : 1], *r = sides[straight ? 1 : 0];
                 is_key = unify_keys(lowering->binder, &l, &r);
@@ -255,8 +261,7 @@ static Status split_join_condition(Lowering *lowering, const Rel *rel, const Low
                 }
             }
         }
-        if (!is_key)
-            expr_list_add(lowering->arena, residual, condition);
+        if (!is_key) expr_list_add(lowering->arena, residual, condition);
     }
     node->left_keys = left_keys.items;
     node->right_keys = right_keys.items;
@@ -280,11 +285,11 @@ static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error
         id_list_add(lowering->arena, &both, left.ids.items[i]);
     for (int i = 0; i < right.ids.count; i++)
         id_list_add(lowering->arena, &both, right.ids.items[i]);
-    bool left_only = rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI || rel->join_type == JOIN_MARK;
+    bool left_only =
+        rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI || rel->join_type == JOIN_MARK;
     for (int i = 0; i < (left_only ? left.ids.count : both.count); i++)
         id_list_add(lowering->arena, &ids, both.items[i]);
-    if (rel->join_type == JOIN_MARK)
-        id_list_add(lowering->arena, &ids, rel->ids.items[rel->ids.count - 1]);
+    if (rel->join_type == JOIN_MARK) id_list_add(lowering->arena, &ids, rel->ids.items[rel->ids.count - 1]);
     bool cross = node->key_count == 0 && (rel->join_type == JOIN_INNER || rel->join_type == JOIN_CROSS);
     if (node->key_count == 0 && !cross && rel->join_type == JOIN_FULL)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
@@ -306,7 +311,8 @@ static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error
     return STATUS_OK;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ------------------------------------------------------------------------------------------------- */
 
 static Status lower_sort(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
     Lowered input;
@@ -331,10 +337,8 @@ static Status lower_limit(Lowering *lowering, const Rel *rel, Lowered *out, Erro
     TRY(lower_rel(lowering, rel->inputs[0], &input, err));
     PlanNode *node = node_new(lowering, rel, 1);
     node->inputs[0] = input.node;
-    if (rel->limit)
-        TRY(lower_expr(lowering, rel->limit, &none, &node->limit, err));
-    if (rel->offset)
-        TRY(lower_expr(lowering, rel->offset, &none, &node->offset, err));
+    if (rel->limit) TRY(lower_expr(lowering, rel->limit, &none, &node->limit, err));
+    if (rel->offset) TRY(lower_expr(lowering, rel->offset, &none, &node->offset, err));
     describe_columns(lowering, node, &input.ids);
     *out = (Lowered){.node = node, .ids = input.ids};
     return STATUS_OK;
@@ -375,24 +379,28 @@ static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error 
 
 /* The name PostgreSQL gives a result column's type: modifiers only where they were declared. */
 static const char *result_type_name(Lowering *lowering, const ColumnInfo *info) {
-    if (info->type_name)
-        return info->type_name;
+    if (info->type_name) return info->type_name;
     char scratch[SQLTYPE_NAME_BYTES];
     const char *name = arena_strdup(lowering->arena, sqltype_short_name(info->type, scratch));
     if (!info->has_modifiers || info->type.precision == 0 || info->type.is_array || strchr(name, '('))
         return name;
-    return info->type.id == SQL_NUMERIC ? arena_printf(lowering->arena, "%s(%d,%d)", name, info->type.precision, info->type.scale)
-                                        : arena_printf(lowering->arena, "%s(%d)", name, info->type.precision);
+    return info->type.id == SQL_NUMERIC
+               ? arena_printf(lowering->arena, "%s(%d,%d)", name, info->type.precision, info->type.scale)
+               : arena_printf(lowering->arena, "%s(%d)", name, info->type.precision);
 }
 
-Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *const *names, PlanNode **out, Error *err) {
+Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *const *names, PlanNode **out,
+                  Error *err) {
     Lowering lowering = {.binder = binder, .arena = binder->arena};
     Lowered lowered;
     TRY(lower_exact(&lowering, root, output, &lowered, err));
     PlanColumn *columns = ARENA_NEW_ARRAY(binder->arena, PlanColumn, output->count + 1);
     for (int i = 0; i < output->count; i++) {
         const ColumnInfo *info = &binder->columns[output->items[i]];
-        columns[i] = (PlanColumn){.name = names[i], .type = info->type, .type_name = result_type_name(&lowering, info), .nullable = info->nullable};
+        columns[i] = (PlanColumn){.name = names[i],
+                                  .type = info->type,
+                                  .type_name = result_type_name(&lowering, info),
+                                  .nullable = info->nullable};
     }
     lowered.node->columns = columns;
     *out = lowered.node;

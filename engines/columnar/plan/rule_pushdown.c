@@ -1,5 +1,6 @@
-/* Rule: conditions go down as far as their columns are, through projections, joins, groups and set operations, into
- * the scans. Comma joins get their conditions here. An outer join whose NULL rows no condition lets through becomes inner. */
+/* Rule: conditions go down as far as their columns are, through projections, joins, groups and set
+ * operations, into the scans. Comma joins get their conditions here. An outer join whose NULL rows no
+ * condition lets through becomes inner. */
 #include "engines/columnar/plan/logical.h"
 
 static Rel *push(Binder *binder, Rel *rel, ExprList *predicates);
@@ -9,32 +10,30 @@ static void add_all(Binder *binder, ExprList *to, const ExprList *from) {
         expr_list_add(binder->arena, to, from->items[i]);
 }
 
-/* ---- what is equal to what ------------------------------------------------------------------------------------ */
+/* ---- what is equal to what
+ * ------------------------------------------------------------------------------------ */
 
 static bool is_comparison(const Expr *expr) {
     static const char *const NAMES[] = {"=", "<", "<=", ">", ">=", "<>"};
-    if (expr->kind == EXPR_IN_LIST)
-        return true;
+    if (expr->kind == EXPR_IN_LIST) return true;
     for (size_t i = 0; expr->kind == EXPR_CALL && i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (strcmp(expr->function->name, NAMES[i]) == 0)
-            return true;
+        if (strcmp(expr->function->name, NAMES[i]) == 0) return true;
     return false;
 }
 
 /* The one column a comparison with constants or parameters is about, or -1. */
 static int compared_column(Binder *binder, const Expr *expr) {
     IdList ids = {0};
-    if (!is_comparison(expr))
-        return -1;
+    if (!is_comparison(expr)) return -1;
     expr_collect_ids(binder->arena, expr, &ids);
-    bool direct = expr->args[0]->kind == EXPR_COLUMN || (expr->arg_count == 2 && expr->args[1]->kind == EXPR_COLUMN);
+    bool direct =
+        expr->args[0]->kind == EXPR_COLUMN || (expr->arg_count == 2 && expr->args[1]->kind == EXPR_COLUMN);
     return ids.count == 1 && direct ? ids.items[0] : -1;
 }
 
 static bool has_equal(const ExprList *list, const Expr *expr) {
     for (int i = 0; i < list->count; i++)
-        if (expr_equal(list->items[i], expr))
-            return true;
+        if (expr_equal(list->items[i], expr)) return true;
     return false;
 }
 
@@ -45,30 +44,30 @@ void rule_transitive(Binder *binder, ExprList *conjuncts) {
         int count = conjuncts->count;
         for (int e = 0; e < count && conjuncts->count < MOST; e++) {
             Expr *equal = conjuncts->items[e];
-            if (!expr_is_equality(equal) || equal->args[0]->kind != EXPR_COLUMN || equal->args[1]->kind != EXPR_COLUMN ||
+            if (!expr_is_equality(equal) || equal->args[0]->kind != EXPR_COLUMN ||
+                equal->args[1]->kind != EXPR_COLUMN ||
                 !sqltype_equals(equal->args[0]->type, equal->args[1]->type))
                 continue;
             for (int c = 0; c < count; c++) {
                 int column = compared_column(binder, conjuncts->items[c]);
                 for (int side = 0; column >= 0 && side < 2; side++) {
-                    if (equal->args[side]->column != column)
-                        continue;
+                    if (equal->args[side]->column != column) continue;
                     Expr *implied = expr_copy(binder->arena, conjuncts->items[c]);
                     Expr *to = equal->args[1 - side];
-                    implied = expr_substitute(binder->arena, implied, &(ColumnMap){.from = &column, .to = &to, .count = 1});
-                    if (!has_equal(conjuncts, implied))
-                        expr_list_add(binder->arena, conjuncts, implied);
+                    implied = expr_substitute(binder->arena, implied,
+                                              &(ColumnMap){.from = &column, .to = &to, .count = 1});
+                    if (!has_equal(conjuncts, implied)) expr_list_add(binder->arena, conjuncts, implied);
                 }
             }
         }
     }
 }
 
-/* From (a1 AND b1) OR (a2 AND b2), with a's reading one side only: a1 OR a2 holds too, and can sink into that side. */
+/* From (a1 AND b1) OR (a2 AND b2), with a's reading one side only: a1 OR a2 holds too, and can sink into that
+ * side. */
 static void imply_from_or(Binder *binder, const Expr *predicate, const Rel *side, ExprList *out) {
     Arena *arena = binder->arena;
-    if (predicate->kind != EXPR_OR || expr_reads_only(predicate, side))
-        return;
+    if (predicate->kind != EXPR_OR || expr_reads_only(predicate, side)) return;
     Expr *implied = expr_new(arena, EXPR_OR, predicate->type, predicate->arg_count);
     for (int i = 0; i < predicate->arg_count; i++) {
         ExprList branch = {0}, own = {0};
@@ -76,14 +75,14 @@ static void imply_from_or(Binder *binder, const Expr *predicate, const Rel *side
         for (int b = 0; b < branch.count; b++)
             if (expr_reads_only(branch.items[b], side) && !expr_reads_nothing(branch.items[b]))
                 expr_list_add(arena, &own, expr_copy(arena, branch.items[b]));
-        if (own.count == 0)
-            return;
+        if (own.count == 0) return;
         implied->args[i] = expr_and_all(arena, &own);
     }
     expr_list_add(arena, out, implied);
 }
 
-/* ---- joins ------------------------------------------------------------------------------------------------------ */
+/* ---- joins
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool passes_null(const Expr *expr) { /* could a NULL in a column leave this not NULL? */
     switch (expr->kind) {
@@ -92,11 +91,9 @@ static bool passes_null(const Expr *expr) { /* could a NULL in a column leave th
     case EXPR_PARAM: return false;
     case EXPR_CALL:
     case EXPR_CAST:
-        if (!expr->function->strict)
-            return true;
+        if (!expr->function->strict) return true;
         for (int i = 0; i < expr->arg_count; i++)
-            if (passes_null(expr->args[i]))
-                return true;
+            if (passes_null(expr->args[i])) return true;
         return false;
     default: return true;
     }
@@ -106,8 +103,7 @@ static bool passes_null(const Expr *expr) { /* could a NULL in a column leave th
 static bool rejects_nulls(const Expr *expr, const Rel *rel) {
     if (expr->kind == EXPR_IS_NOT_NULL || expr->kind == EXPR_IS_TRUE || expr->kind == EXPR_IN_LIST)
         return expr_reads_any(expr->args[0], rel) && !passes_null(expr->args[0]);
-    if (expr->kind == EXPR_COLUMN)
-        return rel_produces(rel, expr->column);
+    if (expr->kind == EXPR_COLUMN) return rel_produces(rel, expr->column);
     return expr->kind == EXPR_CALL && !passes_null(expr) && expr_reads_any(expr, rel);
 }
 
@@ -118,7 +114,9 @@ static Rel *push_inner_join(Binder *binder, Rel *rel, ExprList *predicates) {
     rule_transitive(binder, &pool);
     for (int i = 0; i < pool.count; i++) {
         Expr *predicate = pool.items[i];
-        int side = expr_reads_only(predicate, rel->inputs[0]) ? 0 : expr_reads_only(predicate, rel->inputs[1]) ? 1 : -1;
+        int side = expr_reads_only(predicate, rel->inputs[0])   ? 0
+                   : expr_reads_only(predicate, rel->inputs[1]) ? 1
+                                                                : -1;
         expr_list_add(binder->arena, side < 0 ? &own : &sides[side], predicate);
         for (int s = 0; side < 0 && s < 2; s++)
             imply_from_or(binder, predicate, rel->inputs[s], &sides[s]);
@@ -130,7 +128,8 @@ static Rel *push_inner_join(Binder *binder, Rel *rel, ExprList *predicates) {
     return rel;
 }
 
-/* LEFT, SEMI, ANTI, MARK, SINGLE: conditions from above on the left side sink; the join's own on the right side sink. */
+/* LEFT, SEMI, ANTI, MARK, SINGLE: conditions from above on the left side sink; the join's own on the right
+ * side sink. */
 static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) {
     if (rel->join_type == JOIN_LEFT)
         for (int i = 0; i < predicates->count; i++)
@@ -146,20 +145,17 @@ static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) 
     }
     ExprList known = {0};
     add_all(binder, &known, &rel->predicates);
-    if (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_LEFT)
-        add_all(binder, &known, &left);
+    if (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_LEFT) add_all(binder, &known, &left);
     /* A mark is NULL where a comparison is: no right row may be missing for it. */
     bool is_mark = rel->join_type == JOIN_MARK;
-    if (!is_mark)
-        rule_transitive(binder, &known);
+    if (!is_mark) rule_transitive(binder, &known);
     for (int i = 0; i < known.count; i++) {
         Expr *predicate = known.items[i];
         bool from_left = has_equal(&left, predicate);
         if (!is_mark && expr_reads_only(predicate, rel->inputs[1]) && !expr_reads_nothing(predicate))
             expr_list_add(binder->arena, &right, predicate);
         else if (rel->join_type == JOIN_SEMI && expr_reads_only(predicate, rel->inputs[0])) {
-            if (!from_left)
-                expr_list_add(binder->arena, &left, predicate);
+            if (!from_left) expr_list_add(binder->arena, &left, predicate);
         } else if (!from_left && (i < rel->predicates.count || !expr_reads_only(predicate, rel->inputs[0])))
             expr_list_add(binder->arena, &own, predicate);
     }
@@ -186,13 +182,15 @@ static Rel *push_join(Binder *binder, Rel *rel, ExprList *predicates) {
     }
 }
 
-/* ---- other nodes ---------------------------------------------------------------------------------------------- */
+/* ---- other nodes
+ * ---------------------------------------------------------------------------------------------- */
 
 static Rel *push_project(Binder *binder, Rel *rel, ExprList *predicates) {
     ColumnMap map = {.from = rel->ids.items, .to = rel->exprs.items, .count = rel->ids.count};
     ExprList below = {0};
     for (int i = 0; i < predicates->count; i++)
-        expr_list_add(binder->arena, &below, expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
+        expr_list_add(binder->arena, &below,
+                      expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
     rel->inputs[0] = push(binder, rel->inputs[0], &below);
     return rel;
 }
@@ -204,12 +202,12 @@ static Rel *push_aggregate(Binder *binder, Rel *rel, ExprList *predicates) {
     for (int i = 0; i < predicates->count; i++) {
         Expr *predicate = predicates->items[i];
         if (rel->exprs.count > 0 && expr_reads_only(predicate, &groups) && !expr_reads_nothing(predicate))
-            expr_list_add(binder->arena, &below, expr_substitute(binder->arena, expr_copy(binder->arena, predicate), &map));
+            expr_list_add(binder->arena, &below,
+                          expr_substitute(binder->arena, expr_copy(binder->arena, predicate), &map));
         else
             expr_list_add(binder->arena, &above, predicate);
     }
-    if (below.count)
-        rel_note(binder, rel, "filter below groups");
+    if (below.count) rel_note(binder, rel, "filter below groups");
     rel->inputs[0] = push(binder, rel->inputs[0], &below);
     return rel_filter(binder, rel, &above);
 }
@@ -223,7 +221,9 @@ static Rel *push_set(Binder *binder, Rel *rel, ExprList *predicates) {
             columns[c] = expr_column(binder, side->ids.items[c]);
         ColumnMap map = {.from = rel->ids.items, .to = columns, .count = rel->ids.count};
         for (int i = 0; i < predicates->count; i++)
-            expr_list_add(binder->arena, &below, expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
+            expr_list_add(
+                binder->arena, &below,
+                expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
         rel->inputs[input] = push(binder, side, &below);
     }
     return rel;
@@ -255,9 +255,9 @@ static Rel *push(Binder *binder, Rel *rel, ExprList *predicates) {
     case PLAN_FOREIGN_SCAN: {
         ExprList above = {0};
         for (int i = 0; i < predicates->count; i++) /* a scan filters by its own columns only */
-            expr_list_add(binder->arena, expr_reads_nothing(predicates->items[i]) ? &above : &rel->predicates, predicates->items[i]);
-        if (rel->predicates.count)
-            rel_note(binder, rel, "filter pushdown");
+            expr_list_add(binder->arena, expr_reads_nothing(predicates->items[i]) ? &above : &rel->predicates,
+                          predicates->items[i]);
+        if (rel->predicates.count) rel_note(binder, rel, "filter pushdown");
         return rel_filter(binder, rel, &above);
     }
     default: return rel_filter(binder, rel, predicates);
