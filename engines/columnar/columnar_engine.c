@@ -1,8 +1,8 @@
 /* The columnar engine as the rest of the house sees it: EngineOps over catalog, planner and executor.
  *
- * A plan pins the table versions it was made for. Before each run their metadata locations are compared with the catalog's;
- * when a table has moved on, the statement is planned again and the new plan takes the old one's place. Streams
- * still running keep the plan they started with. */
+ * A plan pins the table versions it was made for. Before each run their metadata locations are compared with
+ * the catalog's; when a table has moved on, the statement is planned again and the new plan takes the old
+ * one's place. Streams still running keep the plan they started with. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,20 +37,19 @@ typedef struct ColumnarPlan {
     SharedPlan *current;
 } ColumnarPlan;
 
-/* ---- shared plans ----------------------------------------------------------------------------------------------- */
+/* ---- shared plans
+ * ----------------------------------------------------------------------------------------------- */
 
 static SharedPlan *shared_plan_make(Plan *plan) {
     SharedPlan *shared = calloc(1, sizeof *shared);
-    if (!shared)
-        abort();
+    if (!shared) abort();
     shared->references = 1;
     shared->plan = plan;
     return shared;
 }
 
 static void shared_plan_release(SharedPlan *shared) {
-    if (!shared || atomic_fetch_sub(&shared->references, 1) > 1)
-        return;
+    if (!shared || atomic_fetch_sub(&shared->references, 1) > 1) return;
     plan_destroy(shared->plan);
     free(shared);
 }
@@ -70,7 +69,8 @@ static void columnar_plan_destroy(EnginePlan *base) {
     free(plan);
 }
 
-/* ---- a stream that keeps its plan alive -------------------------------------------------------------------------- */
+/* ---- a stream that keeps its plan alive
+ * -------------------------------------------------------------------------- */
 
 typedef struct HeldStream {
     ArrowArrayStream inner;
@@ -91,13 +91,14 @@ static void explain_missing_file(HeldStream *held) {
     const char *text = held->inner.get_last_error(&held->inner);
     bool current = true;
     Error err = {0};
-    if (!text || strncmp(text, SQLSTATE_UNDEFINED_FILE ":", sizeof SQLSTATE_UNDEFINED_FILE) != 0 || held->error)
+    if (!text || strncmp(text, SQLSTATE_UNDEFINED_FILE ":", sizeof SQLSTATE_UNDEFINED_FILE) != 0 ||
+        held->error)
         return;
     bool known = is_current(held->engine, held->plan->plan, &current, &err) == STATUS_OK;
-    if (known ? current : strcmp(err.sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0)
-        return;
+    if (known ? current : strcmp(err.sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0) return;
     const char *message = strchr(text + sizeof SQLSTATE_UNDEFINED_FILE, ':');
-    if (asprintf(&held->error, "%s:0:a table was dropped or replaced while it was read, run the statement again%s",
+    if (asprintf(&held->error,
+                 "%s:0:a table was dropped or replaced while it was read, run the statement again%s",
                  SQLSTATE_SERIALIZATION_FAILURE, message ? message : "") < 0)
         held->error = NULL;
 }
@@ -105,8 +106,7 @@ static void explain_missing_file(HeldStream *held) {
 static int held_next(ArrowArrayStream *stream, ArrowArray *out) {
     HeldStream *held = stream->private_data;
     int code = held->inner.get_next(&held->inner, out);
-    if (code)
-        explain_missing_file(held);
+    if (code) explain_missing_file(held);
     return code;
 }
 
@@ -125,10 +125,10 @@ static void held_release(ArrowArrayStream *stream) {
 }
 
 /* Takes the inner stream and one reference to the plan. */
-static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedPlan *plan, ArrowArrayStream *out) {
+static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedPlan *plan,
+                        ArrowArrayStream *out) {
     HeldStream *held = calloc(1, sizeof *held);
-    if (!held)
-        abort();
+    if (!held) abort();
     held->inner = *inner;
     held->engine = engine;
     held->plan = plan;
@@ -139,14 +139,13 @@ static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedP
                               .private_data = held};
 }
 
-/* ---- open, close, describe ----------------------------------------------------------------------------------------- */
+/* ---- open, close, describe
+ * ----------------------------------------------------------------------------------------- */
 
 static void columnar_close(Engine *base) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
-    if (engine->workers)
-        threadpool_destroy(engine->workers);
-    if (engine->catalog)
-        table_catalog_close(engine->catalog);
+    if (engine->workers) threadpool_destroy(engine->workers);
+    if (engine->catalog) table_catalog_close(engine->catalog);
     budget_deinit(&engine->budget);
     free(engine->spill_directory);
     free(engine->name);
@@ -169,18 +168,17 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int threads = config->threads > 0 ? config->threads : cores > 0 ? (int)cores : 1;
     Status status = table_catalog_open(config->catalog, config->directory, &engine->catalog, err);
-    if (status == STATUS_OK)
-        status = threadpool_create(&engine->workers, "columnar", threads, err);
+    if (status == STATUS_OK) status = threadpool_create(&engine->workers, "columnar", threads, err);
     if (status == STATUS_OK && asprintf(&engine->spill_directory, "%s/spill", config->directory) < 0) {
         engine->spill_directory = NULL;
-        status = error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while opening engine %s", config->name);
+        status =
+            error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while opening engine %s", config->name);
     }
     if (status != STATUS_OK) {
         columnar_close(&engine->base);
         return STATUS_ERROR;
     }
-    if (config->cache_bytes > 0)
-        parquet_cache_configure(config->cache_bytes);
+    if (config->cache_bytes > 0) parquet_cache_configure(config->cache_bytes);
     engine->resources = (ExecutorResources){.workers = engine->workers,
                                             .budget = &engine->budget,
                                             .spill_directory = engine->spill_directory,
@@ -219,8 +217,10 @@ static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Erro
         TableVersion *version = NULL;
         Error failure = {0};
         /* One broken table does not hide the others. */
-        if (table_catalog_load(engine->catalog, names[i].namespace_name, names[i].name, &version, &failure) != STATUS_OK) {
-            log_warn("columnar.describe", "table=%s.%s error=\"%s\"", names[i].namespace_name, names[i].name, failure.message);
+        if (table_catalog_load(engine->catalog, names[i].namespace_name, names[i].name, &version, &failure) !=
+            STATUS_OK) {
+            log_warn("columnar.describe", "table=%s.%s error=\"%s\"", names[i].namespace_name, names[i].name,
+                     failure.message);
             continue;
         }
         describe_table(version, arena, &out->tables[out->count++]);
@@ -229,9 +229,12 @@ static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Erro
     return STATUS_OK;
 }
 
-/* ---- plan ---------------------------------------------------------------------------------------------------------- */
+/* ---- plan
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-static Status columnar_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out, Error *err) {
+static Status columnar_plan(Engine *base, const Statement *statement, EngineVerdict *verdict,
+                            EnginePlan **out, Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     Error failure = {0};
     Plan *plan = NULL;
@@ -239,8 +242,7 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     *out = NULL;
     if (plan_statement(base, engine->catalog, statement, &plan, &failure) != STATUS_OK) {
         if (strcmp(failure.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) != 0) {
-            if (err)
-                *err = failure;
+            if (err) *err = failure;
             return STATUS_ERROR;
         }
         snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", failure.sqlstate);
@@ -249,9 +251,9 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
         return STATUS_OK;
     }
     ColumnarPlan *made = calloc(1, sizeof *made);
-    if (!made)
-        abort();
-    made->base = (EnginePlan){.references = 1, .engine = base, .statement = statement, .destroy = columnar_plan_destroy};
+    if (!made) abort();
+    made->base = (EnginePlan){
+        .references = 1, .engine = base, .statement = statement, .destroy = columnar_plan_destroy};
     pthread_mutex_init(&made->lock, NULL);
     made->current = shared_plan_make(plan);
     verdict->eligible = true;
@@ -260,7 +262,8 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     return STATUS_OK;
 }
 
-/* ---- execute ------------------------------------------------------------------------------------------------------- */
+/* ---- execute
+ * ------------------------------------------------------------------------------------------------------- */
 
 static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err) {
     *current = true;
@@ -298,32 +301,36 @@ static Status fresh_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan 
     return STATUS_OK;
 }
 
-static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, Execution *execution, ArrowArrayStream *out, Error *err) {
+static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, Execution *execution,
+                         ArrowArrayStream *out, Error *err) {
     ArrowArrayStream inner;
     if (executor_run(shared->plan, &engine->resources, execution, &inner, err) != STATUS_OK) {
         shared_plan_release(shared);
         return STATUS_ERROR;
     }
     execution->stats->rows_affected = -1;
-    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", shared->plan->explain ? "EXPLAIN" : "SELECT");
+    snprintf(execution->stats->command, sizeof execution->stats->command, "%s",
+             shared->plan->explain ? "EXPLAIN" : "SELECT");
     hold_stream(engine, &inner, shared, out);
     return STATUS_OK;
 }
 
-static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out, Error *err) {
+static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                               Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     SharedPlan *shared = NULL;
     TRY(fresh_plan(engine, (ColumnarPlan *)plan, &shared, err));
     return run_shared(engine, shared, execution, out, err);
 }
 
-/* ---- scan ---------------------------------------------------------------------------------------------------------- */
+/* ---- scan
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* A plan of one scan. No filter is applied, and none claimed. */
 static Plan *scan_plan(const ScanRequest *request, TableVersion *version) {
     Plan *plan = calloc(1, sizeof *plan);
-    if (!plan)
-        abort();
+    if (!plan) abort();
     arena_init(&plan->arena);
     PlanNode *node = ARENA_NEW(&plan->arena, PlanNode);
     node->kind = PLAN_SCAN;
@@ -335,10 +342,10 @@ static Plan *scan_plan(const ScanRequest *request, TableVersion *version) {
     for (int c = 0; c < request->column_count; c++) {
         const TableColumn *column = &version->columns[request->columns[c]];
         node->scan_columns[c] = request->columns[c];
-        node->columns[c] = (PlanColumn){.name = column->name, .type = column->type, .nullable = column->nullable};
+        node->columns[c] =
+            (PlanColumn){.name = column->name, .type = column->type, .nullable = column->nullable};
     }
-    if (request->filter_count == 0)
-        node->scan_row_limit = request->row_limit;
+    if (request->filter_count == 0) node->scan_row_limit = request->row_limit;
     plan->root = node;
     plan->versions = ARENA_NEW_ARRAY(&plan->arena, TableVersion *, 1);
     plan->versions[0] = version;
@@ -346,23 +353,27 @@ static Plan *scan_plan(const ScanRequest *request, TableVersion *version) {
     return plan;
 }
 
-static Status columnar_scan(Engine *base, const ScanRequest *request, Execution *execution, ArrowArrayStream *out, uint64_t *applied,
-                            Error *err) {
+static Status columnar_scan(Engine *base, const ScanRequest *request, Execution *execution,
+                            ArrowArrayStream *out, uint64_t *applied, Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     TableVersion *version = NULL;
     *applied = 0;
     TRY(table_catalog_load(engine->catalog, request->table->schema, request->table->name, &version, err));
     for (int c = 0; c < request->column_count; c++) {
         int column = request->columns[c];
-        if (column >= 0 && column < version->column_count && strcmp(version->columns[column].name, request->table->columns[column].name) == 0)
+        if (column >= 0 && column < version->column_count &&
+            strcmp(version->columns[column].name, request->table->columns[column].name) == 0)
             continue;
         table_version_release(version);
-        return error_set(err, SQLSTATE_SERIALIZATION_FAILURE, "table %s changed its columns since the statement was planned", request->table->name);
+        return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
+                         "table %s changed its columns since the statement was planned",
+                         request->table->name);
     }
     return run_shared(engine, shared_plan_make(scan_plan(request, version)), execution, out, err);
 }
 
-/* ---- health -------------------------------------------------------------------------------------------------------- */
+/* ---- health
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void columnar_health(Engine *base, EngineHealth *out) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
@@ -376,8 +387,7 @@ static void columnar_health(Engine *base, EngineHealth *out) {
     out->up = table_catalog_list(engine->catalog, &arena, &names, &count, &failure) == STATUS_OK;
     out->latency_ms = (double)(clock_now_ns() - start_ns) / 1e6;
     snprintf(out->version, sizeof out->version, "Signalbox columnar %s", SIGNALBOX_VERSION);
-    if (!out->up)
-        snprintf(out->message, sizeof out->message, "%.250s", failure.message);
+    if (!out->up) snprintf(out->message, sizeof out->message, "%.250s", failure.message);
     arena_deinit(&arena);
 }
 

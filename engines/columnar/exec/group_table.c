@@ -23,8 +23,7 @@ void group_table_drop_rows(GroupTable *table) {
 }
 
 void group_table_deinit(GroupTable *table) {
-    if (!table->query)
-        return;
+    if (!table->query) return;
     group_table_drop_rows(table);
     charged_arena_deinit(table->query, &table->arena);
     table->query = NULL;
@@ -56,7 +55,8 @@ static Status grow_rows(GroupTable *table, Error *err) {
     void *rows = table->rows;
     if (capacity >= INT64_C(1) << 32)
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "more groups than one hash table can hold");
-    TRY(query_realloc(table->query, &rows, (size_t)table->capacity * table->row_bytes, (size_t)capacity * table->row_bytes, err));
+    TRY(query_realloc(table->query, &rows, (size_t)table->capacity * table->row_bytes,
+                      (size_t)capacity * table->row_bytes, err));
     table->rows = rows;
     table->capacity = capacity;
     return STATUS_OK;
@@ -69,24 +69,22 @@ static Status make_room(GroupTable *table, int count, Error *err) {
     return charged_arena_settle(table->query, &table->arena, err);
 }
 
-static Status add_group(GroupTable *table, const uint64_t *key, uint64_t hash, uint64_t first, bool own, GroupInit init,
-                        const void *context, Error *err) {
-    if (table->count == table->capacity)
-        TRY(grow_rows(table, err));
+static Status add_group(GroupTable *table, const uint64_t *key, uint64_t hash, uint64_t first, bool own,
+                        GroupInit init, const void *context, Error *err) {
+    if (table->count == table->capacity) TRY(grow_rows(table, err));
     char *row = group_row(table, table->count++);
     *group_hash(row) = hash;
     *group_first(row) = first;
     memcpy(group_key(row), key, 8 * (size_t)table->layout->words);
-    if (own)
-        key_own(table->layout, group_key(row), &table->arena.arena);
+    if (own) key_own(table->layout, group_key(row), &table->arena.arena);
     memset(group_states(table, row), 0, table->state_bytes);
-    if (init)
-        init(context, group_states(table, row));
+    if (init) init(context, group_states(table, row));
     return STATUS_OK;
 }
 
-Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64_t *hashes, const uint64_t *first,
-                           int count, bool own, GroupInit init, const void *context, uint32_t *groups, Error *err) {
+Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64_t *hashes,
+                           const uint64_t *first, int count, bool own, GroupInit init, const void *context,
+                           uint32_t *groups, Error *err) {
     TRY(make_room(table, count, err));
     uint64_t mask = table->slot_count - 1;
     const KeyLayout *layout = table->layout;
@@ -96,14 +94,14 @@ Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64
     if (table->slot_count >= PREFETCH_FROM)
         for (int k = 0; k < count; k++) {
             uint64_t entry = table->slots[hashes[k] & mask];
-            if (entry)
-                __builtin_prefetch(group_row(table, (int64_t)(entry & ~TAG_MASK) - 1));
+            if (entry) __builtin_prefetch(group_row(table, (int64_t)(entry & ~TAG_MASK) - 1));
         }
     for (int k = 0; k < count; k++) {
         const uint64_t *key = keys + (size_t)k * layout->words;
         uint64_t hash = hashes[k], tag = hash & TAG_MASK, slot = hash & mask, entry;
         /* Clustered data: the row before had the same key, and came first. */
-        if (k && hash == hashes[k - 1] && first[k] > first[k - 1] && keys_equal(layout, key, key - layout->words)) {
+        if (k && hash == hashes[k - 1] && first[k] > first[k - 1] &&
+            keys_equal(layout, key, key - layout->words)) {
             groups[k] = groups[k - 1];
             continue;
         }
@@ -115,13 +113,11 @@ Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64
                 TRY(add_group(table, key, hash, first[k], own, init, context, err));
                 break;
             }
-            if ((entry & TAG_MASK) != tag)
-                continue;
+            if ((entry & TAG_MASK) != tag) continue;
             char *row = group_row(table, (int64_t)(entry & ~TAG_MASK) - 1);
             if (keys_equal(layout, group_key(row), key)) {
                 groups[k] = (uint32_t)(entry & ~TAG_MASK) - 1;
-                if (first[k] < *group_first(row))
-                    *group_first(row) = first[k];
+                if (first[k] < *group_first(row)) *group_first(row) = first[k];
                 break;
             }
         }
@@ -130,13 +126,13 @@ Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64
 }
 
 int64_t group_table_find(const GroupTable *table, const uint64_t *key, uint64_t hash) {
-    if (!table->slot_count)
-        return -1;
+    if (!table->slot_count) return -1;
     uint64_t mask = table->slot_count - 1;
     for (uint64_t slot = hash & mask; table->slots[slot]; slot = (slot + 1) & mask) {
         uint64_t entry = table->slots[slot];
         int64_t group = (int64_t)(entry & ~TAG_MASK) - 1;
-        if ((entry & TAG_MASK) == (hash & TAG_MASK) && keys_equal(table->layout, group_key(group_row(table, group)), key))
+        if ((entry & TAG_MASK) == (hash & TAG_MASK) &&
+            keys_equal(table->layout, group_key(group_row(table, group)), key))
             return group;
     }
     return -1;

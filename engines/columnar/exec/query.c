@@ -5,8 +5,7 @@
 Status query_check(Query *query, Error *err) {
     if (atomic_load_explicit(&query->failed, memory_order_relaxed)) {
         pthread_mutex_lock(&query->lock);
-        if (err)
-            *err = query->error;
+        if (err) *err = query->error;
         pthread_mutex_unlock(&query->lock);
         return STATUS_ERROR;
     }
@@ -14,7 +13,8 @@ Status query_check(Query *query, Error *err) {
 }
 
 bool query_is_stopped(Query *query) {
-    return atomic_load_explicit(&query->failed, memory_order_relaxed) || cancel_is_requested(query->execution->cancel);
+    return atomic_load_explicit(&query->failed, memory_order_relaxed) ||
+           cancel_is_requested(query->execution->cancel);
 }
 
 void query_fail(Query *query, const Error *err) {
@@ -28,21 +28,20 @@ void query_fail(Query *query, const Error *err) {
 
 OperatorStats *query_stats_of(Query *query, const PlanNode *node) {
     for (int i = 0; i < query->stats_count; i++)
-        if (query->stats[i].node == node)
-            return &query->stats[i];
+        if (query->stats[i].node == node) return &query->stats[i];
     return NULL;
 }
 
 static Status reserve(Query *query, size_t bytes, void **out, Error *err) {
     *out = NULL;
     if (bytes > (size_t)INT64_MAX / 2)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "the statement needs more memory than can be addressed");
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY,
+                         "the statement needs more memory than can be addressed");
     return budget_reserve(&query->budget, (int64_t)bytes, err);
 }
 
 static Status granted(Query *query, size_t bytes, const void *memory, Error *err) {
-    if (memory)
-        return STATUS_OK;
+    if (memory) return STATUS_OK;
     budget_release(&query->budget, (int64_t)bytes);
     return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory on a request of %zu bytes", bytes);
 }
@@ -63,14 +62,12 @@ Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes
     void *kept = *memory, *unused;
     TRY(reserve(query, bytes - old_bytes, &unused, err));
     void *grown = realloc(kept, bytes ? bytes : 1);
-    if (grown)
-        *memory = grown;
+    if (grown) *memory = grown;
     return granted(query, bytes - old_bytes, grown, err);
 }
 
 void query_free(Query *query, void *memory, size_t bytes) {
-    if (!memory)
-        return;
+    if (!memory) return;
     free(memory);
     budget_release(&query->budget, (int64_t)bytes);
 }
@@ -88,8 +85,7 @@ void charged_arena_deinit(Query *query, ChargedArena *arena) {
 
 Status charged_arena_settle(Query *query, ChargedArena *arena, Error *err) {
     int64_t grown = (int64_t)arena->arena.used_bytes - arena->charged_bytes;
-    if (grown < 65536)
-        return STATUS_OK;
+    if (grown < 65536) return STATUS_OK;
     TRY(budget_reserve(&query->budget, grown, err));
     arena->charged_bytes += grown;
     return STATUS_OK;
@@ -115,18 +111,25 @@ static Status cast_param(Query *query, const Param *param, SqlType type, int ind
         vector_init_constant(out, type, NULL, arena);
         return STATUS_OK;
     }
-    StringView text = stringview_make(arena_strndup(arena, param->text, param->length), (uint32_t)param->length);
+    StringView text =
+        stringview_make(arena_strndup(arena, param->text, param->length), (uint32_t)param->length);
     if (sqltype_is_text(type) && !sqltype_is(type, SQL_BPCHAR)) {
         vector_init_constant(out, type, &text, arena);
         return STATUS_OK;
     }
     const ScalarFunction *cast = cast_function(sqltype_of(SQL_TEXT), type, CAST_EXPLICIT);
     if (!cast)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "parameter $%d cannot be given as its type", index + 1);
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "parameter $%d cannot be given as its type",
+                         index + 1);
     Vector arg, flat;
     vector_init_constant(&arg, sqltype_of(SQL_TEXT), &text, arena);
     vector_init_flat(&flat, type, 1, arena);
-    KernelCall call = {.args = &arg, .arg_count = 1, .row_count = 1, .selected = 1, .out = &flat, .arena = arena,
+    KernelCall call = {.args = &arg,
+                       .arg_count = 1,
+                       .row_count = 1,
+                       .selected = 1,
+                       .out = &flat,
+                       .arena = arena,
                        .statement_time_us = query->statement_time_us};
     if (cast->bind) {
         const Vector *constant = NULL;

@@ -50,7 +50,9 @@ static inline Status query_check_each(Query *query, int64_t row, Error *err) {
 }
 /* For work that cannot fail itself; whoever started it checks afterwards. */
 bool query_is_stopped(Query *query);
-static inline bool query_is_stopped_each(Query *query, int64_t row) { return !(row & 8191) && query_is_stopped(query); }
+static inline bool query_is_stopped_each(Query *query, int64_t row) {
+    return !(row & 8191) && query_is_stopped(query);
+}
 /* The first error stays and stops every worker. */
 void query_fail(Query *query, const Error *err);
 OperatorStats *query_stats_of(Query *query, const PlanNode *node);
@@ -60,7 +62,8 @@ Status query_bind_params(Query *query, Error *err);
 /* Budgeted malloc: reserved first. query_free needs the same size. */
 Status query_alloc(Query *query, size_t bytes, void **out, Error *err);
 Status query_zalloc(Query *query, size_t bytes, void **out, Error *err);
-/* Grows (never shrinks) what query_alloc gave; large blocks move without being copied. Unchanged when refused. */
+/* Grows (never shrinks) what query_alloc gave; large blocks move without being copied. Unchanged when
+ * refused. */
 Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes, Error *err);
 void query_free(Query *query, void *memory, size_t bytes);
 

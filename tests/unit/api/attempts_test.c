@@ -54,8 +54,7 @@ static void *race(void *argument) {
     char identifier[16];
     for (int i = 0; i < 10000; i++) {
         snprintf(identifier, sizeof identifier, "x%d", i);
-        if (attempts_begin(argument, identifier))
-            atomic_fetch_add(&winners, 1);
+        if (attempts_begin(argument, identifier)) atomic_fetch_add(&winners, 1);
     }
     return NULL;
 }
@@ -80,7 +79,8 @@ static void a_dead_process_is_remembered(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (attempts_open(path, &attempts, &err) == STATUS_OK && attempts_begin(attempts, "dead")) raise(SIGKILL);
+        if (attempts_open(path, &attempts, &err) == STATUS_OK && attempts_begin(attempts, "dead"))
+            raise(SIGKILL);
         _exit(1);
     }
     int status = 0;
@@ -110,8 +110,7 @@ static void costs_little(void **state) {
 }
 
 static int set_up(void **state) {
-    if (!mkdtemp(directory))
-        return -1;
+    if (!mkdtemp(directory)) return -1;
     snprintf(path, sizeof path, "%s/attempts", directory);
     return 0;
 }
@@ -122,8 +121,9 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shared_between_openers), cmocka_unit_test(many_are_remembered),
-                                       cmocka_unit_test(threads_do_not_harm_each_other),
-                                       cmocka_unit_test(a_dead_process_is_remembered), cmocka_unit_test(costs_little)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shared_between_openers), cmocka_unit_test(many_are_remembered),
+        cmocka_unit_test(threads_do_not_harm_each_other), cmocka_unit_test(a_dead_process_is_remembered),
+        cmocka_unit_test(costs_little)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -8,7 +8,8 @@ static void test_a_plan_sees_new_snapshots(void **state) {
     parse("select count(*) from numbers", 0, &all);
     parse("select count(b) from numbers where a > $1 and b < 1000", 1, &some);
     EnginePlan *plan_all = plan_of(fixture, &all), *plan_some = plan_of(fixture, &some);
-    Param forty = {.kind = PARAM_INT, .text = "40", .length = 2}, ninety = {.kind = PARAM_INT, .text = "90", .length = 2};
+    Param forty = {.kind = PARAM_INT, .text = "40", .length = 2},
+          ninety = {.kind = PARAM_INT, .text = "90", .length = 2};
     assert_int_equal(single_value(fixture, plan_all, NULL, 0), 100);
     assert_int_equal(single_value(fixture, plan_some, &forty, 1), 59);
     assert_int_equal(single_value(fixture, plan_some, &ninety, 1), 9);
@@ -32,16 +33,17 @@ static void test_a_stream_outlives_its_plan_and_the_table_s_version(void **state
     ArrowArrayStream stream;
     ArrowArray array;
     Error err = {0};
-    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err), STATUS_OK);
+    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err),
+                     STATUS_OK);
     append_rows(fixture, 1, 10);
     ArrowArrayStream second;
-    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &second, &err), STATUS_OK);
+    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &second, &err),
+                     STATUS_OK);
     arrow_stream_release(&second);
     int64_t rows = 0;
     for (;;) {
         assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_OK);
-        if (!array.release)
-            break;
+        if (!array.release) break;
         rows += array.length;
         arrow_array_release(&array);
     }
@@ -58,13 +60,15 @@ static void test_verdicts(void **state) {
     EnginePlan *plan = NULL;
     Error err = {0};
     parse("select random() from numbers", 0, &parsed);
-    assert_int_equal(columnar_engine_ops.plan(fixture->engine, &parsed.statement, &verdict, &plan, &err), STATUS_OK);
+    assert_int_equal(columnar_engine_ops.plan(fixture->engine, &parsed.statement, &verdict, &plan, &err),
+                     STATUS_OK);
     assert_false(verdict.eligible);
     assert_string_equal(verdict.sqlstate, "0A000");
     assert_non_null(strstr(verdict.why, "random()"));
     pg_query__parse_result__free_unpacked(parsed.tree, NULL);
     parse("select nosuch from numbers", 0, &parsed);
-    assert_int_equal(columnar_engine_ops.plan(fixture->engine, &parsed.statement, &verdict, &plan, &err), STATUS_ERROR);
+    assert_int_equal(columnar_engine_ops.plan(fixture->engine, &parsed.statement, &verdict, &plan, &err),
+                     STATUS_ERROR);
     assert_string_equal(err.sqlstate, "42703");
     assert_int_equal(err.position, 8);
     pg_query__parse_result__free_unpacked(parsed.tree, NULL);
@@ -88,13 +92,13 @@ static void test_describe_scan_and_health(void **state) {
     ScanRequest request = {.table = &list.tables[0], .columns = columns, .column_count = 1};
     ArrowArrayStream stream;
     ArrowArray array;
-    assert_int_equal(columnar_engine_ops.scan(fixture->engine, &request, &execution, &stream, &applied, &err), STATUS_OK);
+    assert_int_equal(columnar_engine_ops.scan(fixture->engine, &request, &execution, &stream, &applied, &err),
+                     STATUS_OK);
     assert_int_equal(applied, 0);
     int64_t sum = 0;
     for (;;) {
         assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_OK);
-        if (!array.release)
-            break;
+        if (!array.release) break;
         for (int64_t i = 0; i < array.length; i++)
             sum += ((const int64_t *)array.children[0]->buffers[1])[array.children[0]->offset + i];
         arrow_array_release(&array);
@@ -109,7 +113,8 @@ static void test_describe_scan_and_health(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_plan_sees_new_snapshots, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_stream_outlives_its_plan_and_the_table_s_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_stream_outlives_its_plan_and_the_table_s_version, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_verdicts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_describe_scan_and_health, setup, teardown),
     };

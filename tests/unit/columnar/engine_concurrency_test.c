@@ -1,4 +1,5 @@
-/* Many queries at once over one engine while another process replaces and appends to the table they read, and drops it. */
+/* Many queries at once over one engine while another process replaces and appends to the table they read, and
+ * drops it. */
 #include "tests/unit/columnar/engine_fixture.h"
 
 #include <pthread.h>
@@ -21,7 +22,8 @@ static void commit_version(TableCatalog *catalog, int version, bool replace, int
     }
     Batch batch = {.row_count = count, .column_count = 2, .columns = columns, .selected = count};
     if (table_append_begin(catalog, "default", "numbers", replace, &append, &err) != STATUS_OK ||
-        table_append_batch(append, &batch, &err) != STATUS_OK || table_append_commit(append, NULL, NULL, &err) != STATUS_OK) {
+        table_append_batch(append, &batch, &err) != STATUS_OK ||
+        table_append_commit(append, NULL, NULL, &err) != STATUS_OK) {
         fprintf(stderr, "writer: %s\n", err.message);
         _exit(1);
     }
@@ -41,12 +43,10 @@ static pid_t start_writer(const Fixture *fixture, int *go) {
     }
     char byte;
     close(ends[1]);
-    if (read(ends[0], &byte, 1) != 1)
-        _exit(1);
+    if (read(ends[0], &byte, 1) != 1) _exit(1);
     TableCatalog *catalog;
     Error err = {0};
-    if (table_catalog_open(fixture->catalog_path, fixture->directory, &catalog, &err) != STATUS_OK)
-        _exit(1);
+    if (table_catalog_open(fixture->catalog_path, fixture->directory, &catalog, &err) != STATUS_OK) _exit(1);
     for (int version = 2; version <= VERSIONS; version++)
         commit_version(catalog, version, true, version);
     table_catalog_close(catalog);
@@ -108,8 +108,10 @@ static void test_readers_see_whole_versions_only(void **state) {
     for (int i = 0; i < READERS; i++) {
         /* Two threads share the first plan. */
         parse(statements[i % 3], 0, &parsed[i]);
-        readers[i] = (Reader){.fixture = fixture, .over = &over,
-                              .plan = i == 3 ? engine_plan_retain(readers[0].plan) : plan_of(fixture, &parsed[i])};
+        readers[i] =
+            (Reader){.fixture = fixture,
+                     .over = &over,
+                     .plan = i == 3 ? engine_plan_retain(readers[0].plan) : plan_of(fixture, &parsed[i])};
     }
     for (int i = 0; i < READERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_on, &readers[i]), 0);
@@ -121,8 +123,7 @@ static void test_readers_see_whole_versions_only(void **state) {
     for (int i = 0; i < READERS; i++)
         pthread_join(threads[i], NULL);
     for (int i = 0; i < READERS; i++) {
-        if (readers[i].wrong)
-            fail_msg("%s: %s", statements[i % 3], readers[i].wrong);
+        if (readers[i].wrong) fail_msg("%s: %s", statements[i % 3], readers[i].wrong);
         engine_plan_release(readers[i].plan);
         pg_query__parse_result__free_unpacked(parsed[i].tree, NULL);
     }
@@ -141,13 +142,15 @@ static void test_a_dropped_table(void **state) {
     ArrowArrayStream stream;
     ArrowArray array;
     Error err = {0};
-    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err), STATUS_OK);
+    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err),
+                     STATUS_OK);
     assert_int_equal(table_catalog_drop(fixture->catalog, "default", "numbers", &err), STATUS_OK);
     assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_ERROR);
     assert_string_equal(err.sqlstate, SQLSTATE_SERIALIZATION_FAILURE);
     assert_non_null(strstr(err.message, "numbers"));
     arrow_stream_release(&stream);
-    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err), STATUS_ERROR);
+    assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err),
+                     STATUS_ERROR);
     assert_string_equal(err.sqlstate, SQLSTATE_UNDEFINED_TABLE);
     engine_plan_release(plan);
     pg_query__parse_result__free_unpacked(parsed.tree, NULL);

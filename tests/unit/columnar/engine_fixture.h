@@ -1,4 +1,5 @@
-/* An engine over a warehouse of its own, and a second view of the same warehouse, as another process has it. */
+/* An engine over a warehouse of its own, and a second view of the same warehouse, as another process has it.
+ */
 #pragma once
 
 #include <setjmp.h>
@@ -35,13 +36,21 @@ static inline int setup_in(void **state, const char *directory) {
     Error err = {0};
     snprintf(fixture->directory, sizeof fixture->directory, "%s", directory);
     snprintf(fixture->catalog_path, sizeof fixture->catalog_path, "%s/catalog.db", fixture->directory);
-    EngineConfig config = {.name = "columnar", .kind = "columnar", .enabled = true, .directory = fixture->directory,
-                           .catalog = fixture->catalog_path, .threads = 2, .query_memory_bytes = 256 << 20};
+    EngineConfig config = {.name = "columnar",
+                           .kind = "columnar",
+                           .enabled = true,
+                           .directory = fixture->directory,
+                           .catalog = fixture->catalog_path,
+                           .threads = 2,
+                           .query_memory_bytes = 256 << 20};
     if (columnar_engine_ops.open(&config, &fixture->engine, &err) != STATUS_OK)
         fail_msg("open: %s", err.message);
-    assert_int_equal(table_catalog_open(fixture->catalog_path, fixture->directory, &fixture->catalog, &err), STATUS_OK);
-    TableColumn columns[2] = {{.name = "a", .type = sqltype_of(SQL_INT4)}, {.name = "b", .type = sqltype_of(SQL_INT8), .nullable = true}};
-    assert_int_equal(table_catalog_create(fixture->catalog, "default", "numbers", columns, 2, &err), STATUS_OK);
+    assert_int_equal(table_catalog_open(fixture->catalog_path, fixture->directory, &fixture->catalog, &err),
+                     STATUS_OK);
+    TableColumn columns[2] = {{.name = "a", .type = sqltype_of(SQL_INT4)},
+                              {.name = "b", .type = sqltype_of(SQL_INT8), .nullable = true}};
+    assert_int_equal(table_catalog_create(fixture->catalog, "default", "numbers", columns, 2, &err),
+                     STATUS_OK);
     arena_init(&fixture->arena);
     *state = fixture;
     return 0;
@@ -67,7 +76,8 @@ static inline int teardown(void **state) {
 static inline void append_rows(Fixture *fixture, int from, int count) {
     Error err = {0};
     TableAppend *append = NULL;
-    assert_int_equal(table_append_begin(fixture->catalog, "default", "numbers", false, &append, &err), STATUS_OK);
+    assert_int_equal(table_append_begin(fixture->catalog, "default", "numbers", false, &append, &err),
+                     STATUS_OK);
     Vector columns[2];
     vector_init_flat(&columns[0], sqltype_of(SQL_INT4), count, &fixture->arena);
     vector_init_flat(&columns[1], sqltype_of(SQL_INT8), count, &fixture->arena);
@@ -89,24 +99,31 @@ typedef struct Parsed {
 static inline void parse(const char *sql, int params, Parsed *out) {
     PgQueryProtobufParseResult result = pg_query_parse_protobuf(sql);
     assert_null(result.error);
-    out->tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len, (const uint8_t *)result.parse_tree.data);
+    out->tree =
+        pg_query__parse_result__unpack(NULL, result.parse_tree.len, (const uint8_t *)result.parse_tree.data);
     pg_query_free_protobuf_parse_result(result);
-    out->statement = (Statement){.sql = sql, .sql_length = strlen(sql), .tree = out->tree, .kind = STATEMENT_READ, .statement_count = 1, .param_count = params};
+    out->statement = (Statement){.sql = sql,
+                                 .sql_length = strlen(sql),
+                                 .tree = out->tree,
+                                 .kind = STATEMENT_READ,
+                                 .statement_count = 1,
+                                 .param_count = params};
 }
 
 static inline EnginePlan *plan_of(Fixture *fixture, Parsed *parsed) {
     EngineVerdict verdict;
     EnginePlan *plan = NULL;
     Error err = {0};
-    if (columnar_engine_ops.plan(fixture->engine, &parsed->statement, &verdict, &plan, &err) != STATUS_OK || !verdict.eligible)
+    if (columnar_engine_ops.plan(fixture->engine, &parsed->statement, &verdict, &plan, &err) != STATUS_OK ||
+        !verdict.eligible)
         fail_msg("%s: %s %s", parsed->statement.sql, err.message, verdict.why);
     assert_true(verdict.estimate.cost_ms > 0);
     return plan;
 }
 
 /* The first column of the only row, an int8. For any thread: asserts nothing. */
-static inline Status try_single_value(Fixture *fixture, EnginePlan *plan, const Param *params, int param_count, int64_t *value,
-                                      Error *err) {
+static inline Status try_single_value(Fixture *fixture, EnginePlan *plan, const Param *params,
+                                      int param_count, int64_t *value, Error *err) {
     ExecutionStats stats = {0};
     Execution execution = {.params = params, .param_count = param_count, .stats = &stats};
     ArrowArrayStream stream;
