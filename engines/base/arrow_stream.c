@@ -278,15 +278,26 @@ void arrow_schema_build(ArrowSchema *out, const ArrowColumnSpec *columns, int co
 /* ---- reading
  * ------------------------------------------------------------------------------------------------- */
 
+#define PART_SEPARATOR "\x1f" /* between message, detail and hint */
+
 static Status error_from_stream(ArrowArrayStream *stream, int code, Error *err) {
     const char *text = stream->get_last_error ? stream->get_last_error(stream) : NULL;
     if (!text) return error_set_errno(err, code, "the engine's result stream failed");
     char sqlstate[6];
     int position, consumed = 0;
-    if (sscanf(text, "%5[0-9A-Z]:%d:%n", sqlstate, &position, &consumed) == 2 && consumed > 0 &&
-        strlen(sqlstate) == 5)
-        return error_set_at(err, sqlstate, position, "%s", text + consumed);
-    return error_set(err, SQLSTATE_INTERNAL, "%s", text);
+    if (sscanf(text, "%5[0-9A-Z]:%d:%n", sqlstate, &position, &consumed) != 2 || !consumed ||
+        strlen(sqlstate) != 5)
+        return error_set(err, SQLSTATE_INTERNAL, "%s", text);
+    const char *message = text + consumed;
+    size_t length = strcspn(message, PART_SEPARATOR);
+    (void)!error_set_at(err, sqlstate, position, "%.*s", (int)length, message);
+    if (message[length]) {
+        const char *detail = message + length + 1;
+        length = strcspn(detail, PART_SEPARATOR);
+        (void)!error_add_detail(err, "%.*s", (int)length, detail);
+        if (detail[length]) (void)!error_add_hint(err, "%s", detail + length + 1);
+    }
+    return STATUS_ERROR;
 }
 
 Status arrow_stream_next(ArrowArrayStream *stream, ArrowArray *out, Error *err) {
@@ -302,7 +313,9 @@ Status arrow_stream_schema(ArrowArrayStream *stream, ArrowSchema *out, Error *er
 }
 
 void arrow_stream_error_text(const Error *err, char *text, size_t text_bytes) {
-    snprintf(text, text_bytes, "%s:%d:%s", err->sqlstate, err->position, err->message);
+    bool more = err->detail[0] || err->hint[0];
+    snprintf(text, text_bytes, "%s:%d:%s%s%s%s%s", err->sqlstate, err->position, err->message,
+             more ? PART_SEPARATOR : "", err->detail, err->hint[0] ? PART_SEPARATOR : "", err->hint);
 }
 
 /* ---- making
@@ -311,7 +324,7 @@ void arrow_stream_error_text(const Error *err, char *text, size_t text_bytes) {
 typedef struct MadeStream {
     ArrowSchema schema;
     ArrowStreamSource source;
-    char error_text[1100];
+    char error_text[sizeof(Error) + 32];
 } MadeStream;
 
 static int made_get_schema(ArrowArrayStream *stream, ArrowSchema *out) {

@@ -40,7 +40,8 @@ void arrow_schema_copy(const ArrowSchema *from, ArrowSchema *to);
 const void *arrow_schema_identity(const ArrowSchema *schema);
 
 /* Reads the next batch; at the end `out->release` is NULL. A failing stream's get_last_error text has the
- * form "SSSSS:POSITION:MESSAGE" (arrow_stream_error_text makes it); it becomes `err`. */
+ * form "SSSSS:POSITION:MESSAGE" (arrow_stream_error_text makes it, detail and hint behind unit separators);
+ * it becomes `err`. */
 Status arrow_stream_next(ArrowArrayStream *stream, ArrowArray *out, Error *err);
 Status arrow_stream_schema(ArrowArrayStream *stream, ArrowSchema *out, Error *err);
 void arrow_stream_error_text(const Error *err, char *text, size_t text_bytes);

@@ -270,8 +270,34 @@ static void errors_of_other_producers_are_kept(void **state) {
     assert_string_equal(err.sqlstate, SQLSTATE_IO_ERROR);
 }
 
+static Status fail_with_hint(void *state, ArrowArray *out, Error *err) {
+    (void)error_set_at(err, "42703", 9, "no column x");
+    if (state) (void)error_add_detail(err, "%s", (const char *)state);
+    return error_add_hint(err, "Perhaps y");
+}
+
+static void details_and_hints_pass_through_a_stream(void **state) {
+    static char detail[] = "there are y and z";
+    for (int with_detail = 0; with_detail < 2; with_detail++) {
+        ArrowSchema schema = {0};
+        ArrowArrayStream stream;
+        arrow_schema_build(&schema, NULL, 0);
+        arrow_stream_make(&stream, &schema,
+                          (ArrowStreamSource){.state = with_detail ? detail : NULL, .next = fail_with_hint});
+        ArrowArray batch;
+        Error err = {0};
+        assert_int_equal(arrow_stream_next(&stream, &batch, &err), STATUS_ERROR);
+        assert_int_equal(err.position, 9);
+        assert_string_equal(err.message, "no column x");
+        assert_string_equal(err.detail, with_detail ? detail : "");
+        assert_string_equal(err.hint, "Perhaps y");
+        arrow_stream_release(&stream);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(details_and_hints_pass_through_a_stream),
         cmocka_unit_test(fixed_width_columns),
         cmocka_unit_test(every_other_layout),
         cmocka_unit_test(a_large_value_counts_at_once),
