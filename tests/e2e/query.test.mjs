@@ -63,6 +63,14 @@ describe('routing', () => {
     assert.deepEqual(result, flights);
   });
 
+  test("a count of one engine's table beside another's", async () => {
+    for (const table of ['zipcodes', 'airports', 'flights']) {
+      const [alone] = await rows(`SELECT count(*) AS n FROM ${table}`);
+      const other = table === 'airports' ? 'zipcodes LIMIT 1' : "airports WHERE iata = 'SFO'";
+      assert.deepEqual(await rows(`SELECT (SELECT count(*) FROM ${table}) AS n FROM ${other}`), [alone]);
+    }
+  });
+
   test('a range by an index goes to PostgreSQL', async () => {
     const result = await answer('SELECT id, amount FROM transactions WHERE user_id = 77 ORDER BY created_at');
     assert.equal(result.engine, 'postgres');
