@@ -32,6 +32,13 @@ static int engine_index(const QueryRun *run) {
     return run->decision ? api_engine_index(run->api, run->decision->engine) : -1;
 }
 
+static void end_overdue(Exchange *exchange) {
+    Error err = {0};
+    (void)!error_set(&err, SQLSTATE_QUERY_CANCELED,
+                     "the statement ran longer than max_runtime_seconds allows and was cancelled");
+    problem_reply(exchange, 408, &err);
+}
+
 static void end_with_problem(QueryRun *run, const Error *err) {
     Exchange *exchange = run->exchange;
     int reason = atomic_load(&exchange->cancel.reason);
@@ -46,8 +53,7 @@ static void end_with_problem(QueryRun *run, const Error *err) {
     else if (cancelled && reason == CANCEL_BY_SHUTDOWN)
         problem_reply(exchange, 503, err);
     else if (cancelled && overdue)
-        problem_reply_text(exchange, 408,
-                           "the statement ran longer than max_runtime_seconds allows and was cancelled");
+        end_overdue(exchange);
     else
         problem_reply(exchange, 0, err);
 }

@@ -129,6 +129,10 @@ describe('requests', () => {
   test('an unknown table of the catalog is a 404', async () => {
     assertProblem(await request('GET', '/api/v1/tables/nothing'), 404);
   });
+  test('an address that nginx cannot read, and a method it does not pass on', async () => {
+    for (const path of ['/api/v1/tables/a%00b', '/..%2f..%2fetc/passwd']) assertProblem(await request('GET', path), 400);
+    assertProblem(await request('TRACE', '/query'), 405);
+  });
   test('a body beyond the limit is a 413', async () => {
     assertProblem(await post(Buffer.alloc((64 << 20) + 1, 0x20)), 413);
   });
@@ -139,7 +143,7 @@ describe('requests', () => {
   });
   test('a runtime limit is a 408', async () => {
     const started = Date.now();
-    assertProblem(await query({ sql: 'SELECT pg_sleep(30)', max_runtime_seconds: 0.3 }), 408);
+    assertProblem(await query({ sql: 'SELECT pg_sleep(30)', max_runtime_seconds: 0.3 }), 408, '57014');
     assert.ok(Date.now() - started < 5000);
   });
 });
