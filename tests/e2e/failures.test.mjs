@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answer, base, eventually, isAlive, mariadb, pidOf, port, psql, query, request, rows, signalboxRun, varDirectory } from './support/stack.mjs';
 
@@ -259,6 +259,24 @@ describe('./run', () => {
     assert.notEqual(code, 0);
     assert.match(output, /run: .*\/proc\/signalbox/);
   });
+
+  test("stop ends no process that is not this directory's, whatever an old file says", async (t) => {
+    const directory = mkdtempSync('/tmp/signalbox-e2e-stale.');
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    execFileSync('mkdir', ['-p', join(directory, 'run')]);
+    const names = ['postgres', 'mysql', 'nginx', 'pool-1'];
+    for (const name of names) writeFileSync(join(directory, 'run', `${name}.pid`), `${pidOf(name)}\n`);
+    assert.equal((await signalboxRun(['stop'], { VAR: directory })).code, 0);
+    for (const name of names) assert.ok(isAlive(pidOf(name)), `${name} was ended`);
+    assert.equal((await signalboxRun(['stop'], { VAR: directory })).code, 0);
+  });
+
+  for (const [variable, value] of [['PORT', 'abc'], ['PORT', '65536'], ['POOL', '0']])
+    test(`${variable}=${value}: one clear sentence`, async () => {
+      const { code, output } = await signalboxRun([], { [variable]: value });
+      assert.equal(code, 1);
+      assert.match(output, new RegExp(`^run: ${variable} is "${value}"[^\\n]*\\n$`));
+    });
 
   test('status names what runs', async () => {
     const { code, output } = await signalboxRun(['status']);
