@@ -164,7 +164,9 @@ static Status read_header(AvroFile *file, Cursor *cursor, Error *err) {
                          (int)(length > 64 ? 64 : length), codec);
     const char *schema = avro_file_metadata(file, "avro.schema", &length);
     if (!schema) return corrupted(cursor, err, "it has no schema");
-    return avro_schema_parse(schema, length, file->arena, &file->schema, err);
+    if (avro_schema_parse(schema, length, file->arena, &file->schema, err) == STATUS_OK) return STATUS_OK;
+    Error inner = *err;
+    return error_set(err, inner.sqlstate, "Avro file \"%s\": %s", file->name, inner.message);
 }
 
 Status avro_file_open(const void *data, size_t bytes, const char *name, Arena *arena, AvroFile *out,

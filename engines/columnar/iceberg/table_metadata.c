@@ -70,6 +70,8 @@ Status table_metadata_parse(const char *text, size_t bytes, const char *name, Ar
     *out = (TableMetadata){.root = json_loadb(text, bytes, 0, &problem), .snapshot_id = -1};
     if (!out->root) return malformed(name, problem.text, err);
     json_t *root = out->root;
+    if (!json_is_integer(json_object_get(root, "format-version")))
+        return malformed(name, "there is no format version", err);
     out->format_version = (int)json_integer_value(json_object_get(root, "format-version"));
     if (out->format_version < 1 || out->format_version > 3)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,

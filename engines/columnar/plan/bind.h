@@ -33,6 +33,7 @@ typedef struct Cte {
     Query *home;       /* the query it was written in front of */
     struct Cte *scope; /* what its own text may refer to */
     struct Cte *next;
+    bool used;
 } Cte;
 
 typedef enum Clause {

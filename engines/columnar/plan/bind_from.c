@@ -173,6 +173,7 @@ static Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem 
     if (binder->view_depth >= DEEPEST)
         return error_set(err, SQLSTATE_TOO_COMPLEX, "WITH queries are nested too deeply");
     BoundQuery bound = {0};
+    cte->used = true;
     binder->view_depth++;
     TRY(bind_query(binder, cte->home ? cte->home->parent : NULL, cte->scope, cte->node->ctequery->select_stmt,
                    true, &bound, err));

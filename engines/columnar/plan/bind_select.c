@@ -480,6 +480,16 @@ static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, Boun
 /* ---- the way in
  * ------------------------------------------------------------------------------------------------ */
 
+/* What nobody reads must be right all the same. */
+static Status check_unused_ctes(Query *query, Error *err) {
+    for (Cte *cte = query->ctes; cte && cte->home == query; cte = cte->next) {
+        BoundQuery ignored = {0};
+        if (!cte->used)
+            TRY(bind_query(query->binder, query->parent, cte->scope, cte->node->ctequery->select_stmt, true, &ignored, err));
+    }
+    return STATUS_OK;
+}
+
 Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown,
                   BoundQuery *out, Error *err) {
     enum { DEEPEST = 1000 };
@@ -497,6 +507,7 @@ Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt 
         status = bind_values(query, select, out, err);
     else
         status = bind_select(query, select, resolve_unknown, out, err);
+    if (status == STATUS_OK) status = check_unused_ctes(query, err);
     binder->depth--;
     return status;
 }
