@@ -5,8 +5,10 @@
 
 #include "fcgi/api/problem.h"
 
+/* Without a type it is none either: a page of another site can send such a body, but not one that is named
+ * JSON. */
 static bool is_json(const char *content_type) {
-    if (!content_type || !content_type[0]) return true;
+    if (!content_type) return false;
     static const char json[] = "application/json";
     size_t length = sizeof json - 1;
     if (strncasecmp(content_type, json, length)) return false;

@@ -119,9 +119,10 @@ describe('requests', () => {
       assertProblem(response, 405);
       assert.match(response.headers.allow, allow);
     });
-  test('another content type is a 415', async () => {
+  test('another content type, or none, is a 415', async () => {
     assertProblem(await post('sql=SELECT+1', { 'Content-Type': 'application/x-www-form-urlencoded' }), 415);
     assertProblem(await post('SELECT 1', { 'Content-Type': 'text/plain' }), 415);
+    assertProblem(await post('{"sql":"SELECT 1"}', {}), 415);
   });
   test('an unknown path of the API is a 404', async () => {
     for (const path of ['/api/v1/nothing', '/api/v2/query', '/query/', '/api/', '/health/x']) assertProblem(await request('GET', path), 404);

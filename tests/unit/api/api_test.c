@@ -84,9 +84,20 @@ static int tear_down(void **state) {
     return rmdir(directory);
 }
 
+static const char *const as_json[] = {"CONTENT_TYPE=application/json", NULL};
+
 static FcgiReply call(const char *method, const char *uri, const char *const *extra, const char *body) {
+    const char *parameters[16] = {NULL};
+    int count = 0;
+    bool typed = !body;
+    for (; extra && extra[count]; count++) {
+        assert_true(count < 14);
+        parameters[count] = extra[count];
+        typed |= !strncmp(extra[count], "CONTENT_TYPE=", 13);
+    }
+    if (!typed) parameters[count] = "CONTENT_TYPE=application/json";
     FcgiReply reply;
-    fcgi_exchange(client, method, uri, extra, body, body ? strlen(body) : 0, &reply);
+    fcgi_exchange(client, method, uri, parameters, body, body ? strlen(body) : 0, &reply);
     assert_true(reply.ended);
     return reply;
 }
@@ -183,7 +194,7 @@ static void send_and_leave(const char *body, _Atomic int *counter) {
     int fd = fcgi_connect(socket_path), before = atomic_load(counter);
     StrBuf out;
     strbuf_init(&out);
-    fcgi_request(&out, true, "POST", "/query", NULL, body, strlen(body));
+    fcgi_request(&out, true, "POST", "/query", as_json, body, strlen(body));
     assert_true(fcgi_write(fd, out.data, out.length));
     strbuf_deinit(&out);
     AWAIT(atomic_load(counter) == before + 1);
@@ -210,7 +221,7 @@ static void early_failure_is_a_problem_late_one_a_cut(void **state) {
         "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:100000 fail:50000'\",\"max_rows\":1000000}";
     int fd = fcgi_connect(socket_path);
     FcgiReply reply;
-    fcgi_exchange(fd, "POST", "/query", NULL, body, strlen(body), &reply);
+    fcgi_exchange(fd, "POST", "/query", as_json, body, strlen(body), &reply);
     assert_int_equal(reply.status, 200);
     assert_true(reply.body_bytes > 64 << 10);
     assert_false(reply.ended);
@@ -317,6 +328,7 @@ static void problems(void **state) {
     check_problem("POST", "/query", NULL, "{", 400, "not valid JSON");
     check_problem("POST", "/query", NULL, "", 400, "not valid JSON");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT 1\",\"sq\":1}", 400, "\"sq\"");
+    check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=", NULL}, "{}", 415, "application/json");
     check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=text/plain", NULL}, "{}", 415,
                   "application/json");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELEC * FROM t\"}", 400, "syntax error");
