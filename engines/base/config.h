@@ -40,7 +40,7 @@ typedef struct Config {
     /* [server] */
     const char *listen; /* unix:PATH | HOST:PORT | fd:N */
     int io_threads;
-    int worker_threads; /* slow lane, 0 = 2 × cores */
+    int worker_threads; /* slow lane, 0 = 2 × cores, 32 at least */
     int64_t max_body_bytes;
     int64_t max_header_bytes;
     int drain_timeout_ms;

@@ -15,7 +15,7 @@
 #include "engines/base/log.h"
 #include "fcgi/server/connection.h"
 
-enum { TICK_MS = 50, ACCEPTS_PER_EVENT = 64 };
+enum { TICK_MS = 50, ACCEPTS_PER_EVENT = 64, MIN_WORKERS = 32 };
 /* After the drain's end statements are cancelled; then their connections are shut; then we leave all the
  * same. */
 static const int64_t SHUT_AFTER_NS = 1000000000, LEAVE_AFTER_NS = 5000000000;
@@ -174,7 +174,9 @@ static Status set_up(Server *server, Error *err) {
     if (FCGX_Init()) return error_set(err, SQLSTATE_INTERNAL, "the FastCGI library cannot be started");
     TRY(listener_open(&server->listener, server->options.listen, err));
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int workers = server->options.worker_threads > 0 ? server->options.worker_threads : (int)(2 * cores);
+    /* Most of a worker's time is spent waiting: for an engine, or for a client that reads slowly. */
+    int workers = server->options.worker_threads;
+    if (workers <= 0) workers = 2 * cores > MIN_WORKERS ? (int)(2 * cores) : MIN_WORKERS;
     TRY(threadpool_create(&server->pool, "worker", workers, err));
     TRY(create_threads(server, err));
     return watch_signals(server, err);

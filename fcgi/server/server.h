@@ -18,7 +18,7 @@ typedef struct Server Server;
 typedef struct ServerOptions {
     const char *listen;
     int io_threads;     /* 0 = 1 */
-    int worker_threads; /* 0 = 2 × cores */
+    int worker_threads; /* 0 = 2 × cores, 32 at least */
     int64_t max_body_bytes;
     int64_t max_header_bytes;
     int drain_timeout_ms;

@@ -220,6 +220,17 @@ describe('a failure after the first byte', () => {
 });
 
 describe('./run', () => {
+  test('clients that read nothing of large results hold nobody up', async (t) => {
+    const body = JSON.stringify({ sql: 'SELECT * FROM flights', max_rows: 3_000_000 });
+    const head = `POST /query HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const sockets = Array.from({ length: 24 }, () => net.connect(port, '127.0.0.1').on('error', () => {}).pause());
+    t.after(() => sockets.forEach((socket) => socket.destroy()));
+    for (const socket of sockets) socket.write(head + body);
+    await eventually('all have begun', () => sockets.every((socket) => socket.connecting === false && socket.bytesWritten > body.length));
+    for (const sql of ['SELECT count(*) FROM movies', 'SELECT count(*) FROM zipcodes', "SELECT name FROM airports WHERE iata = 'SFO'"])
+      for (let i = 0; i < 8; i++) assert.equal((await query(sql, { signal: AbortSignal.timeout(10_000) })).status, 200);
+  });
+
   test('SIGTERM drains: the request in flight completes', async () => {
     const pending = Array.from({ length: 4 }, () => query('SELECT pg_sleep(1.5), 1 AS e2e_drained'));
     await eventually('all four run', () => psql("SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%e2e_drained%' AND pid <> pg_backend_pid()").length === 4);
