@@ -40,7 +40,7 @@ typedef struct MysqlPool {
     int64_t retry_at_ns;
     int64_t backoff_ms;
     Error last_failure;
-    bool mariadb;
+    _Atomic bool mariadb; /* read without the lock when a statement is planned */
     char version[64];
 } MysqlPool;
 
