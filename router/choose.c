@@ -170,10 +170,14 @@ static int default_engine(const Choice *choice) {
     int wanted = -1;
     for (int i = 0; i < input->engine_count && input->default_engine && input->default_engine[0]; i++)
         if (strcmp(input->engines[i]->name, input->default_engine) == 0) wanted = i;
-    if (wanted < 0) wanted = first_of_kind(input, "columnar");
     if (wanted >= 0 && choice->standings[wanted] == STANDING_ELIGIBLE) return wanted;
-    int postgres = first_of_kind(input, "postgres");
-    return postgres >= 0 && choice->standings[postgres] == STANDING_ELIGIBLE ? postgres : -1;
+    /* PostgreSQL's answer is right whatever is computed: numerics of any length too. */
+    static const char *const kinds[] = {"postgres", "columnar"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        int engine = first_of_kind(input, kinds[i]);
+        if (engine >= 0 && choice->standings[engine] == STANDING_ELIGIBLE) return engine;
+    }
+    return -1;
 }
 
 static int choose_by_rule(const Choice *choice, const char **rule) {

@@ -8,7 +8,7 @@ typedef struct ChoiceInput {
     Engine *const *engines;
     int engine_count;
     HealthBoard *health;
-    const char *default_engine; /* for statements over no table; "" = the columnar one */
+    const char *default_engine; /* for statements over no table; "" = PostgreSQL, else the cheapest */
     const Features *features;
     const Resolution *resolution;
     const Classification *classification;

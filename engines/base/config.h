@@ -56,7 +56,7 @@ typedef struct Config {
     /* [router] */
     int64_t decision_cache_bytes;
     int registry_refresh_seconds;
-    const char *default_engine; /* for statements over no table, "" = columnar */
+    const char *default_engine; /* for statements over no table, "" = postgres */
     /* [paths] */
     const char *data_directory; /* parent of the columnar warehouse and logs, default var */
     int engine_count;

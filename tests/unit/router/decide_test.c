@@ -64,8 +64,8 @@ static void test_routes_each_class(void **state) {
         {"SELECT (SELECT max(iata) FROM airports) FROM flights", "columnar", "federated", "federated"},
         {"SELECT * FROM airports, zipcodes", "columnar", "federated", "federated"},
         {"SELECT * FROM users a JOIN users b ON a.id = b.id", "postgres", "only-eligible", "join"},
-        {"SELECT 1", "columnar", "default-engine", "constant"},
-        {"VALUES (1), (2)", "columnar", "default-engine", "constant"},
+        {"SELECT 1", "postgres", "default-engine", "constant"},
+        {"VALUES (1), (2)", "postgres", "default-engine", "constant"},
         {"SELECT random()", "postgres", "session-home", "session"},
         {"SELECT my_function(1)", "postgres", "only-eligible", "constant"},
         {"SELECT *, random() FROM users", "postgres", "session-home", "session"},
@@ -88,9 +88,9 @@ static void test_routes_each_class(void **state) {
         {"EXPLAIN ANALYZE SELECT * FROM users WHERE id = 1", "postgres", "point-lookup", "point_lookup"},
         {"WITH users AS (SELECT * FROM flights) SELECT * FROM users", "columnar", "only-eligible", "scan"},
         {"WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t",
-         "columnar", "default-engine", "constant"},
+         "postgres", "default-engine", "constant"},
         {"WITH users AS (SELECT * FROM users) SELECT * FROM users", "postgres", "only-eligible", "scan"},
-        {"WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b", "columnar", "default-engine",
+        {"WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b", "postgres", "default-engine",
          "constant"},
         {"WITH users AS (SELECT 1 AS id) INSERT INTO flights SELECT 'x', id FROM users", "columnar",
          "write-home", "write"},
@@ -171,8 +171,8 @@ static void test_body_beats_comment_beats_header(void **state) {
     assert_string_equal(engine_chosen(fixture, hinted, "postgres", "columnar"), "postgres");
     assert_string_equal(engine_chosen(fixture, hinted, NULL, "columnar"), "mysql");
     assert_string_equal(engine_chosen(fixture, hinted, "auto", "columnar"), "mysql");
-    assert_string_equal(engine_chosen(fixture, plain, NULL, "postgres"), "postgres");
-    assert_string_equal(engine_chosen(fixture, plain, "auto", NULL), "columnar");
+    assert_string_equal(engine_chosen(fixture, plain, NULL, "columnar"), "columnar");
+    assert_string_equal(engine_chosen(fixture, plain, "auto", NULL), "postgres");
     assert_string_equal(engine_chosen(fixture, "SELECT count(*) FROM twin", "columnar", NULL), "columnar");
     assert_string_equal(engine_chosen(fixture, "SELECT count(*) FROM twin", "postgres", NULL), "postgres");
 }
@@ -237,8 +237,7 @@ static void test_chooses_by_cost(void **state) {
     fixture->postgres.cost_ms = 5;
     fixture->mysql.cost_ms = 2;
     Decision *decision = route_as(fixture, "SELECT 2", NULL, &err);
-    assert_string_equal(decision->engine->name,
-                        "postgres"); /* no table: PostgreSQL stands in for the default */
+    assert_string_equal(decision->engine->name, "postgres"); /* although mysql is cheaper */
     assert_string_equal(decision->candidates[2].verdict.why, "not today");
     assert_string_equal(decision->candidates[1].verdict.why, "postgres comes first by rule default-engine");
     decision_release(decision);
@@ -267,10 +266,10 @@ static void test_says_who_is_down(void **state) {
 
 static void test_cached_decision_follows_health(void **state) {
     Fixture *fixture = *state;
-    assert_string_equal(engine_chosen(fixture, "SELECT 1", NULL, NULL), "columnar");
-    fixture->columnar.up = false;
-    router_tick(fixture->router);
     assert_string_equal(engine_chosen(fixture, "SELECT 1", NULL, NULL), "postgres");
+    fixture->postgres.up = false;
+    router_tick(fixture->router);
+    assert_string_equal(engine_chosen(fixture, "SELECT 1", NULL, NULL), "columnar");
 }
 
 static void test_passes_on_an_engines_error(void **state) {
@@ -324,7 +323,7 @@ static void test_reasons(void **state) {
          "others' and answers in about 1.0 ms"},
         {"INSERT INTO users VALUES (1)", "users is written where it lives: postgres"},
         {"BEGIN; COMMIT", "2 statements in one request run whole, in one postgres session"},
-        {"SELECT 1", "no table is read; columnar answers in about 1.0 ms, postgres 1.0 ms"},
+        {"SELECT 1", "no table is read; postgres answers in about 1.0 ms, mysql 1.0 ms"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error err = {0};
