@@ -485,7 +485,8 @@ static Status check_unused_ctes(Query *query, Error *err) {
     for (Cte *cte = query->ctes; cte && cte->home == query; cte = cte->next) {
         BoundQuery ignored = {0};
         if (!cte->used)
-            TRY(bind_query(query->binder, query->parent, cte->scope, cte->node->ctequery->select_stmt, true, &ignored, err));
+            TRY(bind_query(query->binder, query->parent, cte->scope, cte->node->ctequery->select_stmt, true,
+                           &ignored, err));
     }
     return STATUS_OK;
 }

@@ -39,7 +39,11 @@ static void broken_metadata(void **state) {
     char path[256];
     append_rows(fixture, 1, 10);
     find_file(fixture, "default/numbers/metadata/*.json", path);
-    static const char *const texts[] = {"", "{", "[]", "{\"format-version\": 2}", "{\"format-version\": \"x\", \"schemas\": 7}",
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{\"format-version\": 2}",
+                                        "{\"format-version\": \"x\", \"schemas\": 7}",
                                         "\xff\xfe nothing"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         overwrite(path, texts[i], -1);
