@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "engines/base/arrow_builder.h"
+#include "engines/base/calendar.h"
 
 enum { BINARY_CHARSET = 63, FIRST_BUFFER_BYTES = 256, ROWS_PER_BATCH = 2048, BYTES_PER_BATCH = 1 << 20 };
 
@@ -133,15 +134,6 @@ static Status bind_result(MysqlResult *result, Error *err) {
 /* ---- values
  * -------------------------------------------------------------------------------------------------------- */
 
-/* Days since 1970-01-01 of a proleptic Gregorian date. */
-static int64_t days_of(const MYSQL_TIME *time) {
-    int64_t year = (int64_t)time->year - (time->month <= 2);
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t of_era = year - era * 400;
-    int64_t of_year = (153 * ((int64_t)time->month + (time->month > 2 ? -3 : 9)) + 2) / 5 + time->day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 static int64_t clock_us(const MYSQL_TIME *time) {
     return (((int64_t)time->hour * 60 + time->minute) * 60 + time->second) * 1000000 +
            (int64_t)time->second_part;
@@ -158,7 +150,7 @@ static Status append_time(ArrowColumn *out, const ResultColumn *column, const ch
         return error_set(err, "22008",
                          "column %s holds the date %04u-%02u-%02u, which PostgreSQL's dates do not have",
                          name, time->year, time->month, time->day);
-    int64_t days = days_of(time);
+    int64_t days = calendar_days_of(time->year, (int)time->month, (int)time->day);
     arrow_append_int(out, column->type.id == SQL_DATE ? days : days * 86400000000 + clock_us(time));
     return STATUS_OK;
 }

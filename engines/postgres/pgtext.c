@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/calendar.h"
 #include "engines/base/strbuf.h"
 #include "engines/postgres/pgdecode.h"
 #include "engines/postgres/pgnumeric.h"
@@ -60,15 +61,6 @@ static bool take_clock(Cursor *in, int64_t *microseconds) {
     return true;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date; years before 1 count 0, -1, ... */
-static int64_t days_of_civil(int64_t year, int64_t month, int64_t day) {
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 static bool ends_with_bc(Cursor *in) {
     if (in->end - in->at < 3 || memcmp(in->end - 3, " BC", 3)) return false;
     in->end -= 3;
@@ -80,7 +72,7 @@ static bool take_date(Cursor *in, bool before_christ, int64_t *days) {
     if (!take_number(in, &year) || !take_char(in, '-') || !take_number(in, &month) || !take_char(in, '-') ||
         !take_number(in, &day) || month < 1 || month > 12)
         return false;
-    *days = days_of_civil(before_christ ? 1 - year : year, month, day);
+    *days = calendar_days_of(before_christ ? 1 - year : year, (int)month, (int)day);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engines/base/calendar.h"
 #include "engines/base/float_text.h"
 
 static ValueShape shape_of(SqlType type, const char *format) {
@@ -59,19 +60,6 @@ bool array_is_null(const ArrowArray *array, int64_t row) {
 /* ---- dates and times
  * ------------------------------------------------------------------------------------------- */
 
-/* Days since 1970-01-01 → proleptic Gregorian date (era arithmetic over 400-year cycles). */
-static void civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
-    int64_t shifted = days + 719468;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    int64_t of_era = shifted - era * 146097;
-    int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted_month = (5 * of_year + 2) / 153;
-    *day = (int)(of_year - (153 * shifted_month + 2) / 5 + 1);
-    *month = (int)(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
-    *year = year_of_era + era * 400 + (*month <= 2);
-}
-
 /* Zero-padded to `width`, which the value fits. */
 static char *put_digits(char *at, int64_t value, int width) {
     for (int i = width - 1; i >= 0; i--, value /= 10)
@@ -82,7 +70,7 @@ static char *put_digits(char *at, int64_t value, int width) {
 static bool append_date(StrBuf *out, int64_t days) {
     int64_t year;
     int month, day;
-    civil_from_days(days, &year, &month, &day);
+    calendar_date_of(days, &year, &month, &day);
     bool before_christ = year <= 0;
     if (before_christ) year = 1 - year;
     char text[6] = {'-', 0, 0, '-'};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engines/base/calendar.h"
 #include "engines/base/utf8.h"
 #include "engines/columnar/ingest/generate_random.h"
 #include "engines/columnar/ingest/generate_words.h"
@@ -18,7 +19,7 @@ static const int HOUR_WEIGHTS[24] = {14, 10, 8,  7,  7,  9,  14, 22, 32, 40, 45,
 static const int WEEKDAY_WEIGHTS[7] = {100, 104, 106, 104, 110, 78, 70}; /* from Monday */
 
 static int64_t first_day(void) {
-    return value_days_from_civil(2024, 1, 1); /* a Monday */
+    return calendar_days_of(2024, 1, 1); /* a Monday */
 }
 
 static void init_calendar(RowGenerator *generator) {

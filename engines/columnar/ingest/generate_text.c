@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engines/base/calendar.h"
 #include "engines/columnar/ingest/generate_rows.h"
 
 #define DAY_US INT64_C(86400000000)
@@ -11,16 +12,12 @@ static void put_two(char *out, int value) {
     out[1] = (char)('0' + value % 10);
 }
 
-/* YYYY-MM-DD of days since 1970 (the inverse of value_days_from_civil). */
+/* YYYY-MM-DD of days since 1970. */
 static void put_date(char out[10], int64_t days) {
-    days += 719468;
-    int64_t era = days / 146097, day_of_era = days % 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int day_of_year = (int)(day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100));
-    int shifted_month = (5 * day_of_year + 2) / 153;
-    int day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    int month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    int year = (int)(year_of_era + era * 400) + (month <= 2);
+    int64_t long_year;
+    int month, day;
+    calendar_date_of(days, &long_year, &month, &day);
+    int year = (int)long_year;
     put_two(out, year / 100);
     put_two(out + 2, year % 100);
     out[4] = out[7] = '-';

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engines/base/calendar.h"
+
 enum { MAX_DIGITS = 38 };
 #define MICROSECONDS_PER_DAY INT64_C(86400000000)
 
@@ -179,17 +181,6 @@ bool value_parse_decimal(const char *text, size_t length, int precision, int sca
     return true;
 }
 
-/* Days of the proleptic Gregorian calendar since 1970-01-01: years counted from March, so that the leap day
- * is the last. */
-int64_t value_days_from_civil(int64_t year, int month, int day) {
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
 static bool number_at(const char *text, int digits, int *out) {
     *out = 0;
     for (int i = 0; i < digits; i++) {
@@ -209,7 +200,7 @@ static bool date_at(const char *text, size_t length, int32_t *days) {
     if (year < 1 || month < 1 || month > 12 || day < 1) return false;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > LENGTHS[month - 1] + (month == 2 && leap)) return false;
-    *days = (int32_t)value_days_from_civil(year, month, day);
+    *days = (int32_t)calendar_days_of(year, month, day);
     return true;
 }
 

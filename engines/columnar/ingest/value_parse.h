@@ -43,5 +43,3 @@ bool value_parse_time(const char *text, size_t length, int64_t *microseconds);
  */
 bool value_parse_timestamp(const char *text, size_t length, int64_t *microseconds, bool *has_offset);
 bool value_parse_uuid(const char *text, size_t length, unsigned char out[16]);
-
-int64_t value_days_from_civil(int64_t year, int month, int day);

@@ -203,7 +203,7 @@ static int64_t calendar_field(int64_t days, Field field) {
     case FIELD_DECADE: return decade_of(civil.year);
     case FIELD_CENTURY: return century_of(civil.year);
     case FIELD_MILLENNIUM: return millennium_of(civil.year);
-    case FIELD_DOY: return days - civil_to_days(civil.year, 1, 1) + 1;
+    case FIELD_DOY: return days - calendar_days_of(civil.year, 1, 1) + 1;
     case FIELD_WEEK: return iso_week(civil.year, civil.month, civil.day, NULL);
     case FIELD_ISOYEAR: iso_week(civil.year, civil.month, civil.day, &iso_year); return shown_year(iso_year);
     default: return days + 2440588; /* Julian day */
@@ -371,7 +371,7 @@ static int64_t truncate_timestamp(int64_t timestamp, Field field) {
         break;
     default: break;
     }
-    return civil_to_days(civil.year, field <= FIELD_QUARTER ? civil.month : 1, 1) * MICROS_PER_DAY;
+    return calendar_days_of(civil.year, field <= FIELD_QUARTER ? civil.month : 1, 1) * MICROS_PER_DAY;
 }
 
 Status date_trunc_timestamp(const KernelCall *call, Error *err) {

@@ -262,7 +262,7 @@ static Status make_date(const KernelCall *call, Error *err) {
                    day > civil_month_days(civil_year, month < 1 || month > 12 ? 1 : month);
         if (bad)
             return error_set(err, "22008", "date field value out of range: %d-%02d-%02d", year, month, day);
-        int64_t days = civil_to_days(civil_year, month, day);
+        int64_t days = calendar_days_of(civil_year, month, day);
         if (!date_in_range(days))
             return error_set(err, "22008", "date out of range: %d-%02d-%02d", year, month, day);
         out[row] = (int32_t)days;
@@ -284,7 +284,7 @@ static Status make_timestamp(const KernelCall *call, Error *err) {
             (hour == 24 && (minute > 0 || second > 0)))
             return error_set(err, "22008", "time field value out of range: %d:%02d:%02g", hour, minute,
                              second);
-        Int128 value = (Int128)civil_to_days(civil_year, month, day) * MICROS_PER_DAY +
+        Int128 value = (Int128)calendar_days_of(civil_year, month, day) * MICROS_PER_DAY +
                        hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + (int64_t)rint(second * 1e6);
         if (!timestamp_in_range(value)) return timestamp_range(err);
         out[row] = (int64_t)value;

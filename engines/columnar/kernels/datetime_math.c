@@ -3,23 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Days from civil date by 400-year eras starting in March, so that leap days come last. */
-int64_t civil_to_days(int64_t year, int month, int day) {
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400, year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 void civil_from_days(int64_t days, CivilTime *out) {
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097, day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted = (5 * day_of_year + 2) / 153;
-    out->day = (int)(day_of_year - (153 * shifted + 2) / 5 + 1);
-    out->month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-    out->year = (int)(year_of_era + era * 400 + (out->month <= 2));
+    int64_t year;
+    calendar_date_of(days, &year, &out->month, &out->day);
+    out->year = (int)year;
 }
 
 CivilTime civil_from_timestamp(int64_t timestamp) {
@@ -34,7 +21,7 @@ CivilTime civil_from_timestamp(int64_t timestamp) {
 }
 
 int64_t civil_to_timestamp(const CivilTime *civil) {
-    return civil_to_days(civil->year, civil->month, civil->day) * MICROS_PER_DAY +
+    return calendar_days_of(civil->year, civil->month, civil->day) * MICROS_PER_DAY +
            civil->hour * MICROS_PER_HOUR + civil->minute * MICROS_PER_MINUTE +
            civil->second * MICROS_PER_SECOND + civil->microsecond;
 }
@@ -60,12 +47,12 @@ int32_t date_from_timestamp(int64_t timestamp) {
 
 /* ISO 8601: weeks start on Monday, week 1 has the year's first Thursday. */
 int iso_week(int year, int month, int day, int *iso_year) {
-    int64_t days = civil_to_days(year, month, day);
+    int64_t days = calendar_days_of(year, month, day);
     int64_t weekday = ((days + 3) % 7 + 7) % 7; /* Monday = 0 */
     CivilTime thursday;
     civil_from_days(days - weekday + 3, &thursday);
     if (iso_year) *iso_year = thursday.year;
-    return (int)((days - weekday + 3 - civil_to_days(thursday.year, 1, 1)) / 7) + 1;
+    return (int)((days - weekday + 3 - calendar_days_of(thursday.year, 1, 1)) / 7) + 1;
 }
 
 bool timestamp_add_interval(int64_t timestamp, Interval span, int64_t *out) {
@@ -79,7 +66,7 @@ bool timestamp_add_interval(int64_t timestamp, Interval span, int64_t *out) {
         int64_t year = months >= 0 ? months / 12 : -((11 - months) / 12);
         int month = (int)(months - year * 12) + 1;
         int last = civil_month_days((int)year, month);
-        days = civil_to_days(year, month, civil.day > last ? last : civil.day);
+        days = calendar_days_of(year, month, civil.day > last ? last : civil.day);
     }
     Int128 wide = (Int128)(days + span.days) * MICROS_PER_DAY + micros;
     if (!timestamp_in_range(wide)) return false;

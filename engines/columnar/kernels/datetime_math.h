@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "engines/base/calendar.h"
 #include "engines/columnar/kernels/kernel.h"
 
 #define MICROS_PER_SECOND 1000000LL
@@ -30,7 +31,6 @@ typedef struct CivilTime {
     int hour, minute, second, microsecond;
 } CivilTime;
 
-int64_t civil_to_days(int64_t year, int month, int day);
 void civil_from_days(int64_t days, CivilTime *out); /* date fields only */
 CivilTime civil_from_timestamp(int64_t timestamp);
 int64_t civil_to_timestamp(const CivilTime *civil); /* no range check */

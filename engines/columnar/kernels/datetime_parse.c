@@ -396,7 +396,7 @@ Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out,
     if (result == PARSE_OK) result = check_time(&fields);
     if (result == PARSE_OK) result = check_date(&fields);
     if (result != PARSE_OK) return report(result, "date", text, length, err);
-    int64_t days = civil_to_days(fields.year, fields.month, fields.day);
+    int64_t days = calendar_days_of(fields.year, fields.month, fields.day);
     if (!date_in_range(days))
         return error_set(err, "22008", "date out of range: \"%.*s\"", (int)length, text);
     *out = (int32_t)days;
@@ -446,8 +446,8 @@ Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t 
     if (result == PARSE_OK) result = check_time(&fields);
     if (result == PARSE_OK) result = check_date(&fields);
     if (result != PARSE_OK) return report(result, name, text, length, err);
-    Int128 micros =
-        (Int128)civil_to_days(fields.year, fields.month, fields.day) * MICROS_PER_DAY + clock_micros(&fields);
+    Int128 micros = (Int128)calendar_days_of(fields.year, fields.month, fields.day) * MICROS_PER_DAY +
+                    clock_micros(&fields);
     if (with_zone) micros -= (Int128)fields.zone_seconds * MICROS_PER_SECOND;
     if (!timestamp_in_range(micros))
         return error_set(err, "22008", "timestamp out of range: \"%.*s\"", (int)length, text);

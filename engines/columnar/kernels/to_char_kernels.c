@@ -185,7 +185,7 @@ static void put_name(StrBuf *out, const char *name, const TemplatePiece *piece, 
 }
 
 static void put_piece(StrBuf *out, const TemplatePiece *piece, const CivilTime *t, int64_t days) {
-    int width = 2, value = 0, iso_year = 0, day_of_year = (int)(days - civil_to_days(t->year, 1, 1)) + 1;
+    int width = 2, value = 0, iso_year = 0, day_of_year = (int)(days - calendar_days_of(t->year, 1, 1)) + 1;
     int weekday = (int)(((days + 4) % 7 + 7) % 7), year = t->year > 0 ? t->year : 1 - t->year;
     switch (piece->piece) {
     case PIECE_LITERAL: strbuf_append_char(out, piece->literal); return;

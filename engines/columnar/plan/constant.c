@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engines/base/calendar.h"
 #include "engines/base/strbuf.h"
 #include "engines/columnar/plan/logical.h"
 
@@ -138,15 +139,10 @@ static void describe_scaled(__int128 value, int scale, StrBuf *out) {
 
 /* Days since 1970 as a proleptic Gregorian date. */
 static void describe_days(int64_t days, StrBuf *out) {
-    int64_t shifted = days + 719468;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    int64_t day_of_era = shifted - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month_index = (5 * day_of_year + 2) / 153;
-    int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-    strbuf_printf(out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year_of_era + era * 400 + (month <= 2),
-                  month, day_of_year - (153 * month_index + 2) / 5 + 1);
+    int64_t year;
+    int month, day;
+    calendar_date_of(days, &year, &month, &day);
+    strbuf_printf(out, "%04" PRId64 "-%02d-%02d", year, month, day);
 }
 
 static void describe_time(int64_t microseconds, StrBuf *out) {
