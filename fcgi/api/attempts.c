@@ -1,16 +1,12 @@
 #include "fcgi/api/attempts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engines/base/clock.h"
 #include "engines/base/hash.h"
+#include "fcgi/api/shared_map.h"
 
 enum { BUCKETS = 8192, WAYS = 8 };
 
@@ -24,15 +20,8 @@ struct Attempts {
 };
 
 Status attempts_open(const char *path, Attempts **out, Error *err) {
-    size_t bytes = sizeof(Slot[BUCKETS][WAYS]);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
-    if (fd < 0) return error_set_errno(err, errno, "cannot open %s", path);
-    void *memory = MAP_FAILED;
-    if (ftruncate(fd, (off_t)bytes) == 0) /* every process makes it the same size */
-        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    int failure = errno;
-    close(fd);
-    if (memory == MAP_FAILED) return error_set_errno(err, failure, "cannot map %s", path);
+    void *memory = NULL;
+    TRY(shared_map_open(path, sizeof(Slot[BUCKETS][WAYS]), &memory, err));
     Attempts *attempts = calloc(1, sizeof *attempts);
     attempts->buckets = memory;
     *out = attempts;
@@ -41,7 +30,7 @@ Status attempts_open(const char *path, Attempts **out, Error *err) {
 
 void attempts_close(Attempts *attempts) {
     if (!attempts) return;
-    munmap(attempts->buckets, sizeof(Slot[BUCKETS][WAYS]));
+    shared_map_close(attempts->buckets, sizeof(Slot[BUCKETS][WAYS]));
     free(attempts);
 }
 

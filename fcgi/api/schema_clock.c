@@ -1,11 +1,9 @@
 #include "fcgi/api/schema_clock.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include "fcgi/api/shared_map.h"
 
 typedef _Atomic uint64_t Counter;
 
@@ -14,14 +12,8 @@ struct SchemaClock {
 };
 
 Status schema_clock_open(const char *path, SchemaClock **out, Error *err) {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
-    if (fd < 0) return error_set_errno(err, errno, "cannot open %s", path);
-    void *memory = MAP_FAILED;
-    if (ftruncate(fd, sizeof(Counter)) == 0) /* every process makes it the same size */
-        memory = mmap(NULL, sizeof(Counter), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    int failure = errno;
-    close(fd);
-    if (memory == MAP_FAILED) return error_set_errno(err, failure, "cannot map %s", path);
+    void *memory = NULL;
+    TRY(shared_map_open(path, sizeof(Counter), &memory, err));
     SchemaClock *clock = calloc(1, sizeof *clock);
     if (!clock) abort();
     clock->counter = memory;
@@ -31,7 +23,7 @@ Status schema_clock_open(const char *path, SchemaClock **out, Error *err) {
 
 void schema_clock_close(SchemaClock *clock) {
     if (!clock) return;
-    munmap(clock->counter, sizeof(Counter));
+    shared_map_close(clock->counter, sizeof(Counter));
     free(clock);
 }
 
