@@ -102,15 +102,21 @@ static void after_slow_read(void *argument) {
         dispatch(connection);
 }
 
-/* libfcgi reads from a duplicate here: it closes what it fails to read, and the loop must be able to shut the
- * connection's own descriptor at any time. */
-static void slow_read(void *argument) {
-    Connection *connection = argument;
+/* From a duplicate: libfcgi closes what it fails to read, while the loop must be able to shut the
+ * connection's own descriptor at any time, and another loop may be given a number that was closed too early.
+ */
+static bool read_by_library(Connection *connection) {
     int duplicate = fcntl(connection->source.fd, F_DUPFD_CLOEXEC, 0);
     connection->request.ipcFd = duplicate;
-    connection->failed = duplicate < 0 || !request_read(connection);
+    bool whole = duplicate >= 0 && request_read(connection);
     if (connection->request.ipcFd >= 0) close(connection->request.ipcFd);
     connection->request.ipcFd = connection->source.fd;
+    return whole;
+}
+
+static void slow_read(void *argument) {
+    Connection *connection = argument;
+    connection->failed = !read_by_library(connection);
     eventloop_post(connection->thread->loop, after_slow_read, connection);
 }
 
@@ -126,7 +132,7 @@ static void receive(Connection *connection) {
                      thread->peeked[0]);
         connection_close(connection);
     } else if (scan == RECORDS_COMPLETE) {
-        if (request_take(connection, thread->peeked, (size_t)count) || request_read(connection))
+        if (request_take(connection, thread->peeked, (size_t)count) || read_by_library(connection))
             dispatch(connection);
         else
             connection_close(connection);
