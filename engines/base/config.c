@@ -57,6 +57,8 @@ static const ConfigKey engine_keys[] = {
     {"threads", KEY_INT, offsetof(EngineConfig, threads), 0, 1024},
     {"memory_bytes", KEY_BYTES, offsetof(EngineConfig, memory_bytes), 0, 1e15},
     {"query_memory_bytes", KEY_BYTES, offsetof(EngineConfig, query_memory_bytes), 0, 1e15},
+    {"spill", KEY_BOOL, offsetof(EngineConfig, spill), 0, 1},
+    {"spill_limit_bytes", KEY_BYTES, offsetof(EngineConfig, spill_limit_bytes), 0, 1e15},
     {"cache_bytes", KEY_BYTES, offsetof(EngineConfig, cache_bytes), 0, 1e15},
     {"latency_ms", KEY_DOUBLE, offsetof(EngineConfig, latency_ms), 0, 1e6},
 };
@@ -71,6 +73,7 @@ static void engine_defaults(EngineConfig *engine, const char *name, const char *
     engine->directory = engine->catalog = "";
     engine->query_memory_bytes = (int64_t)2 << 30;
     engine->cache_bytes = (int64_t)1 << 30;
+    engine->spill = true;
     engine->latency_ms = !strcmp(kind, "columnar") ? 0.3 : !strcmp(kind, "mysql") ? 0.2 : 0.15;
 }
 

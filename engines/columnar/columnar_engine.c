@@ -13,6 +13,7 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "engines/columnar/exec/executor.h"
+#include "engines/columnar/exec/spill.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
 typedef struct ColumnarEngine {
@@ -158,6 +159,13 @@ static int64_t default_memory(void) {
     return pages > 0 && page_bytes > 0 ? (int64_t)pages * page_bytes / 4 * 3 : (int64_t)4 << 30;
 }
 
+/* A warehouse that can only be read still answers what fits in memory. */
+static void clean_spill_directory(const ColumnarEngine *engine) {
+    Error failure = {0};
+    if (spill_directory_prepare(engine->spill_directory, &failure) != STATUS_OK)
+        log_warn("columnar.spill", "error=\"%s\"", failure.message);
+}
+
 static Status columnar_open(const EngineConfig *config, Engine **out, Error *err) {
     ColumnarEngine *engine = calloc(1, sizeof *engine);
     if (!engine)
@@ -179,9 +187,11 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
         return STATUS_ERROR;
     }
     if (config->cache_bytes > 0) parquet_cache_configure(config->cache_bytes);
+    if (config->spill) clean_spill_directory(engine);
     engine->resources = (ExecutorResources){.workers = engine->workers,
                                             .budget = &engine->budget,
-                                            .spill_directory = engine->spill_directory,
+                                            .spill_directory = config->spill ? engine->spill_directory : NULL,
+                                            .spill_limit_bytes = config->spill_limit_bytes,
                                             .query_memory_bytes = config->query_memory_bytes};
     *out = &engine->base;
     return STATUS_OK;

@@ -7,6 +7,7 @@
 #include "engines/columnar/exec/explain.h"
 #include "engines/columnar/exec/operators.h"
 #include "engines/columnar/exec/result.h"
+#include "engines/columnar/exec/spill.h"
 
 enum { MAX_PLAN_DEPTH = 2000 };
 
@@ -180,6 +181,7 @@ static void run_destroy(Run *run) {
     for (int i = 0; i < run->pipeline_count; i++)
         pipeline_close(run->pipelines[i]);
     free(run->pipelines);
+    spill_space_destroy(run->query.spill);
     budget_deinit(&run->query.budget);
     pthread_mutex_destroy(&run->query.lock);
     arena_deinit(&run->query.arena);
@@ -286,6 +288,7 @@ static Status run_create(Run *run, const Plan *plan, const ExecutorResources *re
     query->worker_count = resources->workers ? threadpool_thread_count(resources->workers) : 1;
     if (query->worker_count < 1) query->worker_count = 1;
     query->spill_directory = resources->spill_directory;
+    query->spill_limit_bytes = resources->spill_limit_bytes;
     query->statement_time_us = clock_wall_us();
     query->timing = plan->analyze;
     run->round_morsels = query->worker_count;

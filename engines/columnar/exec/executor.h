@@ -6,7 +6,8 @@
 typedef struct ExecutorResources {
     ThreadPool *workers;
     Budget *budget;
-    const char *spill_directory;
+    const char *spill_directory; /* NULL = nothing is spilled: 53200 beyond the budget */
+    int64_t spill_limit_bytes;   /* per query, 0 = no limit */
     int64_t query_memory_bytes;
 } ExecutorResources;
 

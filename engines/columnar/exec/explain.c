@@ -21,6 +21,8 @@ static void annotate(void *context, const PlanNode *node, bool json, StrBuf *out
                        : "  (actual rows in=%lld out=%lld, time=%.3f ms",
                   in, rows, ms);
     if (memory) strbuf_printf(out, json ? ",\"memory_bytes\":%lld" : ", memory=%lld bytes", memory);
+    long long spilled = atomic_load(&stats->spilled_bytes);
+    if (spilled) strbuf_printf(out, json ? ",\"spilled_bytes\":%lld" : ", spilled=%lld bytes", spilled);
     if (node->kind == PLAN_SCAN)
         strbuf_printf(
             out,

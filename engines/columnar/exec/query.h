@@ -18,6 +18,7 @@ typedef struct OperatorStats {
     _Atomic int64_t batches;
     _Atomic int64_t time_ns; /* own work and everything it pushed into, summed over workers */
     _Atomic int64_t memory_bytes;
+    _Atomic int64_t spilled_bytes; /* as written to disk */
     _Atomic int64_t files_total, files_skipped;
     _Atomic int64_t row_groups_total, row_groups_skipped;
     _Atomic int64_t rows_read;
@@ -28,7 +29,9 @@ typedef struct Query {
     Execution *execution;
     ThreadPool *workers;
     int worker_count;
-    const char *spill_directory;
+    const char *spill_directory; /* NULL = nothing may be spilled */
+    int64_t spill_limit_bytes;   /* on disk at a time, 0 = no limit */
+    struct SpillSpace *spill;    /* spill.h */
     Budget budget;
     Arena arena; /* operators and programs; only touched while building, by one thread */
     int64_t statement_time_us;

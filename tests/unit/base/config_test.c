@@ -33,7 +33,8 @@ static void every_key_is_applied(void **state) {
              "1\nsocket = 's'\nuser = 'u'\npassword = 'p'\n"
              "database = 'd'\nmax_connections = 2\nlane_connections = 3\nconnect_timeout_ms = 4\ndirectory = "
              "'dir'\ncatalog = 'cat'\nthreads = 5\n"
-             "memory_bytes = \"1GiB\"\nquery_memory_bytes = 6\ncache_bytes = 7\nlatency_ms = 0.5\n"),
+             "memory_bytes = \"1GiB\"\nquery_memory_bytes = 6\nspill = false\nspill_limit_bytes = "
+             "\"1MiB\"\ncache_bytes = 7\nlatency_ms = 0.5\n"),
         STATUS_OK);
     assert_string_equal(config.listen, "127.0.0.1:9000");
     assert_int_equal(config.io_threads, 3);
@@ -72,6 +73,8 @@ static void every_key_is_applied(void **state) {
     assert_int_equal(second->memory_bytes, 1 << 30);
     assert_int_equal(second->query_memory_bytes, 6);
     assert_int_equal(second->cache_bytes, 7);
+    assert_false(second->spill);
+    assert_int_equal(second->spill_limit_bytes, 1 << 20);
     assert_true(second->latency_ms == 0.5);
     config_deinit(&config);
 }
