@@ -114,6 +114,22 @@ static Status produce_source(Run *run, const PlanNode *node, Stage *stages, Pipe
     return STATUS_OK;
 }
 
+static Status produce_table_function(Run *run, const PlanNode *node, Stage *stages, Pipeline *target,
+                                     int depth, Error *err) {
+    Stage *stage;
+    Source *source;
+    if (table_function_is_source(node)) {
+        TRY(table_function_source_create(&run->query, node, &source, err));
+        pipeline_add_branch(target, source, stages, false);
+        return STATUS_OK;
+    }
+    TRY(table_function_stage_create(&run->query, node, stages, &stage, err));
+    if (node->input_count > 0) return produce(run, node->inputs[0], stage, target, depth + 1, err);
+    TRY(single_row_source_create(&run->query, &source, err));
+    pipeline_add_branch(target, source, stage, false);
+    return STATUS_OK;
+}
+
 static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
                       Error *err) {
     Stage *stage;
@@ -137,6 +153,7 @@ static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *t
             TRY(produce(run, node->inputs[i], stages, target, depth + 1, err));
         return STATUS_OK;
     case PLAN_SET_OPERATION: return produce_set_operation(run, node, stages, target, depth, err);
+    case PLAN_TABLE_FUNCTION: return produce_table_function(run, node, stages, target, depth, err);
     }
     return error_set(err, SQLSTATE_INTERNAL, "an unknown plan node reached the executor");
 }

@@ -14,6 +14,12 @@ Status project_stage_create(Query *query, const PlanNode *node, Stage *next, Sta
 /* Adds one int8 column of a constant: which input of a set operation a row came from. */
 Status tag_stage_create(Query *query, int64_t tag, Stage *next, Stage **out, Error *err);
 
+/* Set-returning functions: a source when the rows of one over constants can be shared out, else a stage. */
+bool table_function_is_source(const PlanNode *node);
+Status table_function_source_create(Query *query, const PlanNode *node, Source **out, Error *err);
+Status table_function_stage_create(Query *query, const PlanNode *node, Stage *next, Stage **out, Error *err);
+Status single_row_source_create(Query *query, Source **out, Error *err);
+
 /* Breakers: a sink for the pipeline below and the source of what it made. */
 Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);

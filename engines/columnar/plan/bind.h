@@ -73,14 +73,27 @@ typedef struct TargetColumn {
     int id;
 } TargetColumn;
 
+/* A set-returning function of the SELECT list. */
+typedef struct SetCall {
+    TableFunctionCall call;
+    int id;
+    int depth; /* set-returning functions among its arguments run before it */
+    bool before_groups;
+    struct SetCall *next;
+} SetCall;
+
 struct Query {
     Binder *binder;
     Query *parent;
     Cte *ctes;
     PgQuery__SelectStmt *select; /* NULL for a set operation or VALUES */
     FromItem from;
+    FromItem lateral; /* what stands to the left of the item of FROM that is being bound */
     Clause clause;
     bool in_aggregate;
+    const char *in_branch; /* inside CASE or COALESCE, by name */
+    SetCall *set_calls;
+    int set_call_count;
     AggregateSlot *slots, **slots_end;
     PendingJoin *pending, **pending_end;
     TargetColumn *targets;
@@ -129,6 +142,16 @@ const char *node_string(const Node *node);
 /* bind_from.c */
 Status query_copy_from(Query *query, Rel **rel, const IdList *ids, IdList *copies, Error *err);
 Status bind_from(Query *query, Node *const *items, size_t count, Error *err);
+FromItem *from_item_new(Query *query, const char *alias, Rel *rel);
+/* Names the columns: AS t(a, b) over the given ones. */
+Status from_item_name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, int location, Error *err);
+/* bind_table_function.c */
+const char *table_function_name(const PgQuery__FuncCall *call); /* NULL: not a set-returning function */
+Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err);
+Status bind_set_call(Query *query, PgQuery__FuncCall *node, const char *name, Expr **out, Error *err);
+void query_note_grouped_sets(Query *query, const IdList *ids);
+Status query_replace_grouped_sets(Query *query, Error *err);
+Rel *query_place_sets(Query *query, Rel *rel, bool before_groups);
 /* bind_expr.c */
 Status bind_expr(Query *query, Node *node, Expr **out, Error *err);
 Status bind_exprs(Query *query, Node *const *nodes, size_t count, Expr ***out, Error *err);
@@ -136,6 +159,7 @@ Status bind_condition(Query *query, Node *node, const char *what, Expr **out, Er
 Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count,
                             int position, Expr **out, Error *err);
 /* bind_function.c */
+const char *query_clause_name(Clause clause);
 Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Error *err);
 /* bind_case.c: expressions with branches */
 Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err);

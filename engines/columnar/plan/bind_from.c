@@ -1,7 +1,7 @@
 /* FROM: tables, derived tables, CTEs, joins. */
 #include "engines/columnar/plan/bind.h"
 
-static FromItem *single_table_item(Query *query, const char *alias, Rel *rel) {
+FromItem *from_item_new(Query *query, const char *alias, Rel *rel) {
     FromItem *item = ARENA_NEW(query->binder->arena, FromItem);
     item->rel = rel;
     item->tables = ARENA_NEW_ARRAY(query->binder->arena, FromTable *, 1);
@@ -11,8 +11,7 @@ static FromItem *single_table_item(Query *query, const char *alias, Rel *rel) {
     return item;
 }
 
-/* Names the columns: AS t(a, b) over the given ones. */
-static Status name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, int location, Error *err) {
+Status from_item_name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, int location, Error *err) {
     FromTable *table = item->tables[0];
     size_t renamed = alias ? alias->n_colnames : 0;
     if (renamed > (size_t)table->column_count)
@@ -118,7 +117,7 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
     Rel *rel = rel_new(binder, PLAN_SCAN, 0);
     const char *alias =
         var->alias && var->alias->aliasname && *var->alias->aliasname ? var->alias->aliasname : var->relname;
-    FromItem *item = single_table_item(query, alias, rel);
+    FromItem *item = from_item_new(query, alias, rel);
     FromTable *table = item->tables[0];
     table->binding = binding;
     table->written = var->relname;
@@ -142,7 +141,7 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
         TRY(status);
         fill_columnar(query, rel, table, version);
     }
-    TRY(name_columns(query, item, var->alias, var->location, err));
+    TRY(from_item_name_columns(query, item, var->alias, var->location, err));
     *out = item;
     return STATUS_OK;
 }
@@ -153,14 +152,14 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
 static Status item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names,
                             int location, FromItem **out, Error *err) {
     Binder *binder = query->binder;
-    FromItem *item = single_table_item(query, alias, bound->rel);
+    FromItem *item = from_item_new(query, alias, bound->rel);
     FromTable *table = item->tables[0];
     table->columns = ARENA_NEW_ARRAY(binder->arena, VisibleColumn, bound->column_count + 1);
     table->column_count = bound->column_count;
     for (int i = 0; i < bound->column_count; i++)
         table->columns[i] = (VisibleColumn){.name = bound->columns[i].name,
                                             .expr = expr_column(binder, bound->columns[i].id)};
-    TRY(name_columns(query, item, names, location, err));
+    TRY(from_item_name_columns(query, item, names, location, err));
     *out = item;
     return STATUS_OK;
 }
@@ -363,10 +362,10 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
     if (type == JOIN_FULL) mark_nullable(binder, item->rel->inputs[0]);
     if (type == JOIN_FULL || type == JOIN_LEFT) mark_nullable(binder, item->rel->inputs[1]);
     if (join->alias) {
-        FromItem *named = single_table_item(query, join->alias->aliasname, item->rel);
+        FromItem *named = from_item_new(query, join->alias->aliasname, item->rel);
         named->tables[0]->columns = item->columns;
         named->tables[0]->column_count = item->column_count;
-        TRY(name_columns(query, named, join->alias, -1, err));
+        TRY(from_item_name_columns(query, named, join->alias, -1, err));
         item = named;
     }
     if (join->join_using_alias) return binder_unsupported(binder, -1, err, "an alias of USING");
@@ -388,7 +387,7 @@ static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *er
         break;
     case PG_QUERY__NODE__NODE_JOIN_EXPR: status = bind_join(query, node->join_expr, out, err); break;
     case PG_QUERY__NODE__NODE_RANGE_FUNCTION:
-        status = binder_unsupported(binder, -1, err, "a function in FROM");
+        status = bind_range_function(query, node->range_function, out, err);
         break;
     case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
         status = binder_unsupported(binder, -1, err, "TABLESAMPLE");

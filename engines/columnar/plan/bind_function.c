@@ -2,7 +2,7 @@
  */
 #include "engines/columnar/plan/bind.h"
 
-static const char *clause_name(Clause clause) {
+const char *query_clause_name(Clause clause) {
     switch (clause) {
     case CLAUSE_WHERE: return "WHERE";
     case CLAUSE_GROUP: return "GROUP BY";
@@ -62,7 +62,7 @@ static Status bind_aggregate(Query *query, PgQuery__FuncCall *call, const char *
                              Error *err) {
     Binder *binder = query->binder;
     int position = binder_position(binder, call->location);
-    const char *place = clause_name(query->clause);
+    const char *place = query_clause_name(query->clause);
     if (query->in_aggregate)
         return error_set_at(err, "42803", position, "aggregate function calls cannot be nested");
     if (place)
@@ -108,6 +108,7 @@ Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Err
                             "window function %s requires an OVER clause", name);
     if (call->func_variadic) return binder_unsupported(binder, call->location, err, "VARIADIC");
     if (name_is_aggregate(name)) return bind_aggregate(query, call, name, out, err);
+    if (name_returns_set(name)) return bind_set_call(query, call, name, out, err);
     int position = binder_position(binder, call->location);
     const char *misused = call->agg_star       ? "%s(*) specified, but %s is not an aggregate function"
                           : call->agg_distinct ? "DISTINCT specified, but %s is not an aggregate function"

@@ -64,6 +64,7 @@ Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) 
                 return error_set_at(err, "42803", expr->position,
                                     "aggregate functions are not allowed in GROUP BY");
         lower_pending(query, &ids);
+        query_note_grouped_sets(query, &ids);
         query->targets[target].expr = expr;
         add_group(query, expr, query->targets[target].name);
     }

@@ -214,6 +214,7 @@ static Status replace_all_grouped(Query *query, Expr **having, Error *err) {
     for (int i = 0; i < query->target_count; i++)
         TRY(query_replace_grouped(query, query->targets[i].expr, &query->targets[i].expr, err));
     if (*having) TRY(query_replace_grouped(query, *having, having, err));
+    TRY(query_replace_grouped_sets(query, err));
     for (PendingJoin *pending = query->pending; pending; pending = pending->next)
         for (int c = 0; !pending->before_groups && c < pending->conditions.count; c++)
             TRY(query_replace_grouped(query, pending->conditions.items[c], &pending->conditions.items[c],
@@ -267,6 +268,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     rel = rel_filter(binder, rel, &where);
     rel = query_place_pending(query, rel, false, true);
     if (query->slots || select->n_group_clause > 0 || having) {
+        rel = query_place_sets(query, rel, true);
         TRY(replace_all_grouped(query, &having, err));
         TRY(group_types(query, err));
         rel = aggregate_rel(query, rel);
@@ -276,6 +278,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     } else {
         rel = query_place_pending(query, rel, false, false);
     }
+    rel = query_place_sets(query, rel, false);
     rel = project_targets(query, rel);
     if (distinct) {
         int *ids = ARENA_NEW_ARRAY(binder->arena, int, query->visible_count + 1);

@@ -22,6 +22,9 @@ bool rel_reads_any_of(const Rel *rel, const IdList *ids) {
         for (int a = 0; a < rel->calls[c].arg_count; a++)
             if (reads_any(rel->calls[c].args[a], ids)) return true;
     }
+    for (int f = 0; f < rel->table_call_count; f++)
+        for (int a = 0; a < rel->table_calls[f].arg_count; a++)
+            if (reads_any(rel->table_calls[f].args[a], ids)) return true;
     for (int k = 0; k < rel->sort_key_count; k++)
         if (reads_any(rel->sort_keys[k].expr, ids)) return true;
     for (int i = 0; i < rel->input_count; i++)
@@ -153,6 +156,7 @@ static Status pull_up(Pull *pull, Rel **rel, ExprList *conditions, Error *err) {
         TRY(pull_up(pull, &(*rel)->inputs[0], conditions, err));
         rel_refresh_ids(pull->binder, *rel);
         return STATUS_OK;
+    case PLAN_TABLE_FUNCTION: return declined(err, "a set-returning function");
     default: return declined(err, "a set operation");
     }
 }

@@ -25,6 +25,7 @@ static const char *kind_name(const PlanNode *node) {
     case PLAN_SORT: return node->sort_limit > 0 ? "Top-N Sort" : "Sort";
     case PLAN_LIMIT: return "Limit";
     case PLAN_UNION_ALL: return "Union All";
+    case PLAN_TABLE_FUNCTION: return "Table Function";
     default: return node->set_except ? "Except" : "Intersect";
     }
 }
@@ -222,6 +223,21 @@ static void describe_exprs(const PlanNode *node, StrBuf *out) {
     }
 }
 
+static void describe_functions(const PlanNode *node, StrBuf *out) {
+    const PlanColumn *columns = node->input_count ? node->inputs[0]->columns : NULL;
+    int count = node->input_count ? node->inputs[0]->column_count : 0;
+    for (int f = 0; f < node->table_call_count; f++) {
+        const TableFunctionCall *call = &node->table_calls[f];
+        strbuf_printf(out, "%s%s(", f ? ", " : "", call->function->name);
+        for (int a = 0; a < call->arg_count; a++) {
+            if (a) strbuf_append_text(out, ", ");
+            plan_describe_expr(call->args[a], columns, count, out);
+        }
+        strbuf_append_char(out, ')');
+    }
+    if (node->ordinality) strbuf_append_text(out, " WITH ORDINALITY");
+}
+
 static void describe_limit(const PlanNode *node, StrBuf *out) {
     if (node->limit)
         plan_describe_expr(node->limit, NULL, 0, out);
@@ -264,6 +280,7 @@ static void node_details(const PlanNode *node, Emit emit, void *context) {
         }
     }
     if (node->kind == PLAN_FILTER) emit_with(node, "Filter", describe_predicate, emit, context);
+    if (node->kind == PLAN_TABLE_FUNCTION) emit_with(node, "Functions", describe_functions, emit, context);
     if (node->kind == PLAN_PROJECT) emit_with(node, "Output", describe_exprs, emit, context);
     if (node->kind == PLAN_AGGREGATE && node->group_count)
         emit_with(node, "Groups", describe_groups, emit, context);

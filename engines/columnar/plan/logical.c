@@ -92,11 +92,13 @@ void rel_refresh_ids(Binder *binder, Rel *rel) {
     rel->ids = (IdList){0};
     bool left_only = rel->kind == PLAN_JOIN && (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI ||
                                                 rel->join_type == JOIN_MARK);
-    int inputs = rel->kind == PLAN_JOIN && !left_only ? 2 : 1;
+    int inputs = rel->kind == PLAN_JOIN && !left_only ? 2 : rel->input_count > 0 ? 1 : 0;
     for (int i = 0; i < inputs; i++)
         for (int c = 0; c < rel->inputs[i]->ids.count; c++)
             id_list_add(binder->arena, &rel->ids, rel->inputs[i]->ids.items[c]);
     if (mark >= 0) id_list_add(binder->arena, &rel->ids, mark);
+    for (int c = 0; c < rel->own_ids.count; c++)
+        id_list_add(binder->arena, &rel->ids, rel->own_ids.items[c]);
 }
 
 bool rel_produces(const Rel *rel, int id) {

@@ -72,6 +72,11 @@ struct Rel {
     int64_t sort_limit;
     Expr *limit, *offset;
     bool set_except, set_all;
+
+    TableFunctionCall *table_calls; /* PLAN_TABLE_FUNCTION: ids are the input's, the calls', the ordinality */
+    int table_call_count;
+    IdList own_ids; /* the calls' columns, then the ordinality */
+    bool ordinality, keep_empty;
 };
 
 typedef struct Scope Scope;
@@ -185,6 +190,14 @@ Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_
 /* Kernel for a signature that PostgreSQL declares; NULL when this engine lacks it. */
 bool name_is_aggregate(const char *name);
 bool name_is_window_function(const char *name);
+bool name_returns_set(const char *name);
+/* Function and coerced arguments; the columns are the caller's business. */
+Status resolve_table_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
+                              TableFunctionCall *out, Error *err);
+/* table_function_rel.c */
+void table_function_collect_ids(Arena *arena, const Rel *rel, IdList *out);
+double table_function_rows(Binder *binder, const Rel *rel);
+Status table_function_bind(Arena *arena, TableFunctionCall *call, Error *err);
 
 /* ---- bind_*.c --------------------------------------------------------------------------------------------
  */

@@ -358,6 +358,33 @@ static Status lower_set(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     return STATUS_OK;
 }
 
+static Status lower_table_function(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered input = {0};
+    if (rel->input_count) TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+    PlanNode *node = node_new(lowering, rel, rel->input_count);
+    if (rel->input_count) node->inputs[0] = input.node;
+    node->ordinality = rel->ordinality;
+    node->keep_empty = rel->keep_empty;
+    node->table_call_count = rel->table_call_count;
+    node->table_calls = ARENA_NEW_ARRAY(lowering->arena, TableFunctionCall, rel->table_call_count + 1);
+    for (int f = 0; f < rel->table_call_count; f++) {
+        TableFunctionCall *call = &node->table_calls[f];
+        *call = rel->table_calls[f];
+        call->args = ARENA_NEW_ARRAY(lowering->arena, Expr *, call->arg_count + 1);
+        for (int a = 0; a < call->arg_count; a++)
+            TRY(lower_expr(lowering, rel->table_calls[f].args[a], &input.ids, &call->args[a], err));
+        TRY(table_function_bind(lowering->arena, call, err));
+    }
+    IdList ids = {0};
+    for (int i = 0; i < input.ids.count; i++)
+        id_list_add(lowering->arena, &ids, input.ids.items[i]);
+    for (int i = 0; i < rel->own_ids.count; i++)
+        id_list_add(lowering->arena, &ids, rel->own_ids.items[i]);
+    describe_columns(lowering, node, &ids);
+    *out = (Lowered){.node = node, .ids = ids};
+    return STATUS_OK;
+}
+
 static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
     switch (rel->kind) {
     case PLAN_SCAN:
@@ -373,6 +400,7 @@ static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     case PLAN_JOIN: return lower_join(lowering, rel, out, err);
     case PLAN_SORT: return lower_sort(lowering, rel, out, err);
     case PLAN_LIMIT: return lower_limit(lowering, rel, out, err);
+    case PLAN_TABLE_FUNCTION: return lower_table_function(lowering, rel, out, err);
     default: return lower_set(lowering, rel, out, err);
     }
 }

@@ -10,6 +10,7 @@
 #include "engines/base/strbuf.h"
 #include "engines/columnar/iceberg/table_catalog.h"
 #include "engines/columnar/kernels/function.h"
+#include "engines/columnar/kernels/table_function.h"
 #include "engines/engine.h"
 
 /* ---- expressions ----------------------------------------------------------------------------------------
@@ -62,6 +63,16 @@ typedef struct AggregateCall {
     SqlType type;
 } AggregateCall;
 
+/* A set-returning function over constants or the columns of the node's input. */
+typedef struct TableFunctionCall {
+    const TableFunction *function;
+    Expr **args;
+    int arg_count;
+    const TableFunctionColumn *columns;
+    int column_count;
+    const void *bind_data;
+} TableFunctionCall;
+
 typedef struct SortKey {
     Expr *expr;
     bool descending;
@@ -82,7 +93,8 @@ typedef enum PlanKind {
     PLAN_SORT,
     PLAN_LIMIT, /* over PLAN_SORT it becomes a top-N */
     PLAN_UNION_ALL,
-    PLAN_SET_OPERATION /* INTERSECT, EXCEPT [ALL] */
+    PLAN_SET_OPERATION, /* INTERSECT, EXCEPT [ALL] */
+    PLAN_TABLE_FUNCTION /* set-returning functions side by side, per row of its input (none: once) */
 } PlanKind;
 
 /* Inner..anti compare `left_keys[i] = right_keys[i]` and then `residual`. MARK yields the left columns plus
@@ -155,6 +167,13 @@ typedef struct PlanNode {
     Expr *limit, *offset; /* PLAN_LIMIT, int8 expressions without columns, NULL = none */
 
     bool set_except, set_all; /* PLAN_SET_OPERATION */
+
+    /* PLAN_TABLE_FUNCTION: output = the input's columns, then every call's, then `ordinality` (int8). Shorter
+     * results are padded with NULLs. `keep_empty`: an input row without results comes out once, with NULLs.
+     */
+    TableFunctionCall *table_calls;
+    int table_call_count;
+    bool ordinality, keep_empty;
 
     /* Scalar subqueries that do not depend on outer rows appear as JOIN_SINGLE with no keys. */
     const char *note; /* for EXPLAIN: rules that shaped this node */

@@ -425,6 +425,93 @@ static Status choose_function(const char *name, Expr **args, int arg_count, bool
     return STATUS_OK;
 }
 
+/* ---- set-returning functions
+ * ------------------------------------------------------------------------------------- */
+
+bool name_returns_set(const char *name) {
+    const TableFunction *found[1];
+    int count = 0;
+    const PgFunction *functions = pg_functions_named(name, &count);
+    for (int i = 0; i < count; i++)
+        if (functions[i].result[0] == 'S') return true;
+    return table_function_candidates(name, found, 1) > 0;
+}
+
+/* "Any array" takes no scalar. */
+static bool takes_any_array(const TableFunction *function, int arg_count, const SqlType *types) {
+    for (int a = 0; a < arg_count && a < function->arg_count; a++)
+        if (function->args[a].id == SQL_UNKNOWN && function->args[a].is_array && !types[a].is_array &&
+            types[a].id != SQL_UNKNOWN)
+            return false;
+    return true;
+}
+
+static SqlType table_arg(const TableFunction *function, int index) {
+    return function->args[index < function->arg_count ? index : function->arg_count - 1];
+}
+
+static bool table_signature(const TableFunction *function, const Candidate *candidate, int arg_count) {
+    if (function->variadic ? arg_count < function->arg_count : arg_count != function->arg_count) return false;
+    for (int a = 0; a < arg_count; a++)
+        if (!same_type(table_arg(function, a), candidate_arg(candidate, a))) return false;
+    return true;
+}
+
+/* PostgreSQL's declarations, and those of the functions here that its list leaves out. */
+static int table_candidates(const char *name, const TableFunction **kernels, int kernel_count,
+                            const SqlType *types, int arg_count, Candidate *out) {
+    int declared = 0, count = 0;
+    const PgFunction *functions = pg_functions_named(name, &declared);
+    for (int i = 0; i < declared && count < MAX_CANDIDATES; i++) {
+        memset(&out[count], 0, sizeof out[count]);
+        if (functions[i].result[0] == 'S' && candidate_stretch(functions[i].args, functions[i].variadic,
+                                                               functions[i].defaults, arg_count, &out[count]))
+            count++;
+    }
+    for (int k = 0; k < kernel_count && count < MAX_CANDIDATES; k++) {
+        const TableFunction *kernel = kernels[k];
+        if (kernel->variadic ? arg_count < kernel->arg_count : arg_count != kernel->arg_count) continue;
+        if (!takes_any_array(kernel, arg_count, types)) continue;
+        Candidate candidate = {.alive = true, .rest = table_arg(kernel, arg_count)};
+        bool known = false;
+        for (int a = 0; a < arg_count && a < 16; a++)
+            candidate.args[a] = table_arg(kernel, a);
+        for (int i = 0; i < count && !known; i++)
+            known = table_signature(kernel, &out[i], arg_count);
+        if (!known) out[count++] = candidate;
+    }
+    return count;
+}
+
+Status resolve_table_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
+                              TableFunctionCall *out, Error *err) {
+    const TableFunction *kernels[MAX_CANDIDATES], *function = NULL;
+    Candidate candidates[MAX_CANDIDATES];
+    SqlType types[MAX_CALL_ARGS];
+    if (arg_count > MAX_CALL_ARGS)
+        return error_set_at(err, "54023", position, "cannot pass more than %d arguments to a function",
+                            MAX_CALL_ARGS);
+    int kernel_count = table_function_candidates(name, kernels, MAX_CANDIDATES);
+    for (int a = 0; a < arg_count; a++)
+        types[a] = args[a]->type;
+    int count = table_candidates(name, kernels, kernel_count, types, arg_count, candidates);
+    bool ambiguous = false;
+    Candidate *chosen = count ? choose(candidates, count, types, arg_count, &ambiguous) : NULL;
+    if (!chosen) return no_function(name, args, arg_count, false, ambiguous, position, err);
+    for (int k = 0; k < kernel_count && !function; k++)
+        if (table_signature(kernels[k], chosen, arg_count)) function = kernels[k];
+    if (!function)
+        return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
+                            "set-returning function %s() for these types is not available in the columnar "
+                            "engine",
+                            name);
+    *out = (TableFunctionCall){.function = function, .arg_count = arg_count};
+    out->args = ARENA_NEW_ARRAY(binder->arena, Expr *, arg_count + 1);
+    for (int a = 0; a < arg_count; a++)
+        TRY(coerce_expr(binder, args[a], table_arg(function, a), CAST_IMPLICIT, &out->args[a], err));
+    return STATUS_OK;
+}
+
 /* float8(x), date(x) ...: a function call with a type's name and one argument may be a cast. */
 static SqlType cast_named(const char *name) {
     static const char *const NAMES[] = {"bool",      "int2",        "int4",     "int8",   "numeric", "float4",

@@ -110,6 +110,9 @@ Status rule_fold(Binder *binder, Rel *rel, Error *err) {
     for (int r = 0; r < rel->value_row_count; r++)
         for (int c = 0; c < rel->ids.count; c++)
             rel->value_rows[r][c] = fold(binder, rel->value_rows[r][c]);
+    for (int f = 0; f < rel->table_call_count; f++)
+        for (int a = 0; a < rel->table_calls[f].arg_count; a++)
+            rel->table_calls[f].args[a] = fold(binder, rel->table_calls[f].args[a]);
     if (rel->limit) rel->limit = fold(binder, rel->limit);
     if (rel->offset) rel->offset = fold(binder, rel->offset);
     for (int i = 0; i < rel->input_count; i++)

@@ -109,6 +109,7 @@ void rule_prune(Binder *binder, Rel *rel, const IdList *needed) {
             rule_prune(binder, rel->inputs[i], &all);
         }
         return;
+    case PLAN_TABLE_FUNCTION: table_function_collect_ids(binder->arena, rel, &below); break;
     case PLAN_SORT:
         for (int k = 0; k < rel->sort_key_count; k++)
             expr_collect_ids(binder->arena, rel->sort_keys[k].expr, &below);

@@ -195,6 +195,23 @@ static Rel *push_project(Binder *binder, Rel *rel, ExprList *predicates) {
     return rel;
 }
 
+/* Conditions on the input alone sink; a condition on the results that no NULL passes makes padding rows
+ * needless. */
+static Rel *push_table_function(Binder *binder, Rel *rel, ExprList *predicates) {
+    if (rel->input_count == 0) return rel_filter(binder, rel, predicates);
+    ExprList below = {0}, above = {0};
+    Rel own = {.ids = rel->own_ids};
+    for (int i = 0; i < predicates->count; i++) {
+        Expr *predicate = predicates->items[i];
+        bool sinks = expr_reads_only(predicate, rel->inputs[0]) && !expr_reads_nothing(predicate);
+        expr_list_add(binder->arena, sinks ? &below : &above, predicate);
+        if (!sinks && rejects_nulls(predicate, &own)) rel->keep_empty = false;
+    }
+    rel->inputs[0] = push(binder, rel->inputs[0], &below);
+    rel_refresh_ids(binder, rel);
+    return rel_filter(binder, rel, &above);
+}
+
 static Rel *push_aggregate(Binder *binder, Rel *rel, ExprList *predicates) {
     ColumnMap map = {.from = rel->ids.items, .to = rel->exprs.items, .count = rel->exprs.count};
     Rel groups = {.ids = {.items = rel->ids.items, .count = rel->exprs.count}};
@@ -243,6 +260,7 @@ static Rel *push(Binder *binder, Rel *rel, ExprList *predicates) {
     case PLAN_AGGREGATE: return push_aggregate(binder, rel, predicates);
     case PLAN_UNION_ALL:
     case PLAN_SET_OPERATION: return push_set(binder, rel, predicates);
+    case PLAN_TABLE_FUNCTION: return push_table_function(binder, rel, predicates);
     case PLAN_SORT:
         rel->inputs[0] = push(binder, rel->inputs[0], predicates);
         rel_refresh_ids(binder, rel);
