@@ -12,6 +12,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "engines/columnar/exec/block_pool.h"
 #include "engines/columnar/exec/executor.h"
 #include "engines/columnar/exec/spill.h"
 #include "engines/columnar/parquet/parquet_reader.h"
@@ -187,6 +188,7 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
         return STATUS_ERROR;
     }
     if (config->cache_bytes > 0) parquet_cache_configure(config->cache_bytes);
+    block_pool_configure(engine->budget.limit_bytes / 8);
     if (config->spill) clean_spill_directory(engine);
     engine->resources = (ExecutorResources){.workers = engine->workers,
                                             .budget = &engine->budget,

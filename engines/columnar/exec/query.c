@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "engines/columnar/exec/block_pool.h"
+
 Status query_check(Query *query, Error *err) {
     if (atomic_load_explicit(&query->failed, memory_order_relaxed)) {
         pthread_mutex_lock(&query->lock);
@@ -46,29 +48,48 @@ static Status granted(Query *query, size_t bytes, const void *memory, Error *err
     return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory on a request of %zu bytes", bytes);
 }
 
+static void *memory_take(size_t bytes) {
+    return bytes < BLOCK_POOL_LEAST ? malloc(bytes ? bytes : 1) : block_pool_take(bytes);
+}
+
+static void memory_give(void *memory, size_t bytes) {
+    if (bytes < BLOCK_POOL_LEAST)
+        free(memory);
+    else
+        block_pool_give(memory, bytes);
+}
+
 Status query_alloc(Query *query, size_t bytes, void **out, Error *err) {
     TRY(reserve(query, bytes, out, err));
-    *out = malloc(bytes ? bytes : 1);
+    *out = memory_take(bytes);
     return granted(query, bytes, *out, err);
 }
 
 Status query_zalloc(Query *query, size_t bytes, void **out, Error *err) {
     TRY(reserve(query, bytes, out, err));
-    *out = calloc(1, bytes ? bytes : 1);
+    *out = bytes < BLOCK_POOL_LEAST ? calloc(1, bytes ? bytes : 1) : block_pool_take(bytes);
+    if (*out && bytes >= BLOCK_POOL_LEAST) memset(*out, 0, bytes);
     return granted(query, bytes, *out, err);
 }
 
 Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes, Error *err) {
     void *kept = *memory, *unused;
     TRY(reserve(query, bytes - old_bytes, &unused, err));
-    void *grown = realloc(kept, bytes ? bytes : 1);
+    void *grown;
+    if (bytes < BLOCK_POOL_LEAST) {
+        grown = realloc(kept, bytes ? bytes : 1);
+    } else {
+        grown = block_pool_take(bytes);
+        if (grown && kept) memcpy(grown, kept, old_bytes);
+        if (grown && kept) memory_give(kept, old_bytes);
+    }
     if (grown) *memory = grown;
     return granted(query, bytes - old_bytes, grown, err);
 }
 
 void query_free(Query *query, void *memory, size_t bytes) {
     if (!memory) return;
-    free(memory);
+    memory_give(memory, bytes);
     budget_release(&query->budget, (int64_t)bytes);
 }
 

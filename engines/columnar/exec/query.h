@@ -65,8 +65,7 @@ Status query_bind_params(Query *query, Error *err);
 /* Budgeted malloc: reserved first. query_free needs the same size. */
 Status query_alloc(Query *query, size_t bytes, void **out, Error *err);
 Status query_zalloc(Query *query, size_t bytes, void **out, Error *err);
-/* Grows (never shrinks) what query_alloc gave; large blocks move without being copied. Unchanged when
- * refused. */
+/* Grows (never shrinks) what query_alloc gave. Unchanged when refused. */
 Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes, Error *err);
 void query_free(Query *query, void *memory, size_t bytes);
 

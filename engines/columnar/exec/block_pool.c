@@ -1,0 +1,150 @@
+#include "engines/columnar/exec/block_pool.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { CLASS_COUNT = 24, SLAB_BYTES = 2 << 20 }; /* up to 512 GiB; a slab is one huge page */
+
+typedef struct BlockList {
+    void **items;
+    int64_t count, capacity;
+} BlockList;
+
+typedef struct SizeClass {
+    BlockList warm; /* pages are there */
+    BlockList cold; /* parts of slabs whose pages were given back */
+} SizeClass;
+
+static struct {
+    pthread_mutex_t lock;
+    SizeClass classes[CLASS_COUNT];
+    int64_t kept_bytes, limit_bytes;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit_bytes = 256 << 20};
+
+static size_t class_bytes(int class) {
+    return (size_t)BLOCK_POOL_LEAST << class;
+}
+
+static int class_of(size_t bytes) {
+    int class = 0;
+    while (class < CLASS_COUNT && class_bytes(class) < bytes)
+        class ++;
+    return class;
+}
+
+static bool list_push(BlockList *list, void *item) {
+    if (list->count == list->capacity) {
+        int64_t capacity = list->capacity ? list->capacity * 2 : 64;
+        void **grown = realloc(list->items, sizeof *grown * (size_t)capacity);
+        if (!grown) return false;
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = item;
+    return true;
+}
+
+static void *list_pop(BlockList *list) {
+    return list->count ? list->items[--list->count] : NULL;
+}
+
+/* Aligned to huge pages. */
+static void *map_aligned(size_t bytes) {
+    char *mapped = mmap(NULL, bytes + SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return NULL;
+    char *start = (char *)(((uintptr_t)mapped + SLAB_BYTES - 1) / SLAB_BYTES * SLAB_BYTES);
+    if (start > mapped) munmap(mapped, (size_t)(start - mapped));
+    char *end = mapped + bytes + SLAB_BYTES;
+    if (end > start + bytes) munmap(start + bytes, (size_t)(end - start) - bytes);
+    madvise(start, bytes, MADV_HUGEPAGE);
+    return start;
+}
+
+/* With the lock held. */
+static void *take_locked(int class) {
+    SizeClass *of = &pool.classes[class];
+    void *block = list_pop(&of->warm);
+    if (block) {
+        pool.kept_bytes -= (int64_t)class_bytes(class);
+        return block;
+    }
+    block = list_pop(&of->cold);
+    if (block) return block;
+    size_t bytes = class_bytes(class);
+    if (bytes >= SLAB_BYTES) return map_aligned(bytes);
+    char *slab = map_aligned(SLAB_BYTES);
+    for (size_t at = SLAB_BYTES - bytes; slab && at > 0; at -= bytes)
+        if (!list_push(&of->cold, slab + at)) break; /* lost to the pool, never touched */
+    return slab;
+}
+
+/* Pages back to the system; with the lock held. */
+static void cool_locked(int class, void *block) {
+    size_t bytes = class_bytes(class);
+    if (bytes >= SLAB_BYTES) {
+        munmap(block, bytes);
+        return;
+    }
+    madvise(block, bytes, MADV_DONTNEED);
+    list_push(&pool.classes[class].cold, block);
+}
+
+/* The class that keeps most gives first: the next query may need another. */
+static void shrink_locked(void) {
+    while (pool.kept_bytes > pool.limit_bytes) {
+        int most = 0;
+        for (int c = 1; c < CLASS_COUNT; c++)
+            if ((size_t)pool.classes[c].warm.count * class_bytes(c) >
+                (size_t)pool.classes[most].warm.count * class_bytes(most))
+                most = c;
+        pool.kept_bytes -= (int64_t)class_bytes(most);
+        cool_locked(most, list_pop(&pool.classes[most].warm));
+    }
+}
+
+#ifdef SIGNALBOX_SANITIZED
+static const bool pooled = false; /* one malloc per block, so that misuse is seen */
+#else
+static const bool pooled = true;
+#endif
+
+void *block_pool_take(size_t bytes) {
+    int class = class_of(bytes);
+    if (!pooled || class == CLASS_COUNT) return malloc(bytes);
+    pthread_mutex_lock(&pool.lock);
+    void *block = take_locked(class);
+    pthread_mutex_unlock(&pool.lock);
+    return block;
+}
+
+void block_pool_give(void *block, size_t bytes) {
+    int class = class_of(bytes);
+    if (!pooled || class == CLASS_COUNT) {
+        free(block);
+        return;
+    }
+    pthread_mutex_lock(&pool.lock);
+    if (list_push(&pool.classes[class].warm, block)) {
+        pool.kept_bytes += (int64_t)class_bytes(class);
+        shrink_locked();
+    } else {
+        cool_locked(class, block);
+    }
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void block_pool_configure(int64_t bytes) {
+    pthread_mutex_lock(&pool.lock);
+    pool.limit_bytes = bytes > 0 ? bytes : 0;
+    shrink_locked();
+    pthread_mutex_unlock(&pool.lock);
+}
+
+int64_t block_pool_kept_bytes(void) {
+    pthread_mutex_lock(&pool.lock);
+    int64_t bytes = pool.kept_bytes;
+    pthread_mutex_unlock(&pool.lock);
+    return bytes;
+}
