@@ -135,10 +135,11 @@ static Status add_distinct(Aggregate *aggregate, AggregateState *state, int whic
     const AggregateSlot *slot = &aggregate->calls[which];
     GroupTable *table = &state->distinct[which];
     int count = aggregate->group_count + slot->call->arg_count;
+    count += aggregate->has_sets;
     Vector *columns = ARENA_NEW_ARRAY(&chain->batch_arena, Vector, count + 1);
-    if (aggregate->group_count)
-        memcpy(columns, group_columns, sizeof(Vector) * (size_t)aggregate->group_count);
-    memcpy(columns + aggregate->group_count, args, sizeof(Vector) * (size_t)slot->call->arg_count);
+    int keys = aggregate->group_count + aggregate->has_sets;
+    if (keys) memcpy(columns, group_columns, sizeof(Vector) * (size_t)keys);
+    memcpy(columns + keys, args, sizeof(Vector) * (size_t)slot->call->arg_count);
     uint32_t *ignored = arena_alloc(&chain->batch_arena, sizeof *ignored * BATCH_ROWS);
     keys_encode(&slot->distinct_layout, columns, selection, selected, state->keys, NULL);
     keys_hash(&slot->distinct_layout, state->keys, selected, state->hashes);
@@ -197,6 +198,7 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
         for (int i = 0; i < aggregate->group_count; i++)
             TRY(program_evaluate(&chain->evaluator, aggregate->groups[i], batch, &chain->batch_arena,
                                  &columns[i], err));
+        columns[aggregate->group_count] = aggregate->fine_set;
         TRY(resolve_groups(aggregate, state, chain, columns, batch, first, err));
         if (first[0] > state->latest_first) state->latest_first = first[0];
     } else {
@@ -211,6 +213,7 @@ static Status sink_finish(Sink *sink, Query *query, void **states, int count, Er
     Aggregate *aggregate = (Aggregate *)sink;
     TRY(aggregate_merge(aggregate, query, (AggregateState **)states, count, err));
     if (!aggregate->group_count) TRY(make_single_group(aggregate, &aggregate->partitions[0], err));
+    if (aggregate->has_sets) TRY(aggregate_fold_sets(aggregate, query, err));
     TRY(aggregate_add_distinct(aggregate, query, (AggregateState **)states, count, err));
     return aggregate_order_groups(aggregate, query, err);
 }
@@ -240,12 +243,13 @@ static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall 
     TRY(programs_compile(query, call->args, call->arg_count, &slot->args, err));
     if (call->filter) TRY(program_compile(query, call->filter, &slot->filter, err));
     if (!call->distinct) return STATUS_OK;
-    int count = aggregate->group_count + call->arg_count;
+    int keys = aggregate->group_count + aggregate->has_sets, count = keys + call->arg_count;
     SqlType *types = ARENA_NEW_ARRAY(&query->arena, SqlType, count + 1);
     for (int i = 0; i < aggregate->group_count; i++)
         types[i] = program_type(aggregate->groups[i]);
+    if (aggregate->has_sets) types[aggregate->group_count] = sqltype_of(SQL_INT4);
     for (int i = 0; i < call->arg_count; i++)
-        types[aggregate->group_count + i] = program_type(slot->args[i]);
+        types[keys + i] = program_type(slot->args[i]);
     key_layout_init(&slot->distinct_layout, types, count, true, &query->arena);
     if (slot->distinct_layout.words > aggregate->widest_key)
         aggregate->widest_key = slot->distinct_layout.words;
@@ -256,10 +260,12 @@ static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall 
 static Status init_groups(Aggregate *aggregate, Query *query, const PlanNode *node, Error *err) {
     aggregate->group_count = node->group_count;
     TRY(programs_compile(query, node->groups, node->group_count, &aggregate->groups, err));
-    SqlType *types = ARENA_NEW_ARRAY(&query->arena, SqlType, node->group_count + 1);
+    SqlType *types = ARENA_NEW_ARRAY(&query->arena, SqlType, node->group_count + 2);
     for (int i = 0; i < node->group_count; i++)
         types[i] = program_type(aggregate->groups[i]);
-    key_layout_init(&aggregate->layout, types, node->group_count, true, &query->arena);
+    types[node->group_count] = sqltype_of(SQL_INT4);
+    aggregate_sets_init(aggregate, node, &query->arena);
+    key_layout_init(&aggregate->layout, types, node->group_count + aggregate->has_sets, true, &query->arena);
     aggregate->widest_key = aggregate->layout.words;
     return STATUS_OK;
 }

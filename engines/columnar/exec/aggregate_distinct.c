@@ -4,10 +4,9 @@
 #include "engines/columnar/exec/aggregate_internal.h"
 
 /* Adds one batch of distinct (groups, arguments) keys to the states of their groups. */
-static Status add_distinct_rows(Aggregate *aggregate, const AggregateSlot *slot, uint64_t *const *keys,
-                                int count, Arena *arena, Error *err) {
-    GroupTable *table = &aggregate->partitions[0];
-    int groups = aggregate->group_count, args = slot->call->arg_count;
+static Status add_distinct_rows(Aggregate *aggregate, GroupTable *table, const AggregateSlot *slot,
+                                uint64_t *const *keys, int count, Arena *arena, Error *err) {
+    int groups = aggregate->group_count + aggregate->has_sets, args = slot->call->arg_count;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, groups + args + 1);
     for (int i = 0; i < groups + args; i++)
         keys_gather(&slot->distinct_layout, i, keys, count, &columns[i], arena);
@@ -17,7 +16,7 @@ static Status add_distinct_rows(Aggregate *aggregate, const AggregateSlot *slot,
                             .selected = count,
                             .arena = &table->arena.arena};
     char *states = group_states(table, table->rows) + slot->state_offset;
-    if (!groups) return slot->call->function->update_single(states, &input, err);
+    if (!aggregate->group_count) return slot->call->function->update_single(states, &input, err);
     uint64_t *encoded = arena_alloc(arena, 8 * (size_t)aggregate->layout.words * (size_t)count);
     uint64_t *hashes = arena_alloc(arena, 8 * (size_t)count);
     uint32_t *numbers = arena_alloc(arena, 4 * (size_t)count);
@@ -90,8 +89,8 @@ static Status sort_by_first(Query *query, char **rows, int64_t count, Error *err
     return status;
 }
 
-static Status add_distinct_call(Aggregate *aggregate, Query *query, const GroupTable *values,
-                                const AggregateSlot *slot, Error *err) {
+static Status add_distinct_call(Aggregate *aggregate, Query *query, GroupTable *table,
+                                const GroupTable *values, const AggregateSlot *slot, Error *err) {
     char **rows;
     TRY(query_alloc(query, sizeof *rows * (size_t)values->count, (void **)&rows, err));
     for (int64_t g = 0; g < values->count; g++)
@@ -106,7 +105,7 @@ static Status add_distinct_call(Aggregate *aggregate, Query *query, const GroupT
             keys[k] = group_key(rows[g + k]);
         arena_reset(&arena);
         status = query_check(query, err);
-        if (status == STATUS_OK) status = add_distinct_rows(aggregate, slot, keys, count, &arena, err);
+        if (status == STATUS_OK) status = add_distinct_rows(aggregate, table, slot, keys, count, &arena, err);
     }
     arena_deinit(&arena);
     query_free(query, rows, sizeof *rows * (size_t)values->count);
@@ -120,7 +119,18 @@ Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState
         GroupTable values = {0};
         Status status = merge_distinct(&aggregate->calls[i], query, states, count, i, &values, err);
         if (status == STATUS_OK)
-            status = add_distinct_call(aggregate, query, &values, &aggregate->calls[i], err);
+            status = add_distinct_call(aggregate, query, &aggregate->partitions[0], &values,
+                                       &aggregate->calls[i], err);
+        for (int set = 0; set < aggregate->node->grouping_set_count && status == STATUS_OK; set++) {
+            GroupTable folded = {0};
+            status =
+                aggregate_fold_distinct(aggregate, query, &aggregate->calls[i], set, &values, &folded, err);
+            if (status == STATUS_OK && folded.query)
+                status = add_distinct_call(aggregate, query,
+                                           &aggregate->partitions[aggregate->partition_count - 1], &folded,
+                                           &aggregate->calls[i], err);
+            group_table_deinit(&folded);
+        }
         group_table_deinit(&values);
         TRY(status);
     }

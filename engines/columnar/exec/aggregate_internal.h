@@ -20,6 +20,10 @@ typedef struct Aggregate {
     Source source;
     Program **groups;
     int group_count;
+    const PlanNode *node;
+    bool has_sets;    /* keys end with the number of the grouping set */
+    Vector fine_set;  /* that number while rows come in: of the set of all groups */
+    bool fine_hidden; /* no set asked for has all groups */
     KeyLayout layout;
     AggregateSlot *calls;
     int call_count;
@@ -54,4 +58,14 @@ Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **stat
 /* DISTINCT arguments, each once, into the merged states. */
 Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count,
                               Error *err);
+/* Grouping sets: the merged groups of all columns folded into every other set's. */
+Status aggregate_fold_sets(Aggregate *aggregate, Query *query, Error *err);
+/* The values one grouping set counts once: `values` with the groups outside it NULL. */
+Status aggregate_fold_distinct(Aggregate *aggregate, Query *query, const AggregateSlot *slot, int set,
+                               const GroupTable *values, GroupTable *into, Error *err);
+/* The int4 columns of GROUPING() for these groups. */
+void aggregate_grouping_columns(Aggregate *aggregate, char *const *rows, int count, Vector *columns,
+                                Arena *arena);
+bool aggregate_row_is_hidden(const Aggregate *aggregate, char *row);
+void aggregate_sets_init(Aggregate *aggregate, const PlanNode *node, Arena *arena);
 Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err);

@@ -129,7 +129,8 @@ Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **stat
     }
     bool serial = used < 2 || total < SERIAL_MERGE_GROUPS || aggregate->has_distinct;
     aggregate->partition_count = serial ? 1 : PARTITIONS;
-    aggregate->partitions = ARENA_NEW_ARRAY(&query->arena, GroupTable, aggregate->partition_count);
+    /* One more for what grouping sets fold into. */
+    aggregate->partitions = ARENA_NEW_ARRAY(&query->arena, GroupTable, aggregate->partition_count + 1);
     if (used == 1) {
         aggregate->partitions[0] = states[only]->table;
         memset(&states[only]->table, 0, sizeof states[only]->table);
@@ -170,10 +171,12 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
     int64_t total = 0, next[PARTITIONS];
     for (int p = 0; p < aggregate->partition_count; p++) {
         const GroupTable *table = &aggregate->partitions[p];
-        total += table->count;
         TRY(query_check(query, err));
-        for (int64_t g = 0; g < table->count; g++)
+        for (int64_t g = 0; g < table->count; g++) {
+            if (aggregate_row_is_hidden(aggregate, group_row(table, g))) continue;
             job.starts[partition_of(*group_hash(group_row(table, g))) + 1]++;
+            total++;
+        }
     }
     TRY(query_alloc(query, sizeof(char *) * (size_t)total, (void **)&aggregate->order, err));
     aggregate->order_count = total;
@@ -184,7 +187,9 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
         const GroupTable *table = &aggregate->partitions[p];
         TRY(query_check(query, err));
         for (int64_t g = 0; g < table->count; g++)
-            aggregate->order[next[partition_of(*group_hash(group_row(table, g)))]++] = group_row(table, g);
+            if (!aggregate_row_is_hidden(aggregate, group_row(table, g)))
+                aggregate->order[next[partition_of(*group_hash(group_row(table, g)))]++] =
+                    group_row(table, g);
     }
     if (aggregate->sink.stats)
         stats_note_memory(aggregate->sink.stats, atomic_load(&query->budget.used_bytes));
@@ -286,12 +291,15 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     for (int k = 0; k < count; k++)
         keys[k] = group_key(rows[k]);
     int calls = aggregate->set_operation ? 0 : aggregate->call_count;
-    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, aggregate->group_count + calls + 1);
+    int groupings = aggregate->node->grouping_call_count;
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, aggregate->group_count + calls + groupings + 1);
     for (int i = 0; i < aggregate->group_count; i++)
         keys_gather(&aggregate->layout, i, keys, count, &columns[i], arena);
     if (calls) TRY(finalize_calls(aggregate, rows, count, columns + aggregate->group_count, arena, err));
+    if (groupings)
+        aggregate_grouping_columns(aggregate, rows, count, columns + aggregate->group_count + calls, arena);
     reader->batch = (Batch){.row_count = count,
-                            .column_count = aggregate->group_count + calls,
+                            .column_count = aggregate->group_count + calls + groupings,
                             .columns = columns,
                             .selected = count};
     *out = &reader->batch;

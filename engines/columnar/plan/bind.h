@@ -66,6 +66,14 @@ typedef struct AggregateSlot {
     struct AggregateSlot *next;
 } AggregateSlot;
 
+/* A GROUPING(...): its column stands in expressions before GROUP BY is known. */
+typedef struct GroupingSlot {
+    Expr **args;
+    int arg_count;
+    int id;
+    struct GroupingSlot *next;
+} GroupingSlot;
+
 typedef struct TargetColumn {
     const char *name;
     Expr *expr;
@@ -103,6 +111,9 @@ struct Query {
     Expr **groups;
     int group_count, group_capacity;
     int *group_ids;
+    uint64_t *grouping_sets; /* none unless there are several */
+    int grouping_set_count;
+    GroupingSlot *grouping_slots, **grouping_slots_end;
     IdList outer_ids; /* columns of enclosing queries read in here */
 };
 
@@ -125,8 +136,14 @@ Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt 
                   BoundQuery *out, Error *err);
 /* bind_group.c: GROUP BY, and what may stand above it. */
 Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err);
+Status query_add_group(Query *query, Node *node, int *group, Error *err);
 Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err);
 Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups);
+/* bind_grouping.c: GROUPING SETS, ROLLUP, CUBE, GROUPING() */
+Status query_bind_grouping_sets(Query *query, PgQuery__SelectStmt *select, Error *err);
+Status bind_grouping_call(Query *query, PgQuery__GroupingFunc *call, Expr **out, Error *err);
+Status query_resolve_grouping_calls(Query *query, Error *err);
+void query_grouping_to_rel(Query *query, Rel *aggregate);
 /* bind_order.c */
 Status query_find_target(Query *query, Node *node, bool group_by, int *target, Error *err);
 Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count,

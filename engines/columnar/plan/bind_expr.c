@@ -559,7 +559,7 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
         return bind_value_function(query, node->sqlvalue_function, out, err);
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return bind_collate(query, node->collate_clause, out, err);
     case PG_QUERY__NODE__NODE_GROUPING_FUNC:
-        return binder_unsupported(query->binder, node->grouping_func->location, err, "GROUPING()");
+        return bind_grouping_call(query, node->grouping_func, out, err);
     case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
         return binder_unsupported(query->binder, node->a_array_expr->location, err, "ARRAY[]");
     case PG_QUERY__NODE__NODE_ROW_EXPR:

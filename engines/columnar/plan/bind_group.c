@@ -38,43 +38,45 @@ static void lower_pending(Query *query, const IdList *ids) {
                 pending->before_groups = true;
 }
 
-Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) {
+/* One expression of GROUP BY, as the position of its group. */
+Status query_add_group(Query *query, Node *node, int *group, Error *err) {
     Binder *binder = query->binder;
-    for (size_t i = 0; i < select->n_group_clause; i++) {
-        Node *node = select->group_clause[i];
-        if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET) {
-            if (node->grouping_set->kind == PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_EMPTY &&
-                select->n_group_clause == 1)
-                continue;
-            return binder_unsupported(binder, node->grouping_set->location, err, "GROUPING SETS");
-        }
-        int target = -1;
-        Clause before = query->clause;
-        query->clause = CLAUSE_GROUP;
-        Status status = query_find_target(query, node, true, &target, err);
-        query->clause = before;
-        TRY(status);
-        Expr *expr = query->targets[target].expr;
-        if (expr_is_unknown(expr))
-            TRY(coerce_expr(binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
-        IdList ids = {0};
-        expr_collect_ids(binder->arena, expr, &ids);
-        for (AggregateSlot *slot = query->slots; slot; slot = slot->next)
-            if (id_list_has(&ids, slot->id))
-                return error_set_at(err, "42803", expr->position,
-                                    "aggregate functions are not allowed in GROUP BY");
-        lower_pending(query, &ids);
-        query_note_grouped_sets(query, &ids);
-        query->targets[target].expr = expr;
-        add_group(query, expr, query->targets[target].name);
-    }
+    int target = -1;
+    Clause before = query->clause;
+    query->clause = CLAUSE_GROUP;
+    Status status = query_find_target(query, node, true, &target, err);
+    query->clause = before;
+    TRY(status);
+    Expr *expr = query->targets[target].expr;
+    if (expr_is_unknown(expr))
+        TRY(coerce_expr(binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
+    IdList ids = {0};
+    expr_collect_ids(binder->arena, expr, &ids);
+    for (AggregateSlot *slot = query->slots; slot; slot = slot->next)
+        if (id_list_has(&ids, slot->id))
+            return error_set_at(err, "42803", expr->position,
+                                "aggregate functions are not allowed in GROUP BY");
+    for (GroupingSlot *slot = query->grouping_slots; slot; slot = slot->next)
+        if (id_list_has(&ids, slot->id))
+            return error_set_at(err, "42803", expr->position,
+                                "grouping operations are not allowed in GROUP BY");
+    lower_pending(query, &ids);
+    query_note_grouped_sets(query, &ids);
+    query->targets[target].expr = expr;
+    *group = add_group(query, expr, query->targets[target].name);
     return STATUS_OK;
+}
+
+Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err) {
+    TRY(query_bind_grouping_sets(query, select, err));
+    return query_resolve_grouping_calls(query, err);
 }
 
 /* A table's primary key among the groups determines its other columns: then those group along, changing
  * nothing. */
 static bool determined_by_key(Query *query, const FromTable *table) {
-    if (!table->binding || !table->binding->table || table->binding->engine == query->binder->self)
+    if (query->grouping_set_count || !table->binding || !table->binding->table ||
+        table->binding->engine == query->binder->self)
         return false;
     const TableDesc *desc = table->binding->table;
     for (int k = 0; k < desc->key_count; k++) {

@@ -28,6 +28,7 @@ static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     *query = (Query){.binder = binder, .parent = parent, .ctes = ctes};
     query->slots_end = &query->slots;
     query->pending_end = &query->pending;
+    query->grouping_slots_end = &query->grouping_slots;
 }
 
 /* A second reading of the query's FROM, its columns under new ids: `from[i]` of the first is `to[i]` of the
@@ -207,6 +208,7 @@ static Rel *aggregate_rel(Query *query, Rel *rel) {
         aggregate->calls[call++] = slot->call;
         id_list_add(binder->arena, &aggregate->ids, slot->id);
     }
+    query_grouping_to_rel(query, aggregate);
     return aggregate;
 }
 
@@ -267,7 +269,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     Rel *rel = query_place_pending(query, query->from.rel, true, true);
     rel = rel_filter(binder, rel, &where);
     rel = query_place_pending(query, rel, false, true);
-    if (query->slots || select->n_group_clause > 0 || having) {
+    if (query->slots || query->grouping_slots || select->n_group_clause > 0 || having) {
         rel = query_place_sets(query, rel, true);
         TRY(replace_all_grouped(query, &having, err));
         TRY(group_types(query, err));

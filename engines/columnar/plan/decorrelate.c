@@ -77,6 +77,7 @@ static Status pull_aggregate(Pull *pull, Rel *rel, ExprList *conditions, Error *
     Binder *binder = pull->binder;
     if (pull->existence && rel->exprs.count == 0) return declined(err, "an aggregate under EXISTS");
     if (list_reads(&rel->exprs, pull->outer)) return declined(err, "outer columns in GROUP BY");
+    if (rel->grouping_set_count) return declined(err, "GROUPING SETS");
     TRY(pull_up(pull, &rel->inputs[0], conditions, err));
     for (int i = 0; i < conditions->count; i++) {
         Expr *condition = conditions->items[i];

@@ -63,6 +63,10 @@ struct Rel {
     ExprList exprs;       /* PLAN_PROJECT, one per id; PLAN_AGGREGATE: groups */
     AggregateCall *calls; /* PLAN_AGGREGATE: ids after the groups */
     int call_count;
+    const uint64_t *grouping_sets; /* as in plan.h; a rule that adds a group adds it to every set */
+    int grouping_set_count;
+    const GroupingCall *grouping_calls; /* ids after the calls' */
+    int grouping_call_count;
 
     JoinType join_type;
     bool nulls_equal;

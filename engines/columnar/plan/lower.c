@@ -199,6 +199,10 @@ static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, 
     TRY(lower_all(lowering, &rel->exprs, &input.ids, &groups, err));
     node->groups = groups.items;
     node->group_count = groups.count;
+    node->grouping_sets = rel->grouping_sets;
+    node->grouping_set_count = rel->grouping_set_count;
+    node->grouping_calls = rel->grouping_calls;
+    node->grouping_call_count = rel->grouping_call_count;
     node->call_count = rel->call_count;
     node->calls = ARENA_NEW_ARRAY(lowering->arena, AggregateCall, rel->call_count + 1);
     for (int c = 0; c < rel->call_count; c++) {

@@ -72,6 +72,11 @@ typedef struct TableFunctionCall {
     int column_count;
     const void *bind_data;
 } TableFunctionCall;
+/* One GROUPING(...): the last of its arguments is the lowest bit. */
+typedef struct GroupingCall {
+    int *groups; /* positions among the node's groups */
+    int count;
+} GroupingCall;
 
 typedef struct SortKey {
     Expr *expr;
@@ -151,6 +156,12 @@ typedef struct PlanNode {
     int group_count;
     AggregateCall *calls;
     int call_count;
+    /* Bit g of a set = grouped by groups[g]; groups outside a row's set are NULL in it. None: one set of all.
+     */
+    const uint64_t *grouping_sets;
+    int grouping_set_count;
+    const GroupingCall *grouping_calls; /* int4 columns */
+    int grouping_call_count;
 
     /* PLAN_JOIN: inputs[0] probe (left), inputs[1] build (right). Output: left columns, then right (not for
      * SEMI, ANTI; MARK adds one). */

@@ -12,7 +12,8 @@ Rel *rule_count(Binder *binder, Rel *rel) {
     for (int i = 0; i < rel->input_count; i++)
         rel->inputs[i] = rule_count(binder, rel->inputs[i]);
     if (rel->kind != PLAN_AGGREGATE || rel->exprs.count > 0 || rel->call_count == 0 ||
-        rel->inputs[0]->kind != PLAN_SCAN || rel->inputs[0]->predicates.count > 0)
+        rel->grouping_call_count > 0 || rel->inputs[0]->kind != PLAN_SCAN ||
+        rel->inputs[0]->predicates.count > 0)
         return rel;
     for (int c = 0; c < rel->call_count; c++)
         if (!counts_rows(binder, &rel->calls[c])) return rel;

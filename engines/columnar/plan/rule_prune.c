@@ -46,11 +46,14 @@ static void prune_aggregate(Binder *binder, Rel *rel, const IdList *needed) {
         id_list_add(binder->arena, &ids, id);
         rel->calls[kept++] = rel->calls[c];
     }
+    int grouping_from = rel->exprs.count + rel->call_count;
     /* Without groups a call must stay: it is what makes the one row. */
     if (kept == 0 && rel->exprs.count == 0 && rel->call_count > 0) {
         id_list_add(binder->arena, &ids, rel->ids.items[0]);
         kept = 1;
     }
+    for (int g = 0; g < rel->grouping_call_count; g++)
+        id_list_add(binder->arena, &ids, rel->ids.items[grouping_from + g]);
     rel->call_count = kept;
     rel->ids = ids;
     need_exprs(binder, &rel->exprs, &below);

@@ -212,10 +212,22 @@ static Rel *push_table_function(Binder *binder, Rel *rel, ExprList *predicates) 
     return rel_filter(binder, rel, &above);
 }
 
+/* A condition on a group that some set leaves out would drop rows that set still counts. */
+static IdList groups_of_every_set(Binder *binder, const Rel *rel) {
+    uint64_t common = ~(uint64_t)0;
+    IdList ids = {0};
+    for (int s = 0; s < rel->grouping_set_count; s++)
+        common &= rel->grouping_sets[s];
+    for (int g = 0; g < rel->exprs.count; g++)
+        if (common >> g & 1) id_list_add(binder->arena, &ids, rel->ids.items[g]);
+    return ids;
+}
+
 static Rel *push_aggregate(Binder *binder, Rel *rel, ExprList *predicates) {
     ColumnMap map = {.from = rel->ids.items, .to = rel->exprs.items, .count = rel->exprs.count};
     Rel groups = {.ids = {.items = rel->ids.items, .count = rel->exprs.count}};
     ExprList below = {0}, above = {0};
+    if (rel->grouping_set_count) groups.ids = groups_of_every_set(binder, rel);
     for (int i = 0; i < predicates->count; i++) {
         Expr *predicate = predicates->items[i];
         if (rel->exprs.count > 0 && expr_reads_only(predicate, &groups) && !expr_reads_nothing(predicate))
