@@ -35,6 +35,7 @@ class Answer:
             self.position = data.get('position')
             return
         self.engine = data.get('engine')
+        self.timing = data.get('timing', {})
         for column in data.get('columns', []):
             self.columns.append(column['name'])
             self.types.append(column['type'])
@@ -63,8 +64,8 @@ class Server:
         if self.connection:
             self.connection.close()
 
-    def query(self, sql, engine='auto', params=None):
-        body = {'sql': sql, 'engine': engine, 'max_rows': 50000000, 'cache': False}
+    def query(self, sql, engine='auto', params=None, **more):
+        body = {'sql': sql, 'engine': engine, 'max_rows': 50000000, 'cache': False, **more}
         if params is not None:
             body['params'] = params
         data = json.dumps(body)
@@ -72,7 +73,7 @@ class Server:
         for attempt in (1, 2):
             reused = self.connection is not None
             if not reused:
-                self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=TIMEOUT_S)
+                self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=more.get('max_runtime_seconds', 0) + TIMEOUT_S)
             try:
                 self.connection.request('POST', '/query', data, headers)
                 response = self.connection.getresponse()
