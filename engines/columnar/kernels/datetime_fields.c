@@ -374,6 +374,15 @@ static int64_t truncate_timestamp(int64_t timestamp, Field field) {
     return calendar_days_of(civil.year, field <= FIELD_QUARTER ? civil.month : 1, 1) * MICROS_PER_DAY;
 }
 
+Status truncate_to_unit(const StringView *unit, int64_t timestamp, int64_t *out, bool *whole_days,
+                        Error *err) {
+    Field field = field_of(unit);
+    if (!can_truncate(field)) return unknown_unit(unit, OF_TIMESTAMPTZ, field != FIELD_NONE, err);
+    *whole_days = field >= FIELD_DAY;
+    *out = truncate_timestamp(timestamp, field);
+    return STATUS_OK;
+}
+
 Status date_trunc_timestamp(const KernelCall *call, Error *err) {
     int64_t *out = call->out->values;
     KERNEL_ROWS(call, row) {

@@ -18,6 +18,9 @@ DECLARE_FIELD(time)
 DECLARE_FIELD(interval)
 #undef DECLARE_FIELD
 
+/* A finite timestamp truncated to the unit named; `whole_days`: to days or more. */
+Status truncate_to_unit(const StringView *unit, int64_t timestamp, int64_t *out, bool *whole_days,
+                        Error *err);
 Status trunc_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, Error *err);
 Status date_trunc_timestamp(const KernelCall *call, Error *err);
 Status date_trunc_interval(const KernelCall *call, Error *err);

@@ -269,26 +269,30 @@ static Status make_date(const KernelCall *call, Error *err) {
     }
     return STATUS_OK;
 }
+bool clock_in_range(int hour, int minute, double second) {
+    return hour >= 0 && hour <= 24 && minute >= 0 && minute <= 59 && second >= 0 && second <= 60 &&
+           (hour < 24 || (minute == 0 && second == 0));
+}
+Status make_timestamp_row(const KernelCall *call, int row, int64_t *out, Error *err) {
+    int32_t year = KERNEL_ARG(call, 0, int32_t, row), month = KERNEL_ARG(call, 1, int32_t, row);
+    int32_t day = KERNEL_ARG(call, 2, int32_t, row), hour = KERNEL_ARG(call, 3, int32_t, row);
+    int32_t minute = KERNEL_ARG(call, 4, int32_t, row);
+    double second = KERNEL_ARG(call, 5, double, row);
+    int civil_year = year < 0 ? year + 1 : year;
+    if (year == 0 || month < 1 || month > 12 || day < 1 || year > 294276 || year < -4714 ||
+        day > civil_month_days(civil_year, month < 1 || month > 12 ? 1 : month))
+        return error_set(err, "22008", "date field value out of range: %d-%02d-%02d", year, month, day);
+    if (!clock_in_range(hour, minute, second))
+        return error_set(err, "22008", "time field value out of range: %d:%02d:%02g", hour, minute, second);
+    Int128 value = (Int128)calendar_days_of(civil_year, month, day) * MICROS_PER_DAY +
+                   hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + (int64_t)rint(second * 1e6);
+    if (!timestamp_in_range(value)) return timestamp_range(err);
+    *out = (int64_t)value;
+    return STATUS_OK;
+}
 static Status make_timestamp(const KernelCall *call, Error *err) {
     int64_t *out = call->out->values;
-    KERNEL_ROWS(call, row) {
-        int32_t year = KERNEL_ARG(call, 0, int32_t, row), month = KERNEL_ARG(call, 1, int32_t, row);
-        int32_t day = KERNEL_ARG(call, 2, int32_t, row), hour = KERNEL_ARG(call, 3, int32_t, row);
-        int32_t minute = KERNEL_ARG(call, 4, int32_t, row);
-        double second = KERNEL_ARG(call, 5, double, row);
-        int civil_year = year < 0 ? year + 1 : year;
-        if (year == 0 || month < 1 || month > 12 || day < 1 || year > 294276 || year < -4714 ||
-            day > civil_month_days(civil_year, month < 1 || month > 12 ? 1 : month))
-            return error_set(err, "22008", "date field value out of range: %d-%02d-%02d", year, month, day);
-        if (hour < 0 || hour > 24 || minute < 0 || minute > 59 || !(second >= 0 && second <= 60) ||
-            (hour == 24 && (minute > 0 || second > 0)))
-            return error_set(err, "22008", "time field value out of range: %d:%02d:%02g", hour, minute,
-                             second);
-        Int128 value = (Int128)calendar_days_of(civil_year, month, day) * MICROS_PER_DAY +
-                       hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + (int64_t)rint(second * 1e6);
-        if (!timestamp_in_range(value)) return timestamp_range(err);
-        out[row] = (int64_t)value;
-    }
+    KERNEL_ROWS(call, row) TRY(make_timestamp_row(call, row, &out[row], err));
     return STATUS_OK;
 }
 
@@ -358,21 +362,6 @@ static Status epoch_to_timestamp(const KernelCall *call, Error *err) {
     }
     return STATUS_OK;
 }
-/* AT TIME ZONE for UTC alone, the session's zone. */
-static Status timezone_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
-                            Error *err) {
-    if (args[0] && !vector_is_null(args[0], 0)) {
-        const StringView *zone = args[0]->values;
-        if (zone->length == 3 && strncasecmp(stringview_data(zone), "utc", 3) == 0) return STATUS_OK;
-    }
-    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "time zones other than UTC");
-}
-static Status timezone_utc(const KernelCall *call, Error *err) {
-    int64_t *out = call->out->values;
-    KERNEL_ROWS(call, row) out[row] = KERNEL_ARG(call, 1, int64_t, row);
-    return STATUS_OK;
-}
-
 #define D  K_DATE
 #define TS K_TIMESTAMP
 #define TZ K_TIMESTAMPTZ
@@ -429,8 +418,6 @@ static const ScalarFunction rows[] = {
     NO_ARGS("localtimestamp", current_timestamp, TS),
     NO_ARGS("current_date", current_date, D),
     NO_ARGS("localtime", current_time, K_TIME),
-    KERNEL_FN_BIND("timezone", timezone_utc, timezone_bind, TS, K_TEXT, TZ),
-    KERNEL_FN_BIND("timezone", timezone_utc, timezone_bind, TZ, K_TEXT, TS),
     FIELD_ROWS(D, date),
     FIELD_ROWS(TS, timestamp),
     FIELD_ROWS(TZ, timestamptz),

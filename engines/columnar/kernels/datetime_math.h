@@ -70,6 +70,11 @@ Interval timestamp_age(int64_t left, int64_t right);
 /* span × factor or span / factor (factor != 0); false: out of range. */
 bool interval_scale(Interval span, double factor, bool divide, Interval *out);
 
+/* hh:mm:ss up to 24:00:00 and a leap second. */
+bool clock_in_range(int hour, int minute, double second);
+/* The timestamp of a row's first six arguments: year, month, day, hour, minute, seconds. */
+Status make_timestamp_row(const KernelCall *call, int row, int64_t *out, Error *err);
+
 /* Text; lengths without NUL, `text` has DATETIME_TEXT_BYTES. */
 size_t date_format(int32_t date, char *text);
 size_t time_format(int64_t time, char *text);

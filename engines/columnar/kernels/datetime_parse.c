@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "engines/base/timezone.h"
 #include "engines/columnar/kernels/datetime_math.h"
 
 typedef enum SpecialTime {
@@ -24,7 +25,8 @@ typedef enum ParseResult {
     PARSE_BAD,
     PARSE_RANGE,
     PARSE_RANGE_ORDER,
-    PARSE_ZONE,
+    PARSE_ZONE, /* one this engine does not read */
+    PARSE_ZONE_UNKNOWN,
     PARSE_ZONE_RANGE,
     PARSE_DAY_OF_YEAR
 } ParseResult;
@@ -34,7 +36,9 @@ typedef struct DateTimeFields {
     bool has_year, has_month, has_day, has_time, has_zone, before_christ, has_meridiem, is_pm;
     int year_digits;
     int hour, minute, second, microsecond;
-    int zone_seconds; /* east of Greenwich */
+    TimeZoneMeaning zone; /* when has_zone */
+    const char *zone_name;
+    int zone_name_length;
     SpecialTime special;
 } DateTimeFields;
 
@@ -100,7 +104,7 @@ static ParseResult read_zone(const char **at, const char *end, DateTimeFields *f
         }
     }
     if (hours > 15 || minutes > 59 || seconds > 59) return PARSE_ZONE_RANGE;
-    fields->zone_seconds = sign * (hours * 3600 + minutes * 60 + seconds);
+    fields->zone = (TimeZoneMeaning){.offset = sign * (hours * 3600 + minutes * 60 + seconds)};
     fields->has_zone = true;
     return PARSE_OK;
 }
@@ -206,6 +210,23 @@ static ParseResult read_digits(const char **at, const char *end, DateTimeFields 
     return PARSE_BAD;
 }
 
+/* A zone by name: letters alone may be an abbreviation; names go on to the next blank. */
+static ParseResult read_zone_name(const char *word, const char **at, const char *end,
+                                  DateTimeFields *fields) {
+    if (fields->has_zone) return PARSE_BAD;
+    bool letters = *at == end || isspace((unsigned char)**at) || **at == ',' || **at == ')';
+    while (!letters && *at < end && !isspace((unsigned char)**at))
+        ++*at;
+    size_t length = (size_t)(*at - word);
+    fields->zone_name = word;
+    fields->zone_name_length = (int)(length > 500 ? 500 : length);
+    TimeZoneResult result = letters ? timezone_find(word, length, &fields->zone)
+                                    : timezone_find_zone(word, length, &fields->zone.zone);
+    fields->has_zone = true;
+    if (result == TIMEZONE_UNKNOWN) return memchr(word, '/', length) ? PARSE_ZONE_UNKNOWN : PARSE_BAD;
+    return result == TIMEZONE_FOUND ? PARSE_OK : PARSE_ZONE;
+}
+
 static ParseResult read_word(const char **at, const char *end, DateTimeFields *fields) {
     static const struct {
         const char *name;
@@ -214,9 +235,10 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
                     {"now", SPECIAL_NOW},           {"today", SPECIAL_TODAY},
                     {"tomorrow", SPECIAL_TOMORROW}, {"yesterday", SPECIAL_YESTERDAY}};
     const char *word = *at;
-    while (*at < end && (isalpha((unsigned char)**at) || **at == '_' || (**at == '/' && *at > word)))
+    while (*at < end && isalpha((unsigned char)**at))
         ++*at;
     size_t length = (size_t)(*at - word);
+    if (*at < end && (**at == '/' || **at == '_')) return read_zone_name(word, at, end, fields);
     int month = month_from_name(word, length);
     if (month) {
         if (fields->has_month) return PARSE_BAD;
@@ -242,11 +264,12 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
     }
     if (word_is(word, length, "z") || word_is(word, length, "utc") || word_is(word, length, "gmt") ||
         word_is(word, length, "zulu") || word_is(word, length, "ut")) {
+        if (*at < end && strchr("+-", **at)) return read_zone_name(word, at, end, fields);
         fields->has_zone = true;
         return PARSE_OK;
     }
     if (is_weekday(word, length) || (word_is(word, length, "t") && *at < end)) return PARSE_OK;
-    return fields->has_time && length >= 3 ? PARSE_ZONE : PARSE_BAD;
+    return read_zone_name(word, at, end, fields);
 }
 
 static ParseResult read_field(const char **at, const char *end, DateTimeFields *fields) {
@@ -349,14 +372,23 @@ static ParseResult check_time(DateTimeFields *fields) {
     return PARSE_OK;
 }
 
-static Status report(ParseResult result, const char *type_name, const char *text, size_t length, Error *err) {
+static Status report_zone(const DateTimeFields *fields, Error *err) {
+    char name[512];
+    for (int i = 0; i < fields->zone_name_length; i++)
+        name[i] = (char)tolower((unsigned char)fields->zone_name[i]);
+    return error_set(err, "22023", "time zone \"%.*s\" not recognized", fields->zone_name_length, name);
+}
+
+static Status report(ParseResult result, const DateTimeFields *fields, const char *type_name,
+                     const char *text, size_t length, Error *err) {
+    if (result == PARSE_ZONE_UNKNOWN) return report_zone(fields, err);
     int width = (int)(length > 500 ? 500 : length);
     if (result == PARSE_BAD && all_digits(text, length) && strcmp(type_name, "time") != 0)
         result = PARSE_RANGE;
     if (result == PARSE_BAD)
         return error_set(err, "22007", "invalid input syntax for type %s: \"%.*s\"", type_name, width, text);
     if (result == PARSE_ZONE)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "time zone names in \"%.*s\"", width, text);
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "the time zone of \"%.*s\"", width, text);
     if (result == PARSE_DAY_OF_YEAR)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "dates by day of the year, \"%.*s\"", width,
                          text);
@@ -395,7 +427,7 @@ Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out,
     }
     if (result == PARSE_OK) result = check_time(&fields);
     if (result == PARSE_OK) result = check_date(&fields);
-    if (result != PARSE_OK) return report(result, "date", text, length, err);
+    if (result != PARSE_OK) return report(result, &fields, "date", text, length, err);
     int64_t days = calendar_days_of(fields.year, fields.month, fields.day);
     if (!date_in_range(days))
         return error_set(err, "22008", "date out of range: \"%.*s\"", (int)length, text);
@@ -427,10 +459,12 @@ Status time_parse(const char *text, size_t length, int64_t now_us, int64_t *out,
         return STATUS_OK;
     }
     if (result == PARSE_OK && (!fields.has_time || fields.has_day != fields.has_month)) result = PARSE_BAD;
+    /* a zone whose offset changes needs a date to be of one */
+    if (result == PARSE_OK && fields.zone.zone && !fields.has_day) result = PARSE_BAD;
     if (result == PARSE_OK) result = check_time(&fields);
-    if (result != PARSE_OK) return report(result, "time", text, length, err);
+    if (result != PARSE_OK) return report(result, &fields, "time", text, length, err);
     *out = clock_micros(&fields);
-    return *out > MICROS_PER_DAY ? report(PARSE_RANGE, "time", text, length, err) : STATUS_OK;
+    return *out > MICROS_PER_DAY ? report(PARSE_RANGE, &fields, "time", text, length, err) : STATUS_OK;
 }
 
 Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t now_us, int64_t *out,
@@ -445,10 +479,13 @@ Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t 
     }
     if (result == PARSE_OK) result = check_time(&fields);
     if (result == PARSE_OK) result = check_date(&fields);
-    if (result != PARSE_OK) return report(result, name, text, length, err);
+    if (result != PARSE_OK) return report(result, &fields, name, text, length, err);
     Int128 micros = (Int128)calendar_days_of(fields.year, fields.month, fields.day) * MICROS_PER_DAY +
                     clock_micros(&fields);
-    if (with_zone) micros -= (Int128)fields.zone_seconds * MICROS_PER_SECOND;
+    if (with_zone) {
+        int64_t second = (int64_t)((micros - fields.microsecond) / MICROS_PER_SECOND);
+        micros -= (Int128)timezone_offset_local(&fields.zone, second) * MICROS_PER_SECOND;
+    }
     if (!timestamp_in_range(micros))
         return error_set(err, "22008", "timestamp out of range: \"%.*s\"", (int)length, text);
     *out = (int64_t)micros;

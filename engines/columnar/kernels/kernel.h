@@ -138,6 +138,8 @@ FunctionTable compare_functions(void);
 FunctionTable text_functions(void);
 FunctionTable pattern_functions(void);
 FunctionTable datetime_functions(void);
+FunctionTable datetime_make_functions(void);
+FunctionTable zone_functions(void);
 FunctionTable choice_functions(void);
 FunctionTable to_char_functions(void);
 CastTable number_casts(void);
