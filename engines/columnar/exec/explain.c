@@ -31,6 +31,9 @@ static void annotate(void *context, const PlanNode *node, bool json, StrBuf *out
             (long long)atomic_load(&stats->files_skipped), (long long)atomic_load(&stats->files_total),
             (long long)atomic_load(&stats->row_groups_skipped),
             (long long)atomic_load(&stats->row_groups_total));
+    long long dropped = atomic_load(&stats->runtime_dropped);
+    if (dropped)
+        strbuf_printf(out, json ? ",\"runtime_filtered\":%lld" : ", runtime filtered=%lld rows", dropped);
     if (!json) strbuf_append_char(out, ')');
 }
 

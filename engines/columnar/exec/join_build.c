@@ -9,6 +9,7 @@ enum { PARALLEL_BUILD_ROWS = 1 << 16, UNMATCHED_SEGMENTS = 16 };
 typedef struct BuildState {
     RowCollector collector;
     uint64_t *keys;
+    KeyRange *ranges; /* by key */
     uint64_t hashes[BATCH_ROWS];
 } BuildState;
 
@@ -18,14 +19,18 @@ static Status build_open(Sink *sink, Query *query, void **out, Error *err) {
     if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     row_collector_init(&state->collector, query, join->rows.width);
     state->keys = malloc(8 * (size_t)join->keys.words * BATCH_ROWS + 8);
+    state->ranges = calloc((size_t)join->key_count + 1, sizeof *state->ranges);
+    for (int i = 0; state->ranges && i < join->key_count; i++)
+        key_range_init(&state->ranges[i]);
     *out = state;
-    return state->keys ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    return state->keys && state->ranges ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
 static void build_close(Sink *sink, Query *query, void *pointer) {
     BuildState *state = pointer;
     row_collector_deinit(&state->collector);
     free(state->keys);
+    free(state->ranges);
     free(state);
 }
 
@@ -41,6 +46,9 @@ static Status build_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, 
     if (!join->key_count) return STATUS_OK;
     keys_encode(&join->keys, keys, batch->selection, batch->selected, state->keys, NULL);
     keys_hash(&join->keys, state->keys, batch->selected, state->hashes);
+    for (int i = 0; i < join->key_count; i++)
+        if (join->filters[i] && join->filters[i]->ranged)
+            key_range_note(&state->ranges[i], &join->keys, i, state->keys, batch->selected);
     for (int k = 0; k < batch->selected; k++) {
         char *row = rows + (size_t)k * join->rows.width;
         memcpy(row + JOIN_HASH, &state->hashes[k], 8);
@@ -99,6 +107,21 @@ static Status list_rows(Join *join, Query *query, Error *err) {
     return STATUS_OK;
 }
 
+static void build_filters(Join *join, void **states, int count) {
+    for (int i = 0; i < join->key_count; i++) {
+        if (!join->filters[i]) continue;
+        KeyRange all;
+        key_range_init(&all);
+        for (int s = 0; s < count; s++) {
+            const KeyRange *range = states[s] ? &((BuildState *)states[s])->ranges[i] : &all;
+            all.min = range->min < all.min ? range->min : all.min;
+            all.max = range->max > all.max ? range->max : all.max;
+        }
+        runtime_filter_build(join->filters[i], &join->keys, i, all, join->segments, join->segment_count,
+                             join->rows.width, JOIN_KEY);
+    }
+}
+
 static Status build_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
     Join *join = (Join *)sink;
     RowCollector **collectors = calloc((size_t)count + 1, sizeof *collectors);
@@ -117,6 +140,7 @@ static Status build_finish(Sink *sink, Query *query, void **states, int count, E
         TRY(query_zalloc(query, sizeof(uint64_t) << join->slot_bits, (void **)&join->slots, err));
         BuildJob job = {join, join->row_count < PARALLEL_BUILD_ROWS ? 1 : query->worker_count};
         query_parallel(query, job.parts, run_build_part, &job);
+        build_filters(join, states, count);
     }
     if (join->sink.stats) stats_note_memory(join->sink.stats, atomic_load(&query->budget.used_bytes));
     return query_check(query, err);
@@ -128,6 +152,8 @@ static void build_destroy(Sink *sink, Query *query) {
     query_free(query, join->all_rows, sizeof(char *) * (size_t)join->row_count);
     query_free(query, join->null_rows, sizeof(char *) * (size_t)join->row_count);
     free(join->segments);
+    for (int i = 0; i < join->key_count; i++)
+        if (join->filters[i]) runtime_filter_release(join->filters[i]);
     join->slots = NULL;
     join->all_rows = join->null_rows = NULL;
     join->segments = NULL;
@@ -240,6 +266,7 @@ Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next
     join->left_count = node->inputs[0]->column_count;
     join->right_count = node->inputs[1]->column_count;
     TRY(init_keys(join, query, node, err));
+    join->filters = runtime_filters_create(query, node, &join->keys);
     if (node->residual) TRY(program_compile(query, node->residual, &join->residual, err));
     bool only_matches =
         (join->type == JOIN_SEMI || join->type == JOIN_ANTI || join->type == JOIN_MARK) && !join->residual;

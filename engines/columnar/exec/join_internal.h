@@ -3,6 +3,7 @@
 
 #include "engines/columnar/exec/operators.h"
 #include "engines/columnar/exec/row_segments.h"
+#include "engines/columnar/exec/runtime_filter.h"
 
 /* A build row: next row of its chain, hash, flags, key words, columns. */
 enum { JOIN_NEXT = 0, JOIN_HASH = 8, JOIN_MATCHED = 16, JOIN_KEY = 24 };
@@ -21,6 +22,7 @@ typedef struct Join {
     SqlType *left_types;
     int left_count, right_count; /* columns of the inputs */
     Program *residual;
+    RuntimeFilter **filters; /* by key, NULL = no scan to tell */
     /* built */
     RowSegment *segments;
     int64_t segment_count, row_count;

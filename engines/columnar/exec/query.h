@@ -22,6 +22,7 @@ typedef struct OperatorStats {
     _Atomic int64_t files_total, files_skipped;
     _Atomic int64_t row_groups_total, row_groups_skipped;
     _Atomic int64_t rows_read;
+    _Atomic int64_t runtime_dropped; /* rows a scan left out because no join partner awaits them */
 } OperatorStats;
 
 typedef struct Query {
@@ -29,9 +30,10 @@ typedef struct Query {
     Execution *execution;
     ThreadPool *workers;
     int worker_count;
-    const char *spill_directory; /* NULL = nothing may be spilled */
-    int64_t spill_limit_bytes;   /* on disk at a time, 0 = no limit */
-    struct SpillSpace *spill;    /* spill.h */
+    const char *spill_directory;     /* NULL = nothing may be spilled */
+    int64_t spill_limit_bytes;       /* on disk at a time, 0 = no limit */
+    struct FilteredScan *filtered_scans; /* runtime_filter.h */
+    struct SpillSpace *spill;        /* spill.h */
     Budget budget;
     Arena arena; /* operators and programs; only touched while building, by one thread */
     int64_t statement_time_us;

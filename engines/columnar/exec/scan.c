@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/exec/operators.h"
+#include "engines/columnar/exec/runtime_filter.h"
 #include "engines/columnar/exec/scan_prune.h"
 
 /* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded
@@ -25,9 +26,8 @@ typedef struct ScanSource {
     Query *query;
     int slot_count; /* distinct table columns read */
     int *slot_table_column;
-    bool *slot_filters; /* read before filtering */
-    int *out_slots;     /* of each output column */
-    int *filter_slots;  /* of each filter column */
+    int *out_slots;    /* of each output column */
+    int *filter_slots; /* of each filter column */
     Program **filters;
     int filter_count;
     ScanPruner pruner;
@@ -36,6 +36,8 @@ typedef struct ScanSource {
     ScanMorsel *morsels;
     int64_t morsel_capacity;
     int64_t *group_starts;
+    const FilteredScan **runtime;
+    int runtime_count;
 } ScanSource;
 
 typedef struct ScanSlot {
@@ -53,6 +55,8 @@ typedef struct ScanState {
     int file, row_group; /* the readers' */
     int64_t row, end;    /* in the row group */
     ConjunctOrder order;
+    FilterState *runtime;
+    bool *slot_read; /* of this batch */
     uint16_t selection[BATCH_ROWS];
     int64_t passed; /* rows given in this morsel */
     bool stopped;
@@ -125,6 +129,20 @@ static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_g
     return false;
 }
 
+static bool runtime_excluded(ScanSource *scan, const ScanFile *file, int row_group) {
+    int64_t rows = parquet_row_group_row_count(file->file, row_group);
+    for (int f = 0; f < scan->runtime_count; f++) {
+        int column = file->columns[scan->out_slots[scan->runtime[f]->column]];
+        ParquetColumnStats stats;
+        if (column < 0) continue;
+        parquet_chunk_stats(file->file, row_group, column, &stats);
+        if (runtime_filter_excludes(scan->runtime[f]->filter, &stats,
+                                    parquet_file_column(file->file, column)->type, rows, &scan->query->arena))
+            return true;
+    }
+    return false;
+}
+
 static bool file_excluded(ScanSource *scan, const DataFile *data) {
     const PlanNode *node = scan->source.node;
     for (int t = 0; data->stats && t < scan->pruner.test_count; t++) {
@@ -157,7 +175,7 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
         int row_groups = parquet_file_row_group_count(file->file);
         if (source->stats) atomic_fetch_add(&source->stats->row_groups_total, row_groups);
         for (int g = 0; g < row_groups; g++) {
-            if (row_group_excluded(scan, file, g)) {
+            if (row_group_excluded(scan, file, g) || runtime_excluded(scan, file, g)) {
                 count_skip(scan, 0, 1);
                 continue;
             }
@@ -186,7 +204,10 @@ static Status scan_open(Source *source, Chain *chain, void **out, Error *err) {
     if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     state->slots = calloc((size_t)scan->slot_count + 1, sizeof *state->slots);
-    if (!state->slots) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    state->runtime = calloc((size_t)scan->runtime_count + 1, sizeof *state->runtime);
+    state->slot_read = calloc((size_t)scan->slot_count + 1, sizeof *state->slot_read);
+    if (!state->slots || !state->runtime || !state->slot_read)
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     state->file = state->row_group = -1;
     conjunct_order_init(&state->order, scan->filters, scan->filter_count);
     return STATUS_OK;
@@ -332,6 +353,7 @@ static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int 
         for (int j = 0; j < i && !again; j++)
             again = scan->filter_slots[j] == slot;
         if (!again) TRY(read_slot(scan, state, slot, rows, NULL, rows, arena, err));
+        state->slot_read[slot] = true;
         columns[i] = state->slots[slot].vector;
     }
     Batch batch = {
@@ -340,13 +362,34 @@ static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int 
                             state->selection, selected, err);
 }
 
+/* Drops rows no join above has a partner for; reads the keys' columns, for the rows still in question. */
+static Status filter_at_run_time(ScanSource *scan, ScanState *state, Chain *chain, int rows, int *selected,
+                                 Error *err) {
+    int before = *selected;
+    for (int f = 0; f < scan->runtime_count && *selected; f++) {
+        const RuntimeFilter *filter = scan->runtime[f]->filter;
+        int slot = scan->out_slots[scan->runtime[f]->column];
+        const uint16_t *selection = *selected < rows ? state->selection : NULL;
+        if (!filter_state_wants(&state->runtime[f], filter)) continue;
+        if (!state->slot_read[slot])
+            TRY(read_slot(scan, state, slot, rows, selection, *selected, &chain->batch_arena, err));
+        state->slot_read[slot] = true;
+        *selected = runtime_filter_apply(filter, &state->runtime[f], &state->slots[slot].vector, selection,
+                                         *selected, state->selection, &chain->batch_arena);
+    }
+    if (scan->source.stats && before > *selected)
+        atomic_fetch_add_explicit(&scan->source.stats->runtime_dropped, before - *selected,
+                                  memory_order_relaxed);
+    return STATUS_OK;
+}
+
 static Status read_rest(ScanSource *scan, ScanState *state, Chain *chain, int rows, int selected,
                         Error *err) {
     Arena *arena = &chain->batch_arena;
     const PlanNode *node = scan->source.node;
     const uint16_t *selection = selected < rows ? state->selection : NULL;
     for (int i = 0; i < scan->slot_count; i++)
-        if (!scan->slot_filters[i]) TRY(read_slot(scan, state, i, rows, selection, selected, arena, err));
+        if (!state->slot_read[i]) TRY(read_slot(scan, state, i, rows, selection, selected, arena, err));
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->column_count + 1);
     for (int i = 0; i < node->column_count; i++)
         columns[i] = state->slots[scan->out_slots[i]].vector;
@@ -370,7 +413,9 @@ static Status scan_next(Source *source, Chain *chain, void *state_pointer, Batch
     while (state->row < state->end && !state->stopped) {
         int rows = state->end - state->row < BATCH_ROWS ? (int)(state->end - state->row) : BATCH_ROWS,
             selected;
+        memset(state->slot_read, 0, sizeof *state->slot_read * (size_t)scan->slot_count);
         TRY(filter_rows(scan, state, chain, rows, &selected, err));
+        TRY(filter_at_run_time(scan, state, chain, rows, &selected, err));
         if (selected) TRY(read_rest(scan, state, chain, rows, selected, err));
         state->row += rows;
         count_read(scan, state, rows);
@@ -395,6 +440,10 @@ static void scan_close(Source *source, void *state_pointer) {
     if (!state) return;
     for (int i = 0; state->slots && i < scan->slot_count; i++)
         close_slot(scan, &state->slots[i]);
+    for (int f = 0; state->runtime && f < scan->runtime_count; f++)
+        filter_state_deinit(&state->runtime[f]);
+    free(state->runtime);
+    free(state->slot_read);
     free(state->slots);
     free(state);
 }
@@ -421,20 +470,21 @@ Status scan_source_create(Query *query, const PlanNode *node, Source **out, Erro
     scan->query = query;
     int most = node->column_count + node->filter_column_count + 1;
     scan->slot_table_column = ARENA_NEW_ARRAY(arena, int, most);
-    scan->slot_filters = ARENA_NEW_ARRAY(arena, bool, most);
     scan->out_slots = ARENA_NEW_ARRAY(arena, int, most);
     scan->filter_slots = ARENA_NEW_ARRAY(arena, int, most);
-    for (int i = 0; i < node->filter_column_count; i++) {
+    for (int i = 0; i < node->filter_column_count; i++)
         scan->filter_slots[i] = slot_for(scan, node->filter_columns[i]);
-        scan->slot_filters[scan->filter_slots[i]] = true;
-    }
     for (int i = 0; i < node->column_count; i++)
         scan->out_slots[i] = slot_for(scan, node->scan_columns[i]);
-    /* Filters that read nothing leave their columns to be read late. */
-    if (!node->filter_count) memset(scan->slot_filters, 0, sizeof(bool) * (size_t)most);
     scan->filter_count = node->filter_count;
     TRY(programs_compile(query, node->filters, node->filter_count, &scan->filters, err));
     scan_pruner_build(query, node, &scan->pruner);
+    for (const FilteredScan *f = NULL; (f = runtime_filter_next(query, node, f));)
+        scan->runtime_count++;
+    scan->runtime = ARENA_NEW_ARRAY(arena, const FilteredScan *, scan->runtime_count + 1);
+    int at = 0;
+    for (const FilteredScan *f = NULL; (f = runtime_filter_next(query, node, f));)
+        scan->runtime[at++] = f;
     *out = &scan->source;
     return STATUS_OK;
 }
