@@ -364,7 +364,7 @@ static Status emit_mark(Probe *probe, Error *err) {
     Join *join = probe->join;
     Arena *arena = &probe->chain->batch_arena;
     Batch out = *probe->batch;
-    TRY(find_unknown(probe, err));
+    if (!join->node->two_valued) TRY(find_unknown(probe, err));
     out.columns = ARENA_NEW_ARRAY(arena, Vector, join->left_count + 1);
     memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
     out.column_count = join->left_count + 1;
@@ -372,7 +372,7 @@ static Status emit_mark(Probe *probe, Error *err) {
     vector_init_flat(mark, sqltype_of(SQL_BOOL), out.row_count, arena);
     memcpy(mark->values, probe->state->matched, (size_t)out.row_count);
     for (int row = 0; row < out.row_count; row++)
-        if (!probe->state->matched[row] && probe->state->unknown[row])
+        if (!join->node->two_valued && !probe->state->matched[row] && probe->state->unknown[row])
             bitmap_clear(vector_make_validity(mark, out.row_count, arena), (size_t)row);
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }

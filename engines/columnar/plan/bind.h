@@ -56,6 +56,8 @@ typedef struct PendingJoin {
     ExprList conditions;
     bool before_groups; /* it feeds WHERE, GROUP BY or an aggregate's argument */
     bool where;
+    bool dependent;  /* `right` may read this query's columns */
+    bool two_valued; /* a mark that is never NULL */
     int mark; /* id of a MARK join's column */
     struct PendingJoin *next;
 } PendingJoin;
@@ -144,6 +146,10 @@ Status query_bind_grouping_sets(Query *query, PgQuery__SelectStmt *select, Error
 Status bind_grouping_call(Query *query, PgQuery__GroupingFunc *call, Expr **out, Error *err);
 Status query_resolve_grouping_calls(Query *query, Error *err);
 void query_grouping_to_rel(Query *query, Rel *aggregate);
+/* Every subquery noted since the list was emptied, over `rel`. */
+Rel *query_place_all(Query *query, const PendingJoin *pending, Rel *rel);
+/* The same for a subquery computed above the groups: its columns of FROM are the groups'. */
+Status query_replace_grouped_rel(Query *query, Rel *rel, Error *err);
 /* bind_order.c */
 Status query_find_target(Query *query, Node *node, bool group_by, int *target, Error *err);
 Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count,
@@ -157,7 +163,6 @@ const char *target_name(Node *node);
 const char *target_name_strength(Node *node, int *strength);
 const char *node_string(const Node *node);
 /* bind_from.c */
-Status query_copy_from(Query *query, Rel **rel, const IdList *ids, IdList *copies, Error *err);
 Status bind_from(Query *query, Node *const *items, size_t count, Error *err);
 FromItem *from_item_new(Query *query, const char *alias, Rel *rel);
 /* Names the columns: AS t(a, b) over the given ones. */
@@ -184,10 +189,11 @@ Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Erro
 Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *err);
 /* bind_subquery.c */
 Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);
-/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join. *handled
- * tells. */
-Status bind_where_sublink(Query *query, Node *node, bool *handled, Error *err);
-/* Makes a subquery independent of outer columns: moves the conjuncts that read them to `conditions`. */
-Status decorrelate(Binder *binder, Rel **rel, const IdList *outer, ExprList *conditions, bool existence,
-                   Error *err);
-bool rel_reads_any_of(const Rel *rel, const IdList *ids);
+PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right);
+Status bind_subselect(Query *query, PgQuery__SubLink *link, BoundQuery *out, Error *err);
+const char *sublink_operator(PgQuery__SubLink *link);
+/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join, or a value
+ * among `conjuncts`. *handled tells. */
+Status bind_where_sublink(Query *query, Node *node, ExprList *conjuncts, bool *handled, Error *err);
+/* bind_quantified.c: comparison with ANY or ALL of a subquery's rows */
+Status bind_quantified(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);

@@ -323,18 +323,41 @@ static void mark_nullable(Binder *binder, const Rel *rel) {
 
 static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err);
 
-static Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *conditions, Error *err) {
+/* `subqueries`: those in the condition, for the join to place. */
+static Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *conditions,
+                      PendingJoin **subqueries, Error *err) {
     FromItem outside = query->from;
     Clause clause = query->clause;
     Expr *condition = NULL;
+    PendingJoin *pending = query->pending, **pending_end = query->pending_end;
     query->from = *item;
     query->clause = CLAUSE_JOIN;
+    query->pending = NULL;
+    query->pending_end = &query->pending;
     Status status = bind_condition(query, quals, "JOIN/ON", &condition, err);
+    *subqueries = query->pending;
+    query->pending = pending;
+    query->pending_end = pending ? pending_end : &query->pending;
     query->from = outside;
     query->clause = clause;
     TRY(status);
     expr_split_conjuncts(query->binder->arena, condition, conditions);
     return STATUS_OK;
+}
+
+/* Conditions with subqueries: of an inner join they filter its pairs; an outer join's right side is filtered
+ * for each row of the left, whose columns they may read. */
+static Rel *join_with_subqueries(Query *query, JoinType type, Rel *const *sides,
+                                 const PendingJoin *subqueries, const ExprList *conditions) {
+    Binder *binder = query->binder;
+    if (type == JOIN_INNER)
+        return rel_filter(binder,
+                          query_place_all(query, subqueries, rel_join(binder, type, sides[0], sides[1])),
+                          conditions);
+    Rel *right = rel_filter(binder, query_place_all(query, subqueries, sides[1]), conditions);
+    Rel *join = rel_join(binder, type, sides[0], right);
+    join->dependent = true;
+    return join;
 }
 
 static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, Error *err) {
@@ -356,11 +379,17 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
     } else {
         concatenate_columns(query, item, left, right);
     }
-    if (join->quals) TRY(bind_on(query, join->quals, item, &conditions, err));
-    item->rel = rel_join(binder, type, swapped ? right->rel : left->rel, swapped ? left->rel : right->rel);
-    item->rel->predicates = conditions;
-    if (type == JOIN_FULL) mark_nullable(binder, item->rel->inputs[0]);
-    if (type == JOIN_FULL || type == JOIN_LEFT) mark_nullable(binder, item->rel->inputs[1]);
+    PendingJoin *subqueries = NULL;
+    if (join->quals) TRY(bind_on(query, join->quals, item, &conditions, &subqueries, err));
+    Rel *sides[2] = {swapped ? right->rel : left->rel, swapped ? left->rel : right->rel};
+    if (subqueries && type == JOIN_FULL)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
+    item->rel = subqueries ? join_with_subqueries(query, type, sides, subqueries, &conditions)
+                           : rel_join(binder, type, sides[0], sides[1]);
+    if (!subqueries) item->rel->predicates = conditions;
+    if (type == JOIN_FULL) mark_nullable(binder, sides[0]);
+    if (type == JOIN_FULL || type == JOIN_LEFT) mark_nullable(binder, sides[1]);
     if (join->alias) {
         FromItem *named = from_item_new(query, join->alias->aliasname, item->rel);
         named->tables[0]->columns = item->columns;

@@ -138,17 +138,78 @@ Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err) {
     return STATUS_OK;
 }
 
-Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups) {
-    for (PendingJoin *pending = query->pending; pending; pending = pending->next) {
-        if (pending->where != where || pending->before_groups != before_groups) continue;
-        Rel *join = rel_new(query->binder, PLAN_JOIN, 2);
-        join->join_type = pending->type;
-        join->inputs[0] = rel;
-        join->inputs[1] = pending->right;
-        join->predicates = pending->conditions;
-        if (pending->type == JOIN_MARK) id_list_add(query->binder->arena, &join->ids, pending->mark);
-        rel_refresh_ids(query->binder, join);
-        rel = join;
+typedef struct Regrouping {
+    Query *query;
+    Error *err;
+    Status status;
+} Regrouping;
+
+static Expr *regroup_expr(Regrouping *regrouping, Expr *expr) {
+    Query *query = regrouping->query;
+    if (expr->kind == EXPR_COLUMN && rel_produces(query->from.rel, expr->column)) {
+        for (int g = 0; g < query->group_count; g++)
+            if (query->groups[g]->kind == EXPR_COLUMN && query->groups[g]->column == expr->column)
+                return expr_column(query->binder, query->group_ids[g]);
+        for (int t = 0; t < query->from.table_count; t++)
+            for (int c = 0; c < query->from.tables[t]->column_count; c++) {
+                const FromTable *table = query->from.tables[t];
+                const Expr *column = table->columns[c].expr;
+                if (column->kind != EXPR_COLUMN || column->column != expr->column ||
+                    regrouping->status != STATUS_OK)
+                    continue;
+                Expr *grouped = NULL;
+                if (determined_by_key(query, table) &&
+                    ungrouped(query, expr, &grouped, regrouping->err) == STATUS_OK)
+                    return grouped;
+                regrouping->status = error_set_at(regrouping->err, "42803", expr->position,
+                                                  "subquery uses ungrouped column \"%s.%s\" from outer query",
+                                                  table->alias, table->columns[c].name);
+            }
+        return expr;
     }
+    for (int i = 0; i < expr->arg_count; i++)
+        expr->args[i] = regroup_expr(regrouping, expr->args[i]);
+    return expr;
+}
+
+static Expr *regroup_visit(void *context, Expr *expr) {
+    return regroup_expr(context, expr_copy(((Regrouping *)context)->query->binder->arena, expr));
+}
+
+static void regroup_rel(Regrouping *regrouping, Rel *rel) {
+    rel_each_expr(rel, regroup_visit, regrouping);
+    for (int i = 0; i < rel->input_count; i++)
+        regroup_rel(regrouping, rel->inputs[i]);
+}
+
+Status query_replace_grouped_rel(Query *query, Rel *rel, Error *err) {
+    Regrouping regrouping = {.query = query, .err = err, .status = STATUS_OK};
+    if (rel_reads_any_of(rel, &query->from.rel->ids)) regroup_rel(&regrouping, rel);
+    return regrouping.status;
+}
+
+static Rel *place(Query *query, const PendingJoin *pending, Rel *rel) {
+    Rel *join = rel_new(query->binder, PLAN_JOIN, 2);
+    join->join_type = pending->type;
+    join->dependent = pending->dependent;
+    join->two_valued = pending->two_valued;
+    join->inputs[0] = rel;
+    join->inputs[1] = pending->right;
+    join->predicates = pending->conditions;
+    if (pending->type == JOIN_MARK) id_list_add(query->binder->arena, &join->ids, pending->mark);
+    rel_refresh_ids(query->binder, join);
+    return join;
+}
+
+Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups) {
+    for (PendingJoin *pending = query->pending; pending; pending = pending->next)
+        if (pending->where == where && pending->before_groups == before_groups)
+            rel = place(query, pending, rel);
+    return rel;
+}
+
+Rel *query_place_all(Query *query, const PendingJoin *pending, Rel *rel) {
+    for (; pending; pending = pending->next)
+        rel = place(query, pending, rel);
     return rel;
 }

@@ -31,37 +31,6 @@ static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     query->grouping_slots_end = &query->grouping_slots;
 }
 
-/* A second reading of the query's FROM, its columns under new ids: `from[i]` of the first is `to[i]` of the
- * second. Declined for a list of tables, whose product only WHERE makes small. */
-Status query_copy_from(Query *query, Rel **rel, const IdList *ids, IdList *copies, Error *err) {
-    Binder *binder = query->binder;
-    if (!query->select || query->select->n_from_clause != 1)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "a correlated subquery with an aggregate and a condition other than equality is not "
-                         "available here in the "
-                         "columnar engine");
-    Query *copy = ARENA_NEW(binder->arena, Query);
-    query_init(copy, binder, query->parent, query->ctes);
-    TRY(bind_from(copy, query->select->from_clause, query->select->n_from_clause, err));
-    for (int i = 0; i < ids->count; i++) {
-        int found = -1;
-        for (int t = 0; t < query->from.table_count; t++)
-            for (int c = 0; c < query->from.tables[t]->column_count; c++) {
-                const Expr *source = query->from.tables[t]->columns[c].expr,
-                           *target = copy->from.tables[t]->columns[c].expr;
-                if (source->kind == EXPR_COLUMN && source->column == ids->items[i] &&
-                    target->kind == EXPR_COLUMN)
-                    found = target->column;
-            }
-        if (found < 0 || copy->outer_ids.count > 0)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "a correlated subquery over this FROM is not available in the columnar engine");
-        id_list_add(binder->arena, copies, found);
-    }
-    *rel = copy->from.rel;
-    return STATUS_OK;
-}
-
 /* ---- the last steps of every query
  * --------------------------------------------------------------------------- */
 
@@ -183,7 +152,7 @@ static Status bind_where_node(Query *query, Node *node, ExprList *conjuncts, Err
         return STATUS_OK;
     }
     bool handled = false;
-    TRY(bind_where_sublink(query, node, &handled, err));
+    TRY(bind_where_sublink(query, node, conjuncts, &handled, err));
     if (handled) return STATUS_OK;
     Expr *condition = NULL;
     TRY(bind_expr(query, node, &condition, err));
@@ -217,10 +186,13 @@ static Status replace_all_grouped(Query *query, Expr **having, Error *err) {
         TRY(query_replace_grouped(query, query->targets[i].expr, &query->targets[i].expr, err));
     if (*having) TRY(query_replace_grouped(query, *having, having, err));
     TRY(query_replace_grouped_sets(query, err));
-    for (PendingJoin *pending = query->pending; pending; pending = pending->next)
-        for (int c = 0; !pending->before_groups && c < pending->conditions.count; c++)
+    for (PendingJoin *pending = query->pending; pending; pending = pending->next) {
+        if (pending->before_groups) continue;
+        for (int c = 0; c < pending->conditions.count; c++)
             TRY(query_replace_grouped(query, pending->conditions.items[c], &pending->conditions.items[c],
                                       err));
+        TRY(query_replace_grouped_rel(query, pending->right, err));
+    }
     return STATUS_OK;
 }
 
@@ -316,6 +288,29 @@ static Status bind_values_rows(Query *query, PgQuery__SelectStmt *select, Expr *
     return STATUS_OK;
 }
 
+/* Rows with subqueries: each is a projection of one row beside all the subqueries' values. */
+static Rel *rows_with_subqueries(Query *query, Rel *values) {
+    Binder *binder = query->binder;
+    Rel *rows = rel_new(binder, PLAN_UNION_ALL, values->value_row_count);
+    for (int r = 0; r < values->value_row_count; r++) {
+        Rel *one = rel_new(binder, PLAN_VALUES, 0), *project = rel_new(binder, PLAN_PROJECT, 1);
+        one->value_row_count = 1;
+        one->value_rows = ARENA_NEW_ARRAY(binder->arena, Expr **, 1);
+        project->inputs[0] = query_place_all(query, query->pending, one);
+        for (int c = 0; c < values->ids.count; c++) {
+            Expr *value = values->value_rows[r][c];
+            expr_list_add(binder->arena, &project->exprs, value);
+            id_list_add(
+                binder->arena, &project->ids,
+                binder_add_column(binder, binder->columns[values->ids.items[c]].name, value->type, true));
+        }
+        IdList ids = {0}; /* a computation of its own for each row: columns are made once */
+        rows->inputs[r] = rel_copy(binder, project, &project->ids, &ids);
+    }
+    rows->ids = values->ids;
+    return rows;
+}
+
 static Status bind_values(Query *query, PgQuery__SelectStmt *select, BoundQuery *out, Error *err) {
     Binder *binder = query->binder;
     Expr ***rows = NULL;
@@ -344,7 +339,7 @@ static Status bind_values(Query *query, PgQuery__SelectStmt *select, BoundQuery 
     TRY(query_bind_order(query, select, false, &keys, &key_count, err));
     if (query->target_count > query->visible_count)
         return binder_unsupported(binder, -1, err, "ORDER BY an expression over VALUES");
-    Rel *top = sort_rel(query, rel, keys, key_count);
+    Rel *top = sort_rel(query, query->pending ? rows_with_subqueries(query, rel) : rel, keys, key_count);
     TRY(bind_limit(query, select, &top, err));
     publish(query, top, out);
     return STATUS_OK;

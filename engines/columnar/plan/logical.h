@@ -70,6 +70,11 @@ struct Rel {
 
     JoinType join_type;
     bool nulls_equal;
+    /* PLAN_JOIN: inputs[1] may read columns of inputs[0] (it is computed for every row of it: LATERAL, a
+     * correlated subquery). INNER, LEFT, SEMI, ANTI, SINGLE and MARK of two values only; rule_unnest makes an
+     * ordinary join of it. */
+    bool dependent;
+    bool two_valued; /* a MARK that is never NULL: EXISTS */
 
     SortKey *sort_keys;
     int sort_key_count;
@@ -154,6 +159,24 @@ int binder_position(const Binder *binder, int byte_offset);
 Status binder_unsupported(const Binder *binder, int location, Error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* ---- rel_walk.c: over whole trees -----------------------------------------------------------------------
+ */
+
+/* Every expression a node itself holds, replaced by what `visit` gives. */
+typedef Expr *(*ExprVisit)(void *context, Expr *expr);
+void rel_each_expr(Rel *rel, ExprVisit visit, void *context);
+bool expr_reads_any_of(const Expr *expr, const IdList *ids);
+bool rel_node_reads_any_of(const Rel *rel, const IdList *ids);
+bool rel_reads_any_of(const Rel *rel, const IdList *ids);
+/* Those of `ids` that the tree reads, appended once each. */
+void rel_collect_reads(Arena *arena, const Rel *rel, const IdList *ids, IdList *found);
+/* A tree of its own over the same columns. */
+Rel *rel_clone(Binder *binder, const Rel *rel);
+/* A second computation of the same: every column it makes has a new number; of `ids` they are `copies`. */
+Rel *rel_copy(Binder *binder, const Rel *rel, const IdList *ids, IdList *copies);
+void rel_substitute_node(Binder *binder, Rel *rel, const ColumnMap *map);
+void rel_substitute(Binder *binder, Rel *rel, const ColumnMap *map);
+
 /* ---- constant.c ------------------------------------------------------------------------------------------
  */
 
@@ -214,6 +237,8 @@ Status type_from_node(Binder *binder, const PgQuery__TypeName *name, SqlType *ou
 Status rule_fold(Binder *binder, Rel *root, Error *err);
 /* One comparison, on behalf of folding. */
 Expr *rule_narrow(Binder *binder, Expr *expr);
+/* Dependent joins become ordinary ones. 0A000 where that is not possible. */
+Status rule_unnest(Binder *binder, Rel **root, Error *err);
 Rel *rule_pushdown(Binder *binder, Rel *root);
 Rel *rule_join_order(Binder *binder, Rel *root);
 void rule_prune(Binder *binder, Rel *root, const IdList *needed);

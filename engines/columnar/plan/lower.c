@@ -241,31 +241,48 @@ static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
            coerce_exact(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
 }
 
+/* The sides of an equality as keys of the join; false when it is none. */
+static bool key_sides(Binder *binder, const Rel *rel, const Expr *condition, Expr **left, Expr **right) {
+    if (!expr_is_equality(condition) && condition->kind != EXPR_IS_NOT_DISTINCT) return false;
+    Expr *sides[2] = {condition->args[0], condition->args[1]};
+    bool straight = expr_reads_only(sides[0], rel->inputs[0]) && expr_reads_only(sides[1], rel->inputs[1]);
+    bool crossed = expr_reads_only(sides[1], rel->inputs[0]) && expr_reads_only(sides[0], rel->inputs[1]);
+    if (!straight && !crossed) return false;
+    *left = sides[straight ? 0 : 1];
+    *right = sides[straight ? 1 : 0];
+    return unify_keys(binder, left, right);
+}
+
+static bool may_be_null(const Binder *binder, const Expr *expr) {
+    return expr->kind != EXPR_COLUMN || binder->columns[expr->column].nullable;
+}
+
+/* Keys compare NULLs alike all or none: when one must, "=" keeps them apart by a condition of its own. */
 static Status split_join_condition(Lowering *lowering, const Rel *rel, const Lowered *left,
                                    const Lowered *right, PlanNode *node, ExprList *residual, Error *err) {
     ExprList left_keys = {0}, right_keys = {0};
+    Binder *binder = lowering->binder;
+    Expr *l = NULL, *r = NULL;
+    for (int i = 0; i < rel->predicates.count; i++)
+        if (rel->predicates.items[i]->kind == EXPR_IS_NOT_DISTINCT &&
+            key_sides(binder, rel, rel->predicates.items[i], &l, &r))
+            node->nulls_equal = true;
     for (int i = 0; i < rel->predicates.count; i++) {
-        Expr *condition = rel->predicates.items[i];
-        bool is_key = false;
-        if (expr_is_equality(condition)) {
-            Expr *sides[2] = {condition->args[0], condition->args[1]};
-            bool straight =
-                expr_reads_only(sides[0], rel->inputs[0]) && expr_reads_only(sides[1], rel->inputs[1]);
-            bool crossed =
-                expr_reads_only(sides[1], rel->inputs[0]) && expr_reads_only(sides[0], rel->inputs[1]);
-            if (straight || crossed) {
-                Expr *l = sides[straight ? 0 : 1], *r = sides[straight ? 1 : 0];
-                is_key = unify_keys(lowering->binder, &l, &r);
-                if (is_key) {
-                    Expr *lowered = NULL;
-                    TRY(lower_expr(lowering, l, &left->ids, &lowered, err));
-                    expr_list_add(lowering->arena, &left_keys, lowered);
-                    TRY(lower_expr(lowering, r, &right->ids, &lowered, err));
-                    expr_list_add(lowering->arena, &right_keys, lowered);
-                }
-            }
+        Expr *condition = rel->predicates.items[i], *lowered = NULL;
+        if (!key_sides(binder, rel, condition, &l, &r)) {
+            expr_list_add(lowering->arena, residual, condition);
+            continue;
         }
-        if (!is_key) expr_list_add(lowering->arena, residual, condition);
+        if (node->nulls_equal && condition->kind != EXPR_IS_NOT_DISTINCT && may_be_null(binder, l) &&
+            may_be_null(binder, r)) {
+            Expr *known = expr_new(lowering->arena, EXPR_IS_NOT_NULL, sqltype_of(SQL_BOOL), 1);
+            known->args[0] = l;
+            expr_list_add(lowering->arena, residual, known);
+        }
+        TRY(lower_expr(lowering, l, &left->ids, &lowered, err));
+        expr_list_add(lowering->arena, &left_keys, lowered);
+        TRY(lower_expr(lowering, r, &right->ids, &lowered, err));
+        expr_list_add(lowering->arena, &right_keys, lowered);
     }
     node->left_keys = left_keys.items;
     node->right_keys = right_keys.items;
@@ -283,6 +300,7 @@ static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error
     node->inputs[1] = right.node;
     node->join_type = rel->join_type;
     node->nulls_equal = rel->nulls_equal;
+    node->two_valued = rel->two_valued;
     TRY(split_join_condition(lowering, rel, &left, &right, node, &residual, err));
     IdList both = {0}, ids = {0};
     for (int i = 0; i < left.ids.count; i++)

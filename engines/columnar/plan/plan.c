@@ -74,6 +74,7 @@ static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err)
 
 static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *err) {
     TRY(rule_fold(binder, *root, err));
+    TRY(rule_unnest(binder, root, err));
     *root = rule_pushdown(binder, *root);
     estimate_rows(binder, *root);
     *root = rule_join_order(binder, *root);

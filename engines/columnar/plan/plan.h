@@ -170,6 +170,7 @@ typedef struct PlanNode {
     int key_count;
     Expr *residual;   /* over left columns then right columns, NULL = none */
     bool nulls_equal; /* keys compare with IS NOT DISTINCT FROM */
+    bool two_valued;  /* MARK: no match is false, never NULL */
 
     SortKey *sort_keys; /* PLAN_SORT */
     int sort_key_count;

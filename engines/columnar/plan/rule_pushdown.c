@@ -147,7 +147,7 @@ static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) 
     add_all(binder, &known, &rel->predicates);
     if (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_LEFT) add_all(binder, &known, &left);
     /* A mark is NULL where a comparison is: no right row may be missing for it. */
-    bool is_mark = rel->join_type == JOIN_MARK;
+    bool is_mark = rel->join_type == JOIN_MARK && !rel->two_valued;
     if (!is_mark) rule_transitive(binder, &known);
     for (int i = 0; i < known.count; i++) {
         Expr *predicate = known.items[i];

@@ -1,0 +1,257 @@
+/* Rule: dependent joins become ordinary joins, the innermost first. */
+#include "engines/columnar/plan/unnest.h"
+
+static bool any_dependent(const Rel *rel) {
+    if (rel->kind == PLAN_JOIN && rel->dependent) return true;
+    for (int i = 0; i < rel->input_count; i++)
+        if (any_dependent(rel->inputs[i])) return true;
+    return false;
+}
+
+static bool passes_ids(const Rel *rel) {
+    return rel->kind == PLAN_JOIN || rel->kind == PLAN_FILTER || rel->kind == PLAN_SORT ||
+           rel->kind == PLAN_LIMIT || rel->kind == PLAN_TABLE_FUNCTION;
+}
+
+static void refresh(Binder *binder, Rel *rel) {
+    for (int i = 0; i < rel->input_count; i++)
+        refresh(binder, rel->inputs[i]);
+    if (passes_ids(rel)) rel_refresh_ids(binder, rel);
+}
+
+static void add_all(Binder *binder, ExprList *to, const ExprList *from) {
+    for (int i = 0; i < from->count; i++)
+        expr_list_add(binder->arena, to, from->items[i]);
+}
+
+/* Columns that are computed above the join from now on, everywhere they are read. */
+typedef struct Moved {
+    IdList ids;
+    ExprList exprs;
+    ExprList having; /* must hold for the row to count */
+} Moved;
+
+static Expr *moved_value(Binder *binder, Expr *expr, const Moved *moved) {
+    ColumnMap map = {.from = moved->ids.items, .to = moved->exprs.items, .count = moved->ids.count};
+    return expr_substitute(binder->arena, expr_copy(binder->arena, expr), &map);
+}
+
+static void replace_everywhere(Unnest *unnest, const Moved *moved) {
+    ColumnMap map = {.from = moved->ids.items, .to = moved->exprs.items, .count = moved->ids.count};
+    rel_substitute(unnest->binder, *unnest->root, &map);
+}
+
+static Expr *when(Binder *binder, Expr *condition, Expr *value) {
+    Expr *choice = expr_new(binder->arena, EXPR_CASE, value->type, 3);
+    choice->args[0] = condition;
+    choice->args[1] = value;
+    choice->args[2] = expr_null(binder->arena, value->type);
+    choice->declared = value->declared;
+    return choice;
+}
+
+/* ---- one aggregated row
+ * ------------------------------------------------------------------------------------------- */
+
+static bool keeps_one_row(const Rel *limit) {
+    return limit->limit && !limit->offset && expr_is_constant(limit->limit) &&
+           !expr_is_null_constant(limit->limit) && *(const int64_t *)limit->limit->constant->values > 0;
+}
+
+/* The aggregate without groups under projections, conditions and what changes nothing about one row; the
+ * columns of `rel` and the conditions in its terms. */
+static Rel *scalar_chain(Binder *binder, Rel *rel, Moved *moved) {
+    for (int i = 0; i < rel->ids.count; i++) {
+        id_list_add(binder->arena, &moved->ids, rel->ids.items[i]);
+        expr_list_add(binder->arena, &moved->exprs, expr_column(binder, rel->ids.items[i]));
+    }
+    for (;; rel = rel->inputs[0]) {
+        switch (rel->kind) {
+        case PLAN_AGGREGATE: return rel->exprs.count == 0 && !rel->grouping_set_count ? rel : NULL;
+        case PLAN_SORT: break;
+        case PLAN_LIMIT:
+            if (!keeps_one_row(rel)) return NULL;
+            break;
+        case PLAN_FILTER: add_all(binder, &moved->having, &rel->predicates); break;
+        case PLAN_PROJECT: {
+            Moved step = {.ids = rel->ids, .exprs = rel->exprs};
+            for (int i = 0; i < moved->exprs.count; i++)
+                moved->exprs.items[i] = moved_value(binder, moved->exprs.items[i], &step);
+            for (int i = 0; i < moved->having.count; i++)
+                moved->having.items[i] = moved_value(binder, moved->having.items[i], &step);
+            break;
+        }
+        default: return NULL;
+        }
+    }
+}
+
+/* Where no row matches, a count is 0. */
+static void fill_counts(Binder *binder, const Rel *aggregate, Moved *moved) {
+    Moved counts = {0};
+    for (int c = 0; c < aggregate->call_count; c++) {
+        int id = aggregate->ids.items[aggregate->exprs.count + c];
+        Expr *value = unnest_empty_value(binder, &aggregate->calls[c], id);
+        binder->columns[id].nullable = true;
+        if (!value) continue;
+        id_list_add(binder->arena, &counts.ids, id);
+        expr_list_add(binder->arena, &counts.exprs, value);
+    }
+    for (int i = 0; i < moved->exprs.count; i++)
+        moved->exprs.items[i] = moved_value(binder, moved->exprs.items[i], &counts);
+    for (int i = 0; i < moved->having.count; i++)
+        moved->having.items[i] = moved_value(binder, moved->having.items[i], &counts);
+}
+
+/* Grouped by what the conditions compare, joined by it; the row's columns are computed above, from NULLs and
+ * zeros where nothing matched. */
+static bool join_aggregate(Unnest *unnest, Rel **slot) {
+    Binder *binder = unnest->binder;
+    Rel *join = *slot;
+    bool inner = join->join_type == JOIN_INNER || join->join_type == JOIN_CROSS;
+    if (!inner && join->join_type != JOIN_SINGLE && join->join_type != JOIN_LEFT) return false;
+    if (!inner && join->predicates.count > 0) return false;
+    Moved moved = {0};
+    Rel *aggregate = scalar_chain(binder, rel_clone(binder, join->inputs[1]), &moved);
+    ExprList conditions = {0};
+    if (!aggregate || rel_node_reads_any_of(aggregate, unnest->outer) ||
+        !unnest_pull(unnest, &aggregate->inputs[0], &conditions) ||
+        !unnest_group_by_keys(binder, aggregate, &conditions))
+        return false;
+    fill_counts(binder, aggregate, &moved);
+    ExprList above = join->predicates;
+    join->join_type = JOIN_LEFT;
+    join->inputs[1] = aggregate;
+    join->predicates = conditions;
+    rel_refresh_ids(binder, join);
+    rel_note(binder, join, "unnested aggregate");
+    if (inner)
+        add_all(binder, &above, &moved.having);
+    else if (moved.having.count > 0)
+        for (int i = 0; i < moved.exprs.count; i++)
+            moved.exprs.items[i] =
+                when(binder, expr_and_all(binder->arena, &moved.having), moved.exprs.items[i]);
+    *slot = rel_filter(binder, join, &above);
+    replace_everywhere(unnest, &moved);
+    return true;
+}
+
+/* ---- rows
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* Takes columns that read outer ones out of the topmost projection. */
+static void lift_columns(Unnest *unnest, Rel *project, Moved *moved) {
+    Binder *binder = unnest->binder;
+    IdList ids = {0}, reads = {0};
+    ExprList exprs = {0};
+    for (int i = 0; i < project->ids.count; i++) {
+        bool outer = expr_reads_any_of(project->exprs.items[i], unnest->outer);
+        id_list_add(binder->arena, outer ? &moved->ids : &ids, project->ids.items[i]);
+        expr_list_add(binder->arena, outer ? &moved->exprs : &exprs, project->exprs.items[i]);
+        if (outer) expr_collect_ids(binder->arena, project->exprs.items[i], &reads);
+    }
+    project->ids = ids;
+    project->exprs = exprs;
+    for (int i = 0; i < reads.count; i++)
+        if (rel_produces(project->inputs[0], reads.items[i]) && !rel_produces(project, reads.items[i])) {
+            expr_list_add(binder->arena, &project->exprs, expr_column(binder, reads.items[i]));
+            id_list_add(binder->arena, &project->ids, reads.items[i]);
+        }
+}
+
+/* A LEFT or SINGLE join's columns are NULL without a match, whatever their expression makes of NULLs. */
+static void guard_columns(Binder *binder, Rel *project, Moved *moved) {
+    int id = binder_add_column(binder, "present", sqltype_of(SQL_BOOL), true);
+    expr_list_add(binder->arena, &project->exprs, expr_bool_constant(binder->arena, true));
+    id_list_add(binder->arena, &project->ids, id);
+    for (int i = 0; i < moved->exprs.count; i++) {
+        Expr *present = expr_new(binder->arena, EXPR_IS_NOT_NULL, sqltype_of(SQL_BOOL), 1);
+        present->args[0] = expr_column(binder, id);
+        moved->exprs.items[i] = when(binder, present, moved->exprs.items[i]);
+    }
+}
+
+static bool pull_rows(Unnest *unnest, Rel *join) {
+    Binder *binder = unnest->binder;
+    Rel *right = rel_clone(binder, join->inputs[1]);
+    Moved moved = {0};
+    ExprList conditions = {0};
+    /* In which order EXISTS and IN look does not matter; to EXISTS nor how far, beyond the first. */
+    while (unnest->existence &&
+           (right->kind == PLAN_SORT ||
+            (right->kind == PLAN_LIMIT && keeps_one_row(right) && !join->predicates.count)))
+        right = right->inputs[0];
+    if (right->kind == PLAN_PROJECT) lift_columns(unnest, right, &moved);
+    if (moved.ids.count > 0 && (join->join_type == JOIN_LEFT || join->join_type == JOIN_SINGLE))
+        guard_columns(binder, right, &moved);
+    if (!unnest_pull(unnest, &right, &conditions)) return false;
+    join->inputs[1] = right;
+    add_all(binder, &join->predicates, &conditions);
+    rel_refresh_ids(binder, join);
+    rel_note(binder, join, "unnested");
+    if (moved.ids.count > 0) replace_everywhere(unnest, &moved);
+    return true;
+}
+
+/* Functions of the left side's columns are called on its rows. */
+static bool call_on_left(Rel **slot) {
+    Rel *join = *slot, *right = join->inputs[1];
+    bool inner = join->join_type == JOIN_INNER || join->join_type == JOIN_CROSS;
+    if (right->kind != PLAN_TABLE_FUNCTION || right->input_count > 0 || join->predicates.count > 0 ||
+        !(inner || join->join_type == JOIN_LEFT))
+        return false;
+    right->inputs = join->inputs; /* the first is the left side */
+    right->input_count = 1;
+    right->keep_empty = !inner;
+    *slot = right;
+    return true;
+}
+
+static Status join_domain(Unnest *unnest, Rel *join, Error *err) {
+    Binder *binder = unnest->binder;
+    IdList keys = {0};
+    TRY(unnest_attach_domain(unnest, &join->inputs[1], &keys, err));
+    TRY(unnest_match(binder, unnest->outer, &keys, &join->predicates, err));
+    rel_refresh_ids(binder, join);
+    rel_note(binder, join, "unnested over outer values");
+    return STATUS_OK;
+}
+
+/* ---- one join
+ * ---------------------------------------------------------------------------------------------------- */
+
+static Status make_ordinary(Binder *binder, Rel **root, Rel **slot, Error *err) {
+    Rel *join = *slot;
+    IdList outer = {0};
+    join->dependent = false;
+    rel_collect_reads(binder->arena, join->inputs[1], &join->inputs[0]->ids, &outer);
+    if (outer.count == 0) return STATUS_OK;
+    Unnest unnest = {.binder = binder,
+                     .root = root,
+                     .left = join->inputs[0],
+                     .outer = &outer,
+                     .existence = join->join_type == JOIN_SEMI || join->join_type == JOIN_ANTI ||
+                                  join->join_type == JOIN_MARK};
+    if (call_on_left(slot)) {
+        rel_refresh_ids(binder, *slot);
+        return STATUS_OK;
+    }
+    if (join_aggregate(&unnest, slot) || pull_rows(&unnest, join)) return STATUS_OK;
+    return join_domain(&unnest, join, err);
+}
+
+static Status unnest_rel(Binder *binder, Rel **root, Rel **slot, Error *err) {
+    Rel *rel = *slot;
+    for (int i = 0; i < rel->input_count; i++)
+        TRY(unnest_rel(binder, root, &rel->inputs[i], err));
+    if (passes_ids(rel)) rel_refresh_ids(binder, rel);
+    return rel->kind == PLAN_JOIN && rel->dependent ? make_ordinary(binder, root, slot, err) : STATUS_OK;
+}
+
+Status rule_unnest(Binder *binder, Rel **root, Error *err) {
+    if (!any_dependent(*root)) return STATUS_OK;
+    *root = rule_pushdown(binder, *root); /* the outer values are those that other conditions leave */
+    TRY(unnest_rel(binder, root, root, err));
+    refresh(binder, *root);
+    return STATUS_OK;
+}
