@@ -79,6 +79,7 @@ static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *
     estimate_rows(binder, *root);
     *root = rule_join_order(binder, *root);
     *root = rule_count(binder, *root);
+    *root = rule_sum_shift(binder, *root);
     rule_prune(binder, *root, output);
     *root = rule_limit(binder, *root);
     estimate_rows(binder, *root);
