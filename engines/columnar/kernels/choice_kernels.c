@@ -80,7 +80,38 @@ static Status kernel_least(const KernelCall *call, Error *err) {
     return extreme_of(call, false, err);
 }
 
+KERNEL_INLINE Status count_rows(const KernelCall *call, bool nulls) {
+    int32_t *out = call->out->values;
+    for (int k = 0, n = kernel_selected(call); k < n; k++) {
+        int row = kernel_row(call, k), count = 0;
+        for (int i = 0; i < call->arg_count; i++)
+            count += vector_is_null(&call->args[i], row) == nulls;
+        out[row] = count;
+    }
+    return STATUS_OK;
+}
+static Status kernel_num_nulls(const KernelCall *call, Error *err) {
+    return count_rows(call, true);
+}
+static Status kernel_num_nonnulls(const KernelCall *call, Error *err) {
+    return count_rows(call, false);
+}
+
 static const ScalarFunction rows[] = {
+    {.name = "num_nulls",
+     .arg_count = 1,
+     .variadic = true,
+     .args = {K_ANY},
+     .result = K_INT4,
+     .null_on_error = true,
+     .eval = kernel_num_nulls},
+    {.name = "num_nonnulls",
+     .arg_count = 1,
+     .variadic = true,
+     .args = {K_ANY},
+     .result = K_INT4,
+     .null_on_error = true,
+     .eval = kernel_num_nonnulls},
     {.name = "greatest",
      .arg_count = 1,
      .variadic = true,

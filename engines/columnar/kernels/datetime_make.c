@@ -102,6 +102,79 @@ static Status date_with_time(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
+/* ---- precision
+ * ---------------------------------------------------------------------------------------------------- */
+
+static int64_t micros_of_digits(int32_t digits) {
+    int64_t unit = 1;
+    for (; digits < 6; digits++)
+        unit *= 10;
+    return unit;
+}
+/* Half away from zero. */
+static int64_t round_to(int64_t value, int64_t unit) {
+    return value >= 0 ? (value + unit / 2) / unit * unit : -((-value + unit / 2) / unit * unit);
+}
+
+static Status check_digits(int32_t digits, Error *err) {
+    if (digits >= 0 && digits <= 6) return STATUS_OK;
+    return error_set(err, SQLSTATE_INVALID_PARAMETER, "a precision of %d digits of a second", digits);
+}
+
+static Status timestamp_to_precision(const KernelCall *call, Error *err) {
+    const int64_t zero = 946684800 * MICROS_PER_SECOND; /* PostgreSQL counts from 2000, and rounds so */
+    int64_t *out = call->out->values;
+    KERNEL_ROWS(call, row) {
+        int32_t digits = KERNEL_ARG(call, 1, int32_t, row);
+        int64_t value = KERNEL_ARG(call, 0, int64_t, row);
+        out[row] = value;
+        TRY(check_digits(digits, err));
+        if (timestamp_is_finite(value)) out[row] = round_to(value - zero, micros_of_digits(digits)) + zero;
+    }
+    return STATUS_OK;
+}
+static Status time_to_precision(const KernelCall *call, Error *err) {
+    int64_t *out = call->out->values;
+    KERNEL_ROWS(call, row) {
+        int32_t digits = KERNEL_ARG(call, 1, int32_t, row);
+        TRY(check_digits(digits, err));
+        out[row] = round_to(KERNEL_ARG(call, 0, int64_t, row), micros_of_digits(digits));
+    }
+    return STATUS_OK;
+}
+
+/* The fields an interval keeps, as PostgreSQL's type modifier has them: bit 1 months, 2 years, 3 days, 10
+ * hours, 11 minutes, 12 seconds. */
+static void keep_fields(Interval *span, int32_t fields) {
+    enum {
+        MONTHS = 1 << 1,
+        YEARS = 1 << 2,
+        DAYS = 1 << 3,
+        HOURS = 1 << 10,
+        MINUTES = 1 << 11,
+        SECONDS = 1 << 12
+    };
+    if (fields == 0x7FFF || fields & SECONDS) return;
+    if (fields == YEARS) span->months -= span->months % 12;
+    if (fields & MINUTES)
+        span->microseconds -= span->microseconds % MICROS_PER_MINUTE;
+    else if (fields & HOURS)
+        span->microseconds -= span->microseconds % MICROS_PER_HOUR;
+    else
+        span->microseconds = 0;
+    if (!(fields & (DAYS | HOURS | MINUTES))) span->days = 0;
+}
+static Status interval_to_precision(const KernelCall *call, Error *err) {
+    Interval *out = call->out->values;
+    KERNEL_ROWS(call, row) {
+        int32_t modifier = KERNEL_ARG(call, 1, int32_t, row), digits = modifier & 0xFFFF;
+        out[row] = KERNEL_ARG(call, 0, Interval, row);
+        keep_fields(&out[row], modifier >> 16 & 0x7FFF);
+        if (digits < 6) out[row].microseconds = round_to(out[row].microseconds, micros_of_digits(digits));
+    }
+    return STATUS_OK;
+}
+
 /* ---- OVERLAPS
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -222,6 +295,10 @@ static const ScalarFunction rows[] = {
     FN("justify_interval", justify_interval, IV, IV),
     KERNEL_FN("isfinite", interval_finite, K_BOOL, IV),
     KERNEL_FN("+", interval_plus_time, T, IV, T),
+    FN("timestamp", timestamp_to_precision, TS, TS, I4),
+    FN("timestamptz", timestamp_to_precision, TZ, TZ, I4),
+    FN("time", time_to_precision, T, T, I4),
+    FN("interval", interval_to_precision, IV, IV, I4),
     FN("timestamp", date_with_time, TS, K_DATE, T),
     FN("timestamptz", date_with_time, TZ, K_DATE, T),
     OVERLAPS_OF(TS),

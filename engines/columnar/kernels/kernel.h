@@ -141,6 +141,8 @@ FunctionTable datetime_functions(void);
 FunctionTable datetime_make_functions(void);
 FunctionTable zone_functions(void);
 FunctionTable choice_functions(void);
+FunctionTable bytea_functions(void);
+FunctionTable degree_functions(void);
 FunctionTable to_char_functions(void);
 CastTable number_casts(void);
 CastTable text_casts(void);

@@ -267,23 +267,37 @@ static Status kernel_numeric_trim_scale(const KernelCall *call, Error *err) {
     return general_unary(call, trim_scale, err);
 }
 
-static Status kernel_numeric_gcd(const KernelCall *call, Error *err) {
-    const Numeric *a = numeric_rows(&call->args[0], call), *b = numeric_rows(&call->args[1], call);
-    KERNEL_ROWS(call, row) {
-        Numeric left = a[kernel_index(&call->args[0], row)], right = b[kernel_index(&call->args[1], row)],
-                rest;
-        while (!left.special && !right.special && right.value != 0) {
-            if (!numeric_modulo(left, right, &rest)) return numeric_overflow(err);
-            left = right;
-            right = rest;
-        }
-        if (right.special) left = right;
-        if (!absolute(left, &left) ||
-            (!left.special && right.scale > left.scale && !numeric_rescale(left, right.scale, &left)))
-            return numeric_overflow(err);
-        TRY(numeric_store(call->out, row, left, err));
+/* The scale is the wider one of both. */
+static bool common_divisor(Numeric a, Numeric b, Numeric *out) {
+    int scale = a.scale > b.scale ? a.scale : b.scale;
+    while (!a.special && !b.special && b.value != 0) {
+        Numeric rest;
+        if (!numeric_modulo(a, b, &rest)) return false;
+        a = b;
+        b = rest;
     }
-    return STATUS_OK;
+    if (b.special) a = b;
+    if (a.special) {
+        *out = numeric_nan();
+        return true;
+    }
+    return absolute(a, out) && numeric_rescale(*out, scale, out);
+}
+static bool common_multiple(Numeric a, Numeric b, Numeric *out) {
+    int scale = a.scale > b.scale ? a.scale : b.scale;
+    Numeric divisor, quotient;
+    *out = a.special ? a : b;
+    if (a.special || b.special) return true;
+    *out = numeric_make(0, scale);
+    if (a.value == 0 || b.value == 0) return true;
+    return common_divisor(a, b, &divisor) && numeric_divide_truncate(a, divisor, &quotient) &&
+           numeric_multiply(quotient, b, out) && absolute(*out, out) && numeric_rescale(*out, scale, out);
+}
+static Status kernel_numeric_gcd(const KernelCall *call, Error *err) {
+    return general_binary(call, common_divisor, false, err);
+}
+static Status kernel_numeric_lcm(const KernelCall *call, Error *err) {
+    return general_binary(call, common_multiple, false, err);
 }
 
 static Status kernel_numeric_width_bucket(const KernelCall *call, Error *err) {
@@ -312,6 +326,34 @@ static Status kernel_numeric_width_bucket(const KernelCall *call, Error *err) {
             !numeric_divide_truncate(offset, span, &buckets))
             return numeric_overflow(err);
         out[row] = (int32_t)buckets.value + 1;
+    }
+    return STATUS_OK;
+}
+
+static Status kernel_numeric_min_scale(const KernelCall *call, Error *err) {
+    const Numeric *a = numeric_rows(&call->args[0], call);
+    int32_t *out = call->out->values;
+    (void)err;
+    KERNEL_ROWS(call, row) {
+        Numeric trimmed;
+        (void)trim_scale(a[kernel_index(&call->args[0], row)], &trimmed);
+        out[row] = trimmed.scale;
+        if (trimmed.special) kernel_set_null(call, row);
+    }
+    return STATUS_OK;
+}
+
+static Status kernel_factorial(const KernelCall *call, Error *err) {
+    KERNEL_ROWS(call, row) {
+        int64_t n = KERNEL_ARG(call, 0, int64_t, row);
+        Int128 product = 1;
+        if (n < 0)
+            return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE,
+                             "factorial of a negative number is undefined");
+        if (n > 33) return numeric_overflow(err); /* 33! is the last of 127 bits */
+        for (int i = 2; i <= n; i++)
+            product *= i;
+        TRY(numeric_store(call->out, row, numeric_make(product, 0), err));
     }
     return STATUS_OK;
 }
@@ -352,7 +394,10 @@ static const ScalarFunction rows[] = {
     KERNEL_FN_TYPED("sqrt", kernel_numeric_sqrt, free_type, N),
     KERNEL_FN_TYPED("gcd", kernel_numeric_gcd, free_type, N, N),
     KERNEL_FN_TYPED("trim_scale", kernel_numeric_trim_scale, free_type, N),
+    KERNEL_FN_TYPED("factorial", kernel_factorial, free_type, K_INT8),
+    KERNEL_FN_TYPED("lcm", kernel_numeric_lcm, free_type, N, N),
     KERNEL_FN_RAISES("scale", kernel_numeric_scale, K_INT4, N),
+    KERNEL_FN_RAISES("min_scale", kernel_numeric_min_scale, K_INT4, N),
     KERNEL_FN_RAISES("width_bucket", kernel_numeric_width_bucket, K_INT4, N, N, N, K_INT4),
     DECLINED("exp", N),
     DECLINED("ln", N),
@@ -362,7 +407,6 @@ static const ScalarFunction rows[] = {
     DECLINED("power", N, N),
     DECLINED("pow", N, N),
     DECLINED("^", N, N),
-    DECLINED("lcm", N, N),
 };
 
 FunctionTable numeric_functions(void) {

@@ -24,9 +24,9 @@ static int all_name_count;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 
 static FunctionTable (*const function_tables[])(void) = {
-    integer_functions, float_functions,   numeric_functions,  compare_functions,
-    text_functions,    pattern_functions, datetime_functions, datetime_make_functions,
-    zone_functions,    choice_functions,  to_char_functions,
+    integer_functions, float_functions,    numeric_functions,       compare_functions, text_functions,
+    pattern_functions, datetime_functions, datetime_make_functions, zone_functions,    bytea_functions,
+    degree_functions,  choice_functions,   to_char_functions,
 };
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {

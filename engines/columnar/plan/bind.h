@@ -183,6 +183,10 @@ Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left
 /* bind_function.c */
 const char *query_clause_name(Clause clause);
 Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Error *err);
+/* bind_named.c */
+bool args_have_names(const PgQuery__FuncCall *call);
+Status bind_named_args(Query *query, PgQuery__FuncCall *call, const char *name, Expr ***out, int *count,
+                       Error *err);
 /* bind_case.c: expressions with branches */
 Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err);
 Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Error *err);

@@ -94,7 +94,8 @@ static int constant_typmod(const Node *node) {
     return node->a_const->ival->ival;
 }
 
-Status type_from_node(Binder *binder, const PgQuery__TypeName *node, SqlType *out, Error *err) {
+static Status type_of_node(Binder *binder, const PgQuery__TypeName *node, bool precision_apart, SqlType *out,
+                           Error *err) {
     const char *name = node->n_names ? node_string(node->names[node->n_names - 1]) : NULL;
     if (!name || node->pct_type || node->setof)
         return binder_unsupported(binder, node->location, err, "this kind of type name");
@@ -118,13 +119,54 @@ Status type_from_node(Binder *binder, const PgQuery__TypeName *node, SqlType *ou
                 return binder_unsupported(binder, node->location, err, "%s of that length", name);
             type.precision = (int16_t)first;
         } else if (type.id == SQL_TIMESTAMP || type.id == SQL_TIMESTAMPTZ || type.id == SQL_TIME) {
-            if (first != 6) return binder_unsupported(binder, node->location, err, "a precision of %s", name);
-        } else if (type.id == SQL_INTERVAL && first != 0x7FFF) {
+            if (first != 6 && !precision_apart)
+                return binder_unsupported(binder, node->location, err, "a precision of %s", name);
+        } else if (type.id == SQL_INTERVAL && (first != 0x7FFF || node->n_typmods > 1) && !precision_apart) {
             return binder_unsupported(binder, node->location, err, "interval with fields");
         }
     }
     *out = type;
     return STATUS_OK;
+}
+
+Status type_from_node(Binder *binder, const PgQuery__TypeName *node, SqlType *out, Error *err) {
+    return type_of_node(binder, node, false, out, err);
+}
+
+/* timestamp(3), interval hour to minute ...: the modifier is a step of its own after the cast. */
+static bool time_modifier(const PgQuery__TypeName *node, SqlType type, int *modifier) {
+    if (node->n_typmods == 0 || node->n_array_bounds > 0) return false;
+    int first = constant_typmod(node->typmods[0]);
+    int second = node->n_typmods > 1 ? constant_typmod(node->typmods[1]) : 0xFFFF;
+    if (type.id == SQL_INTERVAL) {
+        if (second != 0xFFFF && second > 6) second = 6;
+        *modifier = first << 16 | second;
+        return *modifier != (0x7FFF << 16 | 0xFFFF) && first >= 0 && second >= 0;
+    }
+    *modifier = first > 6 ? 6 : first;
+    return (type.id == SQL_TIMESTAMP || type.id == SQL_TIMESTAMPTZ || type.id == SQL_TIME) && first >= 0 &&
+           first < 6;
+}
+
+static Status apply_time_modifier(Binder *binder, const PgQuery__TypeName *node, SqlType type, Expr **out,
+                                  Error *err) {
+    int modifier = 0;
+    if (!time_modifier(node, type, &modifier)) return STATUS_OK;
+    char name[SQLTYPE_NAME_BYTES];
+    Expr *args[2] = {*out, constant_int(binder->arena, modifier, sqltype_of(SQL_INT4))};
+    return resolve_function(binder, sqltype_short_name(type, name), args, 2, (*out)->position, out, err);
+}
+
+/* An interval's text in which every number has its unit means the same whatever fields are kept. */
+static bool names_its_units(const char *text) {
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        length--;
+    return length > 0 &&
+           strspn(text, "+-0123456789. abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
+               strlen(text) &&
+           !(text[length - 1] >= '0' && text[length - 1] <= '9') && text[length - 1] != '.' &&
+           text[0] != 'P' && text[0] != 'p';
 }
 
 /* interval '3' day: the field names the unit of a bare number. Masks are PostgreSQL's INTERVAL_MASK bits. */
@@ -152,14 +194,19 @@ static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error
     if (field && expr_is_unknown(arg) && arg->kind == EXPR_CONSTANT && !expr_is_null_constant(arg)) {
         const StringView *view = arg->constant->values;
         const char *text = arena_strndup(binder->arena, stringview_data(view), view->length);
-        if (strspn(text, "+-0123456789 ") != strlen(text))
+        bool bare = strspn(text, "+-0123456789 ") == strlen(text);
+        if (!bare && !names_its_units(text))
             return binder_unsupported(binder, node->location, err, "interval with fields");
         int position = arg->position;
-        arg = constant_text(binder->arena, arena_printf(binder->arena, "%s %s", text, field),
-                            sqltype_of(SQL_UNKNOWN));
+        if (bare)
+            arg = constant_text(binder->arena, arena_printf(binder->arena, "%s %s", text, field),
+                                sqltype_of(SQL_UNKNOWN));
         arg->position = position;
     } else {
-        TRY(type_from_node(binder, node->type_name, &type, err));
+        TRY(type_of_node(binder, node->type_name, true, &type, err));
+        if (type.id == SQL_INTERVAL && node->type_name->n_typmods > 0 && expr_is_unknown(arg) &&
+            constant_typmod(node->type_name->typmods[0]) != 0x7FFF)
+            return binder_unsupported(binder, node->location, err, "interval with fields");
     }
     if (node->location >= 0 && !expr_is_unknown(arg)) {
         Expr *at = arena_memdup(binder->arena, arg, sizeof *arg);
@@ -178,6 +225,7 @@ static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error
      * exactness. */
     if (*out == arg && !sqltype_equals(arg->type, type) && type.id != SQL_NUMERIC)
         *out = expr_with_type(binder->arena, arg, type);
+    TRY(apply_time_modifier(binder, node->type_name, type, out, err));
     bool declared = node->type_name->n_typmods > 0 && !field;
     if ((*out)->declared != declared) {
         *out = expr_with_type(binder->arena, *out, (*out)->type);
@@ -515,16 +563,27 @@ static Status bind_boolean_test(Query *query, PgQuery__BooleanTest *node, Expr *
 static Status bind_value_function(Query *query, PgQuery__SQLValueFunction *node, Expr **out, Error *err) {
     Binder *binder = query->binder;
     SqlTypeId target = SQL_TIMESTAMPTZ;
+    bool precise = false;
     switch (node->op) {
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE: target = SQL_DATE; break;
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP: break;
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIMESTAMP: target = SQL_TIMESTAMP; break;
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIME: target = SQL_TIME; break;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP_N: precise = true; break;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIMESTAMP_N:
+        target = SQL_TIMESTAMP, precise = true;
+        break;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIME_N: target = SQL_TIME, precise = true; break;
     default: return binder_unsupported(binder, node->location, err, "this session value");
     }
     Expr *now = NULL;
     TRY(resolve_function(binder, "now", NULL, 0, binder_position(binder, node->location), &now, err));
-    return coerce_expr(binder, now, sqltype_of(target), CAST_EXPLICIT, out, err);
+    TRY(coerce_expr(binder, now, sqltype_of(target), CAST_EXPLICIT, out, err));
+    if (!precise || node->typmod < 0 || node->typmod > 5) return STATUS_OK;
+    char name[SQLTYPE_NAME_BYTES];
+    Expr *args[2] = {*out, constant_int(binder->arena, node->typmod, sqltype_of(SQL_INT4))};
+    return resolve_function(binder, sqltype_short_name(sqltype_of(target), name), args, 2,
+                            binder_position(binder, node->location), out, err);
 }
 
 static Status bind_collate(Query *query, PgQuery__CollateClause *node, Expr **out, Error *err) {
@@ -558,8 +617,7 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
     case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
         return bind_value_function(query, node->sqlvalue_function, out, err);
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return bind_collate(query, node->collate_clause, out, err);
-    case PG_QUERY__NODE__NODE_GROUPING_FUNC:
-        return bind_grouping_call(query, node->grouping_func, out, err);
+    case PG_QUERY__NODE__NODE_GROUPING_FUNC: return bind_grouping_call(query, node->grouping_func, out, err);
     case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
         return binder_unsupported(query->binder, node->a_array_expr->location, err, "ARRAY[]");
     case PG_QUERY__NODE__NODE_ROW_EXPR:

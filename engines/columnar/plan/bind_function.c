@@ -116,10 +116,11 @@ Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Err
                           : call->agg_filter   ? "FILTER specified, but %s is not an aggregate function"
                                                : NULL;
     Expr **args = NULL;
-    for (size_t i = 0; i < call->n_args; i++)
-        if (call->args[i]->node_case == PG_QUERY__NODE__NODE_NAMED_ARG_EXPR)
-            return binder_unsupported(binder, call->location, err, "named argument notation");
-    TRY(bind_exprs(query, call->args, call->n_args, &args, err));
-    TRY(resolve_function(binder, name, args, (int)call->n_args, position, out, err));
+    int arg_count = (int)call->n_args;
+    if (args_have_names(call))
+        TRY(bind_named_args(query, call, name, &args, &arg_count, err));
+    else
+        TRY(bind_exprs(query, call->args, call->n_args, &args, err));
+    TRY(resolve_function(binder, name, args, arg_count, position, out, err));
     return misused ? error_set_at(err, "42809", position, misused, name, name) : STATUS_OK;
 }
