@@ -93,6 +93,73 @@ RuntimeFilter **runtime_filters_create(Query *query, const PlanNode *join, const
     return filters;
 }
 
+/* ---- a top-N's bound
+ * ---------------------------------------------------------------------------------------
+ */
+
+/* The scan that rows stream from without a breaker between, where leaving out a row leaves out its
+ * descendants only. */
+static const PlanNode *streaming_scan(const PlanNode *node, int *column) {
+    while (*column >= 0) {
+        switch (node->kind) {
+        case PLAN_FILTER: break;
+        case PLAN_PROJECT: *column = column_of(node->exprs[*column]); break;
+        case PLAN_JOIN:
+            if (*column >= node->inputs[0]->column_count || node->join_type == JOIN_RIGHT ||
+                node->join_type == JOIN_FULL)
+                return NULL;
+            break;
+        case PLAN_SCAN: return node;
+        default: return NULL;
+        }
+        node = node->inputs[0];
+    }
+    return NULL;
+}
+
+RuntimeFilter *runtime_filter_for_top_n(Query *query, const PlanNode *sort) {
+    const SortKey *key = &sort->sort_keys[0];
+    int column = column_of(key->expr);
+    const PlanNode *scan = streaming_scan(sort->inputs[0], &column);
+    if (!scan || scan->scan_row_limit > 0 || (key->nulls_first && scan->columns[column].nullable))
+        return NULL;
+    SqlType type = scan->columns[column].type;
+    PhysicalType physical = physical_type_of(type);
+    bool attached = false;
+    if (physical < PHYS_I8 || physical > PHYS_I64) return NULL;
+    RuntimeFilter *filter = ARENA_NEW(&query->arena, RuntimeFilter);
+    filter->query = query;
+    key_layout_init(&filter->key, &type, 1, false, &query->arena);
+    filter->ranged = filter->moving = filter->ready = true;
+    filter->value_count = 1;
+    atomic_init(&filter->moving_min, INT64_MIN);
+    atomic_init(&filter->moving_max, INT64_MAX);
+    attach(query, scan, column, filter, &attached);
+    return attached ? filter : NULL;
+}
+
+void runtime_filter_tighten(RuntimeFilter *filter, bool descending, int64_t bound) {
+    _Atomic int64_t *side = descending ? &filter->moving_min : &filter->moving_max;
+    int64_t now = atomic_load_explicit(side, memory_order_relaxed);
+    while ((descending ? bound > now : bound < now) &&
+           !atomic_compare_exchange_weak_explicit(side, &now, bound, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+    }
+}
+
+/* A moving filter as it stands now. */
+static const RuntimeFilter *settled(const RuntimeFilter *filter, RuntimeFilter *copy) {
+    if (!filter->moving) return filter;
+    *copy = (RuntimeFilter){.query = filter->query,
+                            .key = filter->key,
+                            .ranged = true,
+                            .ready = true,
+                            .value_count = 1,
+                            .min = atomic_load_explicit(&filter->moving_min, memory_order_relaxed),
+                            .max = atomic_load_explicit(&filter->moving_max, memory_order_relaxed)};
+    return copy;
+}
+
 const FilteredScan *runtime_filter_next(const Query *query, const PlanNode *scan,
                                         const FilteredScan *previous) {
     const FilteredScan *entry = previous ? previous->next : query->filtered_scans;
@@ -231,6 +298,10 @@ void runtime_filter_release(RuntimeFilter *filter) {
 /* ---- asking ----------------------------------------------------------------------------------------------
  */
 
+static int64_t clamp(int64_t value, int64_t least, int64_t most) {
+    return value < least ? least : value > most ? most : value;
+}
+
 static Vector bound_vector(const RuntimeFilter *filter, SqlType type, int64_t value, Arena *arena) {
     Vector bound;
     union {
@@ -240,10 +311,11 @@ static Vector bound_vector(const RuntimeFilter *filter, SqlType type, int64_t va
         int64_t i64;
     } held = {0};
     SqlType wide = sqltype_is_integer(type) ? sqltype_of(SQL_INT8) : type;
+    /* A bound that has not been set lies outside of the narrow types. */
     switch (physical_type_of(wide)) {
-    case PHYS_I8: held.i8 = (int8_t)value; break;
-    case PHYS_I16: held.i16 = (int16_t)value; break;
-    case PHYS_I32: held.i32 = (int32_t)value; break;
+    case PHYS_I8: held.i8 = (int8_t)clamp(value, INT8_MIN, INT8_MAX); break;
+    case PHYS_I16: held.i16 = (int16_t)clamp(value, INT16_MIN, INT16_MAX); break;
+    case PHYS_I32: held.i32 = (int32_t)clamp(value, INT32_MIN, INT32_MAX); break;
     default: held.i64 = value; break;
     }
     vector_init_constant(&bound, wide, &held, arena);
@@ -252,9 +324,11 @@ static Vector bound_vector(const RuntimeFilter *filter, SqlType type, int64_t va
 
 bool runtime_filter_excludes(const RuntimeFilter *filter, const ParquetColumnStats *stats, SqlType type,
                              int64_t rows, Arena *arena) {
+    RuntimeFilter copy;
     if (!filter->ready) return false;
     if (!filter->value_count) return true;
     if (!filter->ranged) return false;
+    filter = settled(filter, &copy);
     Vector min = bound_vector(filter, filter->key.columns[0].type, filter->min, arena);
     Vector max = bound_vector(filter, filter->key.columns[0].type, filter->max, arena);
     PruneTest from = {.op = PRUNE_GE, .type = min.type, .values = &min, .value_count = 1};
@@ -268,6 +342,9 @@ void filter_state_deinit(FilterState *state) {
 
 bool filter_state_wants(FilterState *state, const RuntimeFilter *filter) {
     if (!filter->ready) return false;
+    if (filter->moving && atomic_load_explicit(&filter->moving_min, memory_order_relaxed) == INT64_MIN &&
+        atomic_load_explicit(&filter->moving_max, memory_order_relaxed) == INT64_MAX)
+        return false;
     if (state->rest > 0) {
         state->rest--;
         return false;
@@ -363,9 +440,12 @@ static int apply_encoded(const RuntimeFilter *filter, const Vector *vector, cons
 int runtime_filter_apply(const RuntimeFilter *filter, FilterState *state, const Vector *vector,
                          const uint16_t *selection, int selected, uint16_t *out, Arena *arena) {
     int kept = 0;
+    RuntimeFilter copy;
     if (!filter->value_count) return 0;
+    filter = settled(filter, &copy);
     bool flat = vector->encoding == VECTOR_FLAT && filter->ranged;
-    if (vector->encoding == VECTOR_DICTIONARY && learn_dictionary(filter, state, vector, arena))
+    if (vector->encoding == VECTOR_DICTIONARY && filter != &copy &&
+        learn_dictionary(filter, state, vector, arena))
         kept = apply_dictionary(state, vector, selection, selected, out);
     else if (flat && vector->physical == PHYS_I64)
         APPLY_WORDS(int64_t)

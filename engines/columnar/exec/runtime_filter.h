@@ -21,6 +21,8 @@ typedef struct RuntimeFilter {
     uint64_t *words;
     uint64_t word_count; /* a power of two when bloom */
     int64_t value_count;
+    bool moving; /* a top-N's bound: min or max tightens while scans ask (moving_min, moving_max) */
+    _Atomic int64_t moving_min, moving_max;
 } RuntimeFilter;
 
 typedef struct FilteredScan {
@@ -44,6 +46,12 @@ void runtime_filter_build(RuntimeFilter *filter, const KeyLayout *keys, int colu
                           const RowSegment *segments, int64_t segment_count, size_t row_width,
                           uint32_t key_offset);
 void runtime_filter_release(RuntimeFilter *filter);
+
+/* For a top-N (`sort` is a PLAN_SORT with a limit): rows whose first key is beyond the worst that would still
+ * be kept need not be read. NULL when no scan can use it. Made before the sort's input is. */
+RuntimeFilter *runtime_filter_for_top_n(Query *query, const PlanNode *sort);
+/* By any worker that holds as many rows as are wanted: none beyond `bound` can be among them. */
+void runtime_filter_tighten(RuntimeFilter *filter, bool descending, int64_t bound);
 
 /* The scan's next filter after `previous` (NULL = the first). */
 const FilteredScan *runtime_filter_next(const Query *query, const PlanNode *scan,

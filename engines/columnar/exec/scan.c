@@ -129,7 +129,7 @@ static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_g
     return false;
 }
 
-static bool runtime_excluded(ScanSource *scan, const ScanFile *file, int row_group) {
+static bool runtime_excluded(ScanSource *scan, const ScanFile *file, int row_group, Arena *arena) {
     int64_t rows = parquet_row_group_row_count(file->file, row_group);
     for (int f = 0; f < scan->runtime_count; f++) {
         int column = file->columns[scan->out_slots[scan->runtime[f]->column]];
@@ -137,7 +137,7 @@ static bool runtime_excluded(ScanSource *scan, const ScanFile *file, int row_gro
         if (column < 0) continue;
         parquet_chunk_stats(file->file, row_group, column, &stats);
         if (runtime_filter_excludes(scan->runtime[f]->filter, &stats,
-                                    parquet_file_column(file->file, column)->type, rows, &scan->query->arena))
+                                    parquet_file_column(file->file, column)->type, rows, arena))
             return true;
     }
     return false;
@@ -175,7 +175,7 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
         int row_groups = parquet_file_row_group_count(file->file);
         if (source->stats) atomic_fetch_add(&source->stats->row_groups_total, row_groups);
         for (int g = 0; g < row_groups; g++) {
-            if (row_group_excluded(scan, file, g) || runtime_excluded(scan, file, g)) {
+            if (row_group_excluded(scan, file, g) || runtime_excluded(scan, file, g, &query->arena)) {
                 count_skip(scan, 0, 1);
                 continue;
             }
@@ -265,6 +265,18 @@ static Status open_slot(ScanSource *scan, ScanState *state, const ScanMorsel *mo
                                &slot->reader, err);
 }
 
+/* A top-N has found better rows than this row group's since the scan was prepared. */
+static bool moved_past(ScanSource *scan, const ScanMorsel *morsel) {
+    bool moving = false;
+    for (int f = 0; f < scan->runtime_count; f++)
+        moving = moving || scan->runtime[f]->filter->moving;
+    Arena arena;
+    arena_init(&arena);
+    bool past = moving && runtime_excluded(scan, &scan->files[morsel->file], morsel->row_group, &arena);
+    arena_deinit(&arena);
+    return past;
+}
+
 static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer, int64_t number,
                                bool *exhausted, Error *err) {
     ScanSource *scan = (ScanSource *)source;
@@ -275,14 +287,18 @@ static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer
     for (int i = 0; i < scan->slot_count && !goes_on; i++)
         close_slot(scan, &state->slots[i]);
     state->file = state->row_group = -1;
+    state->passed = 0;
+    state->stopped = false;
+    if (!goes_on && moved_past(scan, morsel)) {
+        state->row = state->end = 0;
+        return STATUS_OK;
+    }
     for (int i = 0; i < scan->slot_count && !goes_on; i++)
         TRY(open_slot(scan, state, morsel, i, err));
     state->file = morsel->file;
     state->row_group = morsel->row_group;
     state->row = morsel->first_row;
     state->end = morsel->first_row + morsel->row_count;
-    state->passed = 0;
-    state->stopped = false;
     return STATUS_OK;
 }
 

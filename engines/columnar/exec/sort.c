@@ -2,13 +2,15 @@
  * kept. */
 #include <stdlib.h>
 
+#include "engines/columnar/exec/runtime_filter.h"
 #include "engines/columnar/exec/sort_keys.h"
 
 enum {
     TOP_N_LIMIT = 1 << 16,
     MORSEL_SORTED_ROWS = 8 * BATCH_ROWS,
     SERIAL_SORT_ROWS = 8192,
-    UNCHECKED_ROWS = 16384
+    UNCHECKED_ROWS = 16384,
+    SPARE_CANDIDATES = 64
 };
 
 typedef struct SortEntry {
@@ -22,6 +24,7 @@ typedef struct Sort {
     SortLayout layout;
     int64_t limit; /* 0 = all */
     bool top_n;
+    RuntimeFilter *bound; /* top-N: tells the scan what need not be read, may be NULL */
     SortEntry *entries;
     int64_t entry_count, entry_capacity;
 } Sort;
@@ -122,6 +125,9 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
     state->full = true;
     state->bound = state->best[state->best_count - 1].prefix;
     state->bound_row = state->best[state->best_count - 1].row;
+    int64_t value;
+    if (sort->bound && sort_first_integer(&sort->layout, state->bound_row, &value))
+        runtime_filter_tighten(sort->bound, sort->layout.keys[0].descending, value);
     return STATUS_OK;
 }
 
@@ -192,7 +198,9 @@ static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch
     for (int k = 0; k < kept; k++)
         state->best[state->best_count++] =
             (SortEntry){sort_prefix(&sort->layout, rows + (size_t)k * width), rows + (size_t)k * width};
-    return STATUS_OK;
+    /* The sooner there is a bound, the less the scan reads. */
+    bool enough = state->best_count >= (state->full ? sort->limit * 2 + SPARE_CANDIDATES : sort->limit);
+    return enough ? shrink_best(sort, state, err) : STATUS_OK;
 }
 
 static Status push_all(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values,
@@ -428,6 +436,7 @@ Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sin
     sort->limit = limit;
     sort->top_n = limit > 0 && limit <= TOP_N_LIMIT;
     TRY(sort_layout_init(&sort->layout, query, node, err));
+    if (sort->top_n) sort->bound = runtime_filter_for_top_n(query, node);
     *sink = &sort->sink;
     *source = &sort->source;
     return STATUS_OK;

@@ -268,3 +268,16 @@ int sort_compare(const SortLayout *layout, const char *a, const char *b) {
     memcpy(&right, b, sizeof right);
     return left < right ? -1 : left > right;
 }
+
+bool sort_first_integer(const SortLayout *layout, const char *row, int64_t *out) {
+    const SortKeyColumn *key = &layout->keys[0];
+    const unsigned char *bytes = (const unsigned char *)row + key->offset + 1;
+    uint64_t value = 0;
+    if (row[key->offset] != 1) return false;
+    for (uint32_t i = 0; i < key->width; i++)
+        value = value << 8 | bytes[i];
+    if (key->descending) value = ~value;
+    int unused = 64 - 8 * (int)key->width;
+    *out = (int64_t)((value ^ UINT64_C(1) << (8 * key->width - 1)) << unused) >> unused;
+    return true;
+}

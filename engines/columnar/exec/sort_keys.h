@@ -39,5 +39,7 @@ static inline uint64_t sort_prefix(const SortLayout *layout, const char *row) {
     memcpy(&word, row + layout->key_begin, sizeof word);
     return __builtin_bswap64(word);
 }
+/* The first key of a row when it is an integer in the widest sense; false for NULL. */
+bool sort_first_integer(const SortLayout *layout, const char *row, int64_t *out);
 /* Total order. */
 int sort_compare(const SortLayout *layout, const char *a, const char *b);
