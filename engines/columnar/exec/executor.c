@@ -76,11 +76,11 @@ static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeli
                            Error *err) {
     Sink *build;
     Stage *probe;
-    Source *unmatched = NULL;
-    TRY(join_create(&run->query, node, &build, stages, &probe, &unmatched, err));
+    Source *rest;
+    TRY(join_create(&run->query, node, &build, stages, &probe, &rest, err));
     TRY(produce_below(run, node->inputs[1], build, depth, err));
     TRY(produce(run, node->inputs[0], probe, target, depth + 1, err));
-    if (unmatched) pipeline_add_branch(target, unmatched, stages, true);
+    pipeline_add_branch(target, rest, stages, true);
     return STATUS_OK;
 }
 

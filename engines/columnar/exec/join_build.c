@@ -9,6 +9,7 @@ enum { PARALLEL_BUILD_ROWS = 1 << 16, UNMATCHED_SEGMENTS = 16 };
 typedef struct BuildState {
     RowCollector collector;
     uint64_t *keys;
+    JoinFiles *files; /* once it spilled */
     KeyRange *ranges; /* by key */
     uint64_t hashes[BATCH_ROWS];
 } BuildState;
@@ -43,7 +44,7 @@ static Status build_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, 
     for (int i = 0; i < join->key_count; i++)
         TRY(program_evaluate(&chain->evaluator, join->right_keys[i], batch, arena, &keys[i], err));
     TRY(row_collector_add(&state->collector, &join->rows, batch, chain->morsel, &rows, err));
-    if (!join->key_count) return STATUS_OK;
+    if (!join->key_count) return join_spill_if_needed(join, &state->collector, &state->files, err);
     keys_encode(&join->keys, keys, batch->selection, batch->selected, state->keys, NULL);
     keys_hash(&join->keys, state->keys, batch->selected, state->hashes);
     for (int i = 0; i < join->key_count; i++)
@@ -55,7 +56,7 @@ static Status build_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, 
         memcpy(join_key(row), state->keys + (size_t)k * join->keys.words, 8 * (size_t)join->keys.words);
         key_own(&join->keys, join_key(row), &state->collector.store.strings.arena);
     }
-    return STATUS_OK;
+    return join_spill_if_needed(join, &state->collector, &state->files, err);
 }
 
 static bool key_has_null(const Join *join, char *row) {
@@ -122,41 +123,58 @@ static void build_filters(Join *join, void **states, int count) {
     }
 }
 
+Status join_table_build(Join *table, Query *query, int parts, Error *err) {
+    TRY(list_rows(table, query, err));
+    if (!table->key_count) return STATUS_OK;
+    table->slot_bits = 6;
+    while ((INT64_C(1) << table->slot_bits) < table->row_count * 2)
+        table->slot_bits++;
+    TRY(query_zalloc(query, sizeof(uint64_t) << table->slot_bits, (void **)&table->slots, err));
+    BuildJob job = {table, parts};
+    query_parallel(query, parts, run_build_part, &job);
+    return query_check(query, err);
+}
+
+void join_table_release(Join *table, Query *query) {
+    if (table->slots) query_free(query, table->slots, sizeof(uint64_t) << table->slot_bits);
+    query_free(query, table->all_rows, sizeof(char *) * (size_t)table->row_count);
+    query_free(query, table->null_rows, sizeof(char *) * (size_t)table->row_count);
+    free(table->segments);
+    table->slots = NULL;
+    table->all_rows = table->null_rows = NULL;
+    table->segments = NULL;
+}
+
+static Status build_in_memory(Join *join, Query *query, void **states, int count,
+                              RowCollector *const *collectors, Error *err) {
+    join->segments = row_segments_merge(collectors, count, &join->segment_count);
+    for (int64_t s = 0; s < join->segment_count; s++)
+        join->row_count += join->segments[s].count;
+    TRY(join_table_build(join, query, join->row_count < PARALLEL_BUILD_ROWS ? 1 : query->worker_count, err));
+    build_filters(join, states, count);
+    return STATUS_OK;
+}
+
 static Status build_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
     Join *join = (Join *)sink;
     RowCollector **collectors = calloc((size_t)count + 1, sizeof *collectors);
     if (!collectors) abort();
     for (int i = 0; i < count; i++)
         collectors[i] = states[i] ? &((BuildState *)states[i])->collector : NULL;
-    join->segments = row_segments_merge(collectors, count, &join->segment_count);
+    Status status = join->build_files ? join_spill_build(join, collectors, count, err)
+                                      : build_in_memory(join, query, states, count, collectors, err);
     free(collectors);
-    for (int64_t s = 0; s < join->segment_count; s++)
-        join->row_count += join->segments[s].count;
-    TRY(list_rows(join, query, err));
-    if (join->key_count) {
-        join->slot_bits = 6;
-        while ((INT64_C(1) << join->slot_bits) < join->row_count * 2)
-            join->slot_bits++;
-        TRY(query_zalloc(query, sizeof(uint64_t) << join->slot_bits, (void **)&join->slots, err));
-        BuildJob job = {join, join->row_count < PARALLEL_BUILD_ROWS ? 1 : query->worker_count};
-        query_parallel(query, job.parts, run_build_part, &job);
-        build_filters(join, states, count);
-    }
+    TRY(status);
     if (join->sink.stats) stats_note_memory(join->sink.stats, atomic_load(&query->budget.used_bytes));
     return query_check(query, err);
 }
 
 static void build_destroy(Sink *sink, Query *query) {
     Join *join = (Join *)sink;
-    if (join->slots) query_free(query, join->slots, sizeof(uint64_t) << join->slot_bits);
-    query_free(query, join->all_rows, sizeof(char *) * (size_t)join->row_count);
-    query_free(query, join->null_rows, sizeof(char *) * (size_t)join->row_count);
-    free(join->segments);
+    join_table_release(join, query);
+    join_spill_destroy(join);
     for (int i = 0; i < join->key_count; i++)
         if (join->filters[i]) runtime_filter_release(join->filters[i]);
-    join->slots = NULL;
-    join->all_rows = join->null_rows = NULL;
-    join->segments = NULL;
 }
 
 const SinkOps join_build_ops = {.open = build_open,
@@ -168,71 +186,91 @@ const SinkOps join_build_ops = {.open = build_open,
 /* ---- build rows without a match, for RIGHT and FULL
  * -------------------------------------------------------- */
 
-typedef struct UnmatchedReader {
-    int64_t next, end;
-    Batch batch;
-} UnmatchedReader;
-
-static Join *join_of(Source *source) {
-    return (Join *)((char *)source - offsetof(Join, unmatched));
-}
-
-static Status reader_prepare(Source *source, Query *query, Error *err) {
-    source->morsel_count = (join_of(source)->segment_count + UNMATCHED_SEGMENTS - 1) / UNMATCHED_SEGMENTS;
-    return STATUS_OK;
-}
-
-static Status reader_open(Source *source, Chain *chain, void **state, Error *err) {
-    *state = calloc(1, sizeof(UnmatchedReader));
-    return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-}
-
-static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
-                                 Error *err) {
-    UnmatchedReader *reader = state;
-    int64_t total = join_of(source)->segment_count;
-    reader->next = morsel * UNMATCHED_SEGMENTS;
-    reader->end = reader->next + UNMATCHED_SEGMENTS < total ? reader->next + UNMATCHED_SEGMENTS : total;
-    return STATUS_OK;
-}
-
-static Status reader_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
-    UnmatchedReader *reader = state;
-    Join *join = join_of(source);
+void join_unmatched_batch(const Join *table, Chain *chain, JoinCursor *at, int64_t end, Batch *out) {
     Arena *arena = &chain->batch_arena;
-    char **rows = arena_alloc(arena, sizeof *rows * BATCH_ROWS);
+    char **rows = arena_alloc(arena, sizeof *rows * (BATCH_ROWS + 1));
     int count = 0;
-    while (reader->next < reader->end && !count) {
-        const RowSegment *segment = &join->segments[reader->next++];
-        for (int64_t r = 0; r < segment->count; r++) {
-            char *row = segment->rows + (size_t)r * join->rows.width;
+    while (at->segment < end && !count) {
+        const RowSegment *segment = &table->segments[at->segment];
+        for (; at->row < segment->count && count < BATCH_ROWS; at->row++) {
+            char *row = segment->rows + (size_t)at->row * table->rows.width;
             rows[count] = row;
             count += !row[JOIN_MATCHED];
         }
+        if (at->row == segment->count) *at = (JoinCursor){at->segment + 1, 0};
     }
-    if (!count) return STATUS_OK;
-    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, join->left_count + join->right_count + 1);
-    for (int i = 0; i < join->left_count; i++)
-        vector_init_constant(&columns[i], join->left_types[i], NULL, arena);
-    for (int i = 0; i < join->right_count; i++)
-        rows_gather(&join->rows, i, rows, count, NULL, count, &columns[join->left_count + i], arena);
-    reader->batch = (Batch){.row_count = count,
-                            .column_count = join->left_count + join->right_count,
-                            .columns = columns,
-                            .selected = count};
-    *out = &reader->batch;
+    *out = (Batch){0};
+    if (!count) return;
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, table->left_count + table->right_count + 1);
+    for (int i = 0; i < table->left_count; i++)
+        vector_init_constant(&columns[i], table->left_types[i], NULL, arena);
+    for (int i = 0; i < table->right_count; i++)
+        rows_gather(&table->rows, i, rows, count, NULL, count, &columns[table->left_count + i], arena);
+    *out = (Batch){.row_count = count,
+                   .column_count = table->left_count + table->right_count,
+                   .columns = columns,
+                   .selected = count};
+}
+
+/* What is left when the probe side is through: nothing mostly, the partitions of a spilled join, or build
+ * rows without a match for RIGHT and FULL. */
+typedef struct UnmatchedReader {
+    JoinCursor at;
+    int64_t end;
+    Batch batch;
+    void *partitions; /* the state of a spilled join's rest, in place of the above */
+} UnmatchedReader;
+
+static Status rest_prepare(Source *source, Query *query, Error *err) {
+    const Join *join = join_of_rest(source);
+    if (join->spilled)
+        source->morsel_count = join->partition_count;
+    else
+        source->morsel_count = join_keeps_unmatched(join)
+                                   ? (join->segment_count + UNMATCHED_SEGMENTS - 1) / UNMATCHED_SEGMENTS
+                                   : 0;
     return STATUS_OK;
 }
 
-static void reader_close(Source *source, void *state) {
-    free(state);
+static Status rest_open(Source *source, Chain *chain, void **state, Error *err) {
+    UnmatchedReader *reader = calloc(1, sizeof(UnmatchedReader));
+    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    *state = reader;
+    if (!join_of_rest(source)->spilled) return STATUS_OK;
+    return join_partition_ops.open(source, chain, &reader->partitions, err);
 }
 
-const SourceOps join_unmatched_ops = {.prepare = reader_prepare,
-                                      .open = reader_open,
-                                      .morsel_open = reader_morsel_open,
-                                      .next = reader_next,
-                                      .close = reader_close};
+static Status rest_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                               Error *err) {
+    UnmatchedReader *reader = state;
+    if (reader->partitions)
+        return join_partition_ops.morsel_open(source, chain, reader->partitions, morsel, exhausted, err);
+    int64_t total = join_of_rest(source)->segment_count;
+    reader->at = (JoinCursor){morsel * UNMATCHED_SEGMENTS, 0};
+    reader->end = reader->at.segment + UNMATCHED_SEGMENTS;
+    if (reader->end > total) reader->end = total;
+    return STATUS_OK;
+}
+
+static Status rest_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
+    UnmatchedReader *reader = state;
+    if (reader->partitions) return join_partition_ops.next(source, chain, reader->partitions, out, err);
+    join_unmatched_batch(join_of_rest(source), chain, &reader->at, reader->end, &reader->batch);
+    *out = reader->batch.selected ? &reader->batch : NULL;
+    return STATUS_OK;
+}
+
+static void rest_close(Source *source, void *state) {
+    UnmatchedReader *reader = state;
+    if (reader && reader->partitions) join_partition_ops.close(source, reader->partitions);
+    free(reader);
+}
+
+static const SourceOps rest_ops = {.prepare = rest_prepare,
+                                   .open = rest_open,
+                                   .morsel_open = rest_morsel_open,
+                                   .next = rest_next,
+                                   .close = rest_close};
 
 /* ---- creation --------------------------------------------------------------------------------------------
  */
@@ -253,12 +291,12 @@ static Status init_keys(Join *join, Query *query, const PlanNode *node, Error *e
 }
 
 Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
-                   Source **unmatched, Error *err) {
+                   Source **rest, Error *err) {
     Join *join = ARENA_NEW(&query->arena, Join);
     OperatorStats *stats = query_stats_of(query, node);
     join->sink = (Sink){.ops = &join_build_ops, .node = node, .stats = stats};
     join->stage = (Stage){.ops = &join_probe_ops, .node = node, .stats = stats, .next = next};
-    join->unmatched = (Source){.ops = &join_unmatched_ops, .node = node, .stats = stats};
+    join->rest = (Source){.ops = &rest_ops, .node = node, .stats = stats};
     join->node = node;
     join->query = query;
     join->type = node->join_type;
@@ -274,6 +312,7 @@ Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next
                     only_matches ? 0 : join->right_count, JOIN_KEY + 8 * join->keys.words, &query->arena);
     *build = &join->sink;
     *probe = &join->stage;
-    *unmatched = join_keeps_unmatched(join) ? &join->unmatched : NULL;
+    join_spill_init(join, &query->arena);
+    *rest = &join->rest;
     return STATUS_OK;
 }

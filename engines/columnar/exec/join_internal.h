@@ -1,17 +1,22 @@
-/* What join_build.c and join_probe.c share. */
+/* What the files of the join share: join_build.c (rows, table), join_probe.c (matching), join_dictionary.c,
+ * join_spill.c (beyond memory). */
 #pragma once
 
 #include "engines/columnar/exec/operators.h"
 #include "engines/columnar/exec/row_segments.h"
 #include "engines/columnar/exec/runtime_filter.h"
+#include "engines/columnar/exec/spill.h"
 
 /* A build row: next row of its chain, hash, flags, key words, columns. */
 enum { JOIN_NEXT = 0, JOIN_HASH = 8, JOIN_MATCHED = 16, JOIN_KEY = 24 };
 
+typedef struct JoinFiles JoinFiles; /* join_spill.c */
+enum { JOIN_PARTITIONS = 64 };
+
 typedef struct Join {
     Sink sink;
     Stage stage;
-    Source unmatched;
+    Source rest; /* behind the probe side: spilled partitions, or build rows without a match */
     const PlanNode *node;
     JoinType type;
     Query *query;
@@ -31,11 +36,17 @@ typedef struct Join {
     char **all_rows; /* in order: joins without keys, MARK with NULLs */
     char **null_rows;
     int64_t null_count;
+    /* spilled */
+    bool spilled; /* both sides are on disk: nothing was built, nothing is matched before the rest */
+    int partition_count;
+    RowLayout left_rows;
+    SpillFormat build_format, probe_format;
+    JoinFiles *build_files, *probe_files;
 } Join;
 
 extern const SinkOps join_build_ops;
 extern const StageOps join_probe_ops;
-extern const SourceOps join_unmatched_ops;
+extern const SourceOps join_partition_ops; /* the rest of a spilled join */
 
 #define JOIN_POINTER_MASK ((UINT64_C(1) << 48) - 1)
 
@@ -86,3 +97,52 @@ int join_dictionary_select(const JoinDictionary *dictionary, const Vector *key, 
                            uint16_t *out);
 void join_dictionary_columns(const JoinDictionary *dictionary, const Join *join, const Vector *key,
                              const Batch *batch, Vector *out, Arena *arena);
+
+/* What one worker probes with. */
+typedef struct ProbeState {
+    uint64_t *keys;
+    JoinDictionary dictionary;
+    JoinFiles *files;   /* when spilled */
+    Arena output_arena; /* of one output batch and everything above it */
+    int pair_count;
+    uint64_t hashes[BATCH_ROWS];
+    uint8_t nulls[BATCH_ROWS];
+    char *candidates[BATCH_ROWS]; /* by position in the selection */
+    uint8_t matched[BATCH_ROWS];  /* by row */
+    uint8_t unknown[BATCH_ROWS];  /* MARK: by row */
+    uint16_t pair_left[BATCH_ROWS];
+    char *pair_right[BATCH_ROWS];
+    uint16_t selection[BATCH_ROWS];
+} ProbeState;
+
+Status probe_state_create(const Join *join, ProbeState **out, Error *err);
+void probe_state_destroy(const Join *join, ProbeState *state);
+/* Key words, hashes and NULL flags of the batch's selected rows into the state; the keys as vectors in `keys`
+ * when wanted. */
+Status join_encode_probe(const Join *join, Chain *chain, ProbeState *state, const Batch *batch,
+                         const Vector **keys, Error *err);
+/* Matches the batch and pushes what comes of it to the chain's stage index + 1. With `marks` (by row: 1
+ * matched, 2 open) the build rows at hand are some of several chunks, and what depends on all comes with the
+ * last. */
+Status join_probe_batch(Join *table, Chain *chain, ProbeState *state, int index, Batch *batch, uint8_t *marks,
+                        bool last, Error *err);
+
+/* From segments and row_count: slots and lists. */
+Status join_table_build(Join *table, Query *query, int parts, Error *err);
+void join_table_release(Join *table, Query *query);
+/* Build rows without a match, from *at up to the segment `end`; none selected = none left. */
+typedef struct JoinCursor {
+    int64_t segment, row;
+} JoinCursor;
+void join_unmatched_batch(const Join *table, Chain *chain, JoinCursor *at, int64_t end, Batch *out);
+
+static inline Join *join_of_rest(Source *source) {
+    return (Join *)((char *)source - offsetof(Join, rest));
+}
+
+void join_spill_init(Join *join, Arena *arena);
+void join_spill_destroy(Join *join);
+/* After a batch was collected. */
+Status join_spill_if_needed(Join *join, RowCollector *collector, JoinFiles **files, Error *err);
+Status join_spill_build(Join *join, RowCollector *const *collectors, int count, Error *err);
+Status join_spill_probe(Join *join, Chain *chain, ProbeState *state, const Batch *batch, Error *err);

@@ -4,21 +4,6 @@
 
 #include "engines/columnar/exec/join_internal.h"
 
-typedef struct ProbeState {
-    uint64_t *keys;
-    JoinDictionary dictionary;
-    Arena output_arena; /* of one output batch and everything above it */
-    int pair_count;
-    uint64_t hashes[BATCH_ROWS];
-    uint8_t nulls[BATCH_ROWS];
-    char *candidates[BATCH_ROWS]; /* by position in the selection */
-    uint8_t matched[BATCH_ROWS];  /* by row */
-    uint8_t unknown[BATCH_ROWS];  /* MARK: by row */
-    uint16_t pair_left[BATCH_ROWS];
-    char *pair_right[BATCH_ROWS];
-    uint16_t selection[BATCH_ROWS];
-} ProbeState;
-
 typedef struct Probe {
     Join *join;
     Chain *chain;
@@ -28,8 +13,7 @@ typedef struct Probe {
     uint8_t *marks; /* where a surviving pair is noted: matched or unknown */
 } Probe;
 
-static Status probe_open(Stage *stage, Chain *chain, void **out, Error *err) {
-    Join *join = (Join *)((char *)stage - offsetof(Join, stage));
+Status probe_state_create(const Join *join, ProbeState **out, Error *err) {
     ProbeState *state = calloc(1, sizeof *state);
     if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
@@ -39,13 +23,23 @@ static Status probe_open(Stage *stage, Chain *chain, void **out, Error *err) {
     return state->keys ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
 }
 
-static void probe_close(Stage *stage, void *pointer) {
-    ProbeState *state = pointer;
-    Join *join = (Join *)((char *)stage - offsetof(Join, stage));
+void probe_state_destroy(const Join *join, ProbeState *state) {
     arena_deinit(&state->output_arena);
     join_dictionary_deinit(&state->dictionary, join->query);
     free(state->keys);
     free(state);
+}
+
+static Join *join_of_stage(Stage *stage) {
+    return (Join *)((char *)stage - offsetof(Join, stage));
+}
+
+static Status probe_open(Stage *stage, Chain *chain, void **out, Error *err) {
+    return probe_state_create(join_of_stage(stage), (ProbeState **)out, err);
+}
+
+static void probe_close(Stage *stage, void *pointer) {
+    probe_state_destroy(join_of_stage(stage), pointer);
 }
 
 /* ---- pairs -----------------------------------------------------------------------------------------------
@@ -169,6 +163,21 @@ static Status add_pair(Probe *probe, uint16_t left, char *right, Error *err) {
 /* ---- matching --------------------------------------------------------------------------------------------
  */
 
+Status join_encode_probe(const Join *join, Chain *chain, ProbeState *state, const Batch *batch,
+                         const Vector **out, Error *err) {
+    Arena *arena = &chain->batch_arena;
+    Vector *keys = ARENA_NEW_ARRAY(arena, Vector, join->key_count + 1);
+    for (int i = 0; i < join->key_count; i++)
+        TRY(program_evaluate(&chain->evaluator, join->left_keys[i], batch, arena, &keys[i], err));
+    if (out) {
+        *out = keys;
+        return STATUS_OK;
+    }
+    keys_encode(&join->keys, keys, batch->selection, batch->selected, state->keys, state->nulls);
+    keys_hash(&join->keys, state->keys, batch->selected, state->hashes);
+    return STATUS_OK;
+}
+
 static void find_candidates(Probe *probe, const Vector *keys) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
@@ -218,12 +227,9 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
 static Status match_hashed(Probe *probe, Error *err) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
-    Arena *arena = &probe->chain->batch_arena;
     bool first_only = !emits_pairs(join) && !join->residual, by_dictionary = false;
-    Vector *keys = ARENA_NEW_ARRAY(arena, Vector, join->key_count + 1);
-    for (int i = 0; i < join->key_count; i++)
-        TRY(program_evaluate(&probe->chain->evaluator, join->left_keys[i], probe->batch, arena, &keys[i],
-                             err));
+    const Vector *keys;
+    TRY(join_encode_probe(join, probe->chain, state, probe->batch, &keys, err));
     if (join->key_count == 1 && join->type != JOIN_MARK && !join->node->nulls_equal)
         TRY(join_dictionary_use(&state->dictionary, join, &keys[0], first_only, &by_dictionary, err));
     if (by_dictionary) return match_dictionary(probe, &keys[0], err);
@@ -377,29 +383,48 @@ static Status emit_mark(Probe *probe, Error *err) {
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
-static Status probe_push(Stage *stage, Chain *chain, void *pointer, int index, Batch *batch, Error *err) {
-    Join *join = (Join *)((char *)stage - offsetof(Join, stage));
-    ProbeState *state = pointer;
-    Probe probe = {.join = join,
+static Status finish_batch(Probe *probe, Error *err) {
+    switch (probe->join->type) {
+    case JOIN_LEFT:
+    case JOIN_FULL:
+    case JOIN_SINGLE: return emit_left_rows(probe, false, true, err);
+    case JOIN_SEMI: return emit_left_rows(probe, true, false, err);
+    case JOIN_ANTI: return emit_left_rows(probe, false, false, err);
+    case JOIN_MARK: return emit_mark(probe, err);
+    default: return STATUS_OK;
+    }
+}
+
+static void load_marks(ProbeState *state, const uint8_t *marks, int rows) {
+    for (int row = 0; row < rows; row++) {
+        state->matched[row] = marks ? marks[row] & 1 : 0;
+        state->unknown[row] = marks ? marks[row] >> 1 : 0;
+    }
+}
+
+Status join_probe_batch(Join *table, Chain *chain, ProbeState *state, int index, Batch *batch, uint8_t *marks,
+                        bool last, Error *err) {
+    Probe probe = {.join = table,
                    .chain = chain,
                    .state = state,
                    .index = index,
                    .batch = batch,
                    .marks = state->matched};
-    memset(state->matched, 0, (size_t)batch->row_count);
-    if (join->type == JOIN_MARK) memset(state->unknown, 0, (size_t)batch->row_count);
+    load_marks(state, marks, batch->row_count);
     state->pair_count = 0;
-    TRY(join->key_count ? match_hashed(&probe, err) : match_all(&probe, err));
+    TRY(table->key_count ? match_hashed(&probe, err) : match_all(&probe, err));
     if (chain->morsel_stop) return STATUS_OK;
-    switch (join->type) {
-    case JOIN_LEFT:
-    case JOIN_FULL:
-    case JOIN_SINGLE: return emit_left_rows(&probe, false, true, err);
-    case JOIN_SEMI: return emit_left_rows(&probe, true, false, err);
-    case JOIN_ANTI: return emit_left_rows(&probe, false, false, err);
-    case JOIN_MARK: return emit_mark(&probe, err);
-    default: return STATUS_OK;
-    }
+    if (table->type == JOIN_MARK) TRY(find_unknown(&probe, err));
+    if (last) return finish_batch(&probe, err);
+    for (int row = 0; row < batch->row_count; row++)
+        marks[row] = (uint8_t)((state->matched[row] != 0) | (state->unknown[row] != 0) << 1);
+    return STATUS_OK;
+}
+
+static Status probe_push(Stage *stage, Chain *chain, void *state, int index, Batch *batch, Error *err) {
+    Join *join = join_of_stage(stage);
+    if (join->spilled) return join_spill_probe(join, chain, state, batch, err);
+    return join_probe_batch(join, chain, state, index, batch, NULL, true, err);
 }
 
 const StageOps join_probe_ops = {probe_open, probe_push, probe_close};

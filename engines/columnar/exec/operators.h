@@ -28,9 +28,10 @@ Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sin
 /* Rows in morsel order, from `offset`, at most `limit` (-1 = all). */
 Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink,
                       Source **source, Error *err);
-/* `unmatched` is set for joins that yield build rows without a match; it runs behind a barrier. */
+/* `rest` comes behind a barrier: build rows without a match, and what a spilled join could not match before.
+ */
 Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
-                   Source **unmatched, Error *err);
+                   Source **rest, Error *err);
 
 /* LIMIT and OFFSET of a node, -1 when absent. */
 Status limit_values(Query *query, const PlanNode *node, int64_t *limit, int64_t *offset, Error *err);

@@ -309,6 +309,7 @@ static Status pipeline_prepare(Pipeline *pipeline, Error *err) {
     for (int b = 0; b < pipeline->branch_count; b++) {
         Source *source = pipeline->branches[b].source;
         TRY(source->ops->prepare(source, query, err));
+        pipeline->branches[b].barrier &= source->morsel_count != 0; /* nothing to wait for */
         countable &= source->morsel_count >= 0 && !pipeline->branches[b].barrier;
         pipeline->total_morsels += source->morsel_count > 0 ? source->morsel_count : 0;
     }

@@ -40,6 +40,7 @@ struct SpillFile {
     SpillBlock *blocks;
     int64_t block_count, block_capacity;
     int64_t row_count, raw_bytes;
+    size_t full_bytes; /* of a block before it is packed */
     int unpacked_streak;
     char *rows, *heap; /* of the block being filled */
     size_t rows_bytes, rows_capacity;
@@ -216,6 +217,14 @@ void spill_format_add_keys(SpillFormat *format, const KeyLayout *keys, uint32_t 
 /* ---- writing ---------------------------------------------------------------------------------------------
  */
 
+/* A hundred files are filled at once: their buffers must be a small part of the budget. */
+static size_t block_bytes(const Budget *budget) {
+    int64_t bytes = SPILL_BLOCK_BYTES;
+    for (; budget; budget = budget->parent)
+        if (budget->limit_bytes && budget->limit_bytes / 1024 < bytes) bytes = budget->limit_bytes / 1024;
+    return bytes < 4096 ? 4096 : (size_t)bytes;
+}
+
 Status spill_create(Query *query, const SpillFormat *format, OperatorStats *stats, SpillFile **out,
                     Error *err) {
     *out = NULL;
@@ -231,6 +240,7 @@ Status spill_create(Query *query, const SpillFormat *format, OperatorStats *stat
     SpillFile *file = calloc(1, sizeof *file);
     if (!file) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *file = (SpillFile){.query = query, .space = query->spill, .format = format, .stats = stats};
+    file->full_bytes = block_bytes(&query->budget);
     *out = file;
     return STATUS_OK;
 }
@@ -251,13 +261,16 @@ void spill_destroy(SpillFile *file) {
     free(file);
 }
 
-static Status grow(Query *query, char **buffer, size_t *capacity, size_t needed, Error *err) {
+/* Doubles up to a full block and a little, so that a filled block is not half empty memory. */
+static Status grow(SpillFile *file, char **buffer, size_t *capacity, size_t needed, Error *err) {
     if (needed <= *capacity) return STATUS_OK;
+    size_t most = file->full_bytes + file->format->row_width + 1024;
     size_t wanted = *capacity ? *capacity * 2 : 4096;
+    if (wanted > most && needed <= most) wanted = most;
     while (wanted < needed)
         wanted *= 2;
     void *grown = *buffer;
-    TRY(query_realloc(query, &grown, *capacity, wanted, err));
+    TRY(query_realloc(file->query, &grown, *capacity, wanted, err));
     *buffer = grown;
     *capacity = wanted;
     return STATUS_OK;
@@ -299,7 +312,7 @@ static Status flush(SpillFile *file, Error *err) {
     size_t raw = file->rows_bytes + file->heap_bytes, packed_bytes;
     if (raw > UINT32_MAX)
         return error_set(err, SQLSTATE_PROGRAM_LIMIT, "a row is too long to be spilled to disk");
-    TRY(grow(file->query, &file->rows, &file->rows_capacity, raw, err));
+    TRY(grow(file, &file->rows, &file->rows_capacity, raw, err));
     if (file->heap_bytes) memcpy(file->rows + file->rows_bytes, file->heap, file->heap_bytes);
     char *packed = pack(file, raw, &packed_bytes);
     SpillBlock block = {.stored_bytes = (uint32_t)(packed_bytes ? packed_bytes : raw),
@@ -324,7 +337,7 @@ static Status move_strings(SpillFile *file, char *row, Error *err) {
         StringView view;
         memcpy(&view, row + file->format->strings[i], sizeof view);
         if (view.length <= 12) continue;
-        TRY(grow(file->query, &file->heap, &file->heap_capacity, file->heap_bytes + view.length, err));
+        TRY(grow(file, &file->heap, &file->heap_capacity, file->heap_bytes + view.length, err));
         memcpy(file->heap + file->heap_bytes, view.pointer, view.length);
         uintptr_t place = file->heap_bytes;
         memcpy(row + file->format->strings[i] + offsetof(StringView, pointer), &place, sizeof place);
@@ -335,27 +348,26 @@ static Status move_strings(SpillFile *file, char *row, Error *err) {
 
 static Status append_row(SpillFile *file, const char *row, Error *err) {
     size_t width = file->format->row_width;
-    TRY(grow(file->query, &file->rows, &file->rows_capacity, file->rows_bytes + width, err));
+    TRY(grow(file, &file->rows, &file->rows_capacity, file->rows_bytes + width, err));
     char *out = file->rows + file->rows_bytes;
     memcpy(out, row, width);
     TRY(move_strings(file, out, err));
     file->rows_bytes += width;
-    return file->rows_bytes + file->heap_bytes >= SPILL_BLOCK_BYTES ? flush(file, err) : STATUS_OK;
+    return file->rows_bytes + file->heap_bytes >= file->full_bytes ? flush(file, err) : STATUS_OK;
 }
 
 static Status append_plain(SpillFile *file, const char *rows, int64_t count, Error *err) {
     size_t width = file->format->row_width;
     while (count) {
-        size_t room = file->rows_bytes < SPILL_BLOCK_BYTES ? SPILL_BLOCK_BYTES - file->rows_bytes : 0;
+        size_t room = file->rows_bytes < file->full_bytes ? file->full_bytes - file->rows_bytes : 0;
         int64_t taken = (int64_t)((room + width - 1) / width);
         if (taken > count) taken = count;
-        TRY(grow(file->query, &file->rows, &file->rows_capacity, file->rows_bytes + (size_t)taken * width,
-                 err));
+        TRY(grow(file, &file->rows, &file->rows_capacity, file->rows_bytes + (size_t)taken * width, err));
         memcpy(file->rows + file->rows_bytes, rows, (size_t)taken * width);
         file->rows_bytes += (size_t)taken * width;
         rows += (size_t)taken * width;
         count -= taken;
-        if (file->rows_bytes >= SPILL_BLOCK_BYTES) TRY(flush(file, err));
+        if (file->rows_bytes >= file->full_bytes) TRY(flush(file, err));
     }
     return STATUS_OK;
 }

@@ -20,7 +20,7 @@
 
 #include "engines/columnar/exec/rows.h"
 
-enum { SPILL_BLOCK_BYTES = 128 << 10 }; /* before compression; one row may be longer */
+enum { SPILL_BLOCK_BYTES = 128 << 10 }; /* before compression; less in small budgets, more for one long row */
 
 /* Whether the budget is nearly used (the query's: three quarters; the process's: seven eighths), so that an
  * operator should spill what it holds. Always false when spilling is switched off: then the budget refuses.
