@@ -134,6 +134,7 @@ static inline void kernel_set_null(const KernelCall *call, int row) {
 FunctionTable integer_functions(void);
 FunctionTable float_functions(void);
 FunctionTable numeric_functions(void);
+FunctionTable numeric_math_functions(void);
 FunctionTable compare_functions(void);
 FunctionTable text_functions(void);
 FunctionTable pattern_functions(void);

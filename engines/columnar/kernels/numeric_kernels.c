@@ -358,17 +358,6 @@ static Status kernel_factorial(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* What needs more digits than 128 bits hold to be right to the last one. */
-static Status decline_bind(const Vector *const *constant_args, int arg_count, Arena *arena,
-                           const void **bind_data, Error *err) {
-    return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "exp, ln, log and power of numeric values");
-}
-
-#define DECLINED(text, ...)                                                                                  \
-    {                                                                                                        \
-        .name = text, .arg_count = K_ARGC(__VA_ARGS__), .args = {__VA_ARGS__}, .result = K_NUMERIC,          \
-        .strict = true, .eval = kernel_numeric_plus, .bind = decline_bind                                    \
-    }
 #define N K_NUMERIC
 
 static const ScalarFunction rows[] = {
@@ -399,14 +388,6 @@ static const ScalarFunction rows[] = {
     KERNEL_FN_RAISES("scale", kernel_numeric_scale, K_INT4, N),
     KERNEL_FN_RAISES("min_scale", kernel_numeric_min_scale, K_INT4, N),
     KERNEL_FN_RAISES("width_bucket", kernel_numeric_width_bucket, K_INT4, N, N, N, K_INT4),
-    DECLINED("exp", N),
-    DECLINED("ln", N),
-    DECLINED("log", N),
-    DECLINED("log10", N),
-    DECLINED("log", N, N),
-    DECLINED("power", N, N),
-    DECLINED("pow", N, N),
-    DECLINED("^", N, N),
 };
 
 FunctionTable numeric_functions(void) {

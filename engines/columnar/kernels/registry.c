@@ -25,8 +25,8 @@ static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 
 static FunctionTable (*const function_tables[])(void) = {
     integer_functions, float_functions,    numeric_functions,       compare_functions, text_functions,
-    pattern_functions, datetime_functions, datetime_make_functions, zone_functions,    bytea_functions,
-    degree_functions,  choice_functions,   to_char_functions,
+    pattern_functions, datetime_functions, datetime_make_functions, zone_functions,    numeric_math_functions,
+    bytea_functions,   degree_functions,   choice_functions,        to_char_functions,
 };
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {
