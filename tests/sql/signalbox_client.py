@@ -6,7 +6,9 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -151,3 +153,28 @@ class Server:
 def find_server():
     var, port = os.environ.get('SIGNALBOX_E2E_VAR'), os.environ.get('SIGNALBOX_E2E_PORT')
     return Server(var, port) if var and port else None
+
+
+def _start_server():
+    """One in a scratch directory; other processes started from here find it too."""
+    base = tempfile.mkdtemp(prefix='signalbox-sql.')
+    os.chmod(base, 0o755)
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    environment = dict(os.environ, VAR=os.path.join(base, 'var'), PORT=port)
+    with open(os.path.join(base, 'start.log'), 'w') as log:
+        if subprocess.run([os.path.join(ROOT, 'run')], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode:
+            sys.exit('the server did not start; see %s/start.log' % base)
+
+    def stop():
+        subprocess.run([os.path.join(ROOT, 'run'), 'stop'], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        shutil.rmtree(base, ignore_errors=True)
+    os.environ.update(SIGNALBOX_E2E_VAR=environment['VAR'], SIGNALBOX_E2E_PORT=port)
+    return Server(environment['VAR'], port), stop
+
+
+def find_or_start_server():
+    """-> the server, and what ends it if it was started here."""
+    server = find_server()
+    return (server, lambda: None) if server else _start_server()
