@@ -32,6 +32,15 @@ static Status bind_again(Query *query, const Expr *expr, ExprNode *node, Error *
     return STATUS_ERROR;
 }
 
+static bool function_may_raise(const ExprNode *node) {
+    const Vector *constants[FUNCTION_MAX_ARGS] = {0};
+    if (node->function->null_on_error) return false;
+    if (!node->function->safe_with) return true;
+    for (int i = 0; i < node->arg_count && i < FUNCTION_MAX_ARGS; i++)
+        if (node->args[i]->is_constant) constants[i] = &node->args[i]->constant;
+    return !node->function->safe_with(constants, node->arg_count);
+}
+
 /* Evaluates a node of constants once. One that raises stays as it is, to raise when a row asks for it. */
 static void fold(Query *query, ExprNode *node) {
     for (int i = 0; i < node->arg_count; i++)
@@ -67,7 +76,7 @@ static Status compile_inner(Query *query, const Expr *expr, ExprNode *node, Erro
             return error_set(err, SQLSTATE_INTERNAL, "a call without a function reached the executor");
         if (node->function) {
             TRY(bind_again(query, expr, node, err));
-            node->may_raise |= !node->function->null_on_error;
+            node->may_raise |= function_may_raise(node);
         }
     }
     if (expr->kind == EXPR_IN_LIST) TRY(in_set_build(query, node, &node->set, err));

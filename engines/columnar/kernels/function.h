@@ -45,6 +45,9 @@ typedef struct ScalarFunction {
     /* Optional: prepares constant arguments once (NULL entries are not constant). Result lives in `arena`. */
     Status (*bind)(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
                    Error *err);
+    /* Optional, for functions that can raise: true when with these constant arguments (NULL entries are not
+     * constant) they cannot, so that rows not asked for may be evaluated, a dictionary's values among them. */
+    bool (*safe_with)(const Vector *const *constant_args, int arg_count);
 } ScalarFunction;
 
 typedef struct AggregateFunction AggregateFunction; /* aggregate.h: states, update, combine, finalize */

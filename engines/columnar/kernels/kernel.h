@@ -145,6 +145,8 @@ FunctionTable choice_functions(void);
 FunctionTable bytea_functions(void);
 FunctionTable degree_functions(void);
 FunctionTable to_char_functions(void);
+FunctionTable regex_functions(void);
+FunctionTable split_functions(void);
 CastTable number_casts(void);
 CastTable text_casts(void);
 CastTable datetime_casts(void);

@@ -1,11 +1,7 @@
-/* LIKE, ILIKE and regular expressions. A constant pattern is compiled once in bind; others row by row.
+/* LIKE and ILIKE. A constant pattern is compiled once in bind; others row by row.
  *
  * LIKE becomes one of: exact, prefix, suffix, contains, or a general matcher over bytes (UTF-8: `_` takes a
- * code point). Regular expressions run on PCRE2 where PostgreSQL's advanced syntax means the same there; what
- * differs (see regex_refuse) is refused with 0A000. Compiled code lives in the plan's arena, which frees
- * nothing by name: so no JIT, whose pages are mapped apart and would be lost. */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+ * code point). */
 #include <utf8proc.h>
 
 #include "engines/base/strbuf.h"
@@ -210,273 +206,34 @@ static Status text_like_escape(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- regular expressions
- * ------------------------------------------------------------------------------------------------ */
-
-typedef struct RegexPattern {
-    pcre2_code *code;
-    bool global; /* flag g of regexp_replace */
-} RegexPattern;
-
-static void *regex_alloc(size_t bytes, void *arena) {
-    return arena_alloc(arena, bytes);
-}
-static void regex_free(void *memory, void *arena) {}
-
-/* PostgreSQL's regular expressions match longest, not first alternative, and have constructs of their own:
- * whatever could make an answer differ is named here. For match tests alone (no extent asked) alternation
- * order does not matter. */
-static const char *regex_refuse(const char *text, size_t length, bool needs_extent, bool fold) {
-    if (length >= 3 && memcmp(text, "***", 3) == 0) return "the director prefix ***";
-    if (length >= 2 && text[0] == '(' && text[1] == '?' && length > 2 && text[2] != ':' && text[2] != '=' &&
-        text[2] != '!')
-        return "embedded options";
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i], next = i + 1 < length ? text[i + 1] : 0;
-        if (c == '\\' && next) {
-            if (!strchr("dwsDWSntrfv.*+?()[]{}|^$\\/-\"'@#%&=:;,<>~`! _", next))
-                return "an escape other than \\d \\w \\s";
-            i++;
-        } else if (c == '[') {
-            size_t end = i + 1;
-            end += end < length && text[end] == '^';
-            end += end < length && text[end] == ']';
-            for (; end < length && text[end] != ']'; end++) {
-                if (text[end] == '[' && end + 1 < length && strchr(".=:", text[end + 1])) {
-                    if (text[end + 1] != ':') return "collating elements";
-                    if (fold) return "character classes in a case-insensitive match";
-                    while (end + 1 < length && !(text[end] == ':' && text[end + 1] == ']'))
-                        end++;
-                    end++;
-                } else if (text[end] == '[' || text[end] == '\\' || text[end] == '&') {
-                    return "special characters inside brackets";
-                }
-            }
-            i = end;
-        } else if (needs_extent &&
-                   (c == '|' || ((c == '*' || c == '+' || c == '?' || c == '}') && next == '?'))) {
-            return "alternation or non-greedy quantifiers where the matched part matters";
-        } else if ((c == '*' || c == '+' || c == '?' || c == '}') && next == '+') {
-            return "possessive quantifiers";
-        } else if (c == '(' && next == '*') {
-            return "(* at the start of a group";
-        } else if (c == '(' && next == '?' && (i + 2 >= length || !strchr(":=!", text[i + 2]))) {
-            return "groups other than (?: (?= (?!";
-        }
-    }
-    return NULL;
-}
-
-static Status regex_compile(const StringView *pattern, bool fold, bool needs_extent, Arena *arena,
-                            RegexPattern *out, Error *err) {
-    const char *data = stringview_data(pattern),
-               *refused = regex_refuse(data, pattern->length, needs_extent, fold);
-    if (refused)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regular expressions with %s", refused);
-    int code;
-    PCRE2_SIZE offset;
-    pcre2_general_context *general = pcre2_general_context_create(regex_alloc, regex_free, arena);
-    pcre2_compile_context *context = pcre2_compile_context_create(general);
-    uint32_t options =
-        PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | (fold ? PCRE2_CASELESS : 0);
-    out->code = pcre2_compile((PCRE2_SPTR)data, pattern->length, options, &code, &offset, context);
-    if (!out->code) {
-        PCRE2_UCHAR message[160];
-        pcre2_get_error_message(code, message, sizeof message);
-        return error_set(err, "2201B", "invalid regular expression: %s", (const char *)message);
-    }
-    return STATUS_OK;
-}
-
-static Status regex_bind_with(const Vector *pattern, bool fold, bool needs_extent, Arena *arena,
-                              const void **bind_data, Error *err) {
-    if (!pattern)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regular expressions that are not constant");
-    if (vector_is_null(pattern, 0)) return STATUS_OK;
-    RegexPattern *compiled = ARENA_NEW(arena, RegexPattern);
-    *bind_data = compiled;
-    return regex_compile(pattern->values, fold, needs_extent, arena, compiled, err);
-}
-static Status regex_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
-                         Error *err) {
-    return regex_bind_with(args[1], false, false, arena, bind_data, err);
-}
-static Status regex_bind_fold(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
-                              Error *err) {
-    return regex_bind_with(args[1], true, false, arena, bind_data, err);
-}
-static Status regex_bind_extent(const Vector *const *args, int arg_count, Arena *arena,
-                                const void **bind_data, Error *err) {
-    return regex_bind_with(args[1], false, true, arena, bind_data, err);
-}
-
-static Status regex_failed(int code, Error *err) {
-    PCRE2_UCHAR message[160];
-    pcre2_get_error_message(code, message, sizeof message);
-    return error_set(err, "2201B", "regular expression failed: %s", (const char *)message);
-}
-
-KERNEL_INLINE Status regex_rows(const KernelCall *call, bool negate, Error *err) {
-    uint8_t *out = call->out->values;
-    const RegexPattern *pattern = call->bind_data;
-    if (!pattern) return STATUS_OK; /* the pattern is NULL */
-    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    int code = 0;
-    for (int k = 0, n = kernel_selected(call); k < n; k++) {
-        int row = kernel_row(call, k);
-        if (!kernel_valid(call, row)) continue;
-        const StringView *text = kernel_text(call, 0, row);
-        code = pcre2_match(pattern->code, (PCRE2_SPTR)stringview_data(text), text->length, 0,
-                           PCRE2_NO_UTF_CHECK, match, NULL);
-        if (code < 0 && code != PCRE2_ERROR_NOMATCH) break;
-        out[row] = (code >= 0) != negate;
-    }
-    pcre2_match_data_free(match);
-    return code < 0 && code != PCRE2_ERROR_NOMATCH ? regex_failed(code, err) : STATUS_OK;
-}
-static Status text_regex(const KernelCall *call, Error *err) {
-    return regex_rows(call, false, err);
-}
-static Status text_not_regex(const KernelCall *call, Error *err) {
-    return regex_rows(call, true, err);
-}
-
-/* substring(text from pattern): the first group if there is one, else the whole match; NULL without a match.
- */
-static Status text_regex_substring(const KernelCall *call, Error *err) {
-    StringView *out = call->out->values;
-    const RegexPattern *pattern = call->bind_data;
-    if (!pattern) return STATUS_OK;
-    pcre2_match_data *match = pcre2_match_data_create_from_pattern(pattern->code, NULL);
-    uint32_t groups = 0;
-    pcre2_pattern_info(pattern->code, PCRE2_INFO_CAPTURECOUNT, &groups);
-    int code = 0;
-    KERNEL_ROWS(call, row) {
-        const StringView *text = kernel_text(call, 0, row);
-        code = pcre2_match(pattern->code, (PCRE2_SPTR)stringview_data(text), text->length, 0,
-                           PCRE2_NO_UTF_CHECK, match, NULL);
-        size_t group = groups > 0 ? 1 : 0;
-        const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(match);
-        out[row] = stringview_make("", 0);
-        if (code <= (int)group || ends[group * 2] == PCRE2_UNSET)
-            kernel_set_null(call, row);
-        else
-            out[row] = stringview_make(stringview_data(text) + ends[group * 2],
-                                       (uint32_t)(ends[group * 2 + 1] - ends[group * 2]));
-        if (code < 0 && code != PCRE2_ERROR_NOMATCH) break;
-    }
-    pcre2_match_data_free(match);
-    return code < 0 && code != PCRE2_ERROR_NOMATCH ? regex_failed(code, err) : STATUS_OK;
-}
-
-static Status replace_bind(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data,
-                           Error *err) {
-    bool fold = false, global = false;
-    if (arg_count == 4) {
-        if (!args[3] || vector_is_null(args[3], 0))
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "regexp_replace with flags that are not constant");
-        const StringView *flags = args[3]->values;
-        for (uint32_t i = 0; i < flags->length; i++) {
-            char flag = stringview_data(flags)[i];
-            fold |= flag == 'i';
-            global |= flag == 'g';
-            if (flag != 'i' && flag != 'g')
-                return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "regexp_replace with flag \"%c\"",
-                                 flag);
-        }
-    }
-    TRY(regex_bind_with(args[1], fold, true, arena, bind_data, err));
-    if (*bind_data) ((RegexPattern *)*bind_data)->global = global;
-    return STATUS_OK;
-}
-
-/* \1..\9 and \& stand for groups and the match, \\ for a backslash. */
-static void append_replacement(StrBuf *buffer, const StringView *with, const char *text,
-                               const PCRE2_SIZE *ends, uint32_t groups) {
-    const char *data = stringview_data(with);
-    for (uint32_t i = 0; i < with->length; i++) {
-        char next = i + 1 < with->length ? data[i + 1] : 0;
-        if (data[i] != '\\' || !next || !(next == '&' || next == '\\' || (next >= '1' && next <= '9'))) {
-            strbuf_append_char(buffer, data[i]);
-            continue;
-        }
-        i++;
-        uint32_t group = next == '&' ? 0 : (uint32_t)(next - '0');
-        if (next == '\\')
-            strbuf_append_char(buffer, '\\');
-        else if (group <= groups && ends[group * 2] != PCRE2_UNSET)
-            strbuf_append(buffer, text + ends[group * 2], ends[group * 2 + 1] - ends[group * 2]);
-    }
-}
-
-static int replace_one(const RegexPattern *pattern, pcre2_match_data *match, uint32_t groups,
-                       const StringView *text, const StringView *with, StrBuf *buffer) {
-    const char *data = stringview_data(text);
-    size_t at = 0, copied = 0;
-    while (at <= text->length) {
-        int code =
-            pcre2_match(pattern->code, (PCRE2_SPTR)data, text->length, at, PCRE2_NO_UTF_CHECK, match, NULL);
-        if (code < 0) {
-            if (code != PCRE2_ERROR_NOMATCH) return code;
-            break;
-        }
-        const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(match);
-        strbuf_append(buffer, data + copied, ends[0] - copied);
-        append_replacement(buffer, with, data, ends, groups);
-        copied = ends[1];
-        at = ends[1];
-        if (ends[0] == ends[1]) { /* an empty match: step over one character */
-            size_t width = at < text->length ? utf8_sequence_length(data + at, text->length - at) : 1;
-            at += width ? width : 1;
-        }
-        if (!pattern->global) break;
-    }
-    strbuf_append(buffer, data + copied, text->length - copied);
-    return 0;
-}
-
-static Status text_regex_replace(const KernelCall *call, Error *err) {
-    StringView *out = call->out->values;
-    const RegexPattern *pattern = call->bind_data;
-    if (!pattern) return STATUS_OK;
-    pcre2_match_data *match = pcre2_match_data_create_from_pattern(pattern->code, NULL);
-    uint32_t groups = 0;
-    int code = 0;
-    pcre2_pattern_info(pattern->code, PCRE2_INFO_CAPTURECOUNT, &groups);
-    StrBuf buffer;
-    strbuf_init(&buffer);
-    KERNEL_ROWS(call, row) {
-        strbuf_reset(&buffer);
-        code = replace_one(pattern, match, groups, kernel_text(call, 0, row), kernel_text(call, 2, row),
-                           &buffer);
-        if (code < 0) break;
-        out[row] = kernel_string(call, strbuf_text(&buffer), buffer.length);
-    }
-    strbuf_deinit(&buffer);
-    pcre2_match_data_free(match);
-    return code < 0 ? regex_failed(code, err) : STATUS_OK;
+/* A constant pattern that does not end in its escape character raises nothing. */
+static bool like_is_sound(const Vector *const *constant_args, int arg_count) {
+    const Vector *pattern = constant_args[1];
+    if (!pattern) return false;
+    if (vector_is_null(pattern, 0)) return true;
+    const StringView *text = pattern->values;
+    size_t marks = 0;
+    while (marks < text->length && stringview_data(text)[text->length - 1 - marks] == '\\')
+        marks++;
+    return marks % 2 == 0;
 }
 
 #define T K_TEXT
+#define LIKE_ROW(text, function, binder, type)                                                               \
+    {                                                                                                        \
+        .name = text, .arg_count = 2, .args = {type, T}, .result = K_BOOL, .strict = true,                   \
+        .null_on_error = false, .eval = function, .bind = binder, .safe_with = like_is_sound                 \
+    }
 #define LIKE_ROWS(name, kernel, binder)                                                                      \
-    KERNEL_FN_BIND(name, kernel, binder, K_BOOL, T, T),                                                      \
-        KERNEL_FN_BIND(name, kernel, binder, K_BOOL, K_BPCHAR, T)
+    LIKE_ROW(name, kernel, binder, T), LIKE_ROW(name, kernel, binder, K_BPCHAR),                             \
+        LIKE_ROW(name, kernel, binder, K_NAME)
 
 static const ScalarFunction rows[] = {
     LIKE_ROWS("~~", text_like, like_bind),
     LIKE_ROWS("!~~", text_not_like, like_bind),
     LIKE_ROWS("~~*", text_ilike, ilike_bind),
     LIKE_ROWS("!~~*", text_not_ilike, ilike_bind),
-    LIKE_ROWS("~", text_regex, regex_bind),
-    LIKE_ROWS("!~", text_not_regex, regex_bind),
-    LIKE_ROWS("~*", text_regex, regex_bind_fold),
-    LIKE_ROWS("!~*", text_not_regex, regex_bind_fold),
     KERNEL_FN_RAISES("like_escape", text_like_escape, T, T, T),
-    KERNEL_FN_BIND("substring", text_regex_substring, regex_bind_extent, T, T, T),
-    KERNEL_FN_BIND("regexp_replace", text_regex_replace, replace_bind, T, T, T, T),
-    KERNEL_FN_BIND("regexp_replace", text_regex_replace, replace_bind, T, T, T, T, T),
-    KERNEL_FN_BIND("regexp_like", text_regex, regex_bind, K_BOOL, T, T),
 };
 
 FunctionTable pattern_functions(void) {

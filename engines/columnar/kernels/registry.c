@@ -23,11 +23,27 @@ static const char *all_names[NAME_SLOTS];
 static int all_name_count;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 
+/* One a line, so that additions meet in merges. */
+/* clang-format off */
 static FunctionTable (*const function_tables[])(void) = {
-    integer_functions, float_functions,    numeric_functions,       compare_functions, text_functions,
-    pattern_functions, datetime_functions, datetime_make_functions, zone_functions,    numeric_math_functions,
-    bytea_functions,   degree_functions,   choice_functions,        to_char_functions,
+    integer_functions,
+    float_functions,
+    numeric_functions,
+    compare_functions,
+    text_functions,
+    pattern_functions,
+    regex_functions,
+    split_functions,
+    datetime_functions,
+    datetime_make_functions,
+    zone_functions,
+    numeric_math_functions,
+    bytea_functions,
+    degree_functions,
+    choice_functions,
+    to_char_functions,
 };
+/* clang-format on */
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {
     number_aggregates, extreme_aggregates, other_aggregates, statistics_aggregates, interval_aggregates};
