@@ -6,7 +6,12 @@
 
 #include "engines/columnar/exec/join_internal.h"
 
-enum { LEAST_CHUNK_BYTES = 1 << 20, TABLE_BYTES_PER_ROW = 24, LEAST_SPILLED_BYTES = 128 << 10 };
+enum {
+    LEAST_CHUNK_BYTES = 128 << 10,
+    TABLE_BYTES_PER_ROW = 24,
+    LEAST_SPILLED_BYTES = 128 << 10,
+    SMALL_BUDGET_BYTES = 32 << 20 /* too small for the buffers of many files */
+};
 
 /* One worker's files of one side. */
 struct JoinFiles {
@@ -15,7 +20,7 @@ struct JoinFiles {
 };
 
 static int partition_of(const Join *join, uint64_t hash) {
-    return join->partition_count == 1 ? 0 : (int)(hash >> 20) & (JOIN_PARTITIONS - 1);
+    return (int)(hash >> 20) & (join->partition_count - 1);
 }
 
 static Status files_create(Join *join, JoinFiles **list, JoinFiles **out, Error *err) {
@@ -68,6 +73,9 @@ static void destroy_files(JoinFiles *files) {
 void join_spill_init(Join *join, Arena *arena) {
     /* Rows that leave IN open may be anywhere, and without keys every pair counts. */
     join->partition_count = join->key_count && join->type != JOIN_MARK ? JOIN_PARTITIONS : 1;
+    int64_t limit = join->query->budget.limit_bytes;
+    if (limit && limit < SMALL_BUDGET_BYTES && join->partition_count > 1)
+        join->partition_count = JOIN_PARTITIONS / 4;
     row_layout_init(&join->left_rows, join->left_types, join->left_count, 0, arena);
     if (!join->left_rows.width) join->left_rows.width = 8;
     spill_format_init(&join->probe_format, join->left_rows.width);

@@ -458,12 +458,12 @@ Status spill_block_read(const SpillFile *file, int64_t number, char *memory, Err
 }
 
 void spill_reader_init(SpillReader *reader, const SpillFile *file) {
-    *reader = (SpillReader){.file = file};
+    *reader = (SpillReader){.query = file->query, .file = file};
 }
 
 void spill_reader_deinit(SpillReader *reader) {
     if (!reader->file) return;
-    query_free(reader->file->query, reader->memory, reader->capacity);
+    query_free(reader->query, reader->memory, reader->capacity);
     *reader = (SpillReader){0};
 }
 

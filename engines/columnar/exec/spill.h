@@ -68,7 +68,8 @@ Status spill_block_read(const SpillFile *file, int64_t block, char *memory, Erro
 
 /* Blocks in order, one at a time in the reader's own memory (charged to the query). */
 typedef struct SpillReader {
-    const SpillFile *file;
+    Query *query;
+    const SpillFile *file; /* may be destroyed before the reader is */
     int64_t next;
     char *memory;
     size_t capacity;

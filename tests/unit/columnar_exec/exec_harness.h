@@ -28,6 +28,7 @@ typedef struct Harness {
     int table_count;
     int64_t memory_bytes;
     int64_t row_limit;
+    const char *spill_directory; /* NULL = nothing is spilled */
     CancelToken *cancel;
     ExecutionStats stats;
     char sqlstate[6]; /* of the last failure, "" when it went well */
@@ -224,8 +225,10 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
         if (threads > 1 && threadpool_create(&pool, "test", threads, &err) != STATUS_OK) abort();
         Budget budget;
         budget_init(&budget, NULL, 0);
-        ExecutorResources resources = {
-            .workers = pool, .budget = &budget, .query_memory_bytes = harness->memory_bytes};
+        ExecutorResources resources = {.workers = pool,
+                                       .budget = &budget,
+                                       .query_memory_bytes = harness->memory_bytes,
+                                       .spill_directory = harness->spill_directory};
         Execution execution = {.params = params,
                                .param_count = param_count,
                                .cancel = harness->cancel,
