@@ -19,8 +19,17 @@ static bool is_order_sensitive(const AggregateCall *call) {
 void aggregate_init_states(const void *context, char *states) {
     const Aggregate *aggregate = context;
     for (int i = 0; i < aggregate->call_count; i++)
-        if (aggregate->calls[i].call->function->init)
+        if (aggregate->calls[i].call->function->init && !aggregate->calls[i].ordered)
             aggregate->calls[i].call->function->init(states + aggregate->calls[i].state_offset);
+}
+
+Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char *from, Arena *arena,
+                              Error *err) {
+    into += slot->state_offset;
+    from += slot->state_offset;
+    if (!slot->ordered) return slot->call->function->combine(into, from, arena, err);
+    ordered_call_combine(slot->ordered, (OrderedRows *)into, (const OrderedRows *)from, arena);
+    return STATUS_OK;
 }
 
 /* ---- one worker ------------------------------------------------------------------------------------------
@@ -36,7 +45,7 @@ static Status sink_open(Sink *sink, Query *query, void **out, Error *err) {
     state->distinct = calloc((size_t)aggregate->call_count + 1, sizeof *state->distinct);
     if (!state->keys || !state->distinct) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     for (int i = 0; i < aggregate->call_count; i++)
-        if (aggregate->calls[i].call->distinct)
+        if (aggregate->calls[i].distinct)
             group_table_init(&state->distinct[i], query, &aggregate->calls[i].distinct_layout, 0);
     return STATUS_OK;
 }
@@ -121,11 +130,14 @@ static Status resolve_groups(Aggregate *aggregate, AggregateState *state, Chain 
 
 /* Narrows rows and their groups to those that pass the call's FILTER. */
 static Status apply_filter(AggregateState *state, const AggregateSlot *slot, Chain *chain, const Batch *batch,
-                           uint16_t *rows, uint32_t *groups, int *count, Error *err) {
+                           uint16_t *rows, uint32_t *groups, uint64_t *places, int *count, Error *err) {
     TRY(program_filter(&chain->evaluator, slot->filter, batch, batch->selection, batch->selected,
                        &chain->batch_arena, rows, count, err));
     for (int k = 0, i = 0; i < *count; k++)
-        if ((batch->selection ? batch->selection[k] : k) == rows[i]) groups[i++] = state->groups[k];
+        if ((batch->selection ? batch->selection[k] : k) == rows[i]) {
+            places[i] = state->first[k];
+            groups[i++] = state->groups[k];
+        }
     return STATUS_OK;
 }
 
@@ -158,14 +170,16 @@ static Status update_call(Aggregate *aggregate, AggregateState *state, int which
     if (slot->filter) {
         uint16_t *selection = arena_alloc(arena, sizeof *selection * BATCH_ROWS);
         groups = arena_alloc(arena, sizeof *groups * BATCH_ROWS);
-        TRY(apply_filter(state, slot, chain, batch, selection, groups, &rows.selected, err));
+        uint64_t *places = arena_alloc(arena, sizeof *places * BATCH_ROWS);
+        TRY(apply_filter(state, slot, chain, batch, selection, groups, places, &rows.selected, err));
+        first = places;
         rows.selection = selection;
         if (!rows.selected) return STATUS_OK;
     }
     Vector *args = ARENA_NEW_ARRAY(arena, Vector, slot->call->arg_count + 1);
     for (int i = 0; i < slot->call->arg_count; i++)
         TRY(program_evaluate(&chain->evaluator, slot->args[i], &rows, arena, &args[i], err));
-    if (slot->call->distinct)
+    if (slot->distinct)
         return add_distinct(aggregate, state, which, chain, group_columns, args, rows.selection,
                             rows.selected, first, err);
     AggregateInput input = {.args = args,
@@ -175,6 +189,11 @@ static Status update_call(Aggregate *aggregate, AggregateState *state, int which
                             .selected = rows.selected,
                             .arena = &state->table.arena.arena};
     char *states = group_states(&state->table, state->table.rows) + slot->state_offset;
+    if (slot->ordered) {
+        ordered_call_update(slot->ordered, states, state->table.row_bytes,
+                            aggregate->group_count ? groups : NULL, &input, first);
+        return STATUS_OK;
+    }
     if (!aggregate->group_count) return function->update_single(states, &input, err);
     return function->update(states, state->table.row_bytes, groups, &input, err);
 }
@@ -239,10 +258,13 @@ static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall 
                         Error *err) {
     slot->call = call;
     slot->state_offset = aggregate->state_bytes;
-    aggregate->state_bytes += (call->function->state_bytes + 15) & ~(size_t)15;
+    slot->distinct = call->distinct && !call->order_count;
+    size_t bytes = call->order_count ? sizeof(OrderedRows) : call->function->state_bytes;
+    aggregate->state_bytes += (bytes + 15) & ~(size_t)15;
     TRY(programs_compile(query, call->args, call->arg_count, &slot->args, err));
     if (call->filter) TRY(program_compile(query, call->filter, &slot->filter, err));
-    if (!call->distinct) return STATUS_OK;
+    if (call->order_count) TRY(ordered_call_create(query, call, slot->args, &slot->ordered, err));
+    if (!slot->distinct) return STATUS_OK;
     int keys = aggregate->group_count + aggregate->has_sets, count = keys + call->arg_count;
     SqlType *types = ARENA_NEW_ARRAY(&query->arena, SqlType, count + 1);
     for (int i = 0; i < aggregate->group_count; i++)
@@ -280,8 +302,9 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
     aggregate->calls = ARENA_NEW_ARRAY(&query->arena, AggregateSlot, node->call_count + 1);
     for (int i = 0; i < node->call_count; i++) {
         TRY(init_call(aggregate, query, &node->calls[i], &aggregate->calls[i], err));
-        aggregate->calls[i].order_sensitive = is_order_sensitive(&node->calls[i]);
-        aggregate->sink.lane_states |= !node->calls[i].distinct && aggregate->calls[i].order_sensitive;
+        aggregate->calls[i].order_sensitive =
+            !node->calls[i].order_count && is_order_sensitive(&node->calls[i]);
+        aggregate->sink.lane_states |= !aggregate->calls[i].distinct && aggregate->calls[i].order_sensitive;
     }
     *sink = &aggregate->sink;
     *source = &aggregate->source;

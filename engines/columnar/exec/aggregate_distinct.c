@@ -115,7 +115,7 @@ static Status add_distinct_call(Aggregate *aggregate, Query *query, GroupTable *
 Status aggregate_add_distinct(Aggregate *aggregate, Query *query, AggregateState **states, int count,
                               Error *err) {
     for (int i = 0; i < aggregate->call_count; i++) {
-        if (!aggregate->calls[i].call->distinct) continue;
+        if (!aggregate->calls[i].distinct) continue;
         GroupTable values = {0};
         Status status = merge_distinct(&aggregate->calls[i], query, states, count, i, &values, err);
         if (status == STATUS_OK)

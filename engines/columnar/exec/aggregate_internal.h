@@ -4,6 +4,7 @@
 #include "engines/columnar/exec/direct_map.h"
 #include "engines/columnar/exec/group_table.h"
 #include "engines/columnar/exec/operators.h"
+#include "engines/columnar/exec/sort_keys.h"
 #include "engines/columnar/kernels/aggregate.h"
 
 typedef struct AggregateSlot {
@@ -11,9 +12,38 @@ typedef struct AggregateSlot {
     size_t state_offset;
     Program **args;
     Program *filter;
-    KeyLayout distinct_layout; /* groups, then arguments */
-    bool order_sensitive;      /* the value depends on the order of additions */
+    KeyLayout distinct_layout;   /* groups, then arguments */
+    bool order_sensitive;        /* the value depends on the order of additions */
+    bool distinct;               /* by a set of its own; sorted calls skip neighbours instead */
+    struct OrderedCall *ordered; /* rows are kept, sorted at the end */
 } AggregateSlot;
+
+/* ---- calls whose rows are sorted first (aggregate_ordered.c) */
+typedef struct OrderedCall {
+    const AggregateCall *call;
+    Query *query;
+    SortLayout layout; /* columns: all args of the call */
+    size_t row_bytes;
+    SqlType *types;
+} OrderedCall;
+/* A group's rows so far, in chunks that never move. */
+typedef struct OrderedRows {
+    struct OrderedChunk *first, *last;
+    int64_t count, unused;
+} OrderedRows;
+Status ordered_call_create(Query *query, const AggregateCall *call, Program **args, OrderedCall **out,
+                           Error *err);
+void ordered_call_update(const OrderedCall *ordered, char *states, size_t stride, const uint32_t *groups,
+                         const AggregateInput *input, const uint64_t *places);
+void ordered_call_combine(const OrderedCall *ordered, OrderedRows *into, const OrderedRows *from,
+                          Arena *arena);
+Status ordered_call_finalize(const OrderedCall *ordered, const char *states, size_t stride, int count,
+                             Vector *out, Arena *arena, Error *err);
+/* The values of ordered-set aggregates, rows[g][0 .. counts[g]) being group g's in order. */
+Status ordered_set_finalize(const OrderedCall *ordered, char ***rows, const int64_t *counts, int count,
+                            Vector *out, Arena *arena, Error *err);
+/* Of two rows' keys, not of their places. */
+int ordered_compare_keys(const OrderedCall *ordered, const char *a, const char *b);
 
 typedef struct Aggregate {
     Sink sink;
@@ -52,6 +82,9 @@ typedef struct AggregateState {
 
 extern const SourceOps aggregate_source_ops;
 
+/* `from` into `into`, of one call. */
+Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char *from, Arena *arena,
+                              Error *err);
 void aggregate_init_states(const void *context, char *states);
 /* The workers' tables into `partitions`. */
 Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err);

@@ -40,9 +40,8 @@ static Status merge_group(Aggregate *aggregate, GroupTable *into, const GroupTab
         return STATUS_OK;
     }
     for (int i = 0; i < aggregate->call_count; i++) {
-        size_t offset = aggregate->calls[i].state_offset;
-        TRY(aggregate->calls[i].call->function->combine(states + offset, group_states(from, row) + offset,
-                                                        &into->arena.arena, err));
+        TRY(aggregate_combine_call(&aggregate->calls[i], states, group_states(from, row), &into->arena.arena,
+                                   err));
     }
     return STATUS_OK;
 }
@@ -274,6 +273,11 @@ static Status finalize_calls(Aggregate *aggregate, char **rows, int count, Vecto
     for (int i = 0; i < aggregate->call_count; i++) {
         const AggregateSlot *slot = &aggregate->calls[i];
         vector_init_flat(&columns[i], slot->call->type, count, arena);
+        if (slot->ordered) {
+            TRY(ordered_call_finalize(slot->ordered, states + slot->state_offset, stride, count, &columns[i],
+                                      arena, err));
+            continue;
+        }
         TRY(slot->call->function->finalize(states + slot->state_offset, stride, count, &columns[i], arena,
                                            err));
     }

@@ -95,9 +95,8 @@ static Status fold_states(Fold *fold, const Aggregate *aggregate, int set, int c
     for (int i = 0; i < aggregate->call_count; i++) {
         const AggregateSlot *slot = &aggregate->calls[i];
         for (int k = 0; k < count; k++)
-            TRY(slot->call->function->combine(
-                group_states(into, group_row(into, fold->numbers[k])) + slot->state_offset,
-                group_states(into, fold->rows[k]) + slot->state_offset, &into->arena.arena, err));
+            TRY(aggregate_combine_call(slot, group_states(into, group_row(into, fold->numbers[k])),
+                                       group_states(into, fold->rows[k]), &into->arena.arena, err));
     }
     return charged_arena_settle(fold->query, &into->arena, err);
 }

@@ -18,6 +18,18 @@ typedef struct AggregateInput {
     Arena *arena; /* lives with the states */
 } AggregateInput;
 
+/* Aggregates over sorted rows that the executor computes from the sort itself (aggregate_ordered_set.c). */
+typedef enum OrderedSetKind {
+    ORDERED_SET_NONE,
+    ORDERED_SET_PERCENTILE_DISC,
+    ORDERED_SET_PERCENTILE_CONT,
+    ORDERED_SET_MODE,
+    ORDERED_SET_RANK,
+    ORDERED_SET_DENSE_RANK,
+    ORDERED_SET_PERCENT_RANK,
+    ORDERED_SET_CUME_DIST
+} OrderedSetKind;
+
 struct AggregateFunction {
     const char *name;
     int arg_count;   /* 0 for count(*) */
@@ -37,5 +49,6 @@ struct AggregateFunction {
     Status (*combine)(void *into, const void *from, Arena *arena, Error *err);
     /* Results of groups [0, count) into out (FLAT, allocated); sets NULL for empty where SQL says so. */
     Status (*finalize)(const char *states, size_t stride, int count, Vector *out, Arena *arena, Error *err);
-    bool ordered; /* depends on input order: string_agg, array_agg */
+    bool ordered;               /* depends on input order: string_agg, array_agg */
+    OrderedSetKind ordered_set; /* then there is nothing but names and types here */
 };

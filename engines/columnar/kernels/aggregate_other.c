@@ -237,6 +237,16 @@ static const AggregateFunction rows[] = {
      .combine = list_combine,
      .finalize = list_finalize,
      .ordered = true},
+    {.name = "string_agg",
+     .arg_count = 2,
+     .args = {K_BYTEA, K_BYTEA},
+     .result = K_BYTEA,
+     .state_bytes = sizeof(TextList),
+     .update = list_update,
+     .update_single = list_single,
+     .combine = list_combine,
+     .finalize = list_finalize,
+     .ordered = true},
 };
 
 AggregateTable other_aggregates(void) {

@@ -155,3 +155,5 @@ AggregateTable extreme_aggregates(void);
 AggregateTable other_aggregates(void);
 AggregateTable statistics_aggregates(void);
 AggregateTable interval_aggregates(void);
+AggregateTable array_aggregates(void);
+AggregateTable sketch_aggregates(void);

@@ -46,7 +46,8 @@ static FunctionTable (*const function_tables[])(void) = {
 /* clang-format on */
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {
-    number_aggregates, extreme_aggregates, other_aggregates, statistics_aggregates, interval_aggregates};
+    number_aggregates,   extreme_aggregates, other_aggregates, statistics_aggregates,
+    interval_aggregates, array_aggregates,   sketch_aggregates};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static NameSlot *find_slot(const char *name) {

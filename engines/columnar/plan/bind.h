@@ -187,6 +187,20 @@ Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Err
 bool args_have_names(const PgQuery__FuncCall *call);
 Status bind_named_args(Query *query, PgQuery__FuncCall *call, const char *name, Expr ***out, int *count,
                        Error *err);
+/* bind_aggregate.c */
+Status bind_aggregate(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);
+Expr *query_aggregate_column(Query *query, const AggregateCall *call, const char *name);
+Status aggregate_check_place(Query *query, int position, Error *err);
+/* Binds ORDER BY's expressions: those that are no argument yet become further args of the call. */
+Status bind_aggregate_keys(Query *query, PgQuery__FuncCall *call, AggregateCall *bound, AggregateOrder *keys,
+                           int *count, Error *err);
+Status bind_aggregate_filter(Query *query, PgQuery__FuncCall *call, AggregateCall *bound, Error *err);
+Status bind_aggregate_finish(Query *query, PgQuery__FuncCall *call, AggregateCall *bound, const char *name,
+                             Expr **out, Error *err);
+Status aggregate_order_type(Binder *binder, const Expr *expr, int location, Error *err);
+/* bind_within_group.c */
+Status bind_within_group(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);
+bool name_is_ordered_set(const char *name); /* only with WITHIN GROUP, not as a window function */
 /* bind_case.c: expressions with branches */
 Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err);
 Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Error *err);

@@ -54,10 +54,22 @@ typedef struct Expr {
     const void *bind_data;
 } Expr;
 
+/* ORDER BY inside an aggregate, or WITHIN GROUP: by this one of the call's args. */
+typedef struct AggregateOrder {
+    int arg;
+    bool descending;
+    bool nulls_first;
+} AggregateOrder;
+
 typedef struct AggregateCall {
     const AggregateFunction *function;
     Expr **args;
     int arg_count;
+    /* Rows are sorted before the function sees them; it sees args[0 .. value_count), the others only sort.
+     * With DISTINCT, `order` names every value. None: value_count is not set, all args are values. */
+    const AggregateOrder *order;
+    int order_count;
+    int value_count;
     Expr *filter; /* NULL = none */
     bool distinct;
     SqlType type;
