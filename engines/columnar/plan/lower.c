@@ -447,6 +447,8 @@ Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *c
     PlanColumn *columns = ARENA_NEW_ARRAY(binder->arena, PlanColumn, output->count + 1);
     for (int i = 0; i < output->count; i++) {
         const ColumnInfo *info = &binder->columns[output->items[i]];
+        if (info->type.is_array) /* the stream's edge has no form for them */
+            return binder_unsupported(binder, -1, err, "an array as a result column");
         columns[i] = (PlanColumn){.name = names[i],
                                   .type = info->type,
                                   .type_name = result_type_name(&lowering, info),
