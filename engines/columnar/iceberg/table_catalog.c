@@ -1,3 +1,4 @@
+#include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/iceberg/table_catalog.h"
 
 #include <ctype.h>
@@ -93,6 +94,7 @@ TableVersion *table_version_retain(TableVersion *version) {
 
 void table_version_release(TableVersion *version) {
     if (!version || --version->references > 0) return;
+    table_statistics_free(version->statistics);
     arena_deinit(&version->arena);
     free(version);
 }

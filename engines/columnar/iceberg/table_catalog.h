@@ -42,7 +42,8 @@ typedef struct TableVersion {
     int file_count;
     int64_t row_count;
     int64_t bytes;
-    Arena arena; /* owns everything above */
+    _Atomic(struct TableStatistics *) statistics; /* table_statistics.h; NULL until asked for */
+    Arena arena; /* owns everything above but the statistics */
 } TableVersion;
 
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,

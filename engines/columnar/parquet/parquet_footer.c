@@ -248,18 +248,35 @@ static void write_row_group(ThriftWriter *writer, const FooterInput *input, int 
     thrift_write_stop(writer);
 }
 
-static void write_key_values(ThriftWriter *writer, const char *const *metadata) {
-    size_t pairs = 0;
+static void write_sketch(ThriftWriter *writer, const FooterInput *input, int column) {
+    StrBuf key, text;
+    strbuf_init(&key);
+    strbuf_init(&text);
+    strbuf_printf(&key, "%s%s", DISTINCT_SKETCH_KEY, input->columns[column].name);
+    distinct_sketch_encode(&input->buffers[column].sketch, &text);
+    thrift_write_element_begin(writer);
+    thrift_write_text(writer, 1, strbuf_text(&key));
+    thrift_write_text(writer, 2, strbuf_text(&text));
+    thrift_write_stop(writer);
+    strbuf_deinit(&key);
+    strbuf_deinit(&text);
+}
+
+static void write_key_values(ThriftWriter *writer, const FooterInput *input) {
+    const char *const *metadata = input->metadata;
+    size_t pairs = 0, sketches = input->buffers ? (size_t)input->column_count : 0;
     while (metadata && metadata[2 * pairs])
         pairs++;
-    if (pairs == 0) return;
-    thrift_write_list_begin(writer, 5, THRIFT_STRUCT, pairs);
+    if (pairs + sketches == 0) return;
+    thrift_write_list_begin(writer, 5, THRIFT_STRUCT, pairs + sketches);
     for (size_t i = 0; i < pairs; i++) {
         thrift_write_element_begin(writer);
         thrift_write_text(writer, 1, metadata[2 * i]);
         thrift_write_text(writer, 2, metadata[2 * i + 1]);
         thrift_write_stop(writer);
     }
+    for (size_t i = 0; i < sketches; i++)
+        write_sketch(writer, input, (int)i);
 }
 
 void parquet_write_footer(const FooterInput *input, StrBuf *out) {
@@ -274,7 +291,7 @@ void parquet_write_footer(const FooterInput *input, StrBuf *out) {
     thrift_write_list_begin(&writer, 4, THRIFT_STRUCT, (size_t)input->group_count);
     for (int g = 0; g < input->group_count; g++)
         write_row_group(&writer, input, g);
-    write_key_values(&writer, input->metadata);
+    write_key_values(&writer, input);
     thrift_write_text(&writer, 6, "signalbox version " SIGNALBOX_VERSION " (build " SIGNALBOX_BUILD ")");
     thrift_write_list_begin(&writer, 7, THRIFT_STRUCT, (size_t)input->column_count);
     for (int i = 0; i < input->column_count; i++) {

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "engines/base/arena.h"
+#include "engines/columnar/parquet/distinct_sketch.h"
 #include "engines/columnar/parquet/parquet_bounds.h"
 #include "engines/columnar/parquet/parquet_metadata.h"
 #include "engines/columnar/parquet/parquet_writer.h"
@@ -27,6 +28,7 @@ typedef struct ColumnBuffer {
     size_t validity_words;
     int64_t row_count;
     Arena strings; /* bytes of long strings of the row group */
+    DistinctSketch sketch; /* of the whole file */
 } ColumnBuffer;
 
 typedef struct WrittenPage {
@@ -71,6 +73,8 @@ Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out
 
 Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const uint16_t *selection, int count,
                             Error *err);
+/* Notes the row group's values in the sketch. */
+void column_buffer_sketch(ColumnBuffer *buffer);
 void column_buffer_reset(ColumnBuffer *buffer);
 void column_buffer_deinit(ColumnBuffer *buffer);
 
@@ -90,5 +94,6 @@ typedef struct FooterInput {
     const int64_t *group_rows;
     int group_count;
     const char *const *metadata;
+    const ColumnBuffer *buffers; /* their sketches; NULL = none */
 } FooterInput;
 void parquet_write_footer(const FooterInput *input, StrBuf *out);

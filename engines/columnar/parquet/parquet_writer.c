@@ -152,6 +152,7 @@ static Status flush_row_group(ParquetWriter *writer, Error *err) {
         TRY(chunk_encode(&writer->encoder, &writer->buffers[i], writer->offset, &writer->arena, &chunks[i],
                          err));
         TRY(write_bytes(writer, strbuf_text(&writer->encoder.out), writer->encoder.out.length, err));
+        column_buffer_sketch(&writer->buffers[i]);
         column_buffer_reset(&writer->buffers[i]);
     }
     writer->buffered_rows = 0;
@@ -224,7 +225,8 @@ static Status write_tail(ParquetWriter *writer, Error *err) {
                          .chunks = writer->chunks,
                          .group_rows = writer->group_rows,
                          .group_count = writer->group_count,
-                         .metadata = writer->metadata};
+                         .metadata = writer->metadata,
+                         .buffers = writer->buffers};
     strbuf_reset(out);
     parquet_write_footer(&input, out);
     if (out->length > INT32_MAX)

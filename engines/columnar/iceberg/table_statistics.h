@@ -1,0 +1,16 @@
+/* What the planner knows of a table's columns beyond its files' bounds, from the footers of its data files:
+ * read once per table version, when first asked for, and kept with it.
+ */
+#pragma once
+
+#include "engines/columnar/iceberg/table_catalog.h"
+
+typedef struct ColumnStatistics {
+    double distinct;      /* different values, NULL not among them; < 0 unknown */
+    double null_fraction; /* < 0 unknown */
+    double stored_bytes;  /* compressed, of all rows; < 0 unknown */
+} ColumnStatistics;
+
+/* One per column, as long-lived as the version. Safe from any thread. */
+const ColumnStatistics *table_statistics(const TableVersion *version);
+void table_statistics_free(struct TableStatistics *statistics);
