@@ -139,8 +139,8 @@ static Status bind_in_parts(Query *query, PgQuery__SubLink *link, BoundQuery *bo
 static bool is_keyed(const ExprList *equal, const Rel *right) {
     for (int i = 0; i < equal->count; i++) {
         const Expr *a = equal->items[i]->args[0], *b = equal->items[i]->args[1];
-        if (!expr_is_equality(equal->items[i]) || a->type.id != b->type.id || expr_reads_any(a, right) ||
-            !expr_reads_only(b, right))
+        if (!expr_is_equality(equal->items[i]) || !types_make_key(a->type, b->type) ||
+            expr_reads_any(a, right) || !expr_reads_only(b, right))
             return false;
     }
     return true;

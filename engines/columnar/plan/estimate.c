@@ -1,6 +1,7 @@
 /* How many rows: from table sizes, statistics of files, and rules of thumb where there are none. */
 #include <math.h>
 
+#include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/plan/logical.h"
 
 /* ---- columns
@@ -20,126 +21,108 @@ static bool bound_value(SqlType type, const union ParquetBound *bound, double *o
     return true;
 }
 
-void estimate_column(const TableVersion *version, int column, ColumnInfo *info) {
+static bool column_range(const TableVersion *version, int column, double *low, double *high) {
     bool known = version->file_count > 0;
-    double low = INFINITY, high = -INFINITY;
     SqlType type = version->columns[column].type;
+    *low = INFINITY;
+    *high = -INFINITY;
     for (int f = 0; known && f < version->file_count; f++) {
         const ParquetColumnStats *stats = version->files[f].stats ? &version->files[f].stats[column] : NULL;
         double from, to;
         known = stats && stats->has_min_max && bound_value(type, &stats->min, &from) &&
                 bound_value(type, &stats->max, &to);
         if (known) {
-            low = from < low ? from : low;
-            high = to > high ? to : high;
+            *low = fmin(*low, from);
+            *high = fmax(*high, to);
         }
     }
-    double rows = (double)version->row_count;
+    return known;
+}
+
+void estimate_column(const TableVersion *version, int column, ColumnInfo *info) {
+    const ColumnStatistics *statistics = &table_statistics(version)[column];
+    SqlType type = version->columns[column].type;
+    double rows = (double)version->row_count, low, high;
+    bool known = column_range(version, column, &low, &high);
     if (known) {
         info->has_range = true;
         info->low = low;
         info->high = high;
     }
-    bool whole = sqltype_is_integer(type) || type.id == SQL_DATE;
+    info->null_fraction = statistics->null_fraction >= 0 ? statistics->null_fraction : 0;
+    if (statistics->stored_bytes >= 0 && rows > 0) info->bytes_per_row = statistics->stored_bytes / rows;
+    double whole = known && (sqltype_is_integer(type) || type.id == SQL_DATE) ? high - low + 1 : INFINITY;
     if (type.id == SQL_BOOL)
         info->distinct = 2;
-    else if (known && whole)
-        info->distinct = fmin(high - low + 1, rows);
+    else if (statistics->distinct >= 0)
+        info->distinct = fmin(statistics->distinct, whole);
+    else if (isfinite(whole))
+        info->distinct = fmin(whole, rows);
     else if (sqltype_is(type, SQL_TIMESTAMP) ||
              sqltype_is(type, SQL_TIMESTAMPTZ)) /* more of them than of names */
-        info->distinct = fmax(1, pow(rows, 0.8));
+        info->distinct = pow(rows, 0.8);
     else
-        info->distinct = fmax(1, fmin(rows, pow(rows, 0.6)));
+        info->distinct = fmin(rows, pow(rows, 0.6));
+    info->distinct = fmax(1, info->distinct);
+}
+
+/* Different values among `rows` rows drawn from a column with `distinct` (Yao, with replacement). */
+double estimate_distinct_among(double distinct, double rows) {
+    if (distinct <= 1 || rows <= 0) return fmax(1, fmin(distinct, rows));
+    return fmax(1, fmin(rows, distinct * -expm1(-rows / distinct)));
+}
+
+/* Parts of a date have few values, whatever the date has. */
+static double distinct_of_part(const Binder *binder, const Expr *call) {
+    static const struct {
+        const char *part;
+        double values;
+    } PARTS[] = {{"month", 12}, {"quarter", 4}, {"day", 31},    {"dow", 7},     {"isodow", 7},
+                 {"hour", 24},  {"week", 53},   {"minute", 60}, {"second", 60}, {"doy", 366}};
+    bool part =
+        strcmp(call->function->name, "extract") == 0 || strcmp(call->function->name, "date_part") == 0;
+    if (!part || call->arg_count != 2 || !expr_is_constant(call->args[0]) ||
+        expr_is_null_constant(call->args[0]) || call->args[0]->constant->physical != PHYS_STRING)
+        return INFINITY;
+    const StringView *name = call->args[0]->constant->values;
+    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++)
+        if (name->length == strlen(PARTS[i].part) &&
+            memcmp(stringview_data(name), PARTS[i].part, name->length) == 0)
+            return PARTS[i].values;
+    const Expr *date = call->args[1];
+    while (date->kind == EXPR_CAST && date->arg_count == 1)
+        date = date->args[0];
+    if (name->length != 4 || memcmp(stringview_data(name), "year", 4) != 0 || date->kind != EXPR_COLUMN ||
+        !binder->columns[date->column].has_range)
+        return INFINITY;
+    const ColumnInfo *info = &binder->columns[date->column];
+    double days = info->type.id == SQL_DATE ? 1 : 86400e6;
+    return 1 + (info->high - info->low) / days / 365;
+}
+
+double estimate_distinct(const Binder *binder, const Expr *expr) {
+    if (expr->kind == EXPR_COLUMN) return binder->columns[expr->column].distinct;
+    if (expr->kind == EXPR_CONSTANT || expr->kind == EXPR_PARAM) return 1;
+    if (expr->type.id == SQL_BOOL) return 2;
+    double distinct = 1;
+    for (int i = 0; i < expr->arg_count; i++) {
+        double arg = estimate_distinct(binder, expr->args[i]);
+        if (arg < 0) return -1;
+        distinct *= arg;
+    }
+    return expr->kind == EXPR_CALL ? fmin(distinct, distinct_of_part(binder, expr)) : distinct;
 }
 
 static double distinct_of(const Binder *binder, const Expr *expr, double rows) {
-    if (expr->kind == EXPR_CAST && expr->arg_count == 1) return distinct_of(binder, expr->args[0], rows);
-    if (expr->kind == EXPR_CONSTANT || expr->kind == EXPR_PARAM) return 1;
-    double distinct = expr->kind == EXPR_COLUMN ? binder->columns[expr->column].distinct : -1;
+    double distinct = estimate_distinct(binder, expr);
     if (distinct < 1) distinct = fmax(1, rows / 10);
     return rows > 0 ? fmin(distinct, rows) : distinct;
 }
 
-/* ---- conditions
- * ------------------------------------------------------------------------------------------------ */
-
-static bool constant_value(const Expr *expr, double *out) {
-    if (!expr_is_constant(expr) || expr_is_null_constant(expr)) return false;
-    const Vector *constant = expr->constant;
-    switch ((PhysicalType)constant->physical) {
-    case PHYS_I16: *out = *(const int16_t *)constant->values; break;
-    case PHYS_I32: *out = *(const int32_t *)constant->values; break;
-    case PHYS_I64: *out = (double)*(const int64_t *)constant->values; break;
-    case PHYS_F32: *out = (double)*(const float *)constant->values; break;
-    case PHYS_F64: *out = *(const double *)constant->values; break;
-    default: return false;
-    }
-    for (int digit = 0; constant->type.id == SQL_NUMERIC && digit < constant->type.scale; digit++)
-        *out /= 10;
-    return true;
-}
-
-static const Expr *plain_column(const Expr *expr) {
-    while (expr->kind == EXPR_CAST && expr->arg_count == 1)
-        expr = expr->args[0];
-    return expr->kind == EXPR_COLUMN ? expr : NULL;
-}
-
-static double range_selectivity(const Binder *binder, const Expr *predicate, bool below) {
-    const Expr *column = plain_column(predicate->args[0]);
-    double value;
-    if (!column || !binder->columns[column->column].has_range || !constant_value(predicate->args[1], &value))
-        return 1.0 / 3;
-    const ColumnInfo *info = &binder->columns[column->column];
-    if (info->high <= info->low) return 0.5;
-    double share = (value - info->low) / (info->high - info->low);
-    share = below ? share : 1 - share;
-    return fmin(1, fmax(0.0001, share));
-}
-
-static double call_selectivity(const Binder *binder, const Expr *predicate) {
-    const char *name = predicate->function->name;
-    if (predicate->arg_count != 2) return 0.5;
-    const Expr *column = plain_column(predicate->args[0]) ? plain_column(predicate->args[0])
-                                                          : plain_column(predicate->args[1]);
-    double distinct = column ? binder->columns[column->column].distinct : -1;
-    if (strcmp(name, "=") == 0) return distinct > 0 ? 1 / distinct : 0.05;
-    if (strcmp(name, "<>") == 0) return distinct > 0 ? 1 - 1 / distinct : 0.95;
-    if (strcmp(name, "<") == 0 || strcmp(name, "<=") == 0) return range_selectivity(binder, predicate, true);
-    if (strcmp(name, ">") == 0 || strcmp(name, ">=") == 0) return range_selectivity(binder, predicate, false);
-    if (strcmp(name, "~~") == 0 || strcmp(name, "~~*") == 0) return 0.1;
-    return 0.5;
-}
-
-double estimate_selectivity(const Binder *binder, const Expr *predicate) {
-    double share = 1;
-    switch (predicate->kind) {
-    case EXPR_CALL: return call_selectivity(binder, predicate);
-    case EXPR_AND:
-        for (int i = 0; i < predicate->arg_count; i++)
-            share *= estimate_selectivity(binder, predicate->args[i]);
-        return share;
-    case EXPR_OR:
-        for (int i = 0; i < predicate->arg_count; i++)
-            share *= 1 - estimate_selectivity(binder, predicate->args[i]);
-        return 1 - share;
-    case EXPR_NOT: return 1 - estimate_selectivity(binder, predicate->args[0]);
-    case EXPR_IS_NULL: return 0.05;
-    case EXPR_IS_NOT_NULL: return 0.95;
-    case EXPR_IN_LIST: {
-        const Expr *column = plain_column(predicate->args[0]);
-        double distinct = column ? binder->columns[column->column].distinct : -1;
-        return fmin(1, (predicate->arg_count - 1) * (distinct > 0 ? 1 / distinct : 0.05));
-    }
-    case EXPR_CONSTANT:
-        return expr_is_null_constant(predicate) || !*(const uint8_t *)predicate->constant->values ? 0 : 1;
-    default: return 0.5;
-    }
-}
-
 double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows,
                                  double right_rows) {
-    if (!expr_is_equality(predicate)) return estimate_selectivity(binder, predicate);
+    if (!expr_is_equality(predicate) && predicate->kind != EXPR_IS_NOT_DISTINCT)
+        return estimate_selectivity(binder, predicate);
     double most = fmax(left_rows, right_rows);
     double a = distinct_of(binder, predicate->args[0], most),
            b = distinct_of(binder, predicate->args[1], most);
@@ -149,31 +132,45 @@ double estimate_join_selectivity(const Binder *binder, const Expr *predicate, do
 /* ---- nodes
  * ----------------------------------------------------------------------------------------------------- */
 
-static double filtered(const Binder *binder, double rows, const ExprList *predicates) {
-    for (int i = 0; i < predicates->count; i++)
-        rows *= estimate_selectivity(binder, predicates->items[i]);
-    return rows;
+/* The share of left rows with a match: of the left's values those that the right has, too. */
+static double matched_share(const Binder *binder, const Rel *rel) {
+    double left = rel->inputs[0]->rows, right = rel->inputs[1]->rows, values = 1, present = 1, share = 1;
+    for (int i = 0; i < rel->predicates.count; i++) {
+        const Expr *predicate = rel->predicates.items[i];
+        if (!expr_is_equality(predicate) && predicate->kind != EXPR_IS_NOT_DISTINCT) {
+            share *= fmax(0.5, estimate_selectivity(binder, predicate));
+            continue;
+        }
+        int side = expr_reads_any(predicate->args[0], rel->inputs[0]) ? 0 : 1;
+        double a = estimate_distinct(binder, predicate->args[side]),
+               b = estimate_distinct(binder, predicate->args[1 - side]);
+        values *= a > 0 ? a : fmax(1, left / 10);
+        present *= b > 0 ? b : fmax(1, right / 10);
+    }
+    if (values <= 1 && present <= 1) return right >= 1 ? share : 0;
+    return fmin(1, estimate_distinct_among(present, right) / values) * share;
 }
 
 static double join_rows(const Binder *binder, const Rel *rel) {
     double left = rel->inputs[0]->rows, right = rel->inputs[1]->rows, rows = left * right;
     if (rel->join_type == JOIN_MARK || (rel->join_type == JOIN_SINGLE)) return left;
-    for (int i = 0; i < rel->predicates.count; i++)
-        rows *= estimate_join_selectivity(binder, rel->predicates.items[i], left, right);
+    if (rel->join_type == JOIN_SEMI) return left * matched_share(binder, rel);
+    if (rel->join_type == JOIN_ANTI) return left * fmax(0.05, 1 - matched_share(binder, rel));
+    rows *= estimate_pairs_share(binder, &rel->predicates, rel->inputs[0], rel->inputs[1]);
     switch (rel->join_type) {
     case JOIN_LEFT: return fmax(rows, left);
     case JOIN_FULL: return fmax(rows, left + right);
-    case JOIN_SEMI: return fmin(left, fmax(1, rows > left ? left * 0.5 : rows));
-    case JOIN_ANTI: return fmax(1, left - fmin(left * 0.5, rows));
     default: return rows;
     }
 }
 
 static double group_rows(const Binder *binder, const Rel *rel) {
     double input = rel->inputs[0]->rows, groups = 1;
-    for (int g = 0; g < rel->exprs.count; g++)
-        groups *= distinct_of(binder, rel->exprs.items[g], input);
-    return rel->exprs.count ? fmin(groups, input) : 1;
+    for (int g = 0; g < rel->exprs.count; g++) {
+        double distinct = estimate_distinct(binder, rel->exprs.items[g]);
+        groups *= estimate_distinct_among(distinct > 0 ? distinct : fmax(1, input / 10), input);
+    }
+    return rel->exprs.count ? fmin(groups, input) * (rel->grouping_set_count > 1 ? 1.5 : 1) : 1;
 }
 
 static double limit_rows(const Rel *rel) {
@@ -183,18 +180,35 @@ static double limit_rows(const Rel *rel) {
     return value;
 }
 
+/* What is known of the columns a node computes. */
+static void derive_columns(Binder *binder, const Rel *rel) {
+    for (int i = 0; i < rel->ids.count; i++) {
+        ColumnInfo *info = &binder->columns[rel->ids.items[i]];
+        if (info->distinct >= 0) continue;
+        if ((rel->kind == PLAN_PROJECT || rel->kind == PLAN_AGGREGATE) && i < rel->exprs.count)
+            info->distinct = estimate_distinct(binder, rel->exprs.items[i]);
+        else if (rel->kind == PLAN_UNION_ALL)
+            for (int s = 0; s < rel->input_count && i < rel->inputs[s]->ids.count; s++)
+                info->distinct = fmax(info->distinct, binder->columns[rel->inputs[s]->ids.items[i]].distinct);
+    }
+}
+
 void estimate_rows(Binder *binder, Rel *rel) {
     for (int i = 0; i < rel->input_count; i++)
         estimate_rows(binder, rel->inputs[i]);
     switch (rel->kind) {
-    case PLAN_SCAN: rel->rows = filtered(binder, (double)rel->version->row_count, &rel->predicates); break;
+    case PLAN_SCAN:
+        rel->rows = (double)rel->version->row_count * estimate_conjunction(binder, &rel->predicates);
+        break;
     case PLAN_FOREIGN_SCAN: {
         double rows = rel->binding->table->row_estimate;
-        rel->rows = filtered(binder, rows >= 0 ? rows : 1000, &rel->predicates);
+        rel->rows = (rows >= 0 ? rows : 1000) * estimate_conjunction(binder, &rel->predicates);
         break;
     }
     case PLAN_VALUES: rel->rows = rel->value_row_count; break;
-    case PLAN_FILTER: rel->rows = filtered(binder, rel->inputs[0]->rows, &rel->predicates); break;
+    case PLAN_FILTER:
+        rel->rows = rel->inputs[0]->rows * estimate_conjunction(binder, &rel->predicates);
+        break;
     case PLAN_AGGREGATE: rel->rows = group_rows(binder, rel); break;
     case PLAN_JOIN: rel->rows = join_rows(binder, rel); break;
     case PLAN_LIMIT: rel->rows = limit_rows(rel); break;
@@ -207,4 +221,5 @@ void estimate_rows(Binder *binder, Rel *rel) {
     default: rel->rows = rel->inputs[0]->rows; break;
     }
     if (rel->rows < 1 && rel->kind != PLAN_LIMIT) rel->rows = 1;
+    derive_columns(binder, rel);
 }

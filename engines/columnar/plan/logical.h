@@ -24,6 +24,7 @@ typedef struct ColumnInfo {
     bool nullable;
     bool has_modifiers;   /* type's precision is declared, not derived: shown to the user */
     double distinct;      /* estimate, < 0 unknown */
+    double null_fraction; /* estimate */
     double bytes_per_row; /* stored */
     bool has_range;       /* low and high bound the values, as numbers (dates: days, times: microseconds) */
     double low, high;
@@ -249,6 +250,14 @@ void rule_transitive(Binder *binder, ExprList *conjuncts);
 /* Sets rows of the whole tree, from table sizes and column statistics. */
 void estimate_rows(Binder *binder, Rel *rel);
 double estimate_selectivity(const Binder *binder, const Expr *predicate);
+/* Of all of them together: bounds of one column are one range, several columns are not independent. */
+double estimate_conjunction(const Binder *binder, const ExprList *conjuncts);
+/* The share of two inputs' pairs that meets a join's conditions; keys of several columns count as one. */
+double estimate_pairs_share(const Binder *binder, const ExprList *predicates, const Rel *left,
+                            const Rel *right);
+/* Different values of an expression, < 0 unknown; and how many of those are left among `rows` rows. */
+double estimate_distinct(const Binder *binder, const Expr *expr);
+double estimate_distinct_among(double distinct, double rows);
 /* Of an equality between two inputs of a join with these many rows. */
 double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows,
                                  double right_rows);
@@ -256,5 +265,7 @@ double estimate_join_selectivity(const Binder *binder, const Expr *predicate, do
 void estimate_column(const TableVersion *version, int column, ColumnInfo *info);
 void rel_note(Binder *binder, Rel *rel, const char *note);
 
+/* An equality of these types can be a hash join's key. */
+bool types_make_key(SqlType a, SqlType b);
 Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *const *names, PlanNode **out,
                   Error *err);

@@ -223,20 +223,32 @@ static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, 
  * --------------------------------------------------------------------------------------------------- */
 
 /* Keys are hashed: both sides must be held alike. False when the types cannot be brought together. */
-static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
-    SqlType a = (*left)->type, b = (*right)->type, type = a;
-    Error ignored = {0};
+static bool common_key_type(SqlType a, SqlType b, SqlType *out) {
+    *out = a;
     if (a.id == SQL_NUMERIC && b.id == SQL_NUMERIC)
-        type = numeric_cover(a, b);
+        *out = numeric_cover(a, b);
     else if (a.id == b.id ||
              (sqltype_is_text(a) && sqltype_is_text(b) && a.id != SQL_BPCHAR && b.id != SQL_BPCHAR))
         return true;
     else if (sqltype_is_integer(a) && sqltype_is_integer(b))
-        type = sqltype_of(a.id > b.id ? a.id : b.id);
+        *out = sqltype_of(a.id > b.id ? a.id : b.id);
     else if ((a.id == SQL_FLOAT4 || a.id == SQL_FLOAT8) && (b.id == SQL_FLOAT4 || b.id == SQL_FLOAT8))
-        type = sqltype_of(SQL_FLOAT8);
+        *out = sqltype_of(SQL_FLOAT8);
     else
         return false;
+    return true;
+}
+
+bool types_make_key(SqlType a, SqlType b) {
+    SqlType ignored;
+    return common_key_type(a, b, &ignored);
+}
+
+static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
+    SqlType a = (*left)->type, b = (*right)->type, type;
+    Error ignored = {0};
+    if (!common_key_type(a, b, &type)) return false;
+    if ((a.id == b.id && a.id != SQL_NUMERIC) || sqltype_is_text(a)) return true;
     return coerce_exact(binder, *left, type, CAST_EXPLICIT, left, &ignored) == STATUS_OK &&
            coerce_exact(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
 }
