@@ -19,8 +19,14 @@ typedef struct DistinctSketch {
     uint8_t registers[DISTINCT_SKETCH_REGISTERS];
 } DistinctSketch;
 
-/* `hash` is of one value, uniform over 64 bits. */
+/* `hash` is of one value; it need not be uniform over 64 bits, as it is mixed once more: neighbouring numbers
+ * under a hash made for tables would be counted wrong by half. */
 static inline void distinct_sketch_add(DistinctSketch *sketch, uint64_t hash) {
+    for (int round = 0; round < 2; round++) {
+        hash ^= hash >> 32;
+        hash *= UINT64_C(0xd6e8feb86659fd93);
+    }
+    hash ^= hash >> 32;
     uint64_t index = hash >> (64 - DISTINCT_SKETCH_BITS);
     uint64_t rest = hash << DISTINCT_SKETCH_BITS | UINT64_C(1) << (DISTINCT_SKETCH_BITS - 1);
     uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
