@@ -6,7 +6,7 @@ First every statement's rows are compared with PostgreSQL's (where PostgreSQL gi
 hot, Signalbox and DuckDB in turn, medians of --rounds; ours is the engine's time without HTTP, DuckDB's execute and fetch in
 this process. The last lines give sums, geometric means and the worst ratio. run-bench starts the servers and calls this."""
 import argparse
-import json
+import glob
 import math
 import os
 import statistics
@@ -40,6 +40,14 @@ def options():
 # ---- loading --------------------------------------------------------------------------------------------------
 
 
+def forget(server, table):
+    """Another workload's table of that name is gone."""
+    for marker in glob.glob(os.path.join(server.var, 'race-*.loaded')):
+        lines = open(marker).read().split()
+        with open(marker, 'w') as out:
+            out.write(''.join(line + '\n' for line in lines if line.split(':')[1] != table))
+
+
 def load(server, workload, with_postgres):
     """Into a schema's worth of tables of both engines, once: a marker file tells."""
     marker = os.path.join(server.var, 'race-%s-%s.loaded' % (workload.name, workload.scale))
@@ -56,6 +64,7 @@ def load(server, workload, with_postgres):
         if 'postgres' in wanted:
             server.psql("DROP TABLE IF EXISTS %s;\nCREATE TABLE %s (%s);\n\\copy %s FROM '%s' CSV HEADER\n" % (table, table, columns, table, path))
         os.unlink(path)
+        forget(server, table)
         with open(marker, 'a') as out:
             out.write(''.join('%s:%s\n' % (engine, table) for engine in wanted))
     if with_postgres and 'postgres:index' not in done:
