@@ -129,6 +129,8 @@ static inline void kernel_set_null(const KernelCall *call, int row) {
 #define K_JSON        K_(JSON)
 #define K_JSONB       K_(JSONB)
 #define K_ANY         K_(UNKNOWN)
+#define K_ANYARRAY                                                                                           \
+    { .id = SQL_UNKNOWN, .is_array = true }
 
 /* The tables of the files of this folder; registry.c joins them. */
 FunctionTable integer_functions(void);

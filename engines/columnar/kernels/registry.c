@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/base/hash.h"
-#include "engines/columnar/kernels/kernel.h"
+#include "engines/columnar/kernels/array_kernels.h"
 
 enum { NAME_SLOTS = 2048 }; /* power of two, over twice the number of names */
 
@@ -115,7 +115,8 @@ int aggregate_candidates(const char *name, const AggregateFunction **out, int ca
 
 const ScalarFunction *cast_function(SqlType from, SqlType to, CastContext context) {
     pthread_once(&registry_once, registry_build);
-    if (from.is_array || to.is_array || from.id >= SQL_TYPE_COUNT || to.id >= SQL_TYPE_COUNT) return NULL;
+    if (from.is_array || to.is_array) return array_cast(from, to);
+    if (from.id >= SQL_TYPE_COUNT || to.id >= SQL_TYPE_COUNT) return NULL;
     const CastEntry *entry = cast_index[from.id][to.id][context];
     return entry ? &entry->function : NULL;
 }
