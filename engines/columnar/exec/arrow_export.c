@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "engines/columnar/types/array_value.h"
+
 typedef enum ExportKind {
     EXPORT_COPY,
     EXPORT_BOOL,
@@ -10,7 +12,8 @@ typedef enum ExportKind {
     EXPORT_INTERVAL,
     EXPORT_STRING,
     EXPORT_UUID,
-    EXPORT_NUMERIC
+    EXPORT_NUMERIC,
+    EXPORT_LIST
 } ExportKind;
 
 struct ExportColumn {
@@ -25,6 +28,7 @@ struct ExportColumn {
     int32_t *offsets;
     int64_t row_capacity;
     int64_t rows;
+    struct ExportColumn *child; /* of a list: its elements */
 };
 
 static void *grow(void *memory, size_t bytes) {
@@ -34,6 +38,7 @@ static void *grow(void *memory, size_t bytes) {
 }
 
 static ExportKind kind_of(SqlType type, PhysicalType physical) {
+    if (type.is_array) return EXPORT_LIST;
     switch (physical) {
     case PHYS_BOOL: return EXPORT_BOOL;
     case PHYS_STRING: return sqltype_is(type, SQL_UUID) ? EXPORT_UUID : EXPORT_STRING;
@@ -45,26 +50,37 @@ static ExportKind kind_of(SqlType type, PhysicalType physical) {
     }
 }
 
+/* How a column leaves: an array's numerics have the scale each has. */
+static SqlType exported_type(SqlType type) {
+    return type.is_array && type.id == SQL_NUMERIC ? sqltype_array_of(sqltype_of(SQL_NUMERIC)) : type;
+}
+
+static void column_init(ExportColumn *column, SqlType type) {
+    memset(column, 0, sizeof *column);
+    column->type = exported_type(type);
+    column->physical = (uint8_t)physical_type_of(column->type);
+    column->kind = (uint8_t)kind_of(column->type, (PhysicalType)column->physical);
+    column->in_width = (uint32_t)physical_width((PhysicalType)column->physical);
+    switch ((ExportKind)column->kind) {
+    case EXPORT_BOOL: column->out_width = 1; break; /* bytes here, bits when finished */
+    case EXPORT_OID: column->out_width = 4; break;
+    case EXPORT_DECIMAL:
+    case EXPORT_INTERVAL: column->out_width = 16; break;
+    case EXPORT_COPY: column->out_width = column->in_width; break;
+    default: column->out_width = 0;
+    }
+    if (column->kind != EXPORT_LIST) return;
+    column->child = grow(NULL, sizeof *column->child);
+    column_init(column->child, array_element_type(column->type));
+}
+
 void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_count) {
     memset(out, 0, sizeof *out);
     out->column_count = column_count;
     out->columns = calloc((size_t)column_count + 1, sizeof *out->columns);
     if (!out->columns) abort();
-    for (int i = 0; i < column_count; i++) {
-        ExportColumn *column = &out->columns[i];
-        column->type = columns[i].type;
-        column->physical = (uint8_t)physical_type_of(column->type);
-        column->kind = (uint8_t)kind_of(column->type, (PhysicalType)column->physical);
-        column->in_width = (uint32_t)physical_width((PhysicalType)column->physical);
-        switch ((ExportKind)column->kind) {
-        case EXPORT_BOOL: column->out_width = 1; break; /* bytes here, bits when finished */
-        case EXPORT_OID: column->out_width = 4; break;
-        case EXPORT_DECIMAL:
-        case EXPORT_INTERVAL: column->out_width = 16; break;
-        case EXPORT_COPY: column->out_width = column->in_width; break;
-        default: column->out_width = 0;
-        }
-    }
+    for (int i = 0; i < column_count; i++)
+        column_init(&out->columns[i], columns[i].type);
 }
 
 static void column_clear(ExportColumn *column) {
@@ -76,11 +92,19 @@ static void column_clear(ExportColumn *column) {
     column->offsets = NULL;
     column->data_bytes = column->data_capacity = 0;
     column->rows = column->row_capacity = column->null_count = 0;
+    if (column->child) column_clear(column->child);
+}
+
+static void column_deinit(ExportColumn *column) {
+    column_clear(column);
+    if (!column->child) return;
+    column_deinit(column->child);
+    free(column->child);
 }
 
 void arrow_export_deinit(ArrowExport *out) {
     for (int i = 0; i < out->column_count; i++)
-        column_clear(&out->columns[i]);
+        column_deinit(&out->columns[i]);
     free(out->columns);
     memset(out, 0, sizeof *out);
 }
@@ -243,6 +267,41 @@ static void append_converted(ExportColumn *column, const Vector *vector, const u
 }
 
 static void append_column(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
+                          int count);
+
+/* Elements behind those of the rows before; the offsets tell where each row's end. */
+static Status append_lists(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
+                           int count, Error *err) {
+    const char *values = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
+    Arena arena;
+    Status status = STATUS_OK;
+    arena_init(&arena);
+    if (!column->rows) column->offsets[0] = 0;
+    for (int k = 0; k < count && status == STATUS_OK; k++) {
+        int row = selection ? selection[first + k] : first + k;
+        if (!vector_is_null(vector, row)) {
+            ArrayValue array;
+            Vector elements;
+            status = array_open((const StringView *)values + value_at(vector, row), &array, err);
+            if (status == STATUS_OK && array.dimension_count > 1) {
+                status = error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                                   "a multidimensional array cannot be shown as a list");
+                (void)error_add_hint(err, "Cast the array to text, for example column::text");
+            }
+            if (status == STATUS_OK && array.physical != column->child->physical)
+                status = error_set(err, SQLSTATE_DATA_CORRUPTED, "array value is damaged");
+            if (status != STATUS_OK) break;
+            array_elements(&array, column->child->type, &arena, &elements);
+            if (array.count) append_column(column->child, &elements, NULL, 0, array.count);
+            arena_reset(&arena);
+        }
+        column->offsets[column->rows + k + 1] = (int32_t)column->child->rows;
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+static void append_column(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
                           int count) {
     int64_t had = column->row_capacity;
     make_room(column, count);
@@ -265,14 +324,35 @@ static void append_column(ExportColumn *column, const Vector *vector, const uint
     column->rows += count;
 }
 
-void arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count) {
+static Status append_list_column(ExportColumn *column, const Vector *vector, const uint16_t *selection,
+                                 int first, int count, Error *err) {
+    int64_t had = column->row_capacity;
+    make_room(column, count);
+    if (column->validity && column->row_capacity > had)
+        for (int64_t row = column->rows; row < (column->row_capacity + 63) / 64 * 64; row++)
+            column->validity[row >> 3] |= (uint8_t)(1u << (row & 7));
+    TRY(append_lists(column, vector, selection, first, count, err));
+    for (int k = 0; vector->validity && k < count; k++)
+        if (vector_is_null(vector, selection ? selection[first + k] : first + k))
+            set_null(column, column->rows + k);
+    column->rows += count;
+    column->data_bytes = column->child->data_bytes + (size_t)column->child->rows * 4;
+    return STATUS_OK;
+}
+
+Status arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count, Error *err) {
     out->row_count += count;
     out->bytes = 0;
     for (int i = 0; i < out->column_count; i++) {
-        append_column(&out->columns[i], &batch->columns[i], batch->selection, first, count);
+        if (out->columns[i].kind == EXPORT_LIST)
+            TRY(append_list_column(&out->columns[i], &batch->columns[i], batch->selection, first, count,
+                                   err));
+        else
+            append_column(&out->columns[i], &batch->columns[i], batch->selection, first, count);
         out->bytes +=
             (int64_t)out->columns[i].data_bytes + out->columns[i].rows * (out->columns[i].out_width ? 0 : 4);
     }
+    return STATUS_OK;
 }
 
 /* ---- handing over ----------------------------------------------------------------------------------------
@@ -287,6 +367,11 @@ static void release_child(ArrowArray *array) {
     for (int i = 0; i < 3; i++)
         free((void *)owner->buffers[i]);
     free(owner);
+    for (int64_t i = 0; i < array->n_children; i++) {
+        arrow_array_release(array->children[i]);
+        free(array->children[i]);
+    }
+    free(array->children);
     array->release = NULL;
 }
 
@@ -333,6 +418,12 @@ static ArrowArray *finish_column(ExportColumn *column) {
                           .buffers = owner->buffers,
                           .release = release_child,
                           .private_data = owner};
+    if (column->child) {
+        array->n_buffers = 2;
+        array->n_children = 1;
+        array->children = grow(NULL, sizeof(ArrowArray *));
+        array->children[0] = finish_column(column->child);
+    }
     column->validity = NULL;
     column->data = NULL;
     column->offsets = NULL;
@@ -357,8 +448,8 @@ void arrow_export_finish(ArrowExport *out, ArrowArray *array) {
 void arrow_export_schema(const PlanColumn *columns, int column_count, ArrowSchema *out) {
     ArrowColumnSpec *specs = grow(NULL, sizeof *specs * (size_t)(column_count + 1));
     for (int i = 0; i < column_count; i++)
-        specs[i] =
-            (ArrowColumnSpec){columns[i].name ? columns[i].name : "", columns[i].type, columns[i].type_name};
+        specs[i] = (ArrowColumnSpec){columns[i].name ? columns[i].name : "", exported_type(columns[i].type),
+                                     columns[i].type_name};
     arrow_schema_build(out, specs, column_count);
     free(specs);
 }

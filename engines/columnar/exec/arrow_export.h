@@ -14,8 +14,9 @@ typedef struct ArrowExport {
 
 void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_count);
 void arrow_export_deinit(ArrowExport *out);
-/* Adds the batch's selected rows [first, first + count). */
-void arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count);
+/* Adds the batch's selected rows [first, first + count). 0A000 for an array of several dimensions, which a
+ * list of the column's type cannot show. */
+Status arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count, Error *err);
 /* Moves what was gathered into `array`; the export is empty again. */
 void arrow_export_finish(ArrowExport *out, ArrowArray *array);
 void arrow_export_schema(const PlanColumn *columns, int column_count, ArrowSchema *out);

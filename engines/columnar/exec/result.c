@@ -72,7 +72,7 @@ static Status flush(Result *result, Chain *chain, ArrowExport *export, Error *er
 static Status result_push(Sink *sink, Chain *chain, void *state, Batch *batch, Error *err) {
     Result *result = (Result *)sink;
     ArrowExport *export = state;
-    arrow_export_append(export, batch, 0, batch->selected);
+    TRY(arrow_export_append(export, batch, 0, batch->selected, err));
     if (result->morsel_rows && chain->morsel_rows >= result->morsel_rows) chain->morsel_stop = true;
     if (export->row_count >= ARRAY_ROWS || export->bytes >= ARRAY_BYTES)
         return flush(result, chain, export, err);

@@ -35,13 +35,16 @@ static Status gather_per_row(const KernelCall *call, ArrayRows *arrays, int *fir
     int at = 0;
     KERNEL_ROWS(call, row) {
         first[row] = at;
-        if (count) memcpy((char *)elements->values + (size_t)at * width, arrays->elements.values, width * (size_t)count);
+        if (count)
+            memcpy((char *)elements->values + (size_t)at * width, arrays->elements.values,
+                   width * (size_t)count);
         at += count;
     }
     if (arrays->elements.validity && at > 0) {
         uint64_t *validity = vector_make_validity(elements, at, call->arena);
         for (int i = 0; i < at; i++)
-            if (!bitmap_get(arrays->elements.validity, (size_t)(i % count))) bitmap_clear(validity, (size_t)i);
+            if (!bitmap_get(arrays->elements.validity, (size_t)(i % count)))
+                bitmap_clear(validity, (size_t)i);
     }
     *total = at;
     return STATUS_OK;
@@ -57,8 +60,8 @@ static Status run_operator(const KernelCall *call, const ArrayOperator *op, cons
         for (int a = 0; a < 2; a++) {
             args[a].validity = NULL;
             if (!kernel_is_constant(&args[a]))
-                args[a].values = (char *)args[a].values +
-                                 (size_t)start * physical_width((PhysicalType)args[a].physical);
+                args[a].values =
+                    (char *)args[a].values + (size_t)start * physical_width((PhysicalType)args[a].physical);
         }
         result.values = (char *)out->values + start;
         result.validity = NULL;

@@ -1,7 +1,8 @@
 /* ARRAY[...], subscripts and slices. */
 #include "engines/columnar/kernels/array_kernels.h"
 
-/* ---- constructors --------------------------------------------------------------------------------------- */
+/* ---- constructors ---------------------------------------------------------------------------------------
+ */
 
 static Status make_array(const KernelCall *call, Error *err) {
     ArrayBuilder builder;
@@ -67,7 +68,8 @@ static Status nest_arrays(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- subscripts ----------------------------------------------------------------------------------------- */
+/* ---- subscripts -----------------------------------------------------------------------------------------
+ */
 
 static int subscript_offset(const KernelCall *call, int row, const ArrayValue *array) {
     int64_t offset = 0;
@@ -110,14 +112,17 @@ static Status subscript(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-static Status slice_elements(const ArrayValue *array, const int *from, const int *lengths, int level,
-                             int offset, ArrayBuilder *builder, Error *err) {
-    for (int i = 0; i < lengths[level]; i++) {
-        int at = offset * array->dimensions[level].length + from[level] + i;
-        if (level + 1 < array->dimension_count)
-            TRY(slice_elements(array, from, lengths, level + 1, at, builder, err));
-        else
-            TRY(array_builder_add_element(builder, array, at, err));
+/* Counts through the slice like an odometer, the last subscript fastest. */
+static Status slice_elements(const ArrayValue *array, const int *from, const int *lengths,
+                             ArrayBuilder *builder, Error *err) {
+    int at[ARRAY_MAX_DIMENSIONS] = {0}, dimensions = array->dimension_count, level = 0;
+    while (level >= 0) {
+        int index = 0;
+        for (int i = 0; i < dimensions; i++)
+            index = index * array->dimensions[i].length + from[i] + at[i];
+        TRY(array_builder_add_element(builder, array, index, err));
+        for (level = dimensions - 1; level >= 0 && ++at[level] == lengths[level]; level--)
+            at[level] = 0;
     }
     return STATUS_OK;
 }
@@ -147,7 +152,7 @@ static Status slice_row(const KernelCall *call, int row, const ArrayValue *array
         shape[i] = (ArrayDimension){empty ? 0 : lengths[i], 1};
     }
     if (empty) return array_builder_finish(builder, call->arena, out, err);
-    TRY(slice_elements(array, from, lengths, 0, 0, builder, err));
+    TRY(slice_elements(array, from, lengths, builder, err));
     return array_builder_finish_shaped(builder, array->dimension_count, shape, call->arena, out, err);
 }
 
@@ -157,17 +162,28 @@ static Status slice(const KernelCall *call, Error *err) {
     TRY(array_rows_open(call, 0, &arrays, err));
     array_builder_init(&builder, array_element_type(call->out->type), call->arena);
     KERNEL_ROWS(call, row)
-    TRY(slice_row(call, row, array_row(&arrays, row), &builder, &((StringView *)call->out->values)[row], err));
+    TRY(slice_row(call, row, array_row(&arrays, row), &builder, &((StringView *)call->out->values)[row],
+                  err));
     return STATUS_OK;
 }
 
 static const ScalarFunction rows[] = {
     {.name = "$array", .arg_count = 1, .variadic = true, .args = {K_ANY}, .eval = make_array},
     {.name = "$array_nest", .arg_count = 1, .variadic = true, .args = {K_ANY}, .eval = nest_arrays},
-    {.name = "$subscript", .arg_count = 2, .variadic = true, .args = {K_ANYARRAY, K_INT4}, .strict = true,
-     .null_on_error = true, .eval = subscript},
-    {.name = "$slice", .arg_count = 2, .variadic = true, .args = {K_ANYARRAY, K_INT4}, .strict = true,
-     .null_on_error = true, .eval = slice},
+    {.name = "$subscript",
+     .arg_count = 2,
+     .variadic = true,
+     .args = {K_ANYARRAY, K_INT4},
+     .strict = true,
+     .null_on_error = true,
+     .eval = subscript},
+    {.name = "$slice",
+     .arg_count = 2,
+     .variadic = true,
+     .args = {K_ANYARRAY, K_INT4},
+     .strict = true,
+     .null_on_error = true,
+     .eval = slice},
 };
 
 FunctionTable array_build_functions(void) {

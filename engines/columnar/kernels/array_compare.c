@@ -91,7 +91,8 @@ int array_compare(const ArrayValue *a, const ArrayValue *b) {
     return compare_shapes(a, b);
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------------------
+ */
 
 static void put_word(StrBuf *out, uint64_t value, size_t width) {
     value = __builtin_bswap64(value << (64 - 8 * width));
@@ -224,7 +225,8 @@ static Status order_key(const KernelCall *call, Error *err) {
     return status;
 }
 
-/* ---- operators ------------------------------------------------------------------------------------------ */
+/* ---- operators ------------------------------------------------------------------------------------------
+ */
 
 typedef enum Comparison { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE } Comparison;
 
@@ -244,7 +246,8 @@ static Status compare_rows(const KernelCall *call, Comparison comparison, Error 
     TRY(array_rows_open(call, 0, &left, err));
     TRY(array_rows_open(call, 1, &right, err));
     uint8_t *out = call->out->values;
-    KERNEL_ROWS(call, row) out[row] = holds(comparison, array_compare(array_row(&left, row), array_row(&right, row)));
+    KERNEL_ROWS(call, row)
+    out[row] = holds(comparison, array_compare(array_row(&left, row), array_row(&right, row)));
     return STATUS_OK;
 }
 

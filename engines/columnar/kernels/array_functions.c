@@ -1,11 +1,12 @@
-/* Array functions. Those that take NULL for what it is (append, remove, position ...) are not strict and look at
- * their arguments' validity themselves. */
+/* Array functions. Those that take NULL for what it is (append, remove, position ...) are not strict and look
+ * at their arguments' validity themselves. */
 #include "engines/columnar/kernels/array_kernels.h"
 
 #define OUT_INT(call, row)  (((int32_t *)(call)->out->values)[row])
 #define OUT_TEXT(call, row) (&((StringView *)(call)->out->values)[row])
 
-/* ---- shape ---------------------------------------------------------------------------------------------- */
+/* ---- shape ----------------------------------------------------------------------------------------------
+ */
 
 typedef bool (*DimensionFact)(const ArrayDimension *dimension, int32_t *out);
 
@@ -80,7 +81,8 @@ static Status array_dims(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- longer and shorter --------------------------------------------------------------------------------- */
+/* ---- longer and shorter ---------------------------------------------------------------------------------
+ */
 
 static Status open_or_empty(const KernelCall *call, int arg, int row, ArrayValue *out, Error *err) {
     memset(out, 0, sizeof *out);
@@ -135,7 +137,8 @@ static Status joined_shape(const ArrayValue *a, const ArrayValue *b, ArrayDimens
                                      "concatenation.";
     int more = a->dimension_count - b->dimension_count;
     if (more < -1 || more > 1)
-        return cannot_concatenate("Arrays of different dimensions are not compatible for concatenation.", err);
+        return cannot_concatenate("Arrays of different dimensions are not compatible for concatenation.",
+                                  err);
     const ArrayValue *wide = more >= 0 ? a : b, *thin = more >= 0 ? b : a;
     *dimensions = wide->dimension_count;
     memcpy(shape, wide->dimensions, sizeof *shape * (size_t)wide->dimension_count);
@@ -207,7 +210,8 @@ static Status trim_array(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- searching ------------------------------------------------------------------------------------------ */
+/* ---- searching ------------------------------------------------------------------------------------------
+ */
 
 /* The wanted value of a row in an element's physical form; false when it is NULL. */
 static bool wanted_value(const KernelCall *call, int arg, int row, Numeric *out) {
@@ -325,7 +329,8 @@ static Status array_replace(const KernelCall *call, Error *err) {
     return replace_rows(call, false, err);
 }
 
-/* ---- filling and printing ------------------------------------------------------------------------------- */
+/* ---- filling and printing -------------------------------------------------------------------------------
+ */
 
 static Status fill_bounds(const KernelCall *call, int arg, int row, const char *what, ArrayValue *out,
                           Error *err) {
@@ -364,7 +369,8 @@ static Status fill_row(const KernelCall *call, int row, ArrayBuilder *builder, E
             return error_set(err, SQLSTATE_PROGRAM_LIMIT, "array size exceeds the maximum allowed (%d)",
                              ARRAY_MAX_ELEMENTS);
         if (shape[i].lower > INT32_MAX - shape[i].length)
-            return error_set(err, SQLSTATE_PROGRAM_LIMIT, "array lower bound is too large: %d", shape[i].lower);
+            return error_set(err, SQLSTATE_PROGRAM_LIMIT, "array lower bound is too large: %d",
+                             shape[i].lower);
     }
     for (int64_t i = 0; i < total; i++)
         TRY(array_builder_add_row(builder, &call->args[0], row, err));
@@ -410,10 +416,7 @@ static Status array_to_string(const KernelCall *call, Error *err) {
 }
 
 #define LOOSE(text, function, out, ...)                                                                      \
-    {                                                                                                        \
-        .name = text, .arg_count = K_ARGC(__VA_ARGS__), .args = {__VA_ARGS__}, .result = out,                \
-        .eval = function                                                                                     \
-    }
+    { .name = text, .arg_count = K_ARGC(__VA_ARGS__), .args = {__VA_ARGS__}, .result = out, .eval = function }
 #define K_INT4ARRAY                                                                                          \
     { .id = SQL_INT4, .is_array = true }
 

@@ -6,8 +6,8 @@ typedef struct ArrayParser {
     const char *text, *at, *end;
     ArrayText *out;
     StrBuf element;
-    int depth;                        /* braces open */
-    int leaf_depth;                   /* where elements stand, 0 = not yet known */
+    int depth;                         /* braces open */
+    int leaf_depth;                    /* where elements stand, 0 = not yet known */
     int lengths[ARRAY_MAX_DIMENSIONS]; /* of the level, once one of its arrays was closed; -1 before */
     int counts[ARRAY_MAX_DIMENSIONS];
     Error *err;
@@ -32,13 +32,15 @@ static void skip_space(ArrayParser *parser) {
         parser->at++;
 }
 
-/* ---- dimensions before the braces ----------------------------------------------------------------------- */
+/* ---- dimensions before the braces -----------------------------------------------------------------------
+ */
 
 static bool read_bound(ArrayParser *parser, int32_t *out) {
     const char *start = parser->at;
     bool negative = false;
     int64_t value = 0;
-    if (parser->at < parser->end && (*parser->at == '-' || *parser->at == '+')) negative = *parser->at++ == '-';
+    if (parser->at < parser->end && (*parser->at == '-' || *parser->at == '+'))
+        negative = *parser->at++ == '-';
     const char *digits = parser->at;
     for (; parser->at < parser->end && *parser->at >= '0' && *parser->at <= '9'; parser->at++)
         if (value < INT64_C(1) << 40) value = value * 10 + (*parser->at - '0');
@@ -69,8 +71,7 @@ static Status read_dimension(ArrayParser *parser) {
     if (parser->at == parser->end || *parser->at != ']')
         return malformed(parser, "Missing \"]\" after array dimensions.");
     parser->at++;
-    if (upper < lower)
-        return error_set(parser->err, "2202E", "upper bound cannot be less than lower bound");
+    if (upper < lower) return error_set(parser->err, "2202E", "upper bound cannot be less than lower bound");
     int64_t length = (int64_t)upper - lower + 1;
     if (length > ARRAY_MAX_ELEMENTS || lower > INT32_MAX - length)
         return error_set(parser->err, SQLSTATE_PROGRAM_LIMIT, "array size exceeds the maximum allowed (%d)",
@@ -99,7 +100,8 @@ static Status read_dimensions(ArrayParser *parser) {
     return STATUS_OK;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------------------
+ */
 
 static Status add_element(ArrayParser *parser, bool null) {
     ArrayText *out = parser->out;
@@ -169,8 +171,8 @@ static Status open_level(ArrayParser *parser, ParseState *state) {
         return malformed(parser, "Unexpected \"{\" character.");
     if (parser->depth >= ARRAY_MAX_DIMENSIONS)
         return error_set(parser->err, SQLSTATE_PROGRAM_LIMIT,
-                         "number of array dimensions (%d) exceeds the maximum allowed (%d)", parser->depth + 1,
-                         ARRAY_MAX_DIMENSIONS);
+                         "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+                         parser->depth + 1, ARRAY_MAX_DIMENSIONS);
     if (parser->depth) parser->counts[parser->depth - 1]++;
     if (parser->leaf_depth && parser->depth >= parser->leaf_depth) return mismatched(parser);
     parser->counts[parser->depth++] = 0;
@@ -231,8 +233,7 @@ static Status take_shape(ArrayParser *parser, int begun) {
     bool same = found == out->dimension_count;
     for (int i = 0; same && i < found; i++)
         same = parser->lengths[i] == out->dimensions[i].length;
-    return same ? STATUS_OK
-                : malformed(parser, "Specified array dimensions do not match array contents.");
+    return same ? STATUS_OK : malformed(parser, "Specified array dimensions do not match array contents.");
 }
 
 Status array_text_parse(ArrayText *out, const char *text, size_t length, Error *err) {

@@ -1,5 +1,5 @@
-/* Reads PostgreSQL's array literals: '{1,2,NULL}', '{{"a b",c},{d,"\\e"}}', '[0:1]={1,2}'. The elements come out
- * as texts in storage order; what they mean is their type's affair. */
+/* Reads PostgreSQL's array literals: '{1,2,NULL}', '{{"a b",c},{d,"\\e"}}', '[0:1]={1,2}'. The elements come
+ * out as texts in storage order; what they mean is their type's affair. */
 #pragma once
 
 #include "engines/columnar/kernels/array_kernels.h"

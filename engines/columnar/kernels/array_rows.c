@@ -6,7 +6,8 @@ Status array_rows_open(const KernelCall *call, int arg, ArrayRows *out, Error *e
     const Vector *vector = &call->args[arg];
     memset(out, 0, sizeof *out);
     out->constant = kernel_is_constant(vector);
-    out->arrays = arena_zalloc(call->arena, sizeof *out->arrays * (size_t)(out->constant ? 1 : call->row_count + 1));
+    out->arrays =
+        arena_zalloc(call->arena, sizeof *out->arrays * (size_t)(out->constant ? 1 : call->row_count + 1));
     if (out->constant) {
         if (vector_is_null(vector, 0)) return STATUS_OK;
         return array_open(vector->values, &out->arrays[0], err);

@@ -1,14 +1,16 @@
 /* Casts of arrays: from text, to text, from one element type to another. */
 #include "engines/columnar/kernels/array_parse.h"
 
-/* ---- text to array -------------------------------------------------------------------------------------- */
+/* ---- text to array --------------------------------------------------------------------------------------
+ */
 
 typedef struct RowShape {
     int first, count, dimension_count;
     ArrayDimension dimensions[ARRAY_MAX_DIMENSIONS];
 } RowShape;
 
-static Status finish_rows(const KernelCall *call, const RowShape *shapes, const Vector *elements, Error *err) {
+static Status finish_rows(const KernelCall *call, const RowShape *shapes, const Vector *elements,
+                          Error *err) {
     ArrayBuilder builder;
     array_builder_init(&builder, array_element_type(call->out->type), call->arena);
     KERNEL_ROWS(call, row) {
@@ -39,11 +41,12 @@ static Status text_to_array(const KernelCall *call, Error *err) {
     for (int i = 0; i < parsed.count; i++)
         if (parsed.nulls[i]) bitmap_clear(vector_make_validity(&texts, parsed.count, call->arena), (size_t)i);
     SqlType element = array_element_type(call->out->type);
-    TRY(values_cast(call, &texts, parsed.count, element, CAST_ASSIGNMENT, &elements, err));
+    TRY(values_cast(call, &texts, parsed.count, element, CAST_EXPLICIT, &elements, err));
     return finish_rows(call, shapes, &elements, err);
 }
 
-/* ---- array to text -------------------------------------------------------------------------------------- */
+/* ---- array to text --------------------------------------------------------------------------------------
+ */
 
 static bool needs_quotes(const char *text, size_t length) {
     if (length == 0 || (length == 4 && strncasecmp(text, "null", 4) == 0)) return true;
@@ -123,7 +126,8 @@ static Status array_to_text(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- array to array ------------------------------------------------------------------------------------- */
+/* ---- array to array -------------------------------------------------------------------------------------
+ */
 
 static Status array_to_array(const KernelCall *call, Error *err) {
     ArrayRows arrays;
@@ -144,7 +148,10 @@ static Status array_to_array(const KernelCall *call, Error *err) {
 }
 
 #define ARRAY_CAST(kernel)                                                                                   \
-    { .name = "cast", .arg_count = 1, .args = {K_ANYARRAY}, .result = K_ANYARRAY, .strict = true, .eval = kernel }
+    {                                                                                                        \
+        .name = "cast", .arg_count = 1, .args = {K_ANYARRAY}, .result = K_ANYARRAY, .strict = true,          \
+        .eval = kernel                                                                                       \
+    }
 static const ScalarFunction from_text = ARRAY_CAST(text_to_array);
 static const ScalarFunction to_text = ARRAY_CAST(array_to_text);
 static const ScalarFunction between = ARRAY_CAST(array_to_array);

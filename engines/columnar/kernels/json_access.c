@@ -1,5 +1,5 @@
-/* Looking into json and jsonb: -> ->> #> #>>, kinds, lengths. One pass over the text, no tree, no memory but for
- * strings that had escapes. */
+/* Looking into json and jsonb: -> ->> #> #>>, kinds, lengths. One pass over the text, no tree, no memory but
+ * for strings that had escapes. */
 #include "engines/columnar/kernels/array_kernels.h"
 #include "engines/columnar/kernels/json_value.h"
 
@@ -67,7 +67,8 @@ static Status get_index_text(const KernelCall *call, Error *err) {
     return access_rows(call, step_index, true, err);
 }
 
-/* ---- paths ---------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------------------
+ */
 
 /* A path's step into an array: the whole text must be an integer. */
 static bool path_index(JsonText key, int64_t *out) {
@@ -156,7 +157,8 @@ static Status extract_path_text(const KernelCall *call, Error *err) {
     return extract_rows(call, true, err);
 }
 
-/* ---- kinds and lengths ---------------------------------------------------------------------------------- */
+/* ---- kinds and lengths ----------------------------------------------------------------------------------
+ */
 
 static Status json_typeof(const KernelCall *call, Error *err) {
     (void)err;
@@ -181,7 +183,8 @@ static Status json_array_length(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- ? ?| ?& -------------------------------------------------------------------------------------------- */
+/* ---- ? ?| ?& --------------------------------------------------------------------------------------------
+ */
 
 static bool string_is(JsonText value, JsonText text) {
     return json_kind(value) == JSON_IS_STRING &&

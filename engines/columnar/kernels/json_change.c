@@ -53,7 +53,8 @@ static bool is_scalar(const JsonNode *node) {
     return node->kind != JSON_IS_ARRAY && node->kind != JSON_IS_OBJECT;
 }
 
-/* ---- || and - ------------------------------------------------------------------------------------------- */
+/* ---- || and - -------------------------------------------------------------------------------------------
+ */
 
 static JsonNode *as_array(Arena *arena, JsonNode *node) {
     if (node->kind == JSON_IS_ARRAY) return node;
@@ -90,7 +91,7 @@ static void remove_at(JsonNode *node, int at) {
 
 static void remove_name(JsonNode *node, JsonText name) {
     for (int i = 0; i < node->count;) {
-        const JsonText *text = node->kind == JSON_IS_OBJECT                  ? &node->keys[i]
+        const JsonText *text = node->kind == JSON_IS_OBJECT             ? &node->keys[i]
                                : node->items[i]->kind == JSON_IS_STRING ? &node->items[i]->text
                                                                         : NULL;
         if (text && json_key_order(*text, name) == 0)
@@ -135,7 +136,8 @@ static Status delete_index(const KernelCall *call, int row, JsonNode *node, Json
     return STATUS_OK;
 }
 
-/* ---- paths ---------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------------------
+ */
 
 typedef enum PathAction {
     PATH_CREATE = 1,
@@ -198,8 +200,8 @@ static Status array_index(PathChange *change, int level, int64_t *out) {
     long value = strtol(digits, &end, 10);
     if (!length || *end || length != key.length || value > INT32_MAX || value < INT32_MIN)
         return error_set(change->err, SQLSTATE_INVALID_TEXT,
-                         "path element at position %d is not an integer: \"%.*s\"", level + 1, (int)key.length,
-                         key.data);
+                         "path element at position %d is not an integer: \"%.*s\"", level + 1,
+                         (int)key.length, key.data);
     *out = value;
     return STATUS_OK;
 }
@@ -217,7 +219,8 @@ static Status change_array(PathChange *change, JsonNode *node, int level) {
         return STATUS_OK;
     }
     if (before_all || index >= node->count) {
-        if (last && change->action & PATH_ADDS && !before_all) json_add_item(change->call->arena, node, change->value);
+        if (last && change->action & PATH_ADDS && !before_all)
+            json_add_item(change->call->arena, node, change->value);
         return STATUS_OK;
     }
     if (!last) return change_path(change, node->items[index], level + 1);
@@ -245,7 +248,8 @@ static Status apply_path(const KernelCall *call, int row, JsonNode *node, JsonNo
     if (path.dimension_count > 1) return error_set(err, "2202E", "wrong number of array subscripts");
     if (is_scalar(node))
         return error_set(err, SQLSTATE_INVALID_PARAMETER,
-                         action == PATH_DELETE ? "cannot delete path in scalar" : "cannot set path in scalar");
+                         action == PATH_DELETE ? "cannot delete path in scalar"
+                                               : "cannot set path in scalar");
     if (!path.count || (!node->count && !(action & PATH_ADDS))) return STATUS_OK;
     PathChange change = {call, &path, value, action, err};
     return change_path(&change, node, 0);
@@ -294,7 +298,8 @@ static Status set_lax(const KernelCall *call, int row, JsonNode *node, JsonNode 
     }
     if (length == 15 && !memcmp(name, "raise_exception", 15)) {
         (void)error_set(err, "22004", "JSON value must not be null");
-        return error_add_detail(err, "Exception was raised because null_value_treatment is \"raise_exception\".");
+        return error_add_detail(err,
+                                "Exception was raised because null_value_treatment is \"raise_exception\".");
     }
     return error_set(err, SQLSTATE_INVALID_PARAMETER,
                      "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or "
@@ -305,12 +310,14 @@ static Status lax_rows(const KernelCall *call, Error *err) {
     int last = call->arg_count > 3 ? 4 : call->arg_count;
     KERNEL_ROWS(call, row) {
         for (int i = 0; i < last; i++)
-            if (i != 2 && vector_is_null(&call->args[i], row) && kernel_valid(call, row)) kernel_set_null(call, row);
+            if (i != 2 && vector_is_null(&call->args[i], row) && kernel_valid(call, row))
+                kernel_set_null(call, row);
     }
     return change_rows(call, set_lax, err);
 }
 
-/* ---- nulls and layout ----------------------------------------------------------------------------------- */
+/* ---- nulls and layout -----------------------------------------------------------------------------------
+ */
 
 static void strip_nulls(JsonNode *node) {
     int kept = 0;
@@ -394,7 +401,8 @@ static Status jsonb_pretty(const KernelCall *call, Error *err) {
     return status;
 }
 
-/* ---- containment ---------------------------------------------------------------------------------------- */
+/* ---- containment ----------------------------------------------------------------------------------------
+ */
 
 static Status contain_rows(const KernelCall *call, int whole, Error *err) {
     JsonNode *constant = NULL;
@@ -465,12 +473,13 @@ FunctionTable json_change_functions(void) {
     return KERNEL_TABLE(rows);
 }
 
-/* ---- casts ---------------------------------------------------------------------------------------------- */
+/* ---- casts ----------------------------------------------------------------------------------------------
+ */
 
 static Status cannot_cast(JsonText value, const char *type, Error *err) {
     static const char *const KINDS[] = {"null", "string", "numeric", "boolean", "array", "object"};
-    return error_set(err, SQLSTATE_INVALID_PARAMETER, "cannot cast jsonb %s to type %s", KINDS[json_kind(value)],
-                     type);
+    return error_set(err, SQLSTATE_INVALID_PARAMETER, "cannot cast jsonb %s to type %s",
+                     KINDS[json_kind(value)], type);
 }
 
 static Status jsonb_to_bool(const KernelCall *call, Error *err) {

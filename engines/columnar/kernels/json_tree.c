@@ -126,11 +126,13 @@ void json_sort_keys(JsonNode *object) {
     free(members);
 }
 
-/* ---- parsing -------------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------------------
+ */
 
 static Status bad_input(JsonParser *parser) {
     (void)error_set(parser->err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type json");
-    if (parser->at >= parser->end) return error_add_detail(parser->err, "The input string ended unexpectedly.");
+    if (parser->at >= parser->end)
+        return error_add_detail(parser->err, "The input string ended unexpectedly.");
     const char *stop = parser->at;
     while (stop < parser->end && (isalnum((unsigned char)*stop) || *stop == '_' || (*stop & 0x80)))
         stop++;
@@ -258,13 +260,12 @@ static Status parse_members(JsonParser *parser, bool object, int depth, JsonNode
 static Status parse_value(JsonParser *parser, int depth, JsonNode **out) {
     skip(parser);
     if (parser->at == parser->end) return bad_input(parser);
-    if (depth > JSON_DEEPEST) return error_set(parser->err, SQLSTATE_TOO_COMPLEX, "stack depth limit exceeded");
+    if (depth > JSON_DEEPEST)
+        return error_set(parser->err, SQLSTATE_TOO_COMPLEX, "stack depth limit exceeded");
     switch (*parser->at) {
     case '{': return parse_members(parser, true, depth, out);
     case '[': return parse_members(parser, false, depth, out);
-    case '"':
-        *out = json_new(parser->arena, JSON_IS_STRING);
-        return parse_string(parser, &(*out)->text);
+    case '"': *out = json_new(parser->arena, JSON_IS_STRING); return parse_string(parser, &(*out)->text);
     case 't': return parse_word(parser, "true", JSON_IS_BOOL, out);
     case 'f': return parse_word(parser, "false", JSON_IS_BOOL, out);
     case 'n': return parse_word(parser, "null", JSON_IS_NULL, out);
@@ -296,7 +297,8 @@ Status json_parse(JsonText text, bool unique, Arena *arena, JsonNode **out, Erro
     return status;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------------------
+ */
 
 static void new_line(StrBuf *out, int indent) {
     strbuf_append_char(out, '\n');
@@ -330,7 +332,8 @@ void json_print(const JsonNode *node, int indent, StrBuf *out) {
     }
 }
 
-/* ---- containment ---------------------------------------------------------------------------------------- */
+/* ---- containment ----------------------------------------------------------------------------------------
+ */
 
 static bool same_scalar(const JsonNode *a, const JsonNode *b) {
     if (a->kind != b->kind) return false;

@@ -4,7 +4,8 @@
 
 #include "engines/columnar/kernels/array_kernels.h"
 
-/* ---- scanner -------------------------------------------------------------------------------------------- */
+/* ---- scanner --------------------------------------------------------------------------------------------
+ */
 
 static bool is_space(char c) {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
@@ -141,7 +142,8 @@ bool json_find_index(JsonText value, int64_t index, JsonText *out) {
     return false;
 }
 
-/* ---- strings -------------------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------------------
+ */
 
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -273,7 +275,8 @@ void json_print_string(StrBuf *out, const char *data, size_t length) {
     strbuf_append_char(out, '"');
 }
 
-/* ---- numbers -------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------------------
+ */
 
 Status json_number_text(JsonText number, Arena *arena, JsonText *out, Error *err) {
     enum { MOST_DIGITS = 131072, MOST_SCALE = 16383 };
@@ -363,7 +366,8 @@ void json_number_key(StrBuf *out, JsonText number) {
         out->data[i] = (char)~out->data[i];
 }
 
-/* ---- keys of documents ---------------------------------------------------------------------------------- */
+/* ---- keys of documents ----------------------------------------------------------------------------------
+ */
 
 static void put_count(StrBuf *out, uint32_t count) {
     count = __builtin_bswap32(count);

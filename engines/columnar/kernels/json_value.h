@@ -13,7 +13,14 @@
 #include "engines/columnar/kernels/kernel.h"
 
 /* In the order of jsonb's comparison. */
-typedef enum JsonKind { JSON_IS_NULL, JSON_IS_STRING, JSON_IS_NUMBER, JSON_IS_BOOL, JSON_IS_ARRAY, JSON_IS_OBJECT } JsonKind;
+typedef enum JsonKind {
+    JSON_IS_NULL,
+    JSON_IS_STRING,
+    JSON_IS_NUMBER,
+    JSON_IS_BOOL,
+    JSON_IS_ARRAY,
+    JSON_IS_OBJECT
+} JsonKind;
 
 typedef struct JsonText {
     const char *data;
@@ -83,5 +90,6 @@ bool json_contains(const JsonNode *whole, const JsonNode *part);
 
 /* ---- values as json ---- */
 
-/* Row `row` of a vector (FLAT or CONSTANT) as json (or, `binary`, in a form that json_parse makes jsonb of). */
+/* Row `row` of a vector (FLAT or CONSTANT) as json (or, `binary`, in a form that json_parse makes jsonb of).
+ */
 Status json_append_value(const KernelCall *call, const Vector *vector, int row, StrBuf *out, Error *err);

@@ -1,5 +1,5 @@
-/* Row values: made, taken apart, compared, printed. Between two row values PostgreSQL's record_ops decide: NULLs
- * are equal and above everything (ROW(...) = ROW(...) is another thing, the binder takes it apart). */
+/* Row values: made, taken apart, compared, printed. Between two row values PostgreSQL's record_ops decide:
+ * NULLs are equal and above everything (ROW(...) = ROW(...) is another thing, the binder takes it apart). */
 #include "engines/columnar/kernels/array_kernels.h"
 #include "engines/columnar/types/record_value.h"
 
@@ -34,7 +34,8 @@ static Status get_field(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-/* ---- order ---------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------------------
+ */
 
 static int compare_fields(const RecordField *a, const RecordField *b) {
     if (a->null || b->null) return (int)a->null - (int)b->null;
@@ -158,7 +159,8 @@ static Status is_not_null(const KernelCall *call, Error *err) {
     return null_test(call, false, err);
 }
 
-/* ---- text ----------------------------------------------------------------------------------------------- */
+/* ---- text -----------------------------------------------------------------------------------------------
+ */
 
 static bool needs_quotes(const char *text, size_t length) {
     if (length == 0) return true;
@@ -227,8 +229,15 @@ FunctionTable record_functions(void) {
 }
 
 static const CastEntry casts[] = {
-    {.from = SQL_RECORD, .to = SQL_TEXT, .weakest = CAST_ASSIGNMENT, .strongest = CAST_EXPLICIT,
-     .function = {.name = "cast", .arg_count = 1, .args = {K_(RECORD)}, .result = K_TEXT, .strict = true,
+    {.from = SQL_RECORD,
+     .to = SQL_TEXT,
+     .weakest = CAST_ASSIGNMENT,
+     .strongest = CAST_EXPLICIT,
+     .function = {.name = "cast",
+                  .arg_count = 1,
+                  .args = {K_(RECORD)},
+                  .result = K_TEXT,
+                  .strict = true,
                   .eval = record_to_text}},
 };
 

@@ -1,16 +1,15 @@
-/* Arrays in expressions: ARRAY[...], subscripts and slices, and PostgreSQL's polymorphic operators and functions
- * over arrays, whose types are matched here (resolve.c knows only concrete types). */
+/* Arrays in expressions: ARRAY[...], subscripts and slices, and PostgreSQL's polymorphic operators and
+ * functions over arrays, whose types are matched here (resolve.c knows only concrete types). */
 #include "engines/columnar/kernels/array_any.h"
 #include "engines/columnar/plan/bind.h"
 #include "engines/columnar/plan/bind_nested.h"
 #include "engines/columnar/plan/pg_catalog.h"
 
 static const ScalarFunction *kernel_named(const char *name, int arg_count) {
-    const ScalarFunction *found[32];
-    int count = function_candidates(name, found, 32);
-    for (int i = 0; i < count && i < 32; i++) {
-        bool takes_array = found[i]->args[0].is_array || found[i]->args[1].is_array || name[0] == '$' ||
-                           found[i]->args[0].id == SQL_UNKNOWN;
+    const ScalarFunction *found[128];
+    int count = function_candidates(name, found, 128);
+    for (int i = 0; i < count; i++) {
+        bool takes_array = found[i]->args[0].is_array || found[i]->args[1].is_array || name[0] == '$';
         if (takes_array && (found[i]->variadic || found[i]->arg_count == arg_count)) return found[i];
     }
     return NULL;
@@ -42,7 +41,8 @@ static SqlType array_of(SqlType element) {
     return sqltype_array_of(element);
 }
 
-/* ---- ARRAY[...] ----------------------------------------------------------------------------------------- */
+/* ---- ARRAY[...] -----------------------------------------------------------------------------------------
+ */
 
 static Status common_element(Query *query, Expr **items, int count, const SqlType *target, int position,
                              SqlType *out, Error *err) {
@@ -85,7 +85,8 @@ Status bind_array_expr(Query *query, PgQuery__AArrayExpr *node, const SqlType *e
     return call_array(binder, nested ? "$array_nest" : "$array", whole, items, count, position, out, err);
 }
 
-/* ---- subscripts ----------------------------------------------------------------------------------------- */
+/* ---- subscripts -----------------------------------------------------------------------------------------
+ */
 
 static Status bind_bound(Query *query, Node *node, Expr **out, Error *err) {
     Binder *binder = query->binder;
@@ -94,7 +95,8 @@ static Status bind_bound(Query *query, Node *node, Expr **out, Error *err) {
         return STATUS_OK;
     }
     TRY(bind_expr(query, node, out, err));
-    if (!expr_is_unknown(*out) && !sqltype_is(expr_is_unknown(*out) ? sqltype_of(SQL_INT4) : (*out)->type, SQL_INT4) &&
+    if (!expr_is_unknown(*out) &&
+        !sqltype_is(expr_is_unknown(*out) ? sqltype_of(SQL_INT4) : (*out)->type, SQL_INT4) &&
         pg_cast_context((*out)->type, sqltype_of(SQL_INT4)) != 'i' &&
         pg_cast_context((*out)->type, sqltype_of(SQL_INT4)) != 'a')
         return error_set_at(err, SQLSTATE_DATATYPE_MISMATCH, (*out)->position,
@@ -148,13 +150,14 @@ static Status bind_json_subscripts(Query *query, Expr *value, Node *const *nodes
             return error_set_at(err, SQLSTATE_DATATYPE_MISMATCH, value->position,
                                 "jsonb subscript does not support slices");
         TRY(bind_expr(query, nodes[i]->a_indices->uidx, &keys[i], err));
-        if (!expr_is_unknown(keys[i]) && !sqltype_is_integer(keys[i]->type) && !sqltype_is_text(keys[i]->type))
+        if (!expr_is_unknown(keys[i]) && !sqltype_is_integer(keys[i]->type) &&
+            !sqltype_is_text(keys[i]->type))
             return binder_unsupported(binder, -1, err, "a jsonb subscript of this type");
         TRY(coerce_expr(binder, keys[i], sqltype_of(SQL_TEXT), CAST_EXPLICIT, &keys[i], err));
     }
     Expr *path = NULL;
-    TRY(call_array(binder, "$array", sqltype_array_of(sqltype_of(SQL_TEXT)), keys, count, value->position, &path,
-                   err));
+    TRY(call_array(binder, "$array", sqltype_array_of(sqltype_of(SQL_TEXT)), keys, count, value->position,
+                   &path, err));
     return resolve_operator(binder, "#>", value, path, value->position, out, err);
 }
 
@@ -187,7 +190,8 @@ Status bind_indirection(Query *query, PgQuery__AIndirection *node, Expr **out, E
     return STATUS_OK;
 }
 
-/* ---- operators ------------------------------------------------------------------------------------------ */
+/* ---- operators ------------------------------------------------------------------------------------------
+ */
 
 static Status no_array_operator(const char *name, Expr *left, Expr *right, int position, Error *err) {
     char left_name[SQLTYPE_NAME_BYTES], right_name[SQLTYPE_NAME_BYTES];
@@ -212,8 +216,8 @@ static bool text_like(uint8_t id) {
 static Status resolve_concatenation(Binder *binder, Expr *left, Expr *right, int position, Expr **out,
                                     Error *err) {
     Expr *sides[2] = {left, right}, elements[2];
-    bool arrays = (left->type.is_array || expr_is_unknown(left)) &&
-                  (right->type.is_array || expr_is_unknown(right));
+    bool arrays =
+        (left->type.is_array || expr_is_unknown(left)) && (right->type.is_array || expr_is_unknown(right));
     Expr *shadows[2];
     for (int i = 0; i < 2; i++) {
         elements[i] = *sides[i];
@@ -245,24 +249,27 @@ Status resolve_array_operator(Binder *binder, const char *name, Expr *left, Expr
     if (!is_comparison(name)) return STATUS_OK;
     Expr *sides[2] = {left, right};
     if (expr_is_unknown(left))
-        TRY(coerce_expr(binder, left, array_of(array_element_type(right->type)), CAST_IMPLICIT, &sides[0], err));
+        TRY(coerce_expr(binder, left, array_of(array_element_type(right->type)), CAST_IMPLICIT, &sides[0],
+                        err));
     if (expr_is_unknown(right))
-        TRY(coerce_expr(binder, right, array_of(array_element_type(left->type)), CAST_IMPLICIT, &sides[1], err));
+        TRY(coerce_expr(binder, right, array_of(array_element_type(left->type)), CAST_IMPLICIT, &sides[1],
+                        err));
     SqlType a = sides[0]->type, b = sides[1]->type;
     if (text_like(a.id) && text_like(b.id) && a.is_array && b.is_array) a.id = b.id; /* one is relabelled */
-    if (a.id != b.id || !a.is_array || !b.is_array) return no_array_operator(name, left, right, position, err);
+    if (a.id != b.id || !a.is_array || !b.is_array)
+        return no_array_operator(name, left, right, position, err);
     if (!type_has_equality((SqlTypeId)a.id)) {
         char type[SQLTYPE_NAME_BYTES];
-        return error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, position,
-                            "could not identify %s for type %s",
+        return error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, position, "could not identify %s for type %s",
                             name[0] == '<' && name[1] != '>' && name[1] != '@' ? "a comparison function"
-                                                                             : "an equality operator",
+                                                                               : "an equality operator",
                             sqltype_name(array_element_type(a), false, type));
     }
     return call_array(binder, name, sqltype_of(SQL_BOOL), sides, 2, position, out, err);
 }
 
-/* ---- functions ------------------------------------------------------------------------------------------ */
+/* ---- functions ------------------------------------------------------------------------------------------
+ */
 
 /* A array of the common type, e of it; i integer, t text, I integer[]; optional arguments behind '|'. */
 typedef struct ArraySignature {
@@ -270,10 +277,10 @@ typedef struct ArraySignature {
 } ArraySignature;
 
 static const ArraySignature SIGNATURES[] = {
-    {"array_append", "Ae", "A"},     {"array_cat", "AA", "A"},        {"array_dims", "A", "t"},
-    {"array_fill", "eI|I", "A"},     {"array_length", "Ai", "i"},     {"array_lower", "Ai", "i"},
-    {"array_ndims", "A", "i"},       {"array_position", "Ae|i", "i"}, {"array_positions", "Ae", "I"},
-    {"array_prepend", "eA", "A"},    {"array_remove", "Ae", "A"},     {"array_replace", "Aee", "A"},
+    {"array_append", "Ae", "A"},      {"array_cat", "AA", "A"},        {"array_dims", "A", "t"},
+    {"array_fill", "eI|I", "A"},      {"array_length", "Ai", "i"},     {"array_lower", "Ai", "i"},
+    {"array_ndims", "A", "i"},        {"array_position", "Ae|i", "i"}, {"array_positions", "Ae", "I"},
+    {"array_prepend", "eA", "A"},     {"array_remove", "Ae", "A"},     {"array_replace", "Aee", "A"},
     {"array_to_string", "At|t", "t"}, {"array_upper", "Ai", "i"},      {"cardinality", "A", "i"},
     {"trim_array", "Ai", "A"},
 };
@@ -388,7 +395,8 @@ Status resolve_array_function(Binder *binder, const char *name, Expr **args, int
                       out, err);
 }
 
-/* ---- ANY and ALL ---------------------------------------------------------------------------------------- */
+/* ---- ANY and ALL ----------------------------------------------------------------------------------------
+ */
 
 /* The elements of a constant array as constants; -1 when they are too many to be worth it. */
 static int constant_items(Binder *binder, const Expr *array, Expr ***out) {
@@ -426,7 +434,8 @@ Status bind_array_comparison(Query *query, const char *name, bool any, Expr *lef
     if (expr_is_unknown(array)) {
         SqlType element = expr_is_unknown(left) ? sqltype_of(SQL_TEXT) : left->type;
         if (element.is_array)
-            return error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, position, "could not find array type for data type %s[]", "");
+            return error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, position,
+                                "could not find array type for data type %s[]", "");
         TRY(coerce_expr(binder, array, array_of(element), CAST_IMPLICIT, &array, err));
     }
     if (!array->type.is_array)
@@ -441,8 +450,7 @@ Status bind_array_comparison(Query *query, const char *name, bool any, Expr *lef
     if (expr_is_constant(array)) {
         Expr **items = NULL;
         int count = constant_items(binder, array, &items);
-        if (count >= 0)
-            return bind_list_comparison(query, name, any, left, items, count, position, out, err);
+        if (count >= 0) return bind_list_comparison(query, name, any, left, items, count, position, out, err);
     }
     SqlType element = array_element_type(array->type);
     if (element.id == SQL_NUMERIC) element = sqltype_of(SQL_NUMERIC);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/bind_nested.h"
 
 static SqlType bool_type(void) {
     return sqltype_of(SQL_BOOL);
@@ -188,6 +189,14 @@ static const char *interval_field(const PgQuery__TypeName *type) {
 static Status bind_cast(Query *query, PgQuery__TypeCast *node, Expr **out, Error *err) {
     Binder *binder = query->binder;
     Expr *arg = NULL;
+    if (node->arg->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) {
+        SqlType target;
+        TRY(type_from_node(binder, node->type_name, &target, err));
+        if (target.is_array) {
+            target.is_array = false;
+            return bind_array_expr(query, node->arg->a_array_expr, &target, out, err);
+        }
+    }
     TRY(bind_expr(query, node->arg, &arg, err));
     const char *field = interval_field(node->type_name);
     SqlType type = sqltype_of(SQL_INTERVAL);
@@ -249,18 +258,13 @@ static Status bind_row_comparison(Query *query, const char *name, PgQuery__RowEx
     if (left->n_args != right->n_args)
         return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position,
                             "unequal number of entries in row expressions");
-    bool equal = strcmp(name, "=") == 0;
-    if (!equal && strcmp(name, "<>") != 0)
-        return binder_unsupported(binder, location, err, "row comparison with %s", name);
-    Expr *all = expr_new(binder->arena, equal ? EXPR_AND : EXPR_OR, bool_type(), (int)left->n_args);
-    for (size_t i = 0; i < left->n_args; i++) {
-        Expr *a = NULL, *b = NULL;
-        TRY(bind_expr(query, left->args[i], &a, err));
-        TRY(bind_expr(query, right->args[i], &b, err));
-        TRY(resolve_operator(binder, name, a, b, position, &all->args[i], err));
-    }
-    *out = all;
-    return STATUS_OK;
+    if (left->n_args == 0)
+        return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, position,
+                            "cannot compare rows of zero length");
+    Expr **a = NULL, **b = NULL;
+    TRY(bind_exprs(query, left->args, left->n_args, &a, err));
+    TRY(bind_exprs(query, right->args, right->n_args, &b, err));
+    return compare_row_fields(binder, name, a, b, (int)left->n_args, position, out, err);
 }
 
 static Status bind_operator(Query *query, PgQuery__AExpr *node, const char *name, Expr **out, Error *err) {
@@ -425,7 +429,8 @@ Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left
     for (int i = 1; i <= count; i++)
         constant = constant && expr_is_constant(all[i]);
     bool equality = strcmp(name, "=") == 0 && any, inequality = strcmp(name, "<>") == 0 && !any;
-    if (common && constant && count > 1 && (equality || inequality)) {
+    bool hashable = common && !type.is_array && type.id != SQL_JSONB && type.id != SQL_RECORD;
+    if (hashable && constant && count > 1 && (equality || inequality)) {
         TRY(make_in_list(query, all[0], all + 1, count, position, out, err));
         if (inequality) {
             Expr *negated = expr_new(binder->arena, EXPR_NOT, bool_type(), 1);
@@ -474,9 +479,14 @@ static Status bind_op_array(Query *query, PgQuery__AExpr *node, bool any, Expr *
         element.is_array = false;
         array = array->type_cast->arg;
     }
-    if (array->node_case != PG_QUERY__NODE__NODE_A_ARRAY_EXPR)
-        return binder_unsupported(binder, node->location, err, "ANY or ALL over an array value");
     Expr *left = NULL, **items = NULL;
+    if (array->node_case != PG_QUERY__NODE__NODE_A_ARRAY_EXPR) {
+        Expr *value = NULL;
+        TRY(bind_expr(query, node->lexpr, &left, err));
+        TRY(bind_expr(query, node->rexpr, &value, err));
+        return bind_array_comparison(query, operator_name(node), any, left, value,
+                                     binder_position(binder, node->location), out, err);
+    }
     TRY(bind_expr(query, node->lexpr, &left, err));
     TRY(bind_exprs(query, array->a_array_expr->elements, array->a_array_expr->n_elements, &items, err));
     for (size_t i = 0; i < array->a_array_expr->n_elements && element.id != SQL_INVALID; i++)
@@ -533,6 +543,9 @@ static Status bind_null_test(Query *query, PgQuery__NullTest *node, Expr **out, 
     TRY(bind_expr(query, node->arg, &arg, err));
     if (expr_is_unknown(arg))
         TRY(coerce_expr(query->binder, arg, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &arg, err));
+    if (sqltype_is(arg->type, SQL_RECORD))
+        return bind_row_null_test(query, arg, node->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL, out,
+                                  err);
     Expr *result =
         expr_new(query->binder->arena,
                  node->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL ? EXPR_IS_NULL : EXPR_IS_NOT_NULL,
@@ -619,11 +632,9 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return bind_collate(query, node->collate_clause, out, err);
     case PG_QUERY__NODE__NODE_GROUPING_FUNC: return bind_grouping_call(query, node->grouping_func, out, err);
     case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
-        return binder_unsupported(query->binder, node->a_array_expr->location, err, "ARRAY[]");
-    case PG_QUERY__NODE__NODE_ROW_EXPR:
-        return binder_unsupported(query->binder, node->row_expr->location, err, "a row as a value");
-    case PG_QUERY__NODE__NODE_A_INDIRECTION:
-        return binder_unsupported(query->binder, -1, err, "subscripting");
+        return bind_array_expr(query, node->a_array_expr, NULL, out, err);
+    case PG_QUERY__NODE__NODE_ROW_EXPR: return bind_row_expr(query, node->row_expr, out, err);
+    case PG_QUERY__NODE__NODE_A_INDIRECTION: return bind_indirection(query, node->a_indirection, out, err);
     case PG_QUERY__NODE__NODE_SET_TO_DEFAULT:
         return error_set_at(err, SQLSTATE_SYNTAX_ERROR,
                             binder_position(query->binder, node->set_to_default->location),

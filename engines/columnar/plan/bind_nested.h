@@ -1,7 +1,7 @@
 /* Arrays, rows and json where they meet the binder. Private to this folder; bind_array.c, bind_row.c. */
 #pragma once
 
-#include "engines/columnar/plan/logical.h"
+#include "engines/columnar/plan/bind.h"
 
 /* A call of a kernel found by its name alone (internal ones begin with '$'); NULL when there is none. */
 Expr *nested_call(Binder *binder, const char *name, SqlType type, Expr *const *args, int arg_count,
@@ -24,3 +24,11 @@ Status resolve_array_function(Binder *binder, const char *name, Expr **args, int
 /* bind_row.c */
 Status bind_row_expr(Query *query, PgQuery__RowExpr *node, Expr **out, Error *err);
 Status bind_field_selection(Query *query, Expr *row, const char *field, Expr **out, Error *err);
+/* A FROM item's alias as a value. */
+Expr *row_of_table(Binder *binder, const FromTable *table, int position);
+const Expr *row_constructor(const Expr *expr);
+Status compare_row_fields(Binder *binder, const char *name, Expr *const *left, Expr *const *right, int count,
+                          int position, Expr **out, Error *err);
+Status resolve_row_operator(Binder *binder, const char *name, Expr *left, Expr *right, int position,
+                            Expr **out, Error *err);
+Status bind_row_null_test(Query *query, Expr *row, bool is_null, Expr **out, Error *err);

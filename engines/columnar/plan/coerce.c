@@ -133,8 +133,7 @@ Status coerce_expr(Binder *binder, Expr *expr, SqlType target, CastContext conte
     char allowed = pg_cast_context(from, target);
     bool ok = allowed == 'i' || (allowed == 'a' && context != CAST_IMPLICIT) ||
               (allowed == 'e' && context == CAST_EXPLICIT);
-    if (from.id == SQL_OTHER || target.id == SQL_OTHER || from.is_array || target.is_array ||
-        from.id == SQL_RECORD)
+    if (from.id == SQL_OTHER || target.id == SQL_OTHER)
         return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED, expr->position,
                             "a cast between these types is not available in the columnar engine");
     if (!ok) {

@@ -99,7 +99,7 @@ Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
         (*out)->position = expr->position;
         return STATUS_OK;
     }
-    const void *bind_data = NULL;
+    const void *bind_data = expr->bind_data;
     if (function->bind) TRY(function->bind(bind_args, expr->arg_count, arena, &bind_data, err));
     Vector result;
     vector_init_flat(&result, expr->type, 1, arena);

@@ -1,3 +1,4 @@
+#include "engines/columnar/kernels/array_any.h"
 #include "engines/columnar/plan/logical.h"
 
 #include <stdio.h>
@@ -171,9 +172,17 @@ static bool constant_equal(const Vector *a, const Vector *b) {
     return memcmp(a->values, b->values, physical_width(a->physical)) == 0;
 }
 
+/* x = ANY(y) and x < ANY(y) are calls of one kernel. */
+static bool same_array_operator(const Expr *a, const Expr *b) {
+    const char *name = a->function ? a->function->name : "";
+    if (strcmp(name, "$any") != 0 && strcmp(name, "$all") != 0) return true;
+    const ArrayOperator *left = a->bind_data, *right = b->bind_data;
+    return left->function == right->function && left->bind_data == right->bind_data;
+}
+
 bool expr_equal(const Expr *a, const Expr *b) {
     if (a->kind != b->kind || !sqltype_equals(a->type, b->type) || a->arg_count != b->arg_count ||
-        a->function != b->function || a->column != b->column || a->param != b->param)
+        a->function != b->function || !same_array_operator(a, b) || a->column != b->column || a->param != b->param)
         return false;
     if (a->kind == EXPR_CONSTANT && !constant_equal(a->constant, b->constant)) return false;
     for (int i = 0; i < a->arg_count; i++)

@@ -127,6 +127,10 @@ bool pg_type_is_preferred(SqlType type) {
 
 char pg_cast_context(SqlType from, SqlType to) {
     if (from.id == to.id && from.is_array == to.is_array) return 'i';
+    if (from.is_array && to.is_array) {
+        from.is_array = to.is_array = false;
+        return pg_cast_context(from, to);
+    }
     if (from.is_array || to.is_array)
         return !from.is_array && pg_type_category(from) == PG_CATEGORY_STRING ? 'e'
                : pg_type_category(to) == PG_CATEGORY_STRING                   ? 'a'

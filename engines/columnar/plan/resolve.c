@@ -2,6 +2,7 @@
  * (https://www.postgresql.org/docs/15/typeconv.html), then the kernel with that meaning. */
 #include "engines/base/strbuf.h"
 #include "engines/columnar/plan/logical.h"
+#include "engines/columnar/plan/bind_nested.h"
 #include "engines/columnar/plan/pg_catalog.h"
 
 enum { MAX_CANDIDATES = 128, MAX_CALL_ARGS = 100 };
@@ -194,6 +195,7 @@ static int kernel_distance(const ScalarFunction *kernel, const SqlType *types, i
     int casts = 0;
     for (int a = 0; a < arg_count; a++) {
         SqlType want = kernel_arg(kernel, a);
+        if (want.id == SQL_UNKNOWN && want.is_array && !types[a].is_array) return -1;
         if (want.id == SQL_UNKNOWN || same_type(want, types[a]) || types[a].id == SQL_UNKNOWN) continue;
         if (!coerce_is_implicit(types[a], want)) return -1;
         casts++;
@@ -340,6 +342,14 @@ Status resolve_operator(Binder *binder, const char *name, Expr *left, Expr *righ
     Expr *args[2] = {left ? left : right, right};
     int arg_count = left ? 2 : 1;
     if (strcmp(name, "!=") == 0) name = "<>";
+    if (left && left->type.is_array + right->type.is_array > 0) {
+        TRY(resolve_array_operator(binder, name, left, right, position, out, err));
+        if (*out) return STATUS_OK;
+    }
+    if (left && left->type.id == SQL_RECORD) {
+        TRY(resolve_row_operator(binder, name, left, right, position, out, err));
+        if (*out) return STATUS_OK;
+    }
     int declared = 0;
     const PgOperator *operators = pg_operators_named(name, &declared);
     Candidate candidates[MAX_CANDIDATES];
@@ -528,6 +538,8 @@ Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_c
     if (cast_type.id != SQL_INVALID &&
         (expr_is_unknown(args[0]) || pg_cast_context(args[0]->type, cast_type)))
         return coerce_expr(binder, args[0], cast_type, CAST_EXPLICIT, out, err);
+    TRY(resolve_array_function(binder, name, args, arg_count, position, out, err));
+    if (*out) return STATUS_OK;
     int declared = 0;
     const PgFunction *functions = pg_functions_named(name, &declared);
     for (int i = 0; i < declared; i++)

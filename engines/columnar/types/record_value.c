@@ -30,10 +30,8 @@ static FieldHeader field_header(const RecordValue *record, int index) {
 }
 
 static SqlType header_type(FieldHeader header) {
-    return (SqlType){.id = header.id,
-                     .is_array = header.flags & 1,
-                     .precision = header.precision,
-                     .scale = header.scale};
+    return (SqlType){
+        .id = header.id, .is_array = header.flags & 1, .precision = header.precision, .scale = header.scale};
 }
 
 static PhysicalType field_physical(SqlType type) {
@@ -124,7 +122,8 @@ void record_field_vector(const RecordField *field, Arena *arena, Vector *out) {
         record_field_get(field, out->values);
 }
 
-/* ---- building ------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------------------
+ */
 
 static const void *row_value(const Vector *vector, int row, Numeric *scratch, uint32_t *length) {
     const Vector *source = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary : vector;
@@ -196,8 +195,8 @@ Status record_build(const Vector *fields, int field_count, const char *const *na
             if (length) memcpy(value_at + value_end, value, length);
             value_end += length;
         }
-        FieldHeader field = {type.id,    (uint8_t)(type.is_array | null << 1), type.precision,
-                             type.scale, 0,                                    value_end};
+        FieldHeader field = {type.id,  (uint8_t)(type.is_array | null << 1), type.precision, type.scale, 0,
+                             value_end};
         memcpy(field_at + (size_t)i * sizeof field, &field, sizeof field);
     }
     *out = stringview_make(blob, (uint32_t)(bytes + values));

@@ -1,5 +1,5 @@
-/* A row value: one blob that tells its fields' types, carried in a PHYS_STRING vector of type SQL_RECORD. Read with
- * record_open(), built with a RecordBuilder; both as array_value.h does it.
+/* A row value: one blob that tells its fields' types, carried in a PHYS_STRING vector of type SQL_RECORD.
+ * Read with record_open(), built with a RecordBuilder; both as array_value.h does it.
  *
  * Blob: a mark, whether fields are named, their number; per field its type, whether it is NULL and where its
  * value ends; the names, if any, with their ends; the values: `physical_width` bytes as in a vector (numeric
