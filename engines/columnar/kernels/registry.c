@@ -25,7 +25,6 @@ static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 
 /* One a line, so that additions meet in merges. */
 /* clang-format off */
-/* clang-format off: one a line */
 static FunctionTable (*const function_tables[])(void) = {
     integer_functions,
     float_functions,
@@ -52,19 +51,8 @@ static FunctionTable (*const function_tables[])(void) = {
     json_change_functions,
 };
 /* clang-format on */
-/* clang-format on */
-static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts};
-=======
-    integer_functions,       float_functions,        numeric_functions,  compare_functions,
-    text_functions,          pattern_functions,      datetime_functions, datetime_make_functions,
-    zone_functions,          numeric_math_functions, bytea_functions,    degree_functions,
-    choice_functions,        to_char_functions,      array_functions,    array_build_functions,
-    array_compare_functions, array_any_functions,    record_functions,   json_access_functions,
-    json_change_functions,
-};
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts, record_casts,
                                                  json_casts};
->>>>>>> 674356a (Arrays, rows and json in the columnar engine: ARRAY[], literals, casts, subscripts, slices, operators, functions, ANY and ALL over arrays; ROW() as a value, row comparisons; jsonb's canonical form, access, change and comparison)
 static AggregateTable (*const aggregate_tables[])(void) = {
     number_aggregates,   extreme_aggregates, other_aggregates, statistics_aggregates,
     interval_aggregates, array_aggregates,   sketch_aggregates};
