@@ -199,14 +199,13 @@ static Status bind_range_var(Query *query, PgQuery__RangeVar *var, FromItem **ou
 
 static Status bind_derived(Query *query, PgQuery__RangeSubselect *node, FromItem **out, Error *err) {
     Binder *binder = query->binder;
-    if (node->lateral) return binder_unsupported(binder, -1, err, "LATERAL");
     if (node->subquery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return binder_unsupported(binder, -1, err, "this derived table");
     if (!node->alias) return error_set(err, SQLSTATE_SYNTAX_ERROR, "subquery in FROM must have an alias");
     BoundQuery bound = {0};
-    /* Columns of FROM's other items are out of sight; those of enclosing queries are not. */
+    /* Columns of FROM's other items are out of sight unless LATERAL; those of enclosing queries are not. */
     FromItem hidden = query->from;
-    query->from = (FromItem){0};
+    query->from = node->lateral ? query->lateral : (FromItem){0};
     Status status = bind_query(binder, query, query->ctes, node->subquery->select_stmt, true, &bound, err);
     query->from = hidden;
     TRY(status);
@@ -321,6 +320,49 @@ static void mark_nullable(Binder *binder, const Rel *rel) {
         binder->columns[rel->ids.items[i]].nullable = true;
 }
 
+/* What LATERAL items further right may read. */
+static void lateral_add(Query *query, const FromItem *left) {
+    FromItem both = {0};
+    Arena *arena = query->binder->arena;
+    concatenate_columns(query, &both, &query->lateral, left);
+    both.tables = ARENA_NEW_ARRAY(arena, FromTable *, query->lateral.table_count + left->table_count + 1);
+    for (int t = 0; t < query->lateral.table_count; t++)
+        both.tables[both.table_count++] = query->lateral.tables[t];
+    for (int t = 0; t < left->table_count; t++)
+        both.tables[both.table_count++] = left->tables[t];
+    both.rel = left->rel;
+    query->lateral = both;
+}
+
+static bool always_true(const ExprList *conditions) {
+    for (int i = 0; i < conditions->count; i++) {
+        const Expr *condition = conditions->items[i];
+        if (!expr_is_constant(condition) || expr_is_null_constant(condition) ||
+            !*(const uint8_t *)condition->constant->values)
+            return false;
+    }
+    return true;
+}
+
+/* A join whose right side may read the left: a function runs over the left's rows, anything else is computed for
+ * each of them. */
+static Rel *join_rels(Query *query, JoinType type, Rel *left, Rel *right, const ExprList *conditions) {
+    Binder *binder = query->binder;
+    bool lateral = rel_reads_any_of(right, &left->ids);
+    if (lateral && right->kind == PLAN_TABLE_FUNCTION && right->input_count == 0 &&
+        (type == JOIN_INNER || (type == JOIN_LEFT && always_true(conditions)))) {
+        right->inputs[0] = left;
+        right->input_count = 1;
+        right->keep_empty = type == JOIN_LEFT;
+        rel_refresh_ids(binder, right);
+        return type == JOIN_LEFT ? right : rel_filter(binder, right, conditions);
+    }
+    Rel *join = rel_join(binder, type, left, right);
+    join->predicates = *conditions;
+    join->dependent = lateral;
+    return join;
+}
+
 static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err);
 
 /* `subqueries`: those in the condition, for the join to place. */
@@ -350,9 +392,11 @@ static Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList 
 static Rel *join_with_subqueries(Query *query, JoinType type, Rel *const *sides,
                                  const PendingJoin *subqueries, const ExprList *conditions) {
     Binder *binder = query->binder;
+    ExprList none = {0};
     if (type == JOIN_INNER)
         return rel_filter(binder,
-                          query_place_all(query, subqueries, rel_join(binder, type, sides[0], sides[1])),
+                          query_place_all(query, subqueries,
+                                          join_rels(query, type, sides[0], sides[1], &none)),
                           conditions);
     Rel *right = rel_filter(binder, query_place_all(query, subqueries, sides[1]), conditions);
     Rel *join = rel_join(binder, type, sides[0], right);
@@ -364,7 +408,12 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
     Binder *binder = query->binder;
     FromItem *left = NULL, *right = NULL, *item = ARENA_NEW(binder->arena, FromItem);
     TRY(bind_from_item(query, join->larg, &left, err));
-    TRY(bind_from_item(query, join->rarg, &right, err));
+    FromItem outside = query->lateral;
+    if (join->jointype == PG_QUERY__JOIN_TYPE__JOIN_INNER || join->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT)
+        lateral_add(query, left);
+    Status bound = bind_from_item(query, join->rarg, &right, err);
+    query->lateral = outside;
+    TRY(bound);
     TRY(merge_tables(query, item, left, right, err));
     bool swapped = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT;
     JoinType type = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_FULL   ? JOIN_FULL
@@ -386,8 +435,7 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                          "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
     item->rel = subqueries ? join_with_subqueries(query, type, sides, subqueries, &conditions)
-                           : rel_join(binder, type, sides[0], sides[1]);
-    if (!subqueries) item->rel->predicates = conditions;
+                           : join_rels(query, type, sides[0], sides[1], &conditions);
     if (type == JOIN_FULL) mark_nullable(binder, sides[0]);
     if (type == JOIN_FULL || type == JOIN_LEFT) mark_nullable(binder, sides[1]);
     if (join->alias) {
@@ -438,8 +486,11 @@ Status bind_from(Query *query, Node *const *items, size_t count, Error *err) {
         return STATUS_OK;
     }
     FromItem *all = NULL;
+    ExprList none = {0};
     for (size_t i = 0; i < count; i++) {
         FromItem *next = NULL;
+        query->lateral = (FromItem){0};
+        if (all) lateral_add(query, all);
         TRY(bind_from_item(query, items[i], &next, err));
         if (!all) {
             all = next;
@@ -448,7 +499,7 @@ Status bind_from(Query *query, Node *const *items, size_t count, Error *err) {
         FromItem *joined = ARENA_NEW(binder->arena, FromItem);
         TRY(merge_tables(query, joined, all, next, err));
         concatenate_columns(query, joined, all, next);
-        joined->rel = rel_join(binder, JOIN_INNER, all->rel, next->rel);
+        joined->rel = join_rels(query, JOIN_INNER, all->rel, next->rel, &none);
         all = joined;
     }
     query->from = *all;
