@@ -11,8 +11,24 @@
 
 enum { MAX_PLAN_DEPTH = 2000 };
 
+/* What does not read the working table of a recursive query is made once, however often its term is built. */
+typedef struct Kept {
+    const PlanNode *node;
+    Source *source; /* of a breaker */
+    Stage *probe;   /* of a join */
+    struct Kept *next;
+} Kept;
+
+typedef struct CteRun {
+    CteStore *store;
+    Recursion *recursion;
+} CteRun;
+
 typedef struct Run {
     Query query;
+    CteRun *ctes;
+    const PlanCte *term; /* whose recursive term is being built */
+    Kept *kept;
     Pipeline **pipelines; /* in order of execution; the last one feeds the result */
     int pipeline_count, pipeline_capacity;
     int next_pipeline;
@@ -37,12 +53,112 @@ static void register_pipeline(Run *run, Pipeline *pipeline) {
     run->pipelines[run->pipeline_count++] = pipeline;
 }
 
+/* ---- WITH queries ----------------------------------------------------------------------------------------
+ */
+
+static bool reads_working_table(const PlanNode *node, const PlanCte *cte) {
+    if (node->kind == PLAN_CTE) return node->working && node->cte == cte;
+    for (int i = 0; i < node->input_count; i++)
+        if (reads_working_table(node->inputs[i], cte)) return true;
+    return false;
+}
+
+/* The pipeline of a breaker `node` that is done being built. */
+static void place_pipeline(Run *run, const PlanNode *node, Pipeline *pipeline) {
+    bool again = run->term && reads_working_table(node, run->term);
+    if (again)
+        recursion_add_pipeline(run->ctes[run->term->index].recursion, pipeline);
+    else
+        register_pipeline(run, pipeline);
+}
+
+static Kept *find_kept(Run *run, const PlanNode *node) {
+    Kept *kept = run->kept;
+    while (kept && kept->node != node)
+        kept = kept->next;
+    return kept;
+}
+
+static void keep(Run *run, const PlanNode *node, Source *source, Stage *probe) {
+    Kept *kept = calloc(1, sizeof *kept);
+    if (!kept) abort();
+    *kept = (Kept){.node = node, .source = source, .probe = probe, .next = run->kept};
+    run->kept = kept;
+}
+
+static Status produce_below(Run *run, const PlanNode *node, const PlanNode *input, Sink *sink, int depth,
+                            Error *err);
+
+static Status build_term(void *context, Recursion *recursion, Error *err) {
+    Run *run = context;
+    const PlanCte *outer = run->term, *cte = NULL;
+    for (int i = 0; i < run->query.plan->cte_count; i++)
+        if (run->ctes[i].recursion == recursion) cte = run->query.plan->ctes[i];
+    run->term = cte;
+    Pipeline *pipeline = pipeline_create(&run->query, recursion_term_sink(recursion));
+    Status status = produce(run, cte->term, NULL, pipeline, 0, err);
+    recursion_add_pipeline(recursion, pipeline);
+    run->term = outer;
+    return status;
+}
+
+static bool has_limit(const PlanNode *node) {
+    if (node->kind == PLAN_LIMIT) return true;
+    for (int i = 0; i < node->input_count; i++)
+        if (has_limit(node->inputs[i])) return true;
+    return false;
+}
+
+static Status make_cte(Run *run, const PlanCte *cte, int depth, Error *err) {
+    CteRun *made = &run->ctes[cte->index];
+    OperatorStats *stats = query_stats_of(&run->query, cte->seed);
+    const PlanCte *outer = run->term;
+    Sink *sink;
+    run->term = NULL;
+    Status status;
+    if (!cte->term) {
+        status = cte_create(&run->query, cte, stats, &sink, &made->store, err);
+    } else {
+        /* A LIMIT somewhere above may need but a few rounds of what never ends. */
+        bool lazy = cte->reader_count == 1 && !outer && has_limit(run->query.plan->root);
+        status = recursion_create(&run->query, cte, stats, lazy, build_term, run, &made->recursion, err);
+        if (status == STATUS_OK) {
+            sink = recursion_seed_sink(made->recursion);
+            status = recursion_prepare(made->recursion, err);
+        }
+    }
+    if (status == STATUS_OK)
+        status = produce_below(run, cte->seed, cte->seed, sink, depth, err);
+    else if (made->recursion) /* closed with it */
+        register_pipeline(run, pipeline_create(&run->query, recursion_seed_sink(made->recursion)));
+    run->term = outer;
+    return status;
+}
+
+static Status produce_cte(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                          Error *err) {
+    CteRun *made = &run->ctes[node->cte->index];
+    Source *source;
+    if (node->working) {
+        TRY(recursion_working_source(made->recursion, node, &source, err));
+    } else {
+        if (!made->store && !made->recursion) TRY(make_cte(run, node->cte, depth, err));
+        if (made->store)
+            TRY(cte_source_create(&run->query, made->store, node, &source, err));
+        else
+            TRY(recursion_result_source(made->recursion, node, &source, err));
+    }
+    pipeline_add_branch(target, source, stages, false);
+    return STATUS_OK;
+}
+
 /* A pipeline of its own below a breaker. Registered first, so that it is closed whatever fails later;
  * executed in the order in which `produce` finishes, which `order_pipelines` restores. */
-static Status produce_below(Run *run, const PlanNode *input, Sink *sink, int depth, Error *err) {
+static Status produce_below(Run *run, const PlanNode *node, const PlanNode *input, Sink *sink, int depth,
+                            Error *err) {
     Pipeline *below = pipeline_create(&run->query, sink);
     Status status = produce(run, input, NULL, below, depth + 1, err);
-    register_pipeline(run, below);
+    place_pipeline(run, node, below);
     return status;
 }
 
@@ -54,7 +170,7 @@ static Status produce_breaker(Run *run, const PlanNode *node, Stage *stages, Pip
         TRY(aggregate_create(&run->query, node, &sink, &source, err));
     else
         TRY(sort_create(&run->query, node, node->sort_limit, &sink, &source, err));
-    TRY(produce_below(run, node->inputs[0], sink, depth, err));
+    TRY(produce_below(run, node, node->inputs[0], sink, depth, err));
     pipeline_add_branch(target, source, stages, false);
     return STATUS_OK;
 }
@@ -67,7 +183,7 @@ static Status produce_limit(Run *run, const PlanNode *node, Stage *stages, Pipel
     Sink *sink;
     Source *source;
     TRY(collect_create(&run->query, node, limit, offset, &sink, &source, err));
-    TRY(produce_below(run, node->inputs[0], sink, depth, err));
+    TRY(produce_below(run, node, node->inputs[0], sink, depth, err));
     pipeline_add_branch(target, source, stages, false);
     return STATUS_OK;
 }
@@ -77,8 +193,19 @@ static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeli
     Sink *build;
     Stage *probe;
     Source *rest;
+    Kept *kept = run->term ? find_kept(run, node) : NULL;
+    if (kept) {
+        kept->probe->next = stages;
+        TRY(produce(run, node->inputs[0], kept->probe, target, depth + 1, err));
+        pipeline_add_branch(target, kept->source, stages, true);
+        return STATUS_OK;
+    }
     TRY(join_create(&run->query, node, &build, stages, &probe, &rest, err));
-    TRY(produce_below(run, node->inputs[1], build, depth, err));
+    TRY(produce_below(run, node->inputs[1], node->inputs[1], build, depth, err));
+    if (run->term) {
+        join_keep_in_memory(probe); /* it is probed in every round */
+        if (!reads_working_table(node->inputs[1], run->term)) keep(run, node, rest, probe);
+    }
     TRY(produce(run, node->inputs[0], probe, target, depth + 1, err));
     pipeline_add_branch(target, rest, stages, true);
     return STATUS_OK;
@@ -96,7 +223,7 @@ static Status produce_set_operation(Run *run, const PlanNode *node, Stage *stage
         status = tag_stage_create(&run->query, i, NULL, &tag, err);
         if (status == STATUS_OK) status = produce(run, node->inputs[i], tag, below, depth + 1, err);
     }
-    register_pipeline(run, below);
+    place_pipeline(run, node, below);
     TRY(status);
     pipeline_add_branch(target, source, stages, false);
     return STATUS_OK;
@@ -130,8 +257,8 @@ static Status produce_table_function(Run *run, const PlanNode *node, Stage *stag
     return STATUS_OK;
 }
 
-static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
-                      Error *err) {
+static Status produce_node(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                           Error *err) {
     Stage *stage;
     if (depth > MAX_PLAN_DEPTH) return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement nests too deeply");
     switch (node->kind) {
@@ -153,9 +280,31 @@ static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *t
             TRY(produce(run, node->inputs[i], stages, target, depth + 1, err));
         return STATUS_OK;
     case PLAN_SET_OPERATION: return produce_set_operation(run, node, stages, target, depth, err);
+    case PLAN_CTE: return produce_cte(run, node, stages, target, depth, err);
     case PLAN_TABLE_FUNCTION: return produce_table_function(run, node, stages, target, depth, err);
     }
     return error_set(err, SQLSTATE_INTERNAL, "an unknown plan node reached the executor");
+}
+
+static bool is_breaker(const PlanNode *node) {
+    return node->input_count > 0 && node->kind != PLAN_FILTER && node->kind != PLAN_PROJECT &&
+           node->kind != PLAN_JOIN && node->kind != PLAN_UNION_ALL && node->kind != PLAN_TABLE_FUNCTION &&
+           node->kind != PLAN_CTE;
+}
+
+static Status produce(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
+                      Error *err) {
+    bool once = run->term && is_breaker(node) && !reads_working_table(node, run->term);
+    Kept *kept = once ? find_kept(run, node) : NULL;
+    if (kept) {
+        pipeline_add_branch(target, kept->source, stages, false);
+        return STATUS_OK;
+    }
+    int branches = target->branch_count;
+    TRY(produce_node(run, node, stages, target, depth, err));
+    if (once && target->branch_count == branches + 1 && target->branches[branches].stages == stages)
+        keep(run, node, target->branches[branches].source, NULL);
+    return STATUS_OK;
 }
 
 /* LIMIT at the top is applied by the reader, so that its input streams. */
@@ -198,6 +347,11 @@ static void run_destroy(Run *run) {
     for (int i = 0; i < run->pipeline_count; i++)
         pipeline_close(run->pipelines[i]);
     free(run->pipelines);
+    while (run->kept) {
+        Kept *next = run->kept->next;
+        free(run->kept);
+        run->kept = next;
+    }
     spill_space_destroy(run->query.spill);
     budget_deinit(&run->query.budget);
     pthread_mutex_destroy(&run->query.lock);
@@ -314,6 +468,7 @@ static Status run_create(Run *run, const Plan *plan, const ExecutorResources *re
     query->stats = ARENA_NEW_ARRAY(&query->arena, OperatorStats, nodes);
     list_nodes(query, plan->root, 0);
     if (plan->explain && !plan->analyze) return STATUS_OK;
+    run->ctes = ARENA_NEW_ARRAY(&query->arena, CteRun, plan->cte_count + 1);
     TRY(query_bind_params(query, err));
     return produce_root(run, err);
 }

@@ -290,6 +290,10 @@ static Status init_keys(Join *join, Query *query, const PlanNode *node, Error *e
     return STATUS_OK;
 }
 
+void join_keep_in_memory(Stage *probe) {
+    ((Join *)((char *)probe - offsetof(Join, stage)))->in_memory = true;
+}
+
 Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
                    Source **rest, Error *err) {
     Join *join = ARENA_NEW(&query->arena, Join);

@@ -36,6 +36,7 @@ typedef struct Join {
     char **all_rows; /* in order: joins without keys, MARK with NULLs */
     char **null_rows;
     int64_t null_count;
+    bool in_memory; /* never to spill */
     /* spilled */
     bool spilled; /* both sides are on disk: nothing was built, nothing is matched before the rest */
     int partition_count;

@@ -109,7 +109,7 @@ static Status spill_collected(Join *join, RowCollector *collector, JoinFiles **f
 }
 
 Status join_spill_if_needed(Join *join, RowCollector *collector, JoinFiles **files, Error *err) {
-    if (!query_memory_pressure(join->query) || row_store_bytes(&collector->store) < LEAST_SPILLED_BYTES)
+    if (join->in_memory || !query_memory_pressure(join->query) || row_store_bytes(&collector->store) < LEAST_SPILLED_BYTES)
         return STATUS_OK;
     return spill_collected(join, collector, files, err);
 }

@@ -20,6 +20,30 @@ Status table_function_source_create(Query *query, const PlanNode *node, Source *
 Status table_function_stage_create(Query *query, const PlanNode *node, Stage *next, Stage **out, Error *err);
 Status single_row_source_create(Query *query, Source **out, Error *err);
 
+/* WITH queries: rows made once, read by any number of sources. */
+typedef struct CteStore CteStore;
+Status cte_create(Query *query, const PlanCte *cte, OperatorStats *stats, Sink **sink, CteStore **store,
+                  Error *err);
+Status cte_source_create(Query *query, CteStore *store, const PlanNode *node, Source **out, Error *err);
+
+/* Recursive ones (recursion.c). `build` makes the pipelines of the recursive term into `recursion`, which it
+ * finds under `context`; it is called again for each round when the term has breakers that read the working
+ * table. The sink takes the rows of the other term; its finish runs the rounds, or the source does, one for
+ * each morsel, when `lazy`. */
+typedef struct Recursion Recursion;
+typedef Status (*RecursionBuild)(void *context, Recursion *recursion, Error *err);
+Status recursion_create(Query *query, const PlanCte *cte, OperatorStats *stats, bool lazy,
+                        RecursionBuild build, void *context, Recursion **out, Error *err);
+Sink *recursion_seed_sink(Recursion *recursion);
+Sink *recursion_term_sink(Recursion *recursion);
+/* A pipeline of the term that reads the working table, in order of execution; the last one feeds the sink. */
+void recursion_add_pipeline(Recursion *recursion, Pipeline *pipeline);
+/* The term's pipelines are known: the first building. */
+Status recursion_prepare(Recursion *recursion, Error *err);
+bool recursion_is_reader(const Recursion *recursion, const PlanNode *node);
+Status recursion_working_source(Recursion *recursion, const PlanNode *node, Source **out, Error *err);
+Status recursion_result_source(Recursion *recursion, const PlanNode *node, Source **out, Error *err);
+
 /* Breakers: a sink for the pipeline below and the source of what it made. */
 Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
@@ -32,6 +56,8 @@ Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t
  */
 Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
                    Source **rest, Error *err);
+/* For one that is probed again and again, by recursion: it is not to spill. */
+void join_keep_in_memory(Stage *probe);
 
 /* LIMIT and OFFSET of a node, -1 when absent. */
 Status limit_values(Query *query, const PlanNode *node, int64_t *limit, int64_t *offset, Error *err);

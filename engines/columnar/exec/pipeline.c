@@ -337,6 +337,8 @@ static int useful_workers(const Pipeline *pipeline) {
     int64_t workers = pipeline->query->worker_count;
     if (pipeline->sink->lane_states && pipeline->lane_count == 1) return 1; /* one state, in order */
     for (int b = 0; b < pipeline->branch_count; b++)
+        if (pipeline->branches[b].source->one_worker) return 1;
+    for (int b = 0; b < pipeline->branch_count; b++)
         if (pipeline->branches[b].source->morsel_count < 0) return (int)workers;
     return (int)(pipeline->total_morsels < workers
                      ? (pipeline->total_morsels > 0 ? pipeline->total_morsels : 1)
@@ -386,6 +388,36 @@ Status pipeline_run_until(Pipeline *pipeline, int64_t until, bool *done, Error *
     *done = atomic_load(&pipeline->finished_early) ||
             (pipeline->current_branch >= pipeline->branch_count && !any_suspended(pipeline));
     return STATUS_OK;
+}
+
+void pipeline_reset(Pipeline *pipeline) {
+    close_chains(pipeline);
+    for (int i = 0; pipeline->sink_states && i < pipeline->sink_state_count; i++)
+        if (pipeline->sink_states[i])
+            pipeline->sink->ops->close(pipeline->sink, pipeline->query, pipeline->sink_states[i]);
+    free(pipeline->chains);
+    free(pipeline->sink_states);
+    free(pipeline->groups);
+    pipeline->chains = NULL;
+    pipeline->sink_states = NULL;
+    pipeline->groups = NULL;
+    pipeline->current_branch = pipeline->lane_next = pipeline->barrier_passed = 0;
+    pipeline->branch_base = pipeline->next_morsel = pipeline->total_morsels = 0;
+    atomic_store(&pipeline->finished_early, false);
+    pipeline->prepared = false;
+}
+
+Status pipeline_feed(Pipeline *pipeline, Batch *batch, int64_t morsel, void **state, Error *err) {
+    Chain *chain;
+    TRY(pipeline_prepare(pipeline, err));
+    TRY(chain_get(pipeline, 0, 0, &chain, err));
+    TRY(sink_state_get(pipeline, 0, &chain->sink_state, err));
+    chain->morsel = morsel;
+    chain->morsel_rows = 0;
+    chain->morsel_stop = chain->morsel_suspend = false;
+    *state = chain->sink_state;
+    arena_reset(&chain->batch_arena);
+    return chain_emit(chain, 0, batch, err);
 }
 
 void pipeline_close(Pipeline *pipeline) {

@@ -65,6 +65,7 @@ struct Source {
     const PlanNode *node;
     OperatorStats *stats;
     int64_t morsel_count;
+    bool one_worker; /* its morsels must not be read while the next one is opened */
     /* Morsels [group_starts[g], group_starts[g+1]) read neighbouring data: a worker stays within one when it
      * can. */
     const int64_t *group_starts;
@@ -137,3 +138,8 @@ Status pipeline_run(Pipeline *pipeline, Error *err);
  * left. A sink that sets morsel_suspend on a chain leaves it inside its morsel until someone clears it. */
 Status pipeline_run_until(Pipeline *pipeline, int64_t until, bool *done, Error *err);
 void pipeline_close(Pipeline *pipeline);
+/* For recursion, which runs the same pipeline again and again. Ready to be run once more: */
+void pipeline_reset(Pipeline *pipeline);
+/* Or, without its source: one batch through the first branch's stages into the sink, on this thread. *state
+ * is the sink's. Not to be mixed with pipeline_run before a reset. */
+Status pipeline_feed(Pipeline *pipeline, Batch *batch, int64_t morsel, void **state, Error *err);

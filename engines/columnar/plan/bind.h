@@ -27,6 +27,11 @@ typedef struct FromItem {
     int table_count;
 } FromItem;
 
+typedef struct BoundQuery BoundQuery;
+
+/* Where binding is: outside of the query's text, or inside, in one of its terms. */
+typedef enum CteState { CTE_OUTSIDE, CTE_PLAIN, CTE_SEED, CTE_TERM } CteState;
+
 typedef struct Cte {
     const char *name;
     PgQuery__CommonTableExpr *node;
@@ -34,6 +39,11 @@ typedef struct Cte {
     struct Cte *scope; /* what its own text may refer to */
     struct Cte *next;
     bool used;
+    bool may_recur; /* WITH RECURSIVE */
+    CteState state;
+    int self_count; /* references in the recursive term */
+    CteDef *def;    /* NULL until bound, and for one that reads outer columns */
+    BoundQuery *bound, *seed;
 } Cte;
 
 typedef enum Clause {
@@ -100,7 +110,8 @@ struct Query {
     FromItem from;
     FromItem lateral; /* what stands to the left of the item of FROM that is being bound */
     Clause clause;
-    bool in_aggregate;
+        bool in_aggregate;
+    bool reads_itself; /* its FROM has the working table of a recursive query */
     const char *in_branch; /* inside CASE or COALESCE, by name */
     SetCall *set_calls;
     int set_call_count;
@@ -126,13 +137,17 @@ typedef struct BoundColumn {
     Expr *literal; /* an unknown literal whose type a set operation may still decide */
 } BoundColumn;
 
-typedef struct BoundQuery {
+struct BoundQuery {
     Rel *rel;
     BoundColumn *columns;
     int column_count;
     IdList outer_ids;
-} BoundQuery;
+};
 
+/* bind_cte.c */
+Status query_add_ctes(Query *query, PgQuery__WithClause *with, Error *err);
+Status query_check_ctes(Query *query, Error *err); /* what nobody reads must be right all the same */
+Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem **out, Error *err);
 /* bind_select.c */
 Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown,
                   BoundQuery *out, Error *err);
@@ -167,6 +182,8 @@ Status bind_from(Query *query, Node *const *items, size_t count, Error *err);
 FromItem *from_item_new(Query *query, const char *alias, Rel *rel);
 /* Names the columns: AS t(a, b) over the given ones. */
 Status from_item_name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, int location, Error *err);
+Status from_item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names,
+                          int location, FromItem **out, Error *err);
 /* bind_table_function.c */
 const char *table_function_name(const PgQuery__FuncCall *call); /* NULL: not a set-returning function */
 Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err);

@@ -160,6 +160,9 @@ Status aggregate_check_place(Query *query, int position, Error *err) {
         return error_set_at(err, "42803", position, "aggregate function calls cannot be nested");
     if (place)
         return error_set_at(err, "42803", position, "aggregate functions are not allowed in %s", place);
+    if (query->reads_itself)
+        return error_set_at(err, "42P19", position,
+                            "aggregate functions are not allowed in a recursive query's recursive term");
     return STATUS_OK;
 }
 

@@ -149,8 +149,8 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
 /* ---- derived tables and CTEs
  * ----------------------------------------------------------------------------------- */
 
-static Status item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names,
-                            int location, FromItem **out, Error *err) {
+Status from_item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names,
+                          int location, FromItem **out, Error *err) {
     Binder *binder = query->binder;
     FromItem *item = from_item_new(query, alias, bound->rel);
     FromTable *table = item->tables[0];
@@ -162,32 +162,6 @@ static Status item_of_query(Query *query, const BoundQuery *bound, const char *a
     TRY(from_item_name_columns(query, item, names, location, err));
     *out = item;
     return STATUS_OK;
-}
-
-static Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem **out, Error *err) {
-    Binder *binder = query->binder;
-    enum { DEEPEST = 64 };
-    if (cte->node->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
-        return binder_unsupported(binder, cte->node->location, err, "a data-modifying WITH");
-    if (binder->view_depth >= DEEPEST)
-        return error_set(err, SQLSTATE_TOO_COMPLEX, "WITH queries are nested too deeply");
-    BoundQuery bound = {0};
-    cte->used = true;
-    binder->view_depth++;
-    TRY(bind_query(binder, cte->home ? cte->home->parent : NULL, cte->scope, cte->node->ctequery->select_stmt,
-                   true, &bound, err));
-    binder->view_depth--;
-    if (bound.outer_ids.count > 0)
-        return binder_unsupported(binder, cte->node->location, err,
-                                  "a WITH query that reads an outer query's columns");
-    if (cte->node->n_aliascolnames > (size_t)bound.column_count)
-        return error_set_at(err, "42P10", binder_position(binder, cte->node->location),
-                            "WITH query \"%s\" has %d columns available but %zu columns specified", cte->name,
-                            bound.column_count, cte->node->n_aliascolnames);
-    for (size_t i = 0; i < cte->node->n_aliascolnames; i++)
-        bound.columns[i].name = node_string(cte->node->aliascolnames[i]);
-    const char *alias = var->alias ? var->alias->aliasname : var->relname;
-    return item_of_query(query, &bound, alias, var->alias, var->location, out, err);
 }
 
 static Status bind_range_var(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
@@ -209,7 +183,7 @@ static Status bind_derived(Query *query, PgQuery__RangeSubselect *node, FromItem
     Status status = bind_query(binder, query, query->ctes, node->subquery->select_stmt, true, &bound, err);
     query->from = hidden;
     TRY(status);
-    return item_of_query(query, &bound, node->alias->aliasname, node->alias, -1, out, err);
+    return from_item_of_query(query, &bound, node->alias->aliasname, node->alias, -1, out, err);
 }
 
 /* ---- joins
@@ -344,8 +318,8 @@ static bool always_true(const ExprList *conditions) {
     return true;
 }
 
-/* A join whose right side may read the left: a function runs over the left's rows, anything else is computed for
- * each of them. */
+/* A join whose right side may read the left: a function runs over the left's rows, anything else is computed
+ * for each of them. */
 static Rel *join_rels(Query *query, JoinType type, Rel *left, Rel *right, const ExprList *conditions) {
     Binder *binder = query->binder;
     bool lateral = rel_reads_any_of(right, &left->ids);
@@ -394,10 +368,9 @@ static Rel *join_with_subqueries(Query *query, JoinType type, Rel *const *sides,
     Binder *binder = query->binder;
     ExprList none = {0};
     if (type == JOIN_INNER)
-        return rel_filter(binder,
-                          query_place_all(query, subqueries,
-                                          join_rels(query, type, sides[0], sides[1], &none)),
-                          conditions);
+        return rel_filter(
+            binder, query_place_all(query, subqueries, join_rels(query, type, sides[0], sides[1], &none)),
+            conditions);
     Rel *right = rel_filter(binder, query_place_all(query, subqueries, sides[1]), conditions);
     Rel *join = rel_join(binder, type, sides[0], right);
     join->dependent = true;

@@ -2,28 +2,6 @@
  * several errors the same one is reported: FROM, SELECT list, WHERE, HAVING, ORDER BY, GROUP BY, LIMIT. */
 #include "engines/columnar/plan/bind.h"
 
-/* ---- WITH
- * ------------------------------------------------------------------------------------------------------ */
-
-static Status add_ctes(Query *query, PgQuery__WithClause *with, Error *err) {
-    if (!with) return STATUS_OK;
-    if (with->recursive) return binder_unsupported(query->binder, with->location, err, "WITH RECURSIVE");
-    for (size_t i = 0; i < with->n_ctes; i++) {
-        PgQuery__CommonTableExpr *node = with->ctes[i]->common_table_expr;
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(with->ctes[j]->common_table_expr->ctename, node->ctename) == 0)
-                return error_set_at(err, "42712", binder_position(query->binder, node->location),
-                                    "WITH query name \"%s\" specified more than once", node->ctename);
-        if (node->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
-            return binder_unsupported(query->binder, node->location, err, "a data-modifying WITH");
-        Cte *cte = ARENA_NEW(query->binder->arena, Cte);
-        *cte = (Cte){
-            .name = node->ctename, .node = node, .home = query, .scope = query->ctes, .next = query->ctes};
-        query->ctes = cte;
-    }
-    return STATUS_OK;
-}
-
 static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     *query = (Query){.binder = binder, .parent = parent, .ctes = ctes};
     query->slots_end = &query->slots;
@@ -480,17 +458,6 @@ static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, Boun
 /* ---- the way in
  * ------------------------------------------------------------------------------------------------ */
 
-/* What nobody reads must be right all the same. */
-static Status check_unused_ctes(Query *query, Error *err) {
-    for (Cte *cte = query->ctes; cte && cte->home == query; cte = cte->next) {
-        BoundQuery ignored = {0};
-        if (!cte->used)
-            TRY(bind_query(query->binder, query->parent, cte->scope, cte->node->ctequery->select_stmt, true,
-                           &ignored, err));
-    }
-    return STATUS_OK;
-}
-
 Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown,
                   BoundQuery *out, Error *err) {
     enum { DEEPEST = 1000 };
@@ -498,7 +465,7 @@ Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt 
         return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement's queries are nested too deeply");
     Query *query = ARENA_NEW(binder->arena, Query);
     query_init(query, binder, parent, ctes);
-    TRY(add_ctes(query, select->with_clause, err));
+    TRY(query_add_ctes(query, select->with_clause, err));
     binder->depth++;
     Status status;
     if (select->op != PG_QUERY__SET_OPERATION__SETOP_NONE &&
@@ -508,7 +475,7 @@ Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt 
         status = bind_values(query, select, out, err);
     else
         status = bind_select(query, select, resolve_unknown, out, err);
-    if (status == STATUS_OK) status = check_unused_ctes(query, err);
+    if (status == STATUS_OK) status = query_check_ctes(query, err);
     binder->depth--;
     return status;
 }

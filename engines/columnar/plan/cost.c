@@ -84,6 +84,10 @@ static void add_cost(const PlanNode *node, double share, Cost *cost) {
         break;
     case PLAN_LIMIT: share *= fmin(1, node->row_estimate / fmax(1, node->inputs[0]->row_estimate)); break;
     case PLAN_UNION_ALL: break;
+    case PLAN_CTE:
+        cost->parallel_ns += node->row_estimate * share * SCAN_VALUE * node->column_count;
+        streams = false;
+        break;
     case PLAN_TABLE_FUNCTION: cost->parallel_ns += node->row_estimate * share * EXPRESSION; break;
     case PLAN_SET_OPERATION:
         for (int i = 0; i < node->input_count; i++)

@@ -212,6 +212,7 @@ void estimate_rows(Binder *binder, Rel *rel) {
     case PLAN_AGGREGATE: rel->rows = group_rows(binder, rel); break;
     case PLAN_JOIN: rel->rows = join_rows(binder, rel); break;
     case PLAN_LIMIT: rel->rows = limit_rows(rel); break;
+    case PLAN_CTE: rel->rows = rel->cte->rows; break;
     case PLAN_TABLE_FUNCTION: rel->rows = table_function_rows(binder, rel); break;
     case PLAN_UNION_ALL:
         rel->rows = 0;

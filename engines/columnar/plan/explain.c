@@ -25,6 +25,8 @@ static const char *kind_name(const PlanNode *node) {
     case PLAN_SORT: return node->sort_limit > 0 ? "Top-N Sort" : "Sort";
     case PLAN_LIMIT: return "Limit";
     case PLAN_UNION_ALL: return "Union All";
+    case PLAN_CTE:
+        return node->working ? "Working Table" : node->cte->term ? "Recursive Union" : "CTE Scan";
     case PLAN_TABLE_FUNCTION: return "Table Function";
     default: return node->set_except ? "Except" : "Intersect";
     }
@@ -280,6 +282,7 @@ static void node_details(const PlanNode *node, Emit emit, void *context) {
         }
     }
     if (node->kind == PLAN_FILTER) emit_with(node, "Filter", describe_predicate, emit, context);
+    if (node->kind == PLAN_CTE) emit(context, "CTE", node->cte->name);
     if (node->kind == PLAN_TABLE_FUNCTION) emit_with(node, "Functions", describe_functions, emit, context);
     if (node->kind == PLAN_PROJECT) emit_with(node, "Output", describe_exprs, emit, context);
     if (node->kind == PLAN_AGGREGATE && node->group_count)

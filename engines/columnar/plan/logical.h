@@ -43,6 +43,22 @@ typedef struct IdList {
 } IdList;
 
 typedef struct Rel Rel;
+
+/* A WITH query, bound once; PLAN_CTE nodes read its rows. Recursive with `term`. */
+typedef struct CteDef {
+    const char *name;
+    Rel *seed, *term;
+    IdList ids; /* columns of seed; term_ids of term, in the same order */
+    IdList term_ids;
+    bool *needed;              /* per column: some reader wants it */
+    bool distinct;             /* UNION */
+    bool materialize, inline_; /* as written */
+    int readers;               /* nodes of the statement that read it, known after rule_cte */
+    double rows;
+    PlanCte *lowered;
+    struct CteDef *next; /* in order of making: a later one may read earlier ones */
+} CteDef;
+
 struct Rel {
     PlanKind kind;
     Rel **inputs;
@@ -83,6 +99,9 @@ struct Rel {
     Expr *limit, *offset;
     bool set_except, set_all;
 
+    CteDef *cte;  /* PLAN_CTE: table_ids are its columns here */
+    bool working; /* the rows of the round before, inside the recursive term */
+
     TableFunctionCall *table_calls; /* PLAN_TABLE_FUNCTION: ids are the input's, the calls', the ordinality */
     int table_call_count;
     IdList own_ids; /* the calls' columns, then the ordinality */
@@ -103,6 +122,7 @@ typedef struct Binder {
     int depth;
     int view_depth;
     IdList outer_ids; /* columns of enclosing queries that subqueries have read */
+    CteDef *cte_defs, **cte_defs_end;
     struct LoadedTable {
         const char *schema, *name;
         TableVersion *version;
@@ -235,6 +255,10 @@ Status type_from_node(Binder *binder, const PgQuery__TypeName *name, SqlType *ou
 /* ---- rules ------------------------------------------------------------------------------------------------
  */
 
+/* WITH queries that one node reads, or that are cheap to compute, are put in its place. */
+Rel *rule_cte(Binder *binder, Rel *root);
+/* Joins in a recursive term: the working table probes, so that the other side is built once. */
+void cte_probe_with_working_table(Binder *binder, Rel *rel);
 Status rule_fold(Binder *binder, Rel *root, Error *err);
 /* One comparison, on behalf of folding. */
 Expr *rule_narrow(Binder *binder, Expr *expr);

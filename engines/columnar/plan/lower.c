@@ -392,6 +392,49 @@ static Status lower_set(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     return STATUS_OK;
 }
 
+static Status lower_cte(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Arena *arena = lowering->arena;
+    CteDef *def = rel->cte;
+    bool first = !def->lowered;
+    IdList kept = {0}, term = {0};
+    int *positions = ARENA_NEW_ARRAY(arena, int, def->ids.count + 1);
+    for (int c = 0; c < def->ids.count; c++) {
+        positions[c] = kept.count;
+        if (!def->needed[c]) continue;
+        id_list_add(arena, &kept, def->ids.items[c]);
+        if (def->term) id_list_add(arena, &term, def->term_ids.items[c]);
+    }
+    PlanNode *node = node_new(lowering, rel, first ? 2 : 0);
+    node->input_count = 0;
+    if (first) {
+        PlanCte *cte = def->lowered = ARENA_NEW(arena, PlanCte);
+        *cte = (PlanCte){.name = def->name, .distinct = def->distinct, .reader_count = def->readers};
+        cte->index = lowering->binder->plan->cte_count++;
+        Lowered terms[2];
+        TRY(lower_exact(lowering, def->seed, &kept, &terms[0], err));
+        cte->seed = node->inputs[node->input_count++] = terms[0].node;
+        if (def->term) {
+            TRY(lower_exact(lowering, def->term, &term, &terms[1], err));
+            cte->term = node->inputs[node->input_count++] = terms[1].node;
+        }
+    }
+    node->cte = def->lowered;
+    node->working = rel->working;
+    node->scan_columns = ARENA_NEW_ARRAY(arena, int, rel->ids.count + 1);
+    for (int i = 0; i < rel->ids.count; i++)
+        node->scan_columns[i] = positions[table_column_of(rel, rel->ids.items[i])];
+    describe_columns(lowering, node, &rel->ids);
+    *out = (Lowered){.node = node, .ids = rel->ids};
+    return STATUS_OK;
+}
+
+static void list_ctes(Binder *binder) {
+    Plan *plan = binder->plan;
+    plan->ctes = ARENA_NEW_ARRAY(binder->arena, PlanCte *, plan->cte_count + 1);
+    for (CteDef *def = binder->cte_defs; def; def = def->next)
+        if (def->lowered) plan->ctes[def->lowered->index] = def->lowered;
+}
+
 static Status lower_table_function(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
     Lowered input = {0};
     if (rel->input_count) TRY(lower_rel(lowering, rel->inputs[0], &input, err));
@@ -434,6 +477,7 @@ static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     case PLAN_JOIN: return lower_join(lowering, rel, out, err);
     case PLAN_SORT: return lower_sort(lowering, rel, out, err);
     case PLAN_LIMIT: return lower_limit(lowering, rel, out, err);
+    case PLAN_CTE: return lower_cte(lowering, rel, out, err);
     case PLAN_TABLE_FUNCTION: return lower_table_function(lowering, rel, out, err);
     default: return lower_set(lowering, rel, out, err);
     }
@@ -456,6 +500,7 @@ Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *c
     Lowering lowering = {.binder = binder, .arena = binder->arena};
     Lowered lowered;
     TRY(lower_exact(&lowering, root, output, &lowered, err));
+    list_ctes(binder);
     PlanColumn *columns = ARENA_NEW_ARRAY(binder->arena, PlanColumn, output->count + 1);
     for (int i = 0; i < output->count; i++) {
         const ColumnInfo *info = &binder->columns[output->items[i]];

@@ -72,7 +72,8 @@ static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err)
     }
 }
 
-static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *err) {
+/* Up to the join order; then rows are known. */
+static Status optimise_shape(Binder *binder, Rel **root, Error *err) {
     TRY(rule_fold(binder, *root, err));
     TRY(rule_unnest(binder, root, err));
     *root = rule_pushdown(binder, *root);
@@ -80,9 +81,52 @@ static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *
     *root = rule_join_order(binder, *root);
     *root = rule_count(binder, *root);
     *root = rule_sum_shift(binder, *root);
-    rule_prune(binder, *root, output);
-    *root = rule_limit(binder, *root);
     estimate_rows(binder, *root);
+    return STATUS_OK;
+}
+
+static Rel *optimise_columns(Binder *binder, Rel *root, const IdList *output) {
+    rule_prune(binder, root, output);
+    root = rule_limit(binder, root);
+    estimate_rows(binder, root);
+    return root;
+}
+
+static Status optimise_ctes(Binder *binder, Error *err) {
+    static const double ROUNDS = 10; /* as PostgreSQL supposes */
+    for (CteDef *def = binder->cte_defs; def; def = def->next) {
+        if (!def->readers) continue;
+        TRY(optimise_shape(binder, &def->seed, err));
+        def->rows = def->seed->rows;
+        if (!def->term) continue;
+        TRY(optimise_shape(binder, &def->term, err));
+        cte_probe_with_working_table(binder, def->term);
+        def->rows += ROUNDS * def->term->rows;
+    }
+    return STATUS_OK;
+}
+
+/* The last one first: it tells which columns it needs of those before. */
+static void prune_ctes(Binder *binder, CteDef *def) {
+    if (!def) return;
+    prune_ctes(binder, def->next);
+    if (!def->readers) return;
+    IdList kept = {0}, term = {0};
+    for (int c = 0; c < def->ids.count; c++) {
+        if (!def->needed[c]) continue;
+        id_list_add(binder->arena, &kept, def->ids.items[c]);
+        if (def->term) id_list_add(binder->arena, &term, def->term_ids.items[c]);
+    }
+    if (def->term) def->term = optimise_columns(binder, def->term, &term);
+    def->seed = optimise_columns(binder, def->seed, &kept);
+}
+
+static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *err) {
+    *root = rule_cte(binder, *root);
+    TRY(optimise_ctes(binder, err));
+    TRY(optimise_shape(binder, root, err));
+    *root = optimise_columns(binder, *root, output);
+    prune_ctes(binder, binder->cte_defs);
     return STATUS_OK;
 }
 

@@ -111,6 +111,7 @@ typedef enum PlanKind {
     PLAN_LIMIT, /* over PLAN_SORT it becomes a top-N */
     PLAN_UNION_ALL,
     PLAN_SET_OPERATION, /* INTERSECT, EXCEPT [ALL] */
+    PLAN_CTE,           /* the rows of a WITH query, made once however many nodes read them */
     PLAN_TABLE_FUNCTION /* set-returning functions side by side, per row of its input (none: once) */
 } PlanKind;
 
@@ -135,6 +136,16 @@ typedef struct PlanColumn {
     const char *type_name;
     bool nullable;
 } PlanColumn;
+
+/* A WITH query. With `term` it is recursive: the rows of `seed`, then those of `term` over the rows of the
+ * round before (its PLAN_CTE nodes with `working`), until there are none. */
+typedef struct PlanCte {
+    const char *name;
+    int index; /* in Plan.ctes */
+    struct PlanNode *seed, *term;
+    bool distinct;    /* UNION: rows that were there before are dropped */
+    int reader_count; /* nodes outside that read the result */
+} PlanCte;
 
 typedef struct PlanNode {
     PlanKind kind;
@@ -195,6 +206,11 @@ typedef struct PlanNode {
     /* PLAN_TABLE_FUNCTION: output = the input's columns, then every call's, then `ordinality` (int8). Shorter
      * results are padded with NULLs. `keep_empty`: an input row without results comes out once, with NULLs.
      */
+    /* PLAN_CTE: scan_columns tell the columns of `seed`. inputs (of the first node only, for EXPLAIN): the
+     * terms. */
+    const PlanCte *cte;
+    bool working;
+
     TableFunctionCall *table_calls;
     int table_call_count;
     bool ordinality, keep_empty;
@@ -207,6 +223,8 @@ typedef struct Plan {
     Arena arena;
     PlanNode *root;
     bool explain, analyze, explain_json;
+    PlanCte **ctes;
+    int cte_count;
     SqlType *param_types; /* inferred, one per parameter */
     int param_count;
     TableVersion **versions; /* every table version read, each retained once */

@@ -102,6 +102,11 @@ void rule_prune(Binder *binder, Rel *rel, const IdList *needed) {
     switch (rel->kind) {
     case PLAN_SCAN:
     case PLAN_FOREIGN_SCAN: prune_scan(binder, rel, needed); return;
+    case PLAN_CTE:
+        prune_scan(binder, rel, needed);
+        for (int c = 0; c < rel->table_ids.count; c++)
+            if (rel_produces(rel, rel->table_ids.items[c])) rel->cte->needed[c] = true;
+        return;
     case PLAN_VALUES: prune_values(binder, rel, needed); return;
     case PLAN_PROJECT: prune_project(binder, rel, needed); return;
     case PLAN_AGGREGATE: prune_aggregate(binder, rel, needed); return;
