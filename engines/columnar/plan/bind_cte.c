@@ -138,7 +138,7 @@ Status query_check_ctes(Query *query, Error *err) {
 
 static CteDef *def_new(Binder *binder, const Cte *cte) {
     CteDef *def = ARENA_NEW(binder->arena, CteDef);
-    def->name = cte->name;
+    def->name = arena_strdup(binder->arena, cte->name); /* the parse tree goes before the plan */
     def->materialize = cte->node->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeAlways;
     def->inline_ = cte->node->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeNever;
     return def;

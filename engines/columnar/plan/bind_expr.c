@@ -612,6 +612,17 @@ static Status bind_collate(Query *query, PgQuery__CollateClause *node, Expr **ou
 /* ---- the way in
  * ---------------------------------------------------------------------------------------------- */
 
+/* No set-returning function may stand in there. */
+static Status bind_branches(Query *query, Node *node, Expr **out, Error *err) {
+    const char *outside = query->in_branch;
+    bool is_case = node->node_case == PG_QUERY__NODE__NODE_CASE_EXPR;
+    query->in_branch = is_case ? "CASE" : "COALESCE";
+    Status status = is_case ? bind_case(query, node->case_expr, out, err)
+                            : bind_coalesce(query, node->coalesce_expr, out, err);
+    query->in_branch = outside;
+    return status;
+}
+
 static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_A_CONST: return bind_constant(query, node->a_const, out, err);
@@ -621,8 +632,8 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
     case PG_QUERY__NODE__NODE_BOOL_EXPR: return bind_bool_expr(query, node->bool_expr, out, err);
     case PG_QUERY__NODE__NODE_NULL_TEST: return bind_null_test(query, node->null_test, out, err);
     case PG_QUERY__NODE__NODE_BOOLEAN_TEST: return bind_boolean_test(query, node->boolean_test, out, err);
-    case PG_QUERY__NODE__NODE_CASE_EXPR: return bind_case(query, node->case_expr, out, err);
-    case PG_QUERY__NODE__NODE_COALESCE_EXPR: return bind_coalesce(query, node->coalesce_expr, out, err);
+    case PG_QUERY__NODE__NODE_CASE_EXPR:
+    case PG_QUERY__NODE__NODE_COALESCE_EXPR: return bind_branches(query, node, out, err);
     case PG_QUERY__NODE__NODE_MIN_MAX_EXPR: return bind_min_max(query, node->min_max_expr, out, err);
     case PG_QUERY__NODE__NODE_FUNC_CALL: return bind_function_call(query, node->func_call, out, err);
     case PG_QUERY__NODE__NODE_TYPE_CAST: return bind_cast(query, node->type_cast, out, err);

@@ -69,7 +69,8 @@ static Status scalar_call(Query *query, Node *node, TableFunctionCall *out, Erro
     out->args = ARENA_NEW_ARRAY(binder->arena, Expr *, 1);
     out->args[0] = expr;
     TableFunctionColumn *column = ARENA_NEW(binder->arena, TableFunctionColumn);
-    *column = (TableFunctionColumn){.name = target_name(node), .type = expr->type};
+    *column =
+        (TableFunctionColumn){.name = arena_strdup(binder->arena, target_name(node)), .type = expr->type};
     out->columns = column;
     out->column_count = 1;
     return STATUS_OK;
