@@ -144,10 +144,16 @@ static const int *working_columns(const Recursion *recursion, int *count) {
     return source->node->scan_columns;
 }
 
-/* One pipeline whose one source is the working table: batches can be pushed through as they are. */
+/* One pipeline whose source is the working table, and joins with nothing left to say behind it: batches can
+ * be pushed through as they are. */
 static bool can_feed(const Recursion *recursion) {
-    return recursion->pipeline_count == 1 && recursion->pipelines[0]->branch_count == 1 &&
-           recursion_is_reader(recursion, recursion->pipelines[0]->branches[0].source->node);
+    if (recursion->pipeline_count != 1) return false;
+    const Pipeline *pipeline = recursion->pipelines[0];
+    for (int b = 1; b < pipeline->branch_count; b++) {
+        const Source *rest = pipeline->branches[b].source;
+        if (!rest->node || rest->node->kind != PLAN_JOIN || rest->morsel_count != 0) return false;
+    }
+    return recursion_is_reader(recursion, pipeline->branches[0].source->node);
 }
 
 static Status feed_round(Recursion *recursion, Error *err) {
