@@ -147,6 +147,12 @@ void runtime_filter_tighten(RuntimeFilter *filter, bool descending, int64_t boun
     }
 }
 
+/* Before its first bound even NULL may be among the best. */
+static bool has_moved(const RuntimeFilter *filter) {
+    return atomic_load_explicit(&filter->moving_min, memory_order_relaxed) != INT64_MIN ||
+           atomic_load_explicit(&filter->moving_max, memory_order_relaxed) != INT64_MAX;
+}
+
 /* A moving filter as it stands now. */
 static const RuntimeFilter *settled(const RuntimeFilter *filter, RuntimeFilter *copy) {
     if (!filter->moving) return filter;
@@ -327,7 +333,7 @@ bool runtime_filter_excludes(const RuntimeFilter *filter, const ParquetColumnSta
     RuntimeFilter copy;
     if (!filter->ready) return false;
     if (!filter->value_count) return true;
-    if (!filter->ranged) return false;
+    if (!filter->ranged || (filter->moving && !has_moved(filter))) return false;
     filter = settled(filter, &copy);
     Vector min = bound_vector(filter, filter->key.columns[0].type, filter->min, arena);
     Vector max = bound_vector(filter, filter->key.columns[0].type, filter->max, arena);
@@ -342,9 +348,7 @@ void filter_state_deinit(FilterState *state) {
 
 bool filter_state_wants(FilterState *state, const RuntimeFilter *filter) {
     if (!filter->ready) return false;
-    if (filter->moving && atomic_load_explicit(&filter->moving_min, memory_order_relaxed) == INT64_MIN &&
-        atomic_load_explicit(&filter->moving_max, memory_order_relaxed) == INT64_MAX)
-        return false;
+    if (filter->moving && !has_moved(filter)) return false;
     if (state->rest > 0) {
         state->rest--;
         return false;
