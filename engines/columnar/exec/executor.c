@@ -168,6 +168,8 @@ static Status produce_breaker(Run *run, const PlanNode *node, Stage *stages, Pip
     Source *source;
     if (node->kind == PLAN_AGGREGATE)
         TRY(aggregate_create(&run->query, node, &sink, &source, err));
+    else if (node->kind == PLAN_WINDOW)
+        TRY(window_create(&run->query, node, &sink, &source, err));
     else
         TRY(sort_create(&run->query, node, node->sort_limit, &sink, &source, err));
     TRY(produce_below(run, node, node->inputs[0], sink, depth, err));
@@ -272,6 +274,7 @@ static Status produce_node(Run *run, const PlanNode *node, Stage *stages, Pipeli
         TRY(project_stage_create(&run->query, node, stages, &stage, err));
         return produce(run, node->inputs[0], stage, target, depth + 1, err);
     case PLAN_AGGREGATE:
+    case PLAN_WINDOW:
     case PLAN_SORT: return produce_breaker(run, node, stages, target, depth, err);
     case PLAN_LIMIT: return produce_limit(run, node, stages, target, depth, err);
     case PLAN_JOIN: return produce_join(run, node, stages, target, depth, err);

@@ -49,6 +49,8 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
 Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
                    Error *err);
+/* Sorts by the node's keys, adds one column per window call. */
+Status window_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 /* Rows in morsel order, from `offset`, at most `limit` (-1 = all). */
 Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink,
                       Source **source, Error *err);

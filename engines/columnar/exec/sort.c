@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/exec/runtime_filter.h"
-#include "engines/columnar/exec/sort_keys.h"
+#include "engines/columnar/exec/sort_internal.h"
 
 enum {
     TOP_N_LIMIT = 1 << 16,
@@ -12,22 +12,6 @@ enum {
     UNCHECKED_ROWS = 16384,
     SPARE_CANDIDATES = 64
 };
-
-typedef struct SortEntry {
-    uint64_t prefix;
-    char *row;
-} SortEntry;
-
-typedef struct Sort {
-    Sink sink;
-    Source source;
-    SortLayout layout;
-    int64_t limit; /* 0 = all */
-    bool top_n;
-    RuntimeFilter *bound; /* top-N: tells the scan what need not be read, may be NULL */
-    SortEntry *entries;
-    int64_t entry_count, entry_capacity;
-} Sort;
 
 typedef struct SortState {
     RowStore store;
@@ -40,7 +24,7 @@ typedef struct SortState {
 } SortState;
 
 static int compare_entries(const SortLayout *layout, const SortEntry *a, const SortEntry *b) {
-    if (a->prefix != b->prefix && layout->exact) return a->prefix < b->prefix ? -1 : 1;
+    if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
     return sort_compare(layout, a->row, b->row);
 }
 
@@ -229,6 +213,10 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
     for (int i = 0; i < layout->key_count; i++)
         if (layout->keys[i].column >= layout->output_count)
             values[layout->key_count + layout->keys[i].column] = values[i];
+    for (int i = 0; i < layout->extra_count; i++)
+        if (layout->extra_columns[i] >= layout->output_count)
+            TRY(program_evaluate(&chain->evaluator, layout->extras[i], batch, arena,
+                                 &values[layout->key_count + layout->extra_columns[i]], err));
     return sort->top_n ? push_top_n(sort, pointer, chain, batch, values, err)
                        : push_all(sort, pointer, chain, batch, values, err);
 }
@@ -427,16 +415,22 @@ static const SourceOps sort_source_ops = {.prepare = reader_prepare,
                                           .next = reader_next,
                                           .close = reader_close};
 
-Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
-                   Error *err) {
-    Sort *sort = ARENA_NEW(&query->arena, Sort);
+Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *extras, int extra_count,
+                 int64_t limit, Error *err) {
     OperatorStats *stats = query_stats_of(query, node);
     sort->sink = (Sink){.ops = &sort_sink_ops, .node = node, .stats = stats};
     sort->source = (Source){.ops = &sort_source_ops, .node = node, .stats = stats};
     sort->limit = limit;
     sort->top_n = limit > 0 && limit <= TOP_N_LIMIT;
-    TRY(sort_layout_init(&sort->layout, query, node, err));
     if (sort->top_n) sort->bound = runtime_filter_for_top_n(query, node);
+    return sort_layout_init(&sort->layout, query, node->inputs[0], node->sort_keys, node->sort_key_count,
+                            extras, extra_count, err);
+}
+
+Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
+                   Error *err) {
+    Sort *sort = ARENA_NEW(&query->arena, Sort);
+    TRY(sort_init(sort, query, node, NULL, 0, limit, err));
     *sink = &sort->sink;
     *source = &sort->source;
     return STATUS_OK;

@@ -17,38 +17,57 @@ static bool bytes_say_all(PhysicalType physical) {
     return physical != PHYS_STRING && physical != PHYS_NUMERIC;
 }
 
-Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, Error *err) {
+static Status init_key(SortLayout *layout, Query *query, const SortKey *source, SortKeyColumn *key,
+                       uint32_t *offset, Error *err) {
+    TRY(program_compile(query, source->expr, &key->program, err));
+    key->type = program_type(key->program);
+    key->physical = (uint8_t)physical_type_of(key->type);
+    key->descending = source->descending;
+    key->nulls_first = source->nulls_first;
+    key->offset = *offset;
+    key->width = key_width((PhysicalType)key->physical);
+    *offset += 1 + key->width;
+    key->column = -1;
+    return STATUS_OK;
+}
+
+/* Where the row holds the program's value: the column it reads, else a new one. */
+static int place_value(const Program *program, int output_count, SqlType *types, int *columns) {
+    int same = program_column(program);
+    if (same >= 0 && same < output_count) return same;
+    types[*columns] = program_type(program);
+    return (*columns)++;
+}
+
+Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *input, const SortKey *keys,
+                        int key_count, Expr *const *extras, int extra_count, Error *err) {
     Arena *arena = &query->arena;
-    layout->key_count = node->sort_key_count;
-    layout->keys = ARENA_NEW_ARRAY(arena, SortKeyColumn, node->sort_key_count + 1);
-    layout->output_count = node->column_count;
+    layout->key_count = key_count;
+    layout->keys = ARENA_NEW_ARRAY(arena, SortKeyColumn, key_count + 1);
+    layout->output_count = input->column_count;
     layout->key_begin = 8;
     layout->exact = true;
-    SqlType *types = ARENA_NEW_ARRAY(arena, SqlType, node->column_count + node->sort_key_count + 1);
-    for (int i = 0; i < node->column_count; i++)
-        types[i] = node->columns[i].type;
-    int columns = node->column_count;
+    SqlType *types = ARENA_NEW_ARRAY(arena, SqlType, input->column_count + key_count + extra_count + 1);
+    for (int i = 0; i < input->column_count; i++)
+        types[i] = input->columns[i].type;
+    int columns = input->column_count;
     uint32_t offset = layout->key_begin;
-    for (int i = 0; i < node->sort_key_count; i++) {
+    for (int i = 0; i < key_count; i++) {
         SortKeyColumn *key = &layout->keys[i];
-        TRY(program_compile(query, node->sort_keys[i].expr, &key->program, err));
-        key->type = program_type(key->program);
-        key->physical = (uint8_t)physical_type_of(key->type);
-        key->descending = node->sort_keys[i].descending;
-        key->nulls_first = node->sort_keys[i].nulls_first;
-        key->offset = offset;
-        key->width = key_width((PhysicalType)key->physical);
-        offset += 1 + key->width;
-        key->column = -1;
+        TRY(init_key(layout, query, &keys[i], key, &offset, err));
         if (bytes_say_all((PhysicalType)key->physical)) continue;
         if (layout->exact) layout->ordered_bytes = offset - layout->key_begin;
         layout->exact = false;
-        int same = program_column(key->program);
-        key->column = same >= 0 && same < node->column_count ? same : columns;
-        if (key->column == columns) types[columns++] = key->type;
+        key->column = place_value(key->program, layout->output_count, types, &columns);
     }
     layout->key_bytes = (offset - layout->key_begin + 7) & ~7u;
+    if (layout->key_bytes == 0) layout->key_bytes = 8; /* the prefix is read */
     if (layout->exact) layout->ordered_bytes = layout->key_bytes;
+    layout->extra_count = extra_count;
+    layout->extra_columns = ARENA_NEW_ARRAY(arena, int, extra_count + 1);
+    TRY(programs_compile(query, extras, extra_count, &layout->extras, err));
+    for (int i = 0; i < extra_count; i++)
+        layout->extra_columns[i] = place_value(layout->extras[i], layout->output_count, types, &columns);
     row_layout_init(&layout->rows, types, columns, layout->key_begin + layout->key_bytes, arena);
     return STATUS_OK;
 }
@@ -257,6 +276,21 @@ static int compare_inexact(const SortLayout *layout, const char *a, const char *
         if (order) return key->descending ? -order : order;
     }
     return 0;
+}
+
+bool sort_keys_equal(const SortLayout *layout, int key_count, const char *a, const char *b) {
+    if (key_count == 0) return true;
+    const SortKeyColumn *last = &layout->keys[key_count - 1];
+    if (memcmp(a + layout->key_begin, b + layout->key_begin,
+               last->offset + 1 + last->width - layout->key_begin) != 0)
+        return false;
+    for (int i = 0; !layout->exact && i < key_count; i++) {
+        const SortKeyColumn *key = &layout->keys[i];
+        if (key->column >= 0 && a[key->offset] == 1 &&
+            compare_column(key, &layout->rows.columns[key->column], a, b) != 0)
+            return false;
+    }
+    return true;
 }
 
 int sort_compare(const SortLayout *layout, const char *a, const char *b) {

@@ -27,11 +27,16 @@ typedef struct SortLayout {
     uint32_t key_begin, key_bytes; /* key_bytes is a multiple of 8 */
     bool exact;                    /* equal bytes are equal keys */
     uint32_t ordered_bytes;        /* of the key bytes: up to the first key they do not tell fully */
-    RowLayout rows;                /* output columns, then the values of inexact keys */
+    RowLayout rows;                /* output columns, then the values of inexact keys, then of the extras */
     int output_count;
+    Program **extras;   /* further values kept with each row */
+    int *extra_columns; /* of `rows` */
+    int extra_count;
 } SortLayout;
 
-Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *node, Error *err);
+/* Rows of the columns that `input` gives, and of `extras`, in the order of the keys. */
+Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *input, const SortKey *keys,
+                        int key_count, Expr *const *extras, int extra_count, Error *err);
 void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection,
                       int selected, char *rows, size_t stride);
 static inline uint64_t sort_prefix(const SortLayout *layout, const char *row) {
@@ -41,5 +46,7 @@ static inline uint64_t sort_prefix(const SortLayout *layout, const char *row) {
 }
 /* The first key of a row when it is an integer in the widest sense; false for NULL. */
 bool sort_first_integer(const SortLayout *layout, const char *row, int64_t *out);
+/* The first `key_count` keys of two rows are equal. */
+bool sort_keys_equal(const SortLayout *layout, int key_count, const char *a, const char *b);
 /* Total order. */
 int sort_compare(const SortLayout *layout, const char *a, const char *b);

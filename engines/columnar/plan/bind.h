@@ -56,7 +56,9 @@ typedef enum Clause {
     CLAUSE_LIMIT,
     CLAUSE_VALUES,
     CLAUSE_JOIN,
-    CLAUSE_FILTER
+    CLAUSE_FILTER,
+    CLAUSE_WINDOW, /* PARTITION BY and ORDER BY of a window */
+    CLAUSE_FRAME   /* its frame's offsets */
 } Clause;
 
 /* A join that a subquery in an expression becomes, to be put in place once its surroundings stand. */
@@ -85,6 +87,22 @@ typedef struct GroupingSlot {
     int id;
     struct GroupingSlot *next;
 } GroupingSlot;
+
+typedef struct BoundWindow { /* a window definition */
+    const char *name;
+    SortKey *keys;
+    int partition_count, order_count;
+    WindowFrame frame;
+    bool framed; /* its frame was written */
+    struct BoundWindow *next;
+} BoundWindow;
+
+typedef struct WindowSlot {
+    WindowCall call;
+    SortKey *keys;
+    int id;
+    struct WindowSlot *next;
+} WindowSlot;
 
 typedef struct TargetColumn {
     const char *name;
@@ -115,6 +133,9 @@ struct Query {
     const char *in_branch; /* inside CASE or COALESCE, by name */
     SetCall *set_calls;
     int set_call_count;
+    bool in_window; /* among a window function's arguments */
+    BoundWindow *windows;
+    WindowSlot *window_slots, **window_slots_end;
     AggregateSlot *slots, **slots_end;
     PendingJoin *pending, **pending_end;
     TargetColumn *targets;
@@ -169,6 +190,9 @@ Status query_replace_grouped_rel(Query *query, Rel *rel, Error *err);
 Status query_find_target(Query *query, Node *node, bool group_by, int *target, Error *err);
 Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count,
                         Error *err);
+/* ASC, DESC or USING, and NULLS FIRST or LAST; the types that can be ordered. */
+Status order_direction(Query *query, const PgQuery__SortBy *sort, SortKey *key, Error *err);
+Status order_type_check(Query *query, const Expr *expr, Error *err);
 Status bind_limit(Query *query, PgQuery__SelectStmt *select, Rel **rel, Error *err);
 int query_add_target(Query *query, const char *name, Expr *expr, Node *node);
 /* bind_name.c */
@@ -218,6 +242,11 @@ Status aggregate_order_type(Binder *binder, const Expr *expr, int location, Erro
 /* bind_within_group.c */
 Status bind_within_group(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);
 bool name_is_ordered_set(const char *name); /* only with WITHIN GROUP, not as a window function */
+/* bind_window.c */
+Status query_bind_windows(Query *query, PgQuery__SelectStmt *select, Error *err);
+Status bind_window_call(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);
+Status query_replace_windows(Query *query, Error *err);
+Rel *query_place_windows(Query *query, Rel *rel);
 /* bind_case.c: expressions with branches */
 Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err);
 Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Error *err);

@@ -10,6 +10,7 @@ const char *query_clause_name(Clause clause) {
     case CLAUSE_LIMIT: return "LIMIT";
     case CLAUSE_VALUES: return "VALUES";
     case CLAUSE_FILTER: return "FILTER";
+    case CLAUSE_FRAME: return "window definitions";
     case CLAUSE_FROM: return "functions in FROM";
     default: return NULL;
     }
@@ -23,7 +24,7 @@ Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Err
         return binder_unsupported(binder, call->location, err, "this function name");
     if (schema && strcmp(schema, "pg_catalog") != 0)
         return binder_unsupported(binder, call->location, err, "function %s.%s()", schema, name);
-    if (call->over) return binder_unsupported(binder, call->location, err, "window function %s() OVER", name);
+    if (call->over) return bind_window_call(query, call, name, out, err);
     if (call->agg_within_group) return bind_within_group(query, call, name, out, err);
     if (name_is_window_function(name))
         return error_set_at(err, "42809", binder_position(binder, call->location),

@@ -60,6 +60,9 @@ Status query_add_group(Query *query, Node *node, int *group, Error *err) {
         if (id_list_has(&ids, slot->id))
             return error_set_at(err, "42803", expr->position,
                                 "grouping operations are not allowed in GROUP BY");
+    for (WindowSlot *slot = query->window_slots; slot; slot = slot->next)
+        if (id_list_has(&ids, slot->id))
+            return error_set_at(err, "42P20", expr->position, "window functions are not allowed in GROUP BY");
     lower_pending(query, &ids);
     query_note_grouped_sets(query, &ids);
     query->targets[target].expr = expr;

@@ -63,6 +63,41 @@ Status query_find_target(Query *query, Node *node, bool group_by, int *target, E
     return STATUS_OK;
 }
 
+Status order_type_check(Query *query, const Expr *expr, Error *err) {
+    SqlType type = expr->type;
+    if (type.id == SQL_JSON && !type.is_array) {
+        (void)error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, expr->position,
+                           "could not identify an ordering operator for type json");
+        return error_add_hint(err, "Use an explicit ordering operator or modify the query.");
+    }
+    if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
+        return binder_unsupported(query->binder, -1, err, "ordering by this type");
+    return STATUS_OK;
+}
+
+/* USING names a btree operator: < and > and what is the same under the C collation. */
+static Status using_direction(Query *query, const PgQuery__SortBy *sort, bool *descending, Error *err) {
+    const char *name = sort->n_use_op ? node_string(sort->use_op[sort->n_use_op - 1]) : NULL;
+    bool less = name && (strcmp(name, "<") == 0 || strcmp(name, "~<~") == 0);
+    *descending = name && (strcmp(name, ">") == 0 || strcmp(name, "~>~") == 0);
+    if (less || *descending) return STATUS_OK;
+    if (!name || strspn(name, "<>=") != strlen(name))
+        return binder_unsupported(query->binder, sort->location, err, "ORDER BY ... USING this operator");
+    (void)error_set_at(err, "42809", binder_position(query->binder, sort->location),
+                       "operator %s is not a valid ordering operator", name);
+    return error_add_hint(err,
+                          "Ordering operators must be \"<\" or \">\" members of btree operator families.");
+}
+
+Status order_direction(Query *query, const PgQuery__SortBy *sort, SortKey *key, Error *err) {
+    key->descending = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
+    if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING)
+        TRY(using_direction(query, sort, &key->descending, err));
+    key->nulls_first = sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST ||
+                       (key->descending && sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST);
+    return STATUS_OK;
+}
+
 Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct, SortKey **keys, int *count,
                         Error *err) {
     *keys = ARENA_NEW_ARRAY(query->binder->arena, SortKey, (int)select->n_sort_clause + 1);
@@ -71,27 +106,15 @@ Status query_bind_order(Query *query, PgQuery__SelectStmt *select, bool distinct
     for (size_t i = 0; i < select->n_sort_clause; i++) {
         PgQuery__SortBy *sort = select->sort_clause[i]->sort_by;
         int target = -1;
-        if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING)
-            return binder_unsupported(query->binder, sort->location, err, "ORDER BY ... USING");
         int before = query->target_count;
         TRY(query_find_target(query, sort->node, false, &target, err));
         if (distinct && query->target_count > before)
             return error_set_at(err, "42P10", query->targets[target].expr->position,
                                 "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
-        SqlType type = query->targets[target].expr->type;
-        if (type.id == SQL_JSON && !type.is_array) {
-            (void)error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, query->targets[target].expr->position,
-                               "could not identify an ordering operator for type json");
-            return error_add_hint(err, "Use an explicit ordering operator or modify the query.");
-        }
-        if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
-            return binder_unsupported(query->binder, sort->location, err, "ordering by this type");
-        bool descending = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
-        (*keys)[(*count)++] = (SortKey){
-            .expr = (Expr *)(intptr_t)target,
-            .descending = descending,
-            .nulls_first = sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST ||
-                           (descending && sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST)};
+        TRY(order_type_check(query, query->targets[target].expr, err));
+        SortKey key = {.expr = (Expr *)(intptr_t)target};
+        TRY(order_direction(query, sort, &key, err));
+        (*keys)[(*count)++] = key;
     }
     query->clause = CLAUSE_SELECT;
     return STATUS_OK;

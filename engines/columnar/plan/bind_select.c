@@ -7,6 +7,7 @@ static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     query->slots_end = &query->slots;
     query->pending_end = &query->pending;
     query->grouping_slots_end = &query->grouping_slots;
+    query->window_slots_end = &query->window_slots;
 }
 
 /* ---- the last steps of every query
@@ -164,6 +165,7 @@ static Status replace_all_grouped(Query *query, Expr **having, Error *err) {
         TRY(query_replace_grouped(query, query->targets[i].expr, &query->targets[i].expr, err));
     if (*having) TRY(query_replace_grouped(query, *having, having, err));
     TRY(query_replace_grouped_sets(query, err));
+    TRY(query_replace_windows(query, err));
     for (PendingJoin *pending = query->pending; pending; pending = pending->next) {
         if (pending->before_groups) continue;
         for (int c = 0; c < pending->conditions.count; c++)
@@ -189,7 +191,6 @@ static Status group_types(Query *query, Error *err) {
 static Status reject_unsupported(Binder *binder, PgQuery__SelectStmt *select, Error *err) {
     if (select->into_clause) return binder_unsupported(binder, -1, err, "SELECT INTO");
     if (select->n_locking_clause > 0) return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
-    if (select->n_window_clause > 0) return binder_unsupported(binder, -1, err, "WINDOW");
     /* Plain DISTINCT is a list of one empty node. */
     if (select->n_distinct_clause > 0 &&
         select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET)
@@ -205,6 +206,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     query->clause = CLAUSE_FROM;
     query->select = select;
     TRY(bind_from(query, select->from_clause, select->n_from_clause, err));
+    TRY(query_bind_windows(query, select, err));
     TRY(bind_targets(query, select, resolve_unknown, err));
     ExprList where = {0}, having_list = {0};
     query->clause = CLAUSE_WHERE;
@@ -230,6 +232,7 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     } else {
         rel = query_place_pending(query, rel, false, false);
     }
+    rel = query_place_windows(query, rel);
     rel = query_place_sets(query, rel, false);
     rel = project_targets(query, rel);
     if (distinct) {

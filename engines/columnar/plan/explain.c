@@ -28,6 +28,7 @@ static const char *kind_name(const PlanNode *node) {
     case PLAN_CTE:
         return node->working ? "Working Table" : node->cte->term ? "Recursive Union" : "CTE Scan";
     case PLAN_TABLE_FUNCTION: return "Table Function";
+    case PLAN_WINDOW: return "Window";
     default: return node->set_except ? "Except" : "Intersect";
     }
 }
@@ -218,6 +219,19 @@ static void describe_sort(const PlanNode *node, StrBuf *out) {
     }
 }
 
+static void describe_windows(const PlanNode *node, StrBuf *out) {
+    const PlanNode *input = node->inputs[0];
+    for (int w = 0; w < node->window_count; w++) {
+        const WindowCall *window = &node->windows[w];
+        strbuf_printf(out, "%s%s(", w ? ", " : "", window->name);
+        for (int a = 0; a < window->call.arg_count; a++) {
+            if (a) strbuf_append_text(out, ", ");
+            plan_describe_expr(window->call.args[a], input->columns, input->column_count, out);
+        }
+        strbuf_printf(out, ") over %d+%d keys", window->partition_count, window->order_count);
+    }
+}
+
 static void describe_exprs(const PlanNode *node, StrBuf *out) {
     for (int i = 0; i < node->column_count; i++) {
         if (i) strbuf_append_text(out, ", ");
@@ -293,6 +307,10 @@ static void node_details(const PlanNode *node, Emit emit, void *context) {
         emit(context, "Join Type", join_name(node->join_type));
         if (node->key_count) emit_with(node, "Keys", describe_keys, emit, context);
         if (node->residual) emit_with(node, "Residual", describe_residual, emit, context);
+    }
+    if (node->kind == PLAN_WINDOW) {
+        emit_with(node, "Calls", describe_windows, emit, context);
+        if (node->sort_key_count) emit_with(node, "Sort Key", describe_sort, emit, context);
     }
     if (node->kind == PLAN_SORT) emit_with(node, "Sort Key", describe_sort, emit, context);
     if (node->kind == PLAN_LIMIT) emit_with(node, "Rows", describe_limit, emit, context);

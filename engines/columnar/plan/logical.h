@@ -96,6 +96,8 @@ struct Rel {
     SortKey *sort_keys;
     int sort_key_count;
     int64_t sort_limit;
+    WindowCall *windows; /* PLAN_WINDOW: ids after the input's */
+    int window_count;
     Expr *limit, *offset;
     bool set_except, set_all;
 

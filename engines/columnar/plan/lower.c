@@ -345,6 +345,51 @@ static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error
     return STATUS_OK;
 }
 
+/* ---- windows
+ * ------------------------------------------------------------------------------------------------ */
+
+static Status lower_window_call(Lowering *lowering, const WindowCall *window, const IdList *ids,
+                                WindowCall *out, Error *err) {
+    IdList none = {0};
+    AggregateCall *call = &out->call;
+    *out = *window;
+    call->args = ARENA_NEW_ARRAY(lowering->arena, Expr *, call->arg_count + 1);
+    for (int a = 0; a < call->arg_count; a++)
+        TRY(lower_expr(lowering, window->call.args[a], ids, &call->args[a], err));
+    if (call->filter) TRY(lower_expr(lowering, window->call.filter, ids, &call->filter, err));
+    WindowFrame *frame = &out->frame;
+    if (frame->start_offset)
+        TRY(lower_expr(lowering, window->frame.start_offset, &none, &frame->start_offset, err));
+    if (frame->end_offset)
+        TRY(lower_expr(lowering, window->frame.end_offset, &none, &frame->end_offset, err));
+    return STATUS_OK;
+}
+
+static Status lower_window(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    Lowered input;
+    TRY(lower_rel(lowering, rel->inputs[0], &input, err));
+    PlanNode *node = node_new(lowering, rel, 1);
+    node->inputs[0] = input.node;
+    node->sort_key_count = rel->sort_key_count;
+    node->sort_keys = ARENA_NEW_ARRAY(lowering->arena, SortKey, rel->sort_key_count + 1);
+    for (int k = 0; k < rel->sort_key_count; k++) {
+        node->sort_keys[k] = rel->sort_keys[k];
+        TRY(lower_expr(lowering, rel->sort_keys[k].expr, &input.ids, &node->sort_keys[k].expr, err));
+    }
+    node->window_count = rel->window_count;
+    node->windows = ARENA_NEW_ARRAY(lowering->arena, WindowCall, rel->window_count + 1);
+    IdList ids = {0};
+    for (int i = 0; i < input.ids.count; i++)
+        id_list_add(lowering->arena, &ids, input.ids.items[i]);
+    for (int w = 0; w < rel->window_count; w++) {
+        TRY(lower_window_call(lowering, &rel->windows[w], &input.ids, &node->windows[w], err));
+        id_list_add(lowering->arena, &ids, rel->own_ids.items[w]);
+    }
+    describe_columns(lowering, node, &ids);
+    *out = (Lowered){.node = node, .ids = ids};
+    return STATUS_OK;
+}
+
 /* ---- the rest
  * ------------------------------------------------------------------------------------------------- */
 
@@ -476,6 +521,7 @@ static Status lower_rel(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     case PLAN_AGGREGATE: return lower_aggregate(lowering, rel, out, err);
     case PLAN_JOIN: return lower_join(lowering, rel, out, err);
     case PLAN_SORT: return lower_sort(lowering, rel, out, err);
+    case PLAN_WINDOW: return lower_window(lowering, rel, out, err);
     case PLAN_LIMIT: return lower_limit(lowering, rel, out, err);
     case PLAN_CTE: return lower_cte(lowering, rel, out, err);
     case PLAN_TABLE_FUNCTION: return lower_table_function(lowering, rel, out, err);

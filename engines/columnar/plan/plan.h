@@ -96,6 +96,52 @@ typedef struct SortKey {
     bool nulls_first;
 } SortKey;
 
+/* Rows ordered by the window's keys are numbered within their partition; a frame is a range of them. */
+typedef enum WindowKind {
+    WINDOW_AGGREGATE,
+    WINDOW_ROW_NUMBER,
+    WINDOW_RANK,
+    WINDOW_DENSE_RANK,
+    WINDOW_PERCENT_RANK,
+    WINDOW_CUME_DIST,
+    WINDOW_NTILE,
+    WINDOW_LAG,
+    WINDOW_LEAD,
+    WINDOW_FIRST_VALUE,
+    WINDOW_LAST_VALUE,
+    WINDOW_NTH_VALUE
+} WindowKind;
+
+typedef enum FrameMode { FRAME_RANGE, FRAME_ROWS, FRAME_GROUPS } FrameMode;
+
+typedef enum FrameBound {
+    BOUND_UNBOUNDED_PRECEDING,
+    BOUND_OFFSET_PRECEDING,
+    BOUND_CURRENT,
+    BOUND_OFFSET_FOLLOWING,
+    BOUND_UNBOUNDED_FOLLOWING
+} FrameBound;
+
+typedef enum FrameExclusion { EXCLUDE_NONE, EXCLUDE_CURRENT, EXCLUDE_GROUP, EXCLUDE_TIES } FrameExclusion;
+
+/* Offsets are expressions without columns: int8 for ROWS and GROUPS; for RANGE int8, numeric, float8 or
+ * interval, as the one ORDER BY key takes it. */
+typedef struct WindowFrame {
+    FrameMode mode;
+    FrameBound start, end;
+    FrameExclusion exclusion;
+    Expr *start_offset, *end_offset;
+} WindowFrame;
+
+/* Its keys are the first of the node's: `partition_count` of PARTITION BY, then `order_count` of ORDER BY. */
+typedef struct WindowCall {
+    WindowKind kind;
+    const char *name;
+    AggregateCall call; /* arguments and type; function and filter when an aggregate */
+    int partition_count, order_count;
+    WindowFrame frame;
+} WindowCall;
+
 /* ---- nodes
  * -------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +158,8 @@ typedef enum PlanKind {
     PLAN_UNION_ALL,
     PLAN_SET_OPERATION, /* INTERSECT, EXCEPT [ALL] */
     PLAN_CTE,           /* the rows of a WITH query, made once however many nodes read them */
-    PLAN_TABLE_FUNCTION /* set-returning functions side by side, per row of its input (none: once) */
+    PLAN_TABLE_FUNCTION, /* set-returning functions side by side, per row of its input (none: once) */
+    PLAN_WINDOW         /* its input's columns, then one per window call; sorts its input itself */
 } PlanKind;
 
 /* Inner..anti compare `left_keys[i] = right_keys[i]` and then `residual`. MARK yields the left columns plus
@@ -195,9 +242,12 @@ typedef struct PlanNode {
     bool nulls_equal; /* keys compare with IS NOT DISTINCT FROM */
     bool two_valued;  /* MARK: no match is false, never NULL */
 
-    SortKey *sort_keys; /* PLAN_SORT */
+    SortKey *sort_keys; /* PLAN_SORT, PLAN_WINDOW */
     int sort_key_count;
     int64_t sort_limit; /* PLAN_SORT: > 0 = only the first rows matter (limit + offset) */
+
+    WindowCall *windows; /* PLAN_WINDOW */
+    int window_count;
 
     Expr *limit, *offset; /* PLAN_LIMIT, int8 expressions without columns, NULL = none */
 

@@ -18,6 +18,12 @@ void rel_each_expr(Rel *rel, ExprVisit visit, void *context) {
     each_in_list(&rel->exprs, visit, context);
     for (int c = 0; c < rel->call_count; c++)
         each_in_call(&rel->calls[c], visit, context);
+    for (int w = 0; w < rel->window_count; w++) {
+        WindowFrame *frame = &rel->windows[w].frame;
+        each_in_call(&rel->windows[w].call, visit, context);
+        if (frame->start_offset) frame->start_offset = visit(context, frame->start_offset);
+        if (frame->end_offset) frame->end_offset = visit(context, frame->end_offset);
+    }
     for (int r = 0; r < rel->value_row_count; r++)
         for (int c = 0; c < rel->ids.count; c++)
             rel->value_rows[r][c] = visit(context, rel->value_rows[r][c]);
@@ -147,6 +153,13 @@ static void own_arrays(Arena *arena, Rel *rel) {
         if (rel->table_calls[f].arg_count)
             rel->table_calls[f].args = arena_memdup(arena, rel->table_calls[f].args,
                                                     sizeof(Expr *) * (size_t)rel->table_calls[f].arg_count);
+    if (rel->window_count)
+        rel->windows = arena_memdup(arena, rel->windows, sizeof *rel->windows * (size_t)rel->window_count);
+    for (int w = 0; w < rel->window_count; w++) {
+        AggregateCall *call = &rel->windows[w].call;
+        if (call->arg_count)
+            call->args = arena_memdup(arena, call->args, sizeof(Expr *) * (size_t)call->arg_count);
+    }
     if (rel->sort_key_count)
         rel->sort_keys =
             arena_memdup(arena, rel->sort_keys, sizeof *rel->sort_keys * (size_t)rel->sort_key_count);

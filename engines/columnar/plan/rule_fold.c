@@ -99,6 +99,10 @@ static void fold_conjuncts(Binder *binder, ExprList *list) {
     *list = kept;
 }
 
+static Expr *fold_visited(void *binder, Expr *expr) {
+    return fold(binder, expr);
+}
+
 Status rule_fold(Binder *binder, Rel *rel, Error *err) {
     fold_conjuncts(binder, &rel->predicates);
     fold_list(binder, &rel->exprs);
@@ -107,6 +111,7 @@ Status rule_fold(Binder *binder, Rel *rel, Error *err) {
             rel->calls[c].args[a] = fold(binder, rel->calls[c].args[a]);
         if (rel->calls[c].filter) rel->calls[c].filter = fold(binder, rel->calls[c].filter);
     }
+    if (rel->kind == PLAN_WINDOW) rel_each_expr(rel, fold_visited, binder);
     for (int r = 0; r < rel->value_row_count; r++)
         for (int c = 0; c < rel->ids.count; c++)
             rel->value_rows[r][c] = fold(binder, rel->value_rows[r][c]);

@@ -343,7 +343,7 @@ static Rel *sink_semi(Binder *binder, Rel *semi) {
 
 static bool passes_ids(const Rel *rel) {
     return rel->kind == PLAN_JOIN || rel->kind == PLAN_FILTER || rel->kind == PLAN_SORT ||
-           rel->kind == PLAN_LIMIT || rel->kind == PLAN_TABLE_FUNCTION;
+           rel->kind == PLAN_LIMIT || rel->kind == PLAN_TABLE_FUNCTION || rel->kind == PLAN_WINDOW;
 }
 
 Rel *rule_join_order(Binder *binder, Rel *rel) {

@@ -1,5 +1,5 @@
 /* Rule: columns nobody reads are neither computed nor read. */
-#include "engines/columnar/plan/logical.h"
+#include "engines/columnar/plan/rel_window.h"
 
 static void need_exprs(Binder *binder, const ExprList *list, IdList *needed) {
     for (int i = 0; i < list->count; i++)
@@ -110,6 +110,7 @@ void rule_prune(Binder *binder, Rel *rel, const IdList *needed) {
     case PLAN_VALUES: prune_values(binder, rel, needed); return;
     case PLAN_PROJECT: prune_project(binder, rel, needed); return;
     case PLAN_AGGREGATE: prune_aggregate(binder, rel, needed); return;
+    case PLAN_WINDOW: rule_prune_window(binder, rel, needed); return;
     case PLAN_UNION_ALL: prune_union(binder, rel, needed); return;
     case PLAN_SET_OPERATION: /* every column decides what is equal */
         for (int i = 0; i < rel->input_count; i++) {

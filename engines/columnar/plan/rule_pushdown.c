@@ -1,7 +1,7 @@
 /* Rule: conditions go down as far as their columns are, through projections, joins, groups and set
  * operations, into the scans. Comma joins get their conditions here. An outer join whose NULL rows no
  * condition lets through becomes inner. */
-#include "engines/columnar/plan/logical.h"
+#include "engines/columnar/plan/rel_window.h"
 
 static Rel *push(Binder *binder, Rel *rel, ExprList *predicates);
 
@@ -241,6 +241,18 @@ static Rel *push_aggregate(Binder *binder, Rel *rel, ExprList *predicates) {
     return rel_filter(binder, rel, &above);
 }
 
+static Rel *push_window(Binder *binder, Rel *rel, ExprList *predicates) {
+    ExprList below = {0}, above = {0};
+    for (int i = 0; i < predicates->count; i++)
+        expr_list_add(binder->arena,
+                      window_lets_through(binder, rel, predicates->items[i]) ? &below : &above,
+                      predicates->items[i]);
+    if (below.count) rel_note(binder, rel, "filter below window");
+    rel->inputs[0] = push(binder, rel->inputs[0], &below);
+    rel_refresh_ids(binder, rel);
+    return rel_filter(binder, rel, &above);
+}
+
 static Rel *push_set(Binder *binder, Rel *rel, ExprList *predicates) {
     for (int input = 0; input < rel->input_count; input++) {
         Rel *side = rel->inputs[input];
@@ -270,6 +282,7 @@ static Rel *push(Binder *binder, Rel *rel, ExprList *predicates) {
     case PLAN_PROJECT: return push_project(binder, rel, predicates);
     case PLAN_JOIN: return push_join(binder, rel, predicates);
     case PLAN_AGGREGATE: return push_aggregate(binder, rel, predicates);
+    case PLAN_WINDOW: return push_window(binder, rel, predicates);
     case PLAN_UNION_ALL:
     case PLAN_SET_OPERATION: return push_set(binder, rel, predicates);
     case PLAN_TABLE_FUNCTION: return push_table_function(binder, rel, predicates);

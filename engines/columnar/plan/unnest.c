@@ -10,7 +10,7 @@ static bool any_dependent(const Rel *rel) {
 
 static bool passes_ids(const Rel *rel) {
     return rel->kind == PLAN_JOIN || rel->kind == PLAN_FILTER || rel->kind == PLAN_SORT ||
-           rel->kind == PLAN_LIMIT || rel->kind == PLAN_TABLE_FUNCTION;
+           rel->kind == PLAN_LIMIT || rel->kind == PLAN_TABLE_FUNCTION || rel->kind == PLAN_WINDOW;
 }
 
 static void refresh(Binder *binder, Rel *rel) {

@@ -1,5 +1,6 @@
 /* A subquery computed for all values of the outer columns at once: every node carries those columns along as
  * keys, and what it did for one outer row it does by key. */
+#include "engines/columnar/plan/rel_window.h"
 #include "engines/columnar/plan/unnest.h"
 
 static Status attach(Unnest *unnest, Rel **slot, IdList *keys, Error *err);
@@ -310,6 +311,13 @@ static Status attach(Unnest *unnest, Rel **slot, IdList *keys, Error *err) {
     case PLAN_FILTER:
     case PLAN_SORT:
         TRY(attach(unnest, &rel->inputs[0], keys, err));
+        substitute(unnest, rel, keys);
+        rel_refresh_ids(unnest->binder, rel);
+        return STATUS_OK;
+    case PLAN_WINDOW: /* each value of the domain has its own partitions */
+        TRY(attach(unnest, &rel->inputs[0], keys, err));
+        for (int k = 0; k < keys->count; k++)
+            window_add_partition(unnest->binder, rel, expr_column(unnest->binder, keys->items[k]));
         substitute(unnest, rel, keys);
         rel_refresh_ids(unnest->binder, rel);
         return STATUS_OK;

@@ -1,0 +1,219 @@
+/* Window functions: rows are sorted by the windows' keys with the values of every argument beside them, cut
+ * into ranges of whole partitions, and each range is computed by the worker that hands it out. */
+#include <stdlib.h>
+
+#include "engines/columnar/exec/window_internal.h"
+
+enum { RANGE_ROWS = 32 * BATCH_ROWS };
+
+static Window *window_of(Source *source) {
+    return (Window *)((char *)source - offsetof(Window, source));
+}
+
+/* ---- ranges ----------------------------------------------------------------------------------------------
+ */
+
+/* The first row at or behind `from` (> 0) that starts a partition of every window. Rows are in order: found
+ * by halving. */
+static int64_t next_cut(const Window *window, int64_t from) {
+    const Sort *sort = &window->sort;
+    const char *before = sort->entries[from - 1].row;
+    int64_t low = from, high = sort->entry_count, step = 1;
+    while (low < high && sort_keys_equal(&sort->layout, window->cut_keys, before, sort->entries[low].row)) {
+        int64_t next = low + step;
+        if (next >= high ||
+            !sort_keys_equal(&sort->layout, window->cut_keys, before, sort->entries[next].row)) {
+            high = next < high ? next : high;
+            low++;
+            while (low < high) {
+                int64_t middle = low + (high - low) / 2;
+                if (sort_keys_equal(&sort->layout, window->cut_keys, before, sort->entries[middle].row))
+                    low = middle + 1;
+                else
+                    high = middle;
+            }
+            return low;
+        }
+        low = next;
+        step *= 2;
+    }
+    return low;
+}
+
+static Status reader_prepare(Source *source, Query *query, Error *err) {
+    Window *window = window_of(source);
+    int64_t total = window->sort.entry_count, most = total / RANGE_ROWS + 2;
+    window->morsels = ARENA_NEW_ARRAY(&query->arena, int64_t, (size_t)most + 1);
+    window->morsel_count = 0;
+    int64_t rows = RANGE_ROWS;
+    /* Few rows: every worker gets some. */
+    if (total / query->worker_count < rows) rows = total / query->worker_count + 1;
+    if (rows < BATCH_ROWS) rows = BATCH_ROWS;
+    if (total / rows + 2 > most)
+        window->morsels = ARENA_NEW_ARRAY(&query->arena, int64_t, (size_t)(total / rows + 3));
+    for (int64_t start = 0; start < total;) {
+        window->morsels[window->morsel_count++] = start;
+        start = start + rows < total ? next_cut(window, start + rows) : total;
+    }
+    window->morsels[window->morsel_count] = total;
+    source->morsel_count = window->morsel_count;
+    return STATUS_OK;
+}
+
+/* ---- one worker ------------------------------------------------------------------------------------------
+ */
+
+typedef struct WindowReader {
+    Query *query;
+    WindowRange range;
+    bool open;
+    int64_t next_block;
+    Batch batch;
+} WindowReader;
+
+static Status reader_open(Source *source, Chain *chain, void **state, Error *err) {
+    WindowReader *reader = calloc(1, sizeof *reader);
+    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    reader->query = chain->query;
+    *state = reader;
+    return STATUS_OK;
+}
+
+static void close_range(WindowReader *reader) {
+    if (!reader->open) return;
+    reader->open = false;
+    query_free(reader->query, reader->range.rows, sizeof(char *) * (size_t)(reader->range.count + 1));
+    charged_arena_deinit(reader->query, &reader->range.arena);
+}
+
+static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
+                                 Error *err) {
+    const Window *window = window_of(source);
+    WindowReader *reader = state;
+    close_range(reader);
+    int64_t start = window->morsels[morsel], count = window->morsels[morsel + 1] - start;
+    char **rows;
+    TRY(query_alloc(chain->query, sizeof *rows * (size_t)(count + 1), (void **)&rows, err));
+    for (int64_t i = 0; i < count; i++)
+        rows[i] = window->sort.entries[start + i].row;
+    reader->range = (WindowRange){.query = chain->query, .window = window, .rows = rows, .count = count};
+    charged_arena_init(&reader->range.arena);
+    reader->open = true;
+    reader->next_block = 0;
+    return window_range_compute(&reader->range, err);
+}
+
+static Status reader_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
+    const Window *window = window_of(source);
+    WindowReader *reader = state;
+    WindowRange *range = &reader->range;
+    Arena *arena = &chain->batch_arena;
+    if (reader->next_block == range_blocks(range)) return STATUS_OK;
+    const SortLayout *layout = &window->sort.layout;
+    int64_t block = reader->next_block++;
+    int count = range_block_rows(range, block), columns = layout->output_count;
+    Vector *vectors = ARENA_NEW_ARRAY(arena, Vector, columns + window->call_count + 1);
+    for (int i = 0; i < columns; i++)
+        rows_gather(&layout->rows, i, range->rows + block * BATCH_ROWS, count, NULL, count, &vectors[i],
+                    arena);
+    for (int c = 0; c < window->call_count; c++)
+        vectors[columns + c] = range->results[c][block];
+    reader->batch = (Batch){.row_count = count,
+                            .column_count = columns + window->call_count,
+                            .columns = vectors,
+                            .selected = count};
+    *out = &reader->batch;
+    return STATUS_OK;
+}
+
+static void reader_close(Source *source, void *state) {
+    close_range(state);
+    free(state);
+}
+
+static const SourceOps window_source_ops = {.prepare = reader_prepare,
+                                            .open = reader_open,
+                                            .morsel_open = reader_morsel_open,
+                                            .next = reader_next,
+                                            .close = reader_close};
+
+/* ---- creation --------------------------------------------------------------------------------------------
+ */
+
+static int spec_of(Window *window, const WindowCall *call) {
+    for (int s = 0; s < window->spec_count; s++)
+        if (window->specs[s].partition_count == call->partition_count &&
+            window->specs[s].order_count == call->order_count)
+            return s;
+    window->specs[window->spec_count] =
+        (WindowSpec){.partition_count = call->partition_count, .order_count = call->order_count};
+    return window->spec_count++;
+}
+
+static bool shares_memory(const AggregateFunction *function, SqlType result) {
+    return function->ordered || physical_type_of(result) == PHYS_STRING;
+}
+
+static Status init_plan(Window *window, Query *query, const PlanNode *node, WindowPlan *plan, Expr **extras,
+                        int *extra_count, Error *err) {
+    const WindowCall *call = plan->call;
+    plan->spec = spec_of(window, call);
+    plan->args = ARENA_NEW_ARRAY(&query->arena, int, call->call.arg_count + 1);
+    plan->filter = plan->range_key = -1;
+    for (int a = 0; a < call->call.arg_count; a++) {
+        plan->args[a] = *extra_count;
+        extras[(*extra_count)++] = call->call.args[a];
+    }
+    if (call->call.filter) {
+        plan->filter = *extra_count;
+        extras[(*extra_count)++] = call->call.filter;
+    }
+    if (call->kind == WINDOW_AGGREGATE) plan->careful = shares_memory(call->call.function, call->call.type);
+    if (call->order_count == 1) {
+        const SortKey *key = &node->sort_keys[call->partition_count];
+        plan->key_type = key->expr->type;
+        plan->descending = key->descending;
+        plan->nulls_first = key->nulls_first;
+    }
+    TRY(frame_prepare(query, plan, err));
+    if (plan->range == RANGE_NONE) return STATUS_OK;
+    plan->range_key = *extra_count;
+    extras[(*extra_count)++] = node->sort_keys[call->partition_count].expr;
+    return STATUS_OK;
+}
+
+/* From positions among the extras to columns of the rows. */
+static void place_extras(Window *window) {
+    const int *columns = window->sort.layout.extra_columns;
+    for (int c = 0; c < window->call_count; c++) {
+        WindowPlan *plan = &window->calls[c];
+        for (int a = 0; a < plan->call->call.arg_count; a++)
+            plan->args[a] = columns[plan->args[a]];
+        if (plan->filter >= 0) plan->filter = columns[plan->filter];
+        if (plan->range_key >= 0) plan->range_key = columns[plan->range_key];
+    }
+}
+
+Status window_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err) {
+    Window *window = ARENA_NEW(&query->arena, Window);
+    int most = 0, extra_count = 0;
+    for (int c = 0; c < node->window_count; c++)
+        most += node->windows[c].call.arg_count + 2;
+    Expr **extras = ARENA_NEW_ARRAY(&query->arena, Expr *, most + 1);
+    window->source = (Source){.ops = &window_source_ops, .node = node, .stats = query_stats_of(query, node)};
+    window->call_count = node->window_count;
+    window->calls = ARENA_NEW_ARRAY(&query->arena, WindowPlan, node->window_count + 1);
+    window->specs = ARENA_NEW_ARRAY(&query->arena, WindowSpec, node->window_count + 1);
+    window->cut_keys = node->sort_key_count;
+    for (int c = 0; c < node->window_count; c++) {
+        window->calls[c].call = &node->windows[c];
+        if (node->windows[c].partition_count < window->cut_keys)
+            window->cut_keys = node->windows[c].partition_count;
+        TRY(init_plan(window, query, node, &window->calls[c], extras, &extra_count, err));
+    }
+    TRY(sort_init(&window->sort, query, node, extras, extra_count, 0, err));
+    place_extras(window);
+    *sink = &window->sort.sink;
+    *source = &window->source;
+    return STATUS_OK;
+}
