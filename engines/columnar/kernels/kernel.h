@@ -158,6 +158,8 @@ FunctionTable json_access_functions(void);
 FunctionTable json_change_functions(void);
 CastTable record_casts(void);
 CastTable json_casts(void);
+FunctionTable encode_functions(void);
+FunctionTable quote_functions(void);
 CastTable number_casts(void);
 CastTable text_casts(void);
 CastTable datetime_casts(void);

@@ -34,6 +34,8 @@ static FunctionTable (*const function_tables[])(void) = {
     pattern_functions,
     regex_functions,
     split_functions,
+    encode_functions,
+    quote_functions,
     datetime_functions,
     datetime_make_functions,
     zone_functions,

@@ -500,9 +500,7 @@ static Status text_quote_literal(const KernelCall *call, Error *err) {
 /* ---- concat, concat_ws: NULLs are left out, other types come in their output form
  * ------------------------------------------ */
 
-/* An argument as text; booleans as "t" and "f" when it is their output form that counts, "true" and "false"
- * in a cast. */
-static Status as_text(const KernelCall *call, int index, bool output_form, Vector *out, Error *err) {
+Status text_of_argument(const KernelCall *call, int index, bool output_form, Vector *out, Error *err) {
     const Vector *from = &call->args[index];
     *out = *from;
     if (physical_type_of(from->type) == PHYS_STRING && from->type.id != SQL_BYTEA &&
@@ -544,7 +542,7 @@ KERNEL_INLINE Status join_rows(const KernelCall *call, bool separated, Error *er
     StringView *out = call->out->values;
     Vector *parts = arena_alloc(call->arena, sizeof *parts * (size_t)call->arg_count);
     for (int i = 0; i < call->arg_count; i++)
-        TRY(as_text(call, i, true, &parts[i], err));
+        TRY(text_of_argument(call, i, true, &parts[i], err));
     StrBuf buffer;
     strbuf_init(&buffer);
     for (int k = 0, n = kernel_selected(call); k < n; k++) {
@@ -571,8 +569,8 @@ static Status text_concat_ws(const KernelCall *call, Error *err) {
 /* text || anything and anything || text */
 static Status text_concatenate_any(const KernelCall *call, Error *err) {
     Vector parts[2];
-    TRY(as_text(call, 0, false, &parts[0], err));
-    TRY(as_text(call, 1, false, &parts[1], err));
+    TRY(text_of_argument(call, 0, false, &parts[0], err));
+    TRY(text_of_argument(call, 1, false, &parts[1], err));
     KernelCall inner = *call;
     inner.args = parts;
     return text_concatenate(&inner, err);

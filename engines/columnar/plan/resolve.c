@@ -242,8 +242,9 @@ static bool types_exotic(Expr *const *args, int arg_count) {
 /* Functions that take anything as its text. concat writes booleans as t and f, which is not what a cast
  * gives. */
 static bool writes_out(const char *name, const Expr *arg) {
-    bool concat = strcmp(name, "concat") == 0 || strcmp(name, "concat_ws") == 0;
-    return strcmp(name, "||") == 0 || (concat && arg->type.id != SQL_BOOL);
+    bool concat =
+        strcmp(name, "concat") == 0 || strcmp(name, "concat_ws") == 0 || strcmp(name, "format") == 0;
+    return strcmp(name, "||") == 0 || strncmp(name, "quote_", 6) == 0 || (concat && arg->type.id != SQL_BOOL);
 }
 
 /* Coerces arguments to what was declared, then to what the kernel takes, and makes the call. */
