@@ -294,6 +294,12 @@ void join_keep_in_memory(Stage *probe) {
     ((Join *)((char *)probe - offsetof(Join, stage)))->in_memory = true;
 }
 
+static void note_columns(const Expr *expr, bool *reads) {
+    if (expr->kind == EXPR_COLUMN) reads[expr->column] = true;
+    for (int i = 0; i < expr->arg_count; i++)
+        note_columns(expr->args[i], reads);
+}
+
 Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
                    Source **rest, Error *err) {
     Join *join = ARENA_NEW(&query->arena, Join);
@@ -309,6 +315,8 @@ Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next
     join->right_count = node->inputs[1]->column_count;
     TRY(init_keys(join, query, node, err));
     join->filters = runtime_filters_create(query, node, &join->keys);
+    join->residual_reads = ARENA_NEW_ARRAY(&query->arena, bool, join->left_count + join->right_count + 1);
+    if (node->residual) note_columns(node->residual, join->residual_reads);
     if (node->residual) TRY(program_compile(query, node->residual, &join->residual, err));
     bool only_matches =
         (join->type == JOIN_SEMI || join->type == JOIN_ANTI || join->type == JOIN_MARK) && !join->residual;

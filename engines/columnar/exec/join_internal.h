@@ -27,6 +27,7 @@ typedef struct Join {
     SqlType *left_types;
     int left_count, right_count; /* columns of the inputs */
     Program *residual;
+    bool *residual_reads;    /* by column of the pair */
     RuntimeFilter **filters; /* by key, NULL = no scan to tell */
     /* built */
     RowSegment *segments;
@@ -114,7 +115,19 @@ typedef struct ProbeState {
     uint16_t pair_left[BATCH_ROWS];
     char *pair_right[BATCH_ROWS];
     uint16_t selection[BATCH_ROWS];
+    Arena block_arena, loop_arena; /* join_loop.c: a block of build rows, one step */
+    uint16_t loop_kept[BATCH_ROWS];
 } ProbeState;
+
+typedef struct Probe {
+    Join *join;
+    Chain *chain;
+    ProbeState *state;
+    int index;
+    Batch *batch;
+    uint8_t *marks; /* where a surviving pair is noted: matched or unknown */
+    bool tested;    /* pairs have passed the residual already */
+} Probe;
 
 Status probe_state_create(const Join *join, ProbeState **out, Error *err);
 void probe_state_destroy(const Join *join, ProbeState *state);
@@ -127,6 +140,14 @@ Status join_encode_probe(const Join *join, Chain *chain, ProbeState *state, cons
  * last. */
 Status join_probe_batch(Join *table, Chain *chain, ProbeState *state, int index, Batch *batch, uint8_t *marks,
                         bool last, Error *err);
+
+static inline bool join_emits_pairs(const Join *join) {
+    return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK;
+}
+Status join_add_pair(Probe *probe, uint16_t left, char *right, Error *err);
+Status join_flush_pairs(Probe *probe, Error *err);
+/* join_loop.c: without keys. */
+Status join_match_loop(Probe *probe, Error *err);
 
 /* From segments and row_count: slots and lists. */
 Status join_table_build(Join *table, Query *query, int parts, Error *err);

@@ -4,20 +4,13 @@
 
 #include "engines/columnar/exec/join_internal.h"
 
-typedef struct Probe {
-    Join *join;
-    Chain *chain;
-    ProbeState *state;
-    int index;
-    Batch *batch;
-    uint8_t *marks; /* where a surviving pair is noted: matched or unknown */
-} Probe;
-
 Status probe_state_create(const Join *join, ProbeState **out, Error *err) {
     ProbeState *state = calloc(1, sizeof *state);
     if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     arena_init(&state->output_arena);
+    arena_init(&state->block_arena);
+    arena_init(&state->loop_arena);
     join_dictionary_init(&state->dictionary);
     state->keys = malloc(8 * (size_t)join->keys.words * BATCH_ROWS + 8);
     return state->keys ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -25,6 +18,8 @@ Status probe_state_create(const Join *join, ProbeState **out, Error *err) {
 
 void probe_state_destroy(const Join *join, ProbeState *state) {
     arena_deinit(&state->output_arena);
+    arena_deinit(&state->block_arena);
+    arena_deinit(&state->loop_arena);
     join_dictionary_deinit(&state->dictionary, join->query);
     free(state->keys);
     free(state);
@@ -86,10 +81,6 @@ static Status note_pair(Probe *probe, int pair, Error *err) {
     return STATUS_OK;
 }
 
-static bool emits_pairs(const Join *join) {
-    return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK;
-}
-
 /* IN by a condition that is no key: true on a pair is a match, NULL leaves the row open. */
 static Status mark_pairs(Probe *probe, const Batch *pairs, Error *err) {
     ProbeState *state = probe->state;
@@ -115,11 +106,12 @@ static bool marks_pairs(const Join *join) {
 static Status flush_in_arena(Probe *probe, Error *err) {
     ProbeState *state = probe->state;
     Batch out = {0};
-    bool distinct = rows_are_distinct(state), needs_batch = probe->join->residual || emits_pairs(probe->join);
+    bool distinct = rows_are_distinct(state),
+         needs_batch = probe->join->residual || join_emits_pairs(probe->join);
     if (needs_batch) pairs_batch(probe, distinct, &out);
     if (marks_pairs(probe->join)) {
         TRY(mark_pairs(probe, &out, err));
-    } else if (probe->join->residual) {
+    } else if (probe->join->residual && !probe->tested) {
         int kept;
         TRY(program_filter(&probe->chain->evaluator, probe->join->residual, &out, out.selection, out.selected,
                            &probe->chain->batch_arena, state->selection, &kept, err));
@@ -135,13 +127,13 @@ static Status flush_in_arena(Probe *probe, Error *err) {
             TRY(note_pair(probe, pair, err));
     }
     state->pair_count = 0;
-    if (!emits_pairs(probe->join) || !out.selected) return STATUS_OK;
+    if (!join_emits_pairs(probe->join) || !out.selected) return STATUS_OK;
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
 /* The operators above allocate from the chain's batch arena: it stands aside for one of this batch's own, so
  * that a join with many matches does not pile up memory. */
-static Status flush_pairs(Probe *probe, Error *err) {
+Status join_flush_pairs(Probe *probe, Error *err) {
     if (!probe->state->pair_count) return STATUS_OK;
     TRY(query_check(probe->join->query, err));
     Arena kept = probe->chain->batch_arena;
@@ -153,11 +145,11 @@ static Status flush_pairs(Probe *probe, Error *err) {
     return status;
 }
 
-static Status add_pair(Probe *probe, uint16_t left, char *right, Error *err) {
+Status join_add_pair(Probe *probe, uint16_t left, char *right, Error *err) {
     ProbeState *state = probe->state;
     state->pair_left[state->pair_count] = left;
     state->pair_right[state->pair_count++] = right;
-    return state->pair_count == BATCH_ROWS ? flush_pairs(probe, err) : STATUS_OK;
+    return state->pair_count == BATCH_ROWS ? join_flush_pairs(probe, err) : STATUS_OK;
 }
 
 /* ---- matching --------------------------------------------------------------------------------------------
@@ -203,7 +195,7 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
     out.selected = join_dictionary_select(dictionary, key, probe->batch, state->pair_left);
     out.selection = out.selected < out.row_count ? state->pair_left : NULL;
     if (!out.selected) return STATUS_OK;
-    if (join->residual || emits_pairs(join)) {
+    if (join->residual || join_emits_pairs(join)) {
         out.column_count = join->left_count + join->rows.column_count;
         out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
         memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
@@ -220,14 +212,14 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
         if (join_keeps_unmatched(join))
             __atomic_store_n(dictionary->first[key->codes[row]] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
     }
-    if (!emits_pairs(join) || !out.selected) return STATUS_OK;
+    if (!join_emits_pairs(join) || !out.selected) return STATUS_OK;
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
 static Status match_hashed(Probe *probe, Error *err) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
-    bool first_only = !emits_pairs(join) && !join->residual, by_dictionary = false;
+    bool first_only = !join_emits_pairs(join) && !join->residual, by_dictionary = false;
     const Vector *keys;
     TRY(join_encode_probe(join, probe->chain, state, probe->batch, &keys, err));
     if (join->key_count == 1 && join->type != JOIN_MARK && !join->node->nulls_equal)
@@ -245,10 +237,10 @@ static Status match_hashed(Probe *probe, Error *err) {
                 state->matched[row] = 1;
                 break;
             }
-            TRY(add_pair(probe, row, candidate, err));
+            TRY(join_add_pair(probe, row, candidate, err));
         }
     }
-    return flush_pairs(probe, err);
+    return join_flush_pairs(probe, err);
 }
 
 /* One build row and no keys (a scalar subquery's value, mostly): its columns are constants beside the left
@@ -275,23 +267,24 @@ static Status match_one_row(Probe *probe, Error *err) {
         probe->marks[out.selection ? out.selection[k] : k] = 1;
     if (out.selected && join_keeps_unmatched(join))
         __atomic_store_n(join->all_rows[0] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
-    if (!emits_pairs(join) || !out.selected) return STATUS_OK;
+    if (!join_emits_pairs(join) || !out.selected) return STATUS_OK;
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
 static Status match_all(Probe *probe, Error *err) {
     Join *join = probe->join;
     if (join->row_count == 1 && !marks_pairs(join)) return match_one_row(probe, err);
+    if (!marks_pairs(join) && (join->residual || join_emits_pairs(join))) return join_match_loop(probe, err);
     for (int k = 0; k < probe->batch->selected; k++) {
         uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
-        if (!emits_pairs(join) && !join->residual) {
+        if (!join_emits_pairs(join) && !join->residual) {
             probe->state->matched[row] = join->row_count > 0;
             continue;
         }
         for (int64_t r = 0; r < join->row_count && !probe->chain->morsel_stop; r++)
-            TRY(add_pair(probe, row, join->all_rows[r], err));
+            TRY(join_add_pair(probe, row, join->all_rows[r], err));
     }
-    return flush_pairs(probe, err);
+    return join_flush_pairs(probe, err);
 }
 
 /* Whether two keys could be equal if NULLs had values: no column where both are known differs. */
@@ -327,12 +320,12 @@ static Status find_unknown(Probe *probe, Error *err) {
         for (int64_t r = 0; r < count && !state->unknown[row]; r++) {
             if (!maybe_equal(&join->keys, join_key(rows[r]), key)) continue;
             if (join->residual)
-                TRY(add_pair(probe, row, rows[r], err));
+                TRY(join_add_pair(probe, row, rows[r], err));
             else
                 state->unknown[row] = 1;
         }
     }
-    return flush_pairs(probe, err);
+    return join_flush_pairs(probe, err);
 }
 
 /* ---- what each join type yields

@@ -1,0 +1,226 @@
+/* Joins without keys: every left row meets every build row, a block at a time. Whichever side is shorter goes
+ * row by row, as constants beside the other side's columns, so that conditions run over whole vectors and
+ * nothing is copied for pairs that do not pass. */
+#include "engines/columnar/exec/join_internal.h"
+
+/* The right columns of one build row as constants; only those wanted (NULL = all). */
+static void constant_row(const Join *join, char *row, const bool *wanted, Vector *columns, Arena *arena) {
+    for (int i = 0; i < join->rows.column_count; i++) {
+        if (wanted && !wanted[join->left_count + i]) continue;
+        rows_gather(&join->rows, i, &row, 1, NULL, 1, &columns[i], arena);
+        columns[i].encoding = VECTOR_CONSTANT;
+    }
+}
+
+/* A value of a FLAT vector as a constant; the vector's memory is shared. */
+static Vector constant_value(const Vector *flat, int row, Arena *arena) {
+    Vector value = *flat;
+    value.encoding = VECTOR_CONSTANT;
+    value.values = (char *)flat->values + (size_t)row * physical_width((PhysicalType)flat->physical);
+    value.validity = NULL;
+    if (vector_is_null(flat, row)) {
+        value.validity = arena_zalloc(arena, sizeof(uint64_t));
+        value.values = flat->values; /* unspecified, but there */
+    }
+    return value;
+}
+
+typedef struct Loop {
+    Probe *probe;
+    const bool *wanted; /* columns the condition reads, NULL = all go out */
+    Vector *left;       /* FLAT, when the left side goes row by row */
+    Batch block;        /* of build rows, likewise */
+    int64_t block_start;
+} Loop;
+
+static bool is_wanted(const Loop *loop, int column) {
+    return !loop->wanted || loop->wanted[column];
+}
+
+/* One build row beside the batch, one left row beside the block. */
+static Batch beside_batch(const Loop *loop, int64_t right, Arena *arena) {
+    const Join *join = loop->probe->join;
+    Batch out = *loop->probe->batch;
+    out.column_count = join->left_count + join->rows.column_count;
+    out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
+    memcpy(out.columns, loop->probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
+    constant_row(join, join->all_rows[right], loop->wanted, out.columns + join->left_count, arena);
+    return out;
+}
+
+static Batch beside_block(const Loop *loop, uint16_t left, Arena *arena) {
+    const Join *join = loop->probe->join;
+    Batch out = loop->block;
+    out.column_count = join->left_count + join->rows.column_count;
+    out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
+    for (int i = 0; i < join->left_count; i++)
+        if (is_wanted(loop, i)) out.columns[i] = constant_value(&loop->left[i], left, arena);
+    memcpy(out.columns + join->left_count, loop->block.columns,
+           sizeof(Vector) * (size_t)join->rows.column_count);
+    return out;
+}
+
+static void flatten_left(Loop *loop, Arena *arena) {
+    const Batch *batch = loop->probe->batch;
+    int count = loop->probe->join->left_count;
+    loop->left = ARENA_NEW_ARRAY(arena, Vector, count + 1);
+    for (int i = 0; i < count; i++) {
+        if (!is_wanted(loop, i)) continue;
+        vector_init_flat(&loop->left[i], batch->columns[i].type, batch->row_count, arena);
+        vector_flatten_selected(&batch->columns[i], batch->row_count, batch->selection, batch->selected,
+                                &loop->left[i], arena);
+    }
+}
+
+static void gather_block(Loop *loop, int64_t start, Arena *arena) {
+    const Join *join = loop->probe->join;
+    int64_t left = join->row_count - start;
+    int count = left < BATCH_ROWS ? (int)left : BATCH_ROWS;
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, join->rows.column_count + 1);
+    for (int i = 0; i < join->rows.column_count; i++)
+        if (is_wanted(loop, join->left_count + i))
+            rows_gather(&join->rows, i, join->all_rows + start, count, NULL, count, &columns[i], arena);
+    loop->block_start = start;
+    loop->block = (Batch){.row_count = count, .columns = columns, .selected = count};
+}
+
+/* ---- with a condition ------------------------------------------------------------------------------------
+ */
+
+static Status passed(Loop *loop, uint16_t left, int64_t right, Error *err) {
+    Probe *probe = loop->probe;
+    if (join_emits_pairs(probe->join)) return join_add_pair(probe, left, probe->join->all_rows[right], err);
+    probe->state->matched[left] = 1;
+    return STATUS_OK;
+}
+
+/* Left rows still to be asked about: where a first match settles it, those with none. */
+static int open_rows(const Loop *loop, uint16_t *out) {
+    const Batch *batch = loop->probe->batch;
+    bool first_only = !join_emits_pairs(loop->probe->join);
+    int count = 0;
+    for (int k = 0; k < batch->selected; k++) {
+        out[count] = batch->selection ? batch->selection[k] : (uint16_t)k;
+        count += !first_only || !loop->probe->state->matched[out[count]];
+    }
+    return count;
+}
+
+static Status test_build_rows(Loop *loop, Error *err) {
+    Probe *probe = loop->probe;
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    uint16_t *open = arena_alloc(&probe->chain->batch_arena, sizeof *open * (BATCH_ROWS + 1));
+    int open_count = open_rows(loop, open);
+    for (int64_t r = 0; r < join->row_count && open_count && !probe->chain->morsel_stop; r++) {
+        int kept;
+        TRY(query_check(join->query, err));
+        arena_reset(&state->loop_arena);
+        Batch pairs = beside_batch(loop, r, &state->loop_arena);
+        TRY(program_filter(&probe->chain->evaluator, join->residual, &pairs, open, open_count,
+                           &state->loop_arena, state->loop_kept, &kept, err));
+        for (int k = 0; k < kept; k++)
+            TRY(passed(loop, state->loop_kept[k], r, err));
+        if (kept) open_count = open_rows(loop, open);
+    }
+    return STATUS_OK;
+}
+
+static Status test_left_rows(Loop *loop, Error *err) {
+    Probe *probe = loop->probe;
+    Join *join = probe->join;
+    ProbeState *state = probe->state;
+    Arena *arena = &probe->chain->batch_arena;
+    uint16_t *open = arena_alloc(arena, sizeof *open * (BATCH_ROWS + 1));
+    flatten_left(loop, arena);
+    for (int64_t start = 0; start < join->row_count && !probe->chain->morsel_stop; start += BATCH_ROWS) {
+        int open_count = open_rows(loop, open);
+        if (!open_count) break;
+        arena_reset(&state->block_arena);
+        gather_block(loop, start, &state->block_arena);
+        for (int k = 0; k < open_count && !probe->chain->morsel_stop; k++) {
+            int kept;
+            TRY(query_check(join->query, err));
+            arena_reset(&state->loop_arena);
+            Batch pairs = beside_block(loop, open[k], &state->loop_arena);
+            TRY(program_filter(&probe->chain->evaluator, join->residual, &pairs, NULL, pairs.selected,
+                               &state->loop_arena, state->loop_kept, &kept, err));
+            if (kept && !join_emits_pairs(join)) kept = 1;
+            for (int i = 0; i < kept; i++)
+                TRY(passed(loop, open[k], start + state->loop_kept[i], err));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- without one -----------------------------------------------------------------------------------------
+ */
+
+static Status note_all(Loop *loop, uint16_t left, int64_t right, Error *err) {
+    Probe *probe = loop->probe;
+    if (probe->join->type == JOIN_SINGLE && probe->marks[left])
+        return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
+    probe->marks[left] = 1;
+    if (join_keeps_unmatched(probe->join))
+        __atomic_store_n(probe->join->all_rows[right] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
+    return STATUS_OK;
+}
+
+/* The operators above allocate from the chain's batch arena: one of this batch's own stands in for it. */
+static Status emit_in_own_arena(Loop *loop, Batch (*make)(const Loop *, int64_t, Arena *), int64_t which,
+                                Error *err) {
+    Probe *probe = loop->probe;
+    Arena kept = probe->chain->batch_arena;
+    probe->chain->batch_arena = probe->state->output_arena;
+    arena_reset(&probe->chain->batch_arena);
+    Batch out = make(loop, which, &probe->chain->batch_arena);
+    Status status = chain_emit(probe->chain, probe->index + 1, &out, err);
+    probe->state->output_arena = probe->chain->batch_arena;
+    probe->chain->batch_arena = kept;
+    return status;
+}
+
+static Batch make_beside_block(const Loop *loop, int64_t left, Arena *arena) {
+    return beside_block(loop, (uint16_t)left, arena);
+}
+
+static Status cross_build_rows(Loop *loop, Error *err) {
+    Probe *probe = loop->probe;
+    const Batch *batch = probe->batch;
+    for (int64_t r = 0; r < probe->join->row_count && !probe->chain->morsel_stop; r++) {
+        TRY(query_check(probe->join->query, err));
+        for (int k = 0; k < batch->selected; k++)
+            TRY(note_all(loop, batch->selection ? batch->selection[k] : (uint16_t)k, r, err));
+        TRY(emit_in_own_arena(loop, beside_batch, r, err));
+    }
+    return STATUS_OK;
+}
+
+static Status cross_left_rows(Loop *loop, Error *err) {
+    Probe *probe = loop->probe;
+    const Batch *batch = probe->batch;
+    flatten_left(loop, &probe->chain->batch_arena);
+    for (int64_t start = 0; start < probe->join->row_count && !probe->chain->morsel_stop;
+         start += BATCH_ROWS) {
+        arena_reset(&probe->state->block_arena);
+        gather_block(loop, start, &probe->state->block_arena);
+        for (int k = 0; k < batch->selected && !probe->chain->morsel_stop; k++) {
+            uint16_t row = batch->selection ? batch->selection[k] : (uint16_t)k;
+            TRY(query_check(probe->join->query, err));
+            for (int i = 0; i < loop->block.selected; i++)
+                TRY(note_all(loop, row, start + i, err));
+            TRY(emit_in_own_arena(loop, make_beside_block, row, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+Status join_match_loop(Probe *probe, Error *err) {
+    const Join *join = probe->join;
+    Loop loop = {.probe = probe, .wanted = join->residual ? join->residual_reads : NULL};
+    bool by_build = join->row_count <= probe->batch->selected;
+    if (!join->residual) return by_build ? cross_build_rows(&loop, err) : cross_left_rows(&loop, err);
+    probe->tested = true;
+    TRY(by_build ? test_build_rows(&loop, err) : test_left_rows(&loop, err));
+    return join_flush_pairs(probe, err);
+}
