@@ -44,6 +44,8 @@ static Batch beside_batch(const Loop *loop, int64_t right, Arena *arena) {
     out.column_count = join->left_count + join->rows.column_count;
     out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
     memcpy(out.columns, loop->probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
+    for (int i = 0; i < join->left_count; i++)
+        out.columns[i].dictionary_id = 0; /* results over it are true of this build row only */
     constant_row(join, join->all_rows[right], loop->wanted, out.columns + join->left_count, arena);
     return out;
 }
