@@ -242,6 +242,12 @@ Status aggregate_order_type(Binder *binder, const Expr *expr, int location, Erro
 /* bind_within_group.c */
 Status bind_within_group(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);
 bool name_is_ordered_set(const char *name); /* only with WITHIN GROUP, not as a window function */
+/* bind_distinct.c */
+bool select_is_distinct_on(const PgQuery__SelectStmt *select);
+Status query_bind_distinct_on(Query *query, const PgQuery__SelectStmt *select, const SortKey *keys,
+                              int key_count, IdList *targets, Error *err);
+Status query_place_distinct_on(Query *query, const IdList *targets, const SortKey *keys, int key_count,
+                               Rel **rel, Error *err);
 /* bind_window.c */
 Status query_bind_windows(Query *query, PgQuery__SelectStmt *select, Error *err);
 Status bind_window_call(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);

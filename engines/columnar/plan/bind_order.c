@@ -1,5 +1,6 @@
 /* ORDER BY, LIMIT, and how GROUP BY and ORDER BY name output columns. */
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/rel_window.h"
 
 int query_add_target(Query *query, const char *name, Expr *expr, Node *node) {
     if (query->target_count == query->target_capacity) {
@@ -156,12 +157,54 @@ static Status bind_limit_expr(Query *query, Node *node, const char *what, Expr *
     return STATUS_OK;
 }
 
+static Status settle_row_count(Query *query, Expr *expr, int64_t absent, int64_t *out, Error *err) {
+    Expr *folded = expr;
+    *out = absent;
+    if (!expr) return STATUS_OK;
+    if (!expr_is_constant(expr)) TRY(constant_fold(query->binder->arena, expr, &folded, err));
+    if (!folded || !expr_is_constant(folded))
+        return binder_unsupported(query->binder, -1, err,
+                                  "WITH TIES of a number of rows that is not constant");
+    if (!expr_is_null_constant(folded)) *out = *(const int64_t *)folded->constant->values;
+    return STATUS_OK;
+}
+
+/* Rows up to the last one wanted and its peers are those whose rank is no higher than its number. */
+static Status limit_with_ties(Query *query, Rel **rel, Expr *limit, Expr *offset, Error *err) {
+    Binder *binder = query->binder;
+    Rel *sort = *rel;
+    int64_t rows, skipped;
+    TRY(settle_row_count(query, limit, INT64_MAX / 2, &rows, err));
+    TRY(settle_row_count(query, offset, 0, &skipped, err));
+    if (sort->kind != PLAN_SORT) return binder_unsupported(binder, -1, err, "WITH TIES without ORDER BY");
+    int64_t last = rows > INT64_MAX - skipped ? INT64_MAX : rows > 0 ? rows + skipped : 0;
+    SqlType int8 = sqltype_of(SQL_INT8);
+    ExprList wanted = {0};
+    int rank, number;
+    Rel *numbered =
+        rel_numbered(binder, sort->inputs[0], WINDOW_RANK, sort->sort_keys, 0, sort->sort_key_count, &rank);
+    Expr *condition = NULL;
+    TRY(resolve_operator(binder, "<=", expr_column(binder, rank), constant_int(binder->arena, last, int8), 0,
+                         &condition, err));
+    expr_list_add(binder->arena, &wanted, condition);
+    if (skipped > 0) {
+        numbered = rel_numbered(binder, numbered, WINDOW_ROW_NUMBER, sort->sort_keys, 0, sort->sort_key_count,
+                                &number);
+        TRY(resolve_operator(binder, ">", expr_column(binder, number),
+                             constant_int(binder->arena, skipped, int8), 0, &condition, err));
+        expr_list_add(binder->arena, &wanted, condition);
+    }
+    sort->inputs[0] = rel_filter(binder, numbered, &wanted);
+    rel_refresh_ids(binder, sort);
+    return STATUS_OK;
+}
+
 Status bind_limit(Query *query, PgQuery__SelectStmt *select, Rel **rel, Error *err) {
-    if (select->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES)
-        return binder_unsupported(query->binder, -1, err, "FETCH FIRST ... WITH TIES");
     Expr *limit = NULL, *offset = NULL;
     TRY(bind_limit_expr(query, select->limit_offset, "OFFSET", &offset, err));
     TRY(bind_limit_expr(query, select->limit_count, "LIMIT", &limit, err));
+    if (select->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES)
+        return limit_with_ties(query, rel, limit, offset, err);
     if (!limit && !offset) return STATUS_OK;
     Rel *node = rel_new(query->binder, PLAN_LIMIT, 1);
     node->inputs[0] = *rel;

@@ -67,6 +67,19 @@ static Rel *distinct_rel(Binder *binder, Rel *rel, const int *ids, int count, in
     return distinct;
 }
 
+static Status distinct_targets(Query *query, Rel **rel, Error *err) {
+    Binder *binder = query->binder;
+    int *ids = ARENA_NEW_ARRAY(binder->arena, int, query->visible_count + 1);
+    int *new_ids = ARENA_NEW_ARRAY(binder->arena, int, query->visible_count + 1);
+    TRY(distinct_types(query, err));
+    for (int i = 0; i < query->visible_count; i++)
+        ids[i] = query->targets[i].id;
+    *rel = distinct_rel(binder, *rel, ids, query->visible_count, new_ids);
+    for (int i = 0; i < query->visible_count; i++)
+        query->targets[i].id = new_ids[i];
+    return STATUS_OK;
+}
+
 static Rel *sort_rel(Query *query, Rel *rel, SortKey *keys, int count) {
     if (count == 0) return rel;
     Rel *sort = rel_new(query->binder, PLAN_SORT, 1);
@@ -191,17 +204,14 @@ static Status group_types(Query *query, Error *err) {
 static Status reject_unsupported(Binder *binder, PgQuery__SelectStmt *select, Error *err) {
     if (select->into_clause) return binder_unsupported(binder, -1, err, "SELECT INTO");
     if (select->n_locking_clause > 0) return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
-    /* Plain DISTINCT is a list of one empty node. */
-    if (select->n_distinct_clause > 0 &&
-        select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET)
-        return binder_unsupported(binder, -1, err, "DISTINCT ON");
     return STATUS_OK;
 }
 
 static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolve_unknown, BoundQuery *out,
                           Error *err) {
     Binder *binder = query->binder;
-    bool distinct = select->n_distinct_clause > 0;
+    bool distinct_on = select_is_distinct_on(select);
+    bool distinct = select->n_distinct_clause > 0 && !distinct_on;
     TRY(reject_unsupported(binder, select, err));
     query->clause = CLAUSE_FROM;
     query->select = select;
@@ -218,6 +228,8 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     int key_count = 0;
     TRY(query_bind_order(query, select, distinct, &keys, &key_count, err));
     TRY(query_bind_groups(query, select, err));
+    IdList on = {0};
+    if (distinct_on) TRY(query_bind_distinct_on(query, select, keys, key_count, &on, err));
     Rel *rel = query_place_pending(query, query->from.rel, true, true);
     rel = rel_filter(binder, rel, &where);
     rel = query_place_pending(query, rel, false, true);
@@ -235,16 +247,8 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     rel = query_place_windows(query, rel);
     rel = query_place_sets(query, rel, false);
     rel = project_targets(query, rel);
-    if (distinct) {
-        int *ids = ARENA_NEW_ARRAY(binder->arena, int, query->visible_count + 1);
-        int *new_ids = ARENA_NEW_ARRAY(binder->arena, int, query->visible_count + 1);
-        TRY(distinct_types(query, err));
-        for (int i = 0; i < query->visible_count; i++)
-            ids[i] = query->targets[i].id;
-        rel = distinct_rel(binder, rel, ids, query->visible_count, new_ids);
-        for (int i = 0; i < query->visible_count; i++)
-            query->targets[i].id = new_ids[i];
-    }
+    if (distinct) TRY(distinct_targets(query, &rel, err));
+    if (distinct_on) TRY(query_place_distinct_on(query, &on, keys, key_count, &rel, err));
     rel = sort_rel(query, rel, keys, key_count);
     TRY(bind_limit(query, select, &rel, err));
     publish(query, rel, out);

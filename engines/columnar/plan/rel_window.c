@@ -72,3 +72,25 @@ void window_add_partition(Binder *binder, Rel *rel, Expr *key) {
     for (int w = 0; w < rel->window_count; w++)
         rel->windows[w].partition_count++;
 }
+
+/* ---- numbering
+ * ------------------------------------------------------------------------------------------------- */
+
+Rel *rel_numbered(Binder *binder, Rel *input, WindowKind kind, const SortKey *keys, int partition_count,
+                  int order_count, int *id) {
+    Rel *rel = rel_new(binder, PLAN_WINDOW, 1);
+    rel->inputs[0] = input;
+    rel->sort_key_count = partition_count + order_count;
+    rel->sort_keys = arena_memdup(binder->arena, keys, sizeof *keys * (size_t)rel->sort_key_count);
+    rel->window_count = 1;
+    rel->windows = ARENA_NEW(binder->arena, WindowCall);
+    rel->windows[0] = (WindowCall){.kind = kind,
+                                   .name = kind == WINDOW_RANK ? "rank" : "row_number",
+                                   .call = {.type = sqltype_of(SQL_INT8)},
+                                   .partition_count = partition_count,
+                                   .order_count = order_count};
+    *id = binder_add_column(binder, rel->windows[0].name, sqltype_of(SQL_INT8), false);
+    id_list_add(binder->arena, &rel->own_ids, *id);
+    rel_refresh_ids(binder, rel);
+    return rel;
+}
