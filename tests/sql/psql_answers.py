@@ -13,10 +13,9 @@ class Answer:
 
 
 def script(statements):
-    out = ["SET timezone = 'UTC';", 'SET extra_float_digits = 1;', "SET bytea_output = 'hex';", "SET client_min_messages = error;"]
+    out = ["SET timezone = 'UTC';", 'SET extra_float_digits = 1;', "SET bytea_output = 'hex';", "SET client_min_messages = error;", r"\pset null '\\N'"]
     for statement in statements:
-        out += [r'\echo @@types', statement + r' \gdesc', r'\echo @@rows', r"COPY (%s) TO STDOUT (FORMAT csv, NULL '\N', FORCE_QUOTE *);" % statement,
-                r'\echo @@state :SQLSTATE']
+        out += [r'\echo @@types', r'\pset format unaligned', statement + r' \gdesc', r'\echo @@rows', r'\pset format csv', statement + ';', r'\echo @@state :SQLSTATE']
     return '\n'.join(out) + '\n'
 
 
@@ -38,9 +37,7 @@ def ask(statements, psql_arguments=()):
         state = state.strip()
         read = []
         if state == '00000':
-            # NULL is the one value without quotes.
-            marked = rows.replace('\\N', '"\\N"')
-            read = [[None if cell == '\\N' else value(cell, kind) for cell, kind in zip(row, types)] for row in csv.reader(io.StringIO(marked))]
+            read = [[None if cell == '\\N' else value(cell, kind) for cell, kind in zip(row, types)] for row in csv.reader(io.StringIO(rows))]
         answers.append(Answer(types, read, state))
     if len(answers) != len(statements):
         raise RuntimeError('psql answered %d of %d statements: %s' % (len(answers), len(statements), done.stderr[-500:]))

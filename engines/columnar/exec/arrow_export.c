@@ -258,7 +258,7 @@ static void append_converted(ExportColumn *column, const Vector *vector, const u
             Interval value = ((const Interval *)values)[index];
             int64_t nanoseconds;
             if (__builtin_mul_overflow(value.microseconds, 1000, &nanoseconds))
-                nanoseconds = value.microseconds < 0 ? INT64_MIN : INT64_MAX;
+                nanoseconds = 0; /* NULL's rest */
             memcpy(into + (size_t)k * 16, &value.months, 4);
             memcpy(into + (size_t)k * 16 + 4, &value.days, 4);
             memcpy(into + (size_t)k * 16 + 8, &nanoseconds, 8);
@@ -340,7 +340,25 @@ static Status append_list_column(ExportColumn *column, const Vector *vector, con
     return STATUS_OK;
 }
 
+/* Arrow counts an interval's time in nanoseconds: 292 years of it at most. */
+static Status check_intervals(const Vector *vector, const uint16_t *selection, int first, int count,
+                              Error *err) {
+    for (int k = 0; k < count; k++) {
+        int row = selection ? selection[first + k] : first + k;
+        int64_t nanoseconds;
+        if (vector_is_null(vector, row)) continue;
+        const Vector *source = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary : vector;
+        Interval value = ((const Interval *)source->values)[value_at(vector, row)];
+        if (__builtin_mul_overflow(value.microseconds, 1000, &nanoseconds))
+            return error_set(err, "22008", "an interval of that many hours cannot leave the columnar engine");
+    }
+    return STATUS_OK;
+}
+
 Status arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count, Error *err) {
+    for (int i = 0; i < out->column_count; i++)
+        if (out->columns[i].kind == EXPORT_INTERVAL)
+            TRY(check_intervals(&batch->columns[i], batch->selection, first, count, err));
     out->row_count += count;
     out->bytes = 0;
     for (int i = 0; i < out->column_count; i++) {

@@ -338,11 +338,14 @@ static ParseResult read_fields(const char *at, const char *end, DateTimeFields *
     return any ? PARSE_OK : PARSE_BAD;
 }
 
-/* A bare number too short or too long for a date is a value out of range rather than bad syntax. */
+/* A bare number that is no month, or too long for a date, is a value out of range rather than bad syntax. */
 static bool all_digits(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++)
+    int value = 0;
+    for (size_t i = 0; i < length; i++) {
         if (!isdigit((unsigned char)text[i])) return false;
-    return length > 0 && (length <= 2 || length > 8);
+        value = i < 2 ? value * 10 + (text[i] - '0') : value;
+    }
+    return length > 8 || (length > 0 && length <= 2 && (value < 1 || value > 12));
 }
 
 static ParseResult check_date(DateTimeFields *fields) {

@@ -80,3 +80,4 @@ extern const TableFunction table_function_scalar;
 /* The tables of the files of this folder; table_functions.c joins them (one line there per file). */
 TableFunctionTable series_table_functions(void);
 TableFunctionTable text_table_functions(void);
+TableFunctionTable time_series_table_functions(void);

@@ -6,6 +6,7 @@
 static TableFunctionTable (*const tables[])(void) = {
     series_table_functions,
     text_table_functions,
+    time_series_table_functions,
 };
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 

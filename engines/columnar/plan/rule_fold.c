@@ -1,6 +1,12 @@
-/* Rule: what is constant is computed now, and logic over constants is shortened. A call that fails is left
- * for run time, where it may never be reached. */
+/* Rule: what is constant is computed now, and logic over constants is shortened. Arithmetic that fails fails
+ * the statement, as in PostgreSQL, even where no row would reach it, unless a constant before it has decided
+ * a CASE, COALESCE, AND or OR. Other calls that fail are left for run time. */
 #include "engines/columnar/plan/logical.h"
+
+typedef struct Folder {
+    Binder *binder;
+    Error failure; /* the first one */
+} Folder;
 
 static bool depends_on_now(const Expr *expr) {
     return expr->kind == EXPR_CALL &&
@@ -12,8 +18,8 @@ static int truth(const Expr *expr) { /* 1, 0, or -1 for neither */
     return *(const uint8_t *)expr->constant->values != 0;
 }
 
-/* AND drops true and ends at false; OR the other way round. */
-static Expr *fold_logic(Binder *binder, Expr *expr) {
+/* AND drops true and ends at false; OR the other way round. Stands when the arguments are folded. */
+static Expr *shorten_logic(Binder *binder, Expr *expr) {
     int absorbing = expr->kind == EXPR_AND ? 0 : 1, kept = 0;
     for (int i = 0; i < expr->arg_count; i++) {
         int value = truth(expr->args[i]);
@@ -56,17 +62,83 @@ static Expr *factor_or(Binder *binder, Expr *expr) {
         }
         rest->args[i] = left.count ? expr_and_all(arena, &left) : expr_bool_constant(arena, true);
     }
-    expr_list_add(arena, &common, fold_logic(binder, rest));
+    expr_list_add(arena, &common, shorten_logic(binder, rest));
     return expr_and_all(arena, &common);
 }
 
-static Expr *fold(Binder *binder, Expr *expr) {
-    for (int i = 0; i < expr->arg_count; i++)
-        expr->args[i] = fold(binder, expr->args[i]);
-    if (expr->kind == EXPR_OR || expr->kind == EXPR_AND) {
-        expr = fold_logic(binder, expr);
-        return expr->kind == EXPR_OR ? factor_or(binder, expr) : expr;
+static Expr *fold(Folder *folder, Expr *expr);
+
+/* What follows a constant that decides is not looked at. */
+static Expr *fold_logic(Folder *folder, Expr *expr) {
+    int absorbing = expr->kind == EXPR_AND ? 0 : 1;
+    for (int i = 0; i < expr->arg_count; i++) {
+        expr->args[i] = fold(folder, expr->args[i]);
+        if (truth(expr->args[i]) == absorbing) return expr->args[i];
     }
+    expr = shorten_logic(folder->binder, expr);
+    return expr->kind == EXPR_OR ? factor_or(folder->binder, expr) : expr;
+}
+
+/* Branches whose condition is false go, and all after one that is true. */
+static Expr *fold_case(Folder *folder, Expr *expr) {
+    int kept = 0, last = expr->arg_count - 1;
+    Expr *otherwise = NULL;
+    for (int i = 0; i + 1 < expr->arg_count && !otherwise; i += 2) {
+        Expr *when = fold(folder, expr->args[i]), *then = expr->args[i + 1];
+        bool never = truth(when) == 0 || (expr_is_constant(when) && expr_is_null_constant(when));
+        if (never) continue;
+        then = fold(folder, then);
+        if (truth(when) == 1) otherwise = then;
+        if (otherwise) break;
+        expr->args[kept] = when;
+        expr->args[kept + 1] = then;
+        kept += 2;
+    }
+    if (!otherwise) otherwise = fold(folder, expr->args[last]);
+    expr->args[kept] = otherwise;
+    expr->arg_count = kept + 1;
+    if (kept > 0 || !sqltype_equals(otherwise->type, expr->type)) {
+        if (kept > 0) return expr;
+        /* the branch is held in another form than the CASE: it stays, for what converts it */
+        expr->args[0] = expr_bool_constant(folder->binder->arena, true);
+        expr->args[1] = expr->args[2] = otherwise;
+        expr->arg_count = 3;
+        return expr;
+    }
+    return otherwise;
+}
+
+static Expr *fold_coalesce(Folder *folder, Expr *expr) {
+    for (int i = 0; i < expr->arg_count; i++) {
+        expr->args[i] = fold(folder, expr->args[i]);
+        if (expr_is_constant(expr->args[i]) && !expr_is_null_constant(expr->args[i])) expr->arg_count = i + 1;
+    }
+    return expr;
+}
+
+/* PostgreSQL computes what is immutable; what depends on the session's time zone is not. */
+static bool is_arithmetic(const Expr *expr) {
+    if (!sqltype_is_number(expr->type)) return false;
+    for (int i = 0; i < expr->arg_count; i++)
+        if (!sqltype_is_number(expr->args[i]->type)) return false;
+    return true;
+}
+
+static void note_failure(Folder *folder, const Expr *expr, const Error *failure) {
+    bool decided = strcmp(failure->sqlstate, SQLSTATE_DIVISION_BY_ZERO) == 0 ||
+                   strcmp(failure->sqlstate, SQLSTATE_NUMERIC_OUT_OF_RANGE) == 0;
+    if (!decided || !is_arithmetic(expr) || folder->failure.sqlstate[0]) return;
+    folder->failure = *failure;
+    if (folder->failure.position == 0) folder->failure.position = expr->position;
+}
+
+static Expr *fold(Folder *folder, Expr *expr) {
+    Binder *binder = folder->binder;
+    if (expr->kind == EXPR_OR || expr->kind == EXPR_AND) return fold_logic(folder, expr);
+    if (expr->kind == EXPR_CASE) return fold_case(folder, expr);
+    if (expr->kind == EXPR_COALESCE) return fold_coalesce(folder, expr);
+    for (int i = 0; i < expr->arg_count; i++)
+        expr->args[i] = fold(folder, expr->args[i]);
     if (expr->kind == EXPR_NOT && truth(expr->args[0]) >= 0)
         return expr_bool_constant(binder->arena, !truth(expr->args[0]));
     if ((expr->kind == EXPR_IS_NULL || expr->kind == EXPR_IS_NOT_NULL) && expr_is_constant(expr->args[0]))
@@ -75,52 +147,62 @@ static Expr *fold(Binder *binder, Expr *expr) {
     if ((expr->kind == EXPR_CALL || expr->kind == EXPR_CAST) && expr->arg_count > 0 &&
         !depends_on_now(expr)) {
         Expr *folded = NULL;
-        Error ignored = {0};
-        if (constant_fold(binder->arena, expr, &folded, &ignored) == STATUS_OK && folded) return folded;
+        Error failure = {0};
+        if (constant_fold(binder->arena, expr, &folded, &failure) != STATUS_OK)
+            note_failure(folder, expr, &failure);
+        else if (folded)
+            return folded;
     }
     return rule_narrow(binder, expr);
 }
 
-static void fold_list(Binder *binder, ExprList *list) {
+static void fold_list(Folder *folder, ExprList *list) {
     for (int i = 0; i < list->count; i++)
-        list->items[i] = fold(binder, list->items[i]);
+        list->items[i] = fold(folder, list->items[i]);
 }
 
 /* True conjuncts vanish; ANDs that folding made are split again. */
-static void fold_conjuncts(Binder *binder, ExprList *list) {
+static void fold_conjuncts(Folder *folder, ExprList *list) {
     ExprList kept = {0};
-    fold_list(binder, list);
+    fold_list(folder, list);
     for (int i = 0; i < list->count; i++) {
         ExprList parts = {0};
-        expr_split_conjuncts(binder->arena, list->items[i], &parts);
+        expr_split_conjuncts(folder->binder->arena, list->items[i], &parts);
         for (int p = 0; p < parts.count; p++)
-            if (truth(parts.items[p]) != 1) expr_list_add(binder->arena, &kept, parts.items[p]);
+            if (truth(parts.items[p]) != 1) expr_list_add(folder->binder->arena, &kept, parts.items[p]);
     }
     *list = kept;
 }
 
-static Expr *fold_visited(void *binder, Expr *expr) {
-    return fold(binder, expr);
+static Expr *fold_visited(void *folder, Expr *expr) {
+    return fold(folder, expr);
+}
+
+static void fold_rel(Folder *folder, Rel *rel) {
+    fold_conjuncts(folder, &rel->predicates);
+    fold_list(folder, &rel->exprs);
+    for (int c = 0; c < rel->call_count; c++) {
+        for (int a = 0; a < rel->calls[c].arg_count; a++)
+            rel->calls[c].args[a] = fold(folder, rel->calls[c].args[a]);
+        if (rel->calls[c].filter) rel->calls[c].filter = fold(folder, rel->calls[c].filter);
+    }
+    if (rel->kind == PLAN_WINDOW) rel_each_expr(rel, fold_visited, folder);
+    for (int r = 0; r < rel->value_row_count; r++)
+        for (int c = 0; c < rel->ids.count; c++)
+            rel->value_rows[r][c] = fold(folder, rel->value_rows[r][c]);
+    for (int f = 0; f < rel->table_call_count; f++)
+        for (int a = 0; a < rel->table_calls[f].arg_count; a++)
+            rel->table_calls[f].args[a] = fold(folder, rel->table_calls[f].args[a]);
+    if (rel->limit) rel->limit = fold(folder, rel->limit);
+    if (rel->offset) rel->offset = fold(folder, rel->offset);
+    for (int i = 0; i < rel->input_count; i++)
+        fold_rel(folder, rel->inputs[i]);
 }
 
 Status rule_fold(Binder *binder, Rel *rel, Error *err) {
-    fold_conjuncts(binder, &rel->predicates);
-    fold_list(binder, &rel->exprs);
-    for (int c = 0; c < rel->call_count; c++) {
-        for (int a = 0; a < rel->calls[c].arg_count; a++)
-            rel->calls[c].args[a] = fold(binder, rel->calls[c].args[a]);
-        if (rel->calls[c].filter) rel->calls[c].filter = fold(binder, rel->calls[c].filter);
-    }
-    if (rel->kind == PLAN_WINDOW) rel_each_expr(rel, fold_visited, binder);
-    for (int r = 0; r < rel->value_row_count; r++)
-        for (int c = 0; c < rel->ids.count; c++)
-            rel->value_rows[r][c] = fold(binder, rel->value_rows[r][c]);
-    for (int f = 0; f < rel->table_call_count; f++)
-        for (int a = 0; a < rel->table_calls[f].arg_count; a++)
-            rel->table_calls[f].args[a] = fold(binder, rel->table_calls[f].args[a]);
-    if (rel->limit) rel->limit = fold(binder, rel->limit);
-    if (rel->offset) rel->offset = fold(binder, rel->offset);
-    for (int i = 0; i < rel->input_count; i++)
-        TRY(rule_fold(binder, rel->inputs[i], err));
-    return STATUS_OK;
+    Folder folder = {.binder = binder};
+    fold_rel(&folder, rel);
+    if (!folder.failure.sqlstate[0]) return STATUS_OK;
+    if (err) *err = folder.failure;
+    return STATUS_ERROR;
 }
