@@ -189,25 +189,26 @@ const SinkOps join_build_ops = {.open = build_open,
 void join_unmatched_batch(const Join *table, Chain *chain, JoinCursor *at, int64_t end, Batch *out) {
     Arena *arena = &chain->batch_arena;
     char **rows = arena_alloc(arena, sizeof *rows * (BATCH_ROWS + 1));
-    int count = 0;
+    int count = 0, left_count = join_gives_right_only(table) ? 0 : table->left_count;
+    bool matched = table->type == JOIN_RIGHT_SEMI;
     while (at->segment < end && !count) {
         const RowSegment *segment = &table->segments[at->segment];
         for (; at->row < segment->count && count < BATCH_ROWS; at->row++) {
             char *row = segment->rows + (size_t)at->row * table->rows.width;
             rows[count] = row;
-            count += !row[JOIN_MATCHED];
+            count += (row[JOIN_MATCHED] != 0) == matched;
         }
         if (at->row == segment->count) *at = (JoinCursor){at->segment + 1, 0};
     }
     *out = (Batch){0};
     if (!count) return;
-    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, table->left_count + table->right_count + 1);
-    for (int i = 0; i < table->left_count; i++)
+    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, left_count + table->right_count + 1);
+    for (int i = 0; i < left_count; i++)
         vector_init_constant(&columns[i], table->left_types[i], NULL, arena);
     for (int i = 0; i < table->right_count; i++)
-        rows_gather(&table->rows, i, rows, count, NULL, count, &columns[table->left_count + i], arena);
+        rows_gather(&table->rows, i, rows, count, NULL, count, &columns[left_count + i], arena);
     *out = (Batch){.row_count = count,
-                   .column_count = table->left_count + table->right_count,
+                   .column_count = left_count + table->right_count,
                    .columns = columns,
                    .selected = count};
 }

@@ -73,8 +73,14 @@ static inline char *join_chain(const Join *join, uint64_t hash) {
     uint64_t entry = join->slots[hash >> (64 - join->slot_bits)];
     return entry & join_tag(hash) ? (char *)(uintptr_t)(entry & JOIN_POINTER_MASK) : NULL;
 }
+/* Build rows come out when the probe side is through: those without a match, of a RIGHT_SEMI those with. */
 static inline bool join_keeps_unmatched(const Join *join) {
-    return join->type == JOIN_RIGHT || join->type == JOIN_FULL;
+    return join->type == JOIN_RIGHT || join->type == JOIN_FULL || join->type == JOIN_RIGHT_SEMI ||
+           join->type == JOIN_RIGHT_ANTI;
+}
+/* Of the build side alone. */
+static inline bool join_gives_right_only(const Join *join) {
+    return join->type == JOIN_RIGHT_SEMI || join->type == JOIN_RIGHT_ANTI;
 }
 
 /* What a worker knows of the last dictionary it probed with (join_dictionary.c). */
@@ -142,7 +148,8 @@ Status join_probe_batch(Join *table, Chain *chain, ProbeState *state, int index,
                         bool last, Error *err);
 
 static inline bool join_emits_pairs(const Join *join) {
-    return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK;
+    return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK &&
+           !join_gives_right_only(join);
 }
 Status join_add_pair(Probe *probe, uint16_t left, char *right, Error *err);
 Status join_flush_pairs(Probe *probe, Error *err);

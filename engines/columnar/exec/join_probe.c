@@ -219,7 +219,8 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
 static Status match_hashed(Probe *probe, Error *err) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
-    bool first_only = !join_emits_pairs(join) && !join->residual, by_dictionary = false;
+    bool first_only = !join_emits_pairs(join) && !join->residual && !join_gives_right_only(join),
+         by_dictionary = false;
     const Vector *keys;
     TRY(join_encode_probe(join, probe->chain, state, probe->batch, &keys, err));
     if (join->key_count == 1 && join->type != JOIN_MARK && !join->node->nulls_equal)
@@ -363,7 +364,6 @@ static Status emit_mark(Probe *probe, Error *err) {
     Join *join = probe->join;
     Arena *arena = &probe->chain->batch_arena;
     Batch out = *probe->batch;
-    if (!join->node->two_valued) TRY(find_unknown(probe, err));
     out.columns = ARENA_NEW_ARRAY(arena, Vector, join->left_count + 1);
     memcpy(out.columns, probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
     out.column_count = join->left_count + 1;
@@ -407,7 +407,7 @@ Status join_probe_batch(Join *table, Chain *chain, ProbeState *state, int index,
     state->pair_count = 0;
     TRY(table->key_count ? match_hashed(&probe, err) : match_all(&probe, err));
     if (chain->morsel_stop) return STATUS_OK;
-    if (table->type == JOIN_MARK) TRY(find_unknown(&probe, err));
+    if (table->type == JOIN_MARK && !table->node->two_valued) TRY(find_unknown(&probe, err));
     if (last) return finish_batch(&probe, err);
     for (int row = 0; row < batch->row_count; row++)
         marks[row] = (uint8_t)((state->matched[row] != 0) | (state->unknown[row] != 0) << 1);

@@ -131,7 +131,7 @@ Status join_spill_build(Join *join, RowCollector *const *collectors, int count, 
 
 static bool drops_unmatched(const Join *join) {
     return join->type == JOIN_INNER || join->type == JOIN_CROSS || join->type == JOIN_SEMI ||
-           join->type == JOIN_RIGHT;
+           join->type == JOIN_RIGHT || join_gives_right_only(join);
 }
 
 Status join_spill_probe(Join *join, Chain *chain, ProbeState *state, const Batch *batch, Error *err) {

@@ -53,6 +53,10 @@ static void attach(Query *query, const PlanNode *node, int column, RuntimeFilter
         case PLAN_JOIN: {
             int left = node->inputs[0]->column_count;
             if (column >= left && node->join_type == JOIN_MARK) return;
+            if (node->join_type == JOIN_RIGHT_SEMI || node->join_type == JOIN_RIGHT_ANTI) {
+                node = node->inputs[1];
+                break;
+            }
             node = node->inputs[column >= left];
             column -= column >= left ? left : 0;
             break;
@@ -77,8 +81,9 @@ static void attach(Query *query, const PlanNode *node, int column, RuntimeFilter
 
 RuntimeFilter **runtime_filters_create(Query *query, const PlanNode *join, const KeyLayout *keys) {
     RuntimeFilter **filters = ARENA_NEW_ARRAY(&query->arena, RuntimeFilter *, join->key_count + 1);
-    bool drops =
-        join->join_type == JOIN_INNER || join->join_type == JOIN_SEMI || join->join_type == JOIN_RIGHT;
+    bool drops = join->join_type == JOIN_INNER || join->join_type == JOIN_SEMI ||
+                 join->join_type == JOIN_RIGHT || join->join_type == JOIN_RIGHT_SEMI ||
+                 join->join_type == JOIN_RIGHT_ANTI;
     for (int i = 0; drops && !join->nulls_equal && i < join->key_count; i++) {
         RuntimeFilter *filter = ARENA_NEW(&query->arena, RuntimeFilter);
         SqlType type = keys->columns[i].type;
@@ -106,7 +111,8 @@ static const PlanNode *streaming_scan(const PlanNode *node, int *column) {
         case PLAN_PROJECT: *column = column_of(node->exprs[*column]); break;
         case PLAN_JOIN:
             if (*column >= node->inputs[0]->column_count || node->join_type == JOIN_RIGHT ||
-                node->join_type == JOIN_FULL)
+                node->join_type == JOIN_FULL || node->join_type == JOIN_RIGHT_SEMI ||
+                node->join_type == JOIN_RIGHT_ANTI)
                 return NULL;
             break;
         case PLAN_SCAN: return node;

@@ -5,7 +5,8 @@
 
 static const char *join_name(JoinType type) {
     static const char *const NAMES[] = {"Inner", "Left", "Right",  "Full", "Semi",
-                                        "Anti",  "Mark", "Single", "Cross"};
+                                        "Anti",  "Mark", "Single", "Cross",
+                                        "Right Semi", "Right Anti"};
     return NAMES[type];
 }
 

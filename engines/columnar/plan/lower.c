@@ -302,8 +302,32 @@ static Status split_join_condition(Lowering *lowering, const Rel *rel, const Low
     return STATUS_OK;
 }
 
-static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+/* A small left side is built instead, and the large right one looked up in it: without memory for its rows,
+ * and filtered by the small side's values before it is read. */
+static const Rel *build_smaller(Lowering *lowering, const Rel *rel) {
+    const double much_smaller = 0.5;
+    JoinType type = rel->join_type == JOIN_SEMI   ? JOIN_RIGHT_SEMI
+                    : rel->join_type == JOIN_ANTI ? JOIN_RIGHT_ANTI
+                    : rel->join_type == JOIN_LEFT ? JOIN_RIGHT
+                                                  : rel->join_type;
+    bool keyed = false;
+    Expr *l, *r;
+    if (type == rel->join_type || rel->inputs[0]->rows > rel->inputs[1]->rows * much_smaller) return rel;
+    for (int i = 0; i < rel->predicates.count; i++)
+        keyed = keyed || key_sides(lowering->binder, rel, rel->predicates.items[i], &l, &r);
+    if (!keyed) return rel;
+    Rel *swapped = arena_memdup(lowering->arena, rel, sizeof *rel);
+    swapped->join_type = type;
+    swapped->inputs = ARENA_NEW_ARRAY(lowering->arena, Rel *, 2);
+    swapped->inputs[0] = rel->inputs[1];
+    swapped->inputs[1] = rel->inputs[0];
+    rel_note(lowering->binder, swapped, "smaller side built");
+    return swapped;
+}
+
+static Status lower_join(Lowering *lowering, const Rel *original, Lowered *out, Error *err) {
     Lowered left, right;
+    const Rel *rel = build_smaller(lowering, original);
     TRY(lower_rel(lowering, rel->inputs[0], &left, err));
     TRY(lower_rel(lowering, rel->inputs[1], &right, err));
     PlanNode *node = node_new(lowering, rel, 2);
@@ -321,7 +345,8 @@ static Status lower_join(Lowering *lowering, const Rel *rel, Lowered *out, Error
         id_list_add(lowering->arena, &both, right.ids.items[i]);
     bool left_only =
         rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI || rel->join_type == JOIN_MARK;
-    for (int i = 0; i < (left_only ? left.ids.count : both.count); i++)
+    bool right_only = rel->join_type == JOIN_RIGHT_SEMI || rel->join_type == JOIN_RIGHT_ANTI;
+    for (int i = right_only ? left.ids.count : 0; i < (left_only ? left.ids.count : both.count); i++)
         id_list_add(lowering->arena, &ids, both.items[i]);
     if (rel->join_type == JOIN_MARK) id_list_add(lowering->arena, &ids, rel->ids.items[rel->ids.count - 1]);
     bool cross = node->key_count == 0 && (rel->join_type == JOIN_INNER || rel->join_type == JOIN_CROSS);

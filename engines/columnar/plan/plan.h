@@ -174,7 +174,9 @@ typedef enum JoinType {
     JOIN_ANTI,
     JOIN_MARK,
     JOIN_SINGLE,
-    JOIN_CROSS
+    JOIN_CROSS,
+    JOIN_RIGHT_SEMI, /* the right (built) rows with a match, and those without: keys only */
+    JOIN_RIGHT_ANTI
 } JoinType;
 
 typedef struct PlanColumn {

@@ -52,6 +52,17 @@ static const char *const statements[] = {
     "SELECT count(*), sum(v) FROM " LEFT
     " WHERE NOT EXISTS (SELECT 1 FROM (SELECT CASE WHEN w < 50000 THEN 7 ELSE "
     "8 END AS k, w, t FROM " RIGHT ") r WHERE l.k = r.k AND r.w + l.v = 1000)",
+    /* a small left side, which is built */
+    "SELECT count(*), sum(v), max(s) FROM (SELECT * FROM " LEFT
+    " WHERE v % 9 = 0) l WHERE EXISTS (SELECT 1 FROM " RIGHT " WHERE l.k = r.k)",
+    "SELECT count(*), sum(v), max(s) FROM (SELECT * FROM " LEFT
+    " WHERE v % 9 = 0) l WHERE EXISTS (SELECT 1 FROM " RIGHT " WHERE l.k = r.k AND r.w > l.v)",
+    "SELECT count(*), sum(v), max(s) FROM (SELECT * FROM " LEFT
+    " WHERE v % 9 = 0) l WHERE NOT EXISTS (SELECT 1 FROM " RIGHT " WHERE l.k = r.k)",
+    "SELECT count(*), sum(v), max(s) FROM (SELECT * FROM " LEFT
+    " WHERE v % 9 = 0) l WHERE NOT EXISTS (SELECT 1 FROM " RIGHT " WHERE l.k = r.k AND r.w > l.v)",
+    "SELECT count(*), sum(v), sum(w), count(w), max(t) FROM (SELECT * FROM " LEFT
+    " WHERE v % 9 = 0) l LEFT JOIN " RIGHT " ON l.k = r.k AND l.v < r.w",
     /* joins over joins */
     "SELECT count(*), sum(l.v), sum(r.w), sum(x.w) FROM " LEFT " JOIN " RIGHT
     " ON l.k = r.k LEFT JOIN (SELECT * FROM " RIGHT ") x ON x.w = l.v",
