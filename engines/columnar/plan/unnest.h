@@ -35,6 +35,10 @@ void unnest_widen_sets(Binder *binder, Rel *aggregate, int shift, uint64_t added
 /* Gives a row also where there are none. */
 bool unnest_has_empty_set(const Rel *aggregate);
 
+/* LIMIT and the ORDER BY below it, for every combination of `partition`'s values: rows are numbered there.
+ * NULL where that cannot be written. */
+Rel *unnest_limit_by(Binder *binder, const Rel *limit, const ExprList *partition);
+
 /* *rel with a column for each of unnest->outer, in their place wherever they were read: `keys`. */
 Status unnest_attach_domain(Unnest *unnest, Rel **rel, IdList *keys, Error *err);
 /* outer[i] IS NOT DISTINCT FROM keys[i] for all. */

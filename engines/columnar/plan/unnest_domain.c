@@ -290,6 +290,22 @@ static Status attach_table_function(Unnest *unnest, Rel *rel, IdList *keys, Erro
     return STATUS_OK;
 }
 
+static Status attach_limit(Unnest *unnest, Rel **slot, IdList *keys, Error *err) {
+    Binder *binder = unnest->binder;
+    Rel *limit = *slot, *sort = limit->inputs[0];
+    ExprList partition = {0};
+    bool sorted = sort->kind == PLAN_SORT;
+    if (rel_node_reads_any_of(limit, unnest->outer)) return declined(err, "outer columns in LIMIT");
+    TRY(attach(unnest, sorted ? &sort->inputs[0] : &limit->inputs[0], keys, err));
+    if (sorted) substitute(unnest, sort, keys);
+    for (int i = 0; i < keys->count; i++)
+        expr_list_add(binder->arena, &partition, expr_column(binder, keys->items[i]));
+    Rel *numbered = unnest_limit_by(binder, limit, &partition);
+    if (!numbered) return declined(err, "this LIMIT");
+    *slot = numbered;
+    return STATUS_OK;
+}
+
 static Status attach_nothing(Unnest *unnest, Rel **slot, IdList *keys) {
     Rel *values = domain(unnest, keys), *rel = *slot;
     bool one_row = rel->kind == PLAN_VALUES && rel->value_row_count == 1 && rel->ids.count == 0;
@@ -328,7 +344,7 @@ static Status attach(Unnest *unnest, Rel **slot, IdList *keys, Error *err) {
     case PLAN_UNION_ALL:
     case PLAN_SET_OPERATION: return attach_set(unnest, rel, keys, err);
     case PLAN_TABLE_FUNCTION: return attach_table_function(unnest, rel, keys, err);
-    case PLAN_LIMIT: return declined(err, "LIMIT");
+    case PLAN_LIMIT: return attach_limit(unnest, slot, keys, err);
     default: return declined(err, "this construct");
     }
 }

@@ -152,6 +152,29 @@ static bool pull_scan(Unnest *unnest, Rel *rel, ExprList *conditions) {
     return true;
 }
 
+/* inner = outer below LIMIT: so many rows of each inner value. */
+static bool pull_limit(Unnest *unnest, Rel **slot, ExprList *conditions) {
+    Rel *limit = *slot, **input = &limit->inputs[0];
+    ExprList below = {0}, partition = {0};
+    if (rel_node_reads_any_of(limit, unnest->outer)) return false;
+    if ((*input)->kind == PLAN_SORT) {
+        if (rel_node_reads_any_of(*input, unnest->outer)) return false;
+        input = &(*input)->inputs[0];
+    }
+    bool existence = unnest->existence;
+    unnest->existence = false;
+    bool pulled = unnest_pull(unnest, input, &below);
+    unnest->existence = existence;
+    for (int i = 0, inner; pulled && i < below.count; i++) {
+        if (!unnest_is_key(below.items[i], *input, &inner)) return false;
+        expr_list_add(unnest->binder->arena, &partition, below.items[i]->args[inner]);
+        expr_list_add(unnest->binder->arena, conditions, below.items[i]);
+    }
+    Rel *numbered = pulled ? unnest_limit_by(unnest->binder, limit, &partition) : NULL;
+    if (numbered) *slot = numbered;
+    return numbered != NULL;
+}
+
 bool unnest_pull(Unnest *unnest, Rel **rel, ExprList *conditions) {
     if (!rel_reads_any_of(*rel, unnest->outer)) return true;
     switch ((*rel)->kind) {
@@ -168,6 +191,7 @@ bool unnest_pull(Unnest *unnest, Rel **rel, ExprList *conditions) {
     case PLAN_PROJECT: return pull_project(unnest, *rel, conditions);
     case PLAN_AGGREGATE: return pull_aggregate(unnest, *rel, conditions);
     case PLAN_JOIN: return pull_join(unnest, *rel, conditions);
+    case PLAN_LIMIT: return pull_limit(unnest, rel, conditions);
     case PLAN_TABLE_FUNCTION:
     case PLAN_SORT:
         if ((*rel)->input_count == 0 || rel_node_reads_any_of(*rel, unnest->outer) ||
