@@ -32,6 +32,90 @@ Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char 
     return STATUS_OK;
 }
 
+/* ---- rows set aside -------------------------------------------------------------------------------------
+ */
+
+enum {
+    MOST_GROUPS = 1 << 17, /* of a worker's table while keys repeat: it stays within the caches */
+    FEW_GROUPS = 1 << 13,  /* when they hardly do, rows are better sorted into partitions at once */
+    SPILL_FROM_BYTES = 1 << 20
+};
+
+/* A worker's table takes a small part of the budget: what is set aside is what can spill. */
+static int64_t first_size(const Query *query, size_t row_bytes) {
+    enum { LEAST_GROUPS = 1024, PARTS = 32, SLOT_BYTES = 32 };
+    int64_t most = MOST_GROUPS;
+    if (query->budget.limit_bytes) {
+        int64_t fit = query->budget.limit_bytes / PARTS / (int64_t)(row_bytes + SLOT_BYTES);
+        most = fit < most ? fit : most;
+    }
+    return most < LEAST_GROUPS ? LEAST_GROUPS : most;
+}
+
+/* When keys hardly repeat, a table only sorts rows into partitions: a small one does that fastest. */
+static int64_t next_size(const AggregateState *state) {
+    int64_t rows = state->table_rows, groups = state->table.count;
+    int64_t most = first_size(state->table.query, state->table.row_bytes),
+            few = most < FEW_GROUPS ? most : FEW_GROUPS;
+    if (state->most_groups == most) return rows < groups * 2 ? few : most;
+    return rows > groups * 4 ? most : few;
+}
+
+Status aggregate_set_aside(Aggregate *aggregate, AggregateState *state, Error *err) {
+    TRY(group_runs_add(&state->runs, &state->table, err));
+    int64_t size = next_size(state);
+    if (size < state->most_groups)
+        group_table_drop_rows(&state->table);
+    else
+        group_table_clear(&state->table);
+    state->most_groups = size;
+    state->table_rows = 0;
+    state->direct.cell_count = 0; /* its cells name groups of before */
+    return STATUS_OK;
+}
+
+Status aggregate_spill_state(Aggregate *aggregate, AggregateState *state, Error *err) {
+    Query *query = state->table.query;
+    if (state->table.count) TRY(aggregate_set_aside(aggregate, state, err));
+    TRY(group_runs_spill(&state->runs, &aggregate->spill_format, aggregate->sink.stats, err));
+    group_table_drop_rows(&state->table);
+    charged_arena_deinit(query, &state->table.arena); /* strings went along */
+    charged_arena_init(&state->table.arena);
+    return STATUS_OK;
+}
+
+static Status make_room(Aggregate *aggregate, AggregateState *state, int rows, Error *err) {
+    GroupTable *table = &state->table;
+    state->table_rows += rows;
+    TRY(charged_arena_settle(table->query, &table->arena, err));
+    if (!aggregate->group_count) return STATUS_OK;
+    int64_t held =
+        state->runs.memory_bytes + table->arena.charged_bytes + table->capacity * (int64_t)table->row_bytes;
+    if (aggregate->spillable && held >= SPILL_FROM_BYTES && query_memory_pressure(table->query))
+        return aggregate_spill_state(aggregate, state, err);
+    bool full = table->count >= state->most_groups && !state->direct.cell_count;
+    return full ? aggregate_set_aside(aggregate, state, err) : STATUS_OK;
+}
+
+static void init_spilling(Aggregate *aggregate, Query *query) {
+    Arena *arena = &query->arena;
+    GroupTable table; /* only for where things stand in a row */
+    group_table_init(&table, query, &aggregate->layout, aggregate->state_bytes);
+    spill_format_init(&aggregate->spill_format, table.row_bytes);
+    spill_format_add_keys(&aggregate->spill_format, &aggregate->layout, 16, arena);
+    aggregate->spillable = true;
+    aggregate->rows_hold_strings = aggregate->layout.string_count > 0;
+    for (int i = 0; i < aggregate->call_count; i++) {
+        const AggregateSlot *slot = &aggregate->calls[i];
+        if (slot->ordered || slot->call->function->holds == STATE_POINTERS) aggregate->spillable = false;
+        if (slot->ordered || slot->call->function->holds != STATE_STRING) continue;
+        aggregate->rows_hold_strings = true;
+        spill_format_add_string(&aggregate->spill_format, (uint32_t)(table.state_offset + slot->state_offset),
+                                arena);
+    }
+    group_table_deinit(&table);
+}
+
 /* ---- one worker ------------------------------------------------------------------------------------------
  */
 
@@ -41,6 +125,8 @@ static Status sink_open(Sink *sink, Query *query, void **out, Error *err) {
     if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     group_table_init(&state->table, query, &aggregate->layout, aggregate->state_bytes);
+    group_runs_init(&state->runs, query, state->table.row_bytes);
+    state->most_groups = first_size(query, state->table.row_bytes);
     state->keys = malloc(8 * (size_t)aggregate->widest_key * BATCH_ROWS + 8);
     state->distinct = calloc((size_t)aggregate->call_count + 1, sizeof *state->distinct);
     if (!state->keys || !state->distinct) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -56,6 +142,7 @@ static void sink_state_close(Sink *sink, Query *query, void *pointer) {
     group_table_deinit(&state->table);
     for (int i = 0; state->distinct && i < aggregate->call_count; i++)
         group_table_deinit(&state->distinct[i]);
+    group_runs_deinit(&state->runs);
     direct_map_deinit(&state->direct);
     free(state->distinct);
     free(state->keys);
@@ -225,7 +312,7 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
     }
     for (int i = 0; i < aggregate->call_count; i++)
         TRY(update_call(aggregate, state, i, chain, columns, batch, first, err));
-    return charged_arena_settle(state->table.query, &state->table.arena, err);
+    return make_room(aggregate, state, batch->selected, err);
 }
 
 static Status sink_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
@@ -234,13 +321,15 @@ static Status sink_finish(Sink *sink, Query *query, void **states, int count, Er
     if (!aggregate->group_count) TRY(make_single_group(aggregate, &aggregate->partitions[0], err));
     if (aggregate->has_sets) TRY(aggregate_fold_sets(aggregate, query, err));
     TRY(aggregate_add_distinct(aggregate, query, (AggregateState **)states, count, err));
-    return aggregate_order_groups(aggregate, query, err);
+    return aggregate->lazy ? STATUS_OK : aggregate_order_groups(aggregate, query, err);
 }
 
 static void sink_destroy(Sink *sink, Query *query) {
     Aggregate *aggregate = (Aggregate *)sink;
     for (int i = 0; i < aggregate->partition_count; i++)
         group_table_deinit(&aggregate->partitions[i]);
+    for (int i = 0; aggregate->blocks && i < GROUP_PARTITIONS; i++)
+        group_blocks_deinit(&aggregate->blocks[i]);
     query_free(query, aggregate->order, sizeof(char *) * (size_t)aggregate->order_count);
     aggregate->order = NULL;
 }
@@ -306,6 +395,7 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
             !node->calls[i].order_count && is_order_sensitive(&node->calls[i]);
         aggregate->sink.lane_states |= !aggregate->calls[i].distinct && aggregate->calls[i].order_sensitive;
     }
+    init_spilling(aggregate, query);
     *sink = &aggregate->sink;
     *source = &aggregate->source;
     return STATUS_OK;

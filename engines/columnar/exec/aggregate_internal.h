@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engines/columnar/exec/direct_map.h"
+#include "engines/columnar/exec/group_runs.h"
 #include "engines/columnar/exec/group_table.h"
 #include "engines/columnar/exec/operators.h"
 #include "engines/columnar/exec/sort_keys.h"
@@ -64,6 +65,13 @@ typedef struct Aggregate {
     /* merged */
     GroupTable *partitions;
     int partition_count;
+    GroupBlocks *blocks; /* per partition: what was read back from disk */
+    bool lazy;           /* partitions are merged when they are read, from the states' runs */
+    struct AggregateState **states;
+    int state_count;
+    bool spillable;         /* states are values, or strings the format knows */
+    bool rows_hold_strings; /* rows point into memory beside them */
+    SpillFormat spill_format;
     char **order; /* group rows as they are given out */
     int64_t order_count;
 } Aggregate;
@@ -72,6 +80,9 @@ typedef struct AggregateState {
     GroupTable table;
     GroupTable *distinct; /* per call */
     DirectMap direct;
+    GroupRuns runs;     /* rows the table held before */
+    int64_t table_rows; /* rows the table's groups were made from */
+    int64_t most_groups;
     uint64_t *keys;
     uint64_t latest_first; /* the latest batch's place so far */
     uint64_t hashes[BATCH_ROWS];
@@ -86,6 +97,13 @@ extern const SourceOps aggregate_source_ops;
 Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char *from, Arena *arena,
                               Error *err);
 void aggregate_init_states(const void *context, char *states);
+GroupFold aggregate_fold(const Aggregate *aggregate);
+Status aggregate_absorb_partition(Aggregate *aggregate, int partition, GroupTable *into, GroupBlocks *blocks,
+                                  Error *err);
+/* The table's groups into the runs; it is empty then. */
+Status aggregate_set_aside(Aggregate *aggregate, AggregateState *state, Error *err);
+/* All a worker has to disk. */
+Status aggregate_spill_state(Aggregate *aggregate, AggregateState *state, Error *err);
 /* The workers' tables into `partitions`. */
 Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err);
 /* DISTINCT arguments, each once, into the merged states. */

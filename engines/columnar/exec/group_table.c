@@ -125,6 +125,50 @@ Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64
     return STATUS_OK;
 }
 
+Status group_table_absorb(GroupTable *table, const char *rows, int count, uint32_t *existing, Error *err) {
+    TRY(make_room(table, count, err));
+    uint64_t mask = table->slot_count - 1;
+    size_t width = table->row_bytes;
+    const KeyLayout *layout = table->layout;
+    for (int k = 0; k < count; k++)
+        __builtin_prefetch(&table->slots[*(const uint64_t *)(rows + width * (size_t)k) & mask]);
+    for (int k = 0; k < count; k++) {
+        char *from = (char *)rows + width * (size_t)k;
+        uint64_t hash = *group_hash(from), tag = hash & TAG_MASK, slot = hash & mask, entry;
+        existing[k] = UINT32_MAX;
+        for (; (entry = table->slots[slot]); slot = (slot + 1) & mask) {
+            if ((entry & TAG_MASK) != tag) continue;
+            char *row = group_row(table, (int64_t)(entry & ~TAG_MASK) - 1);
+            if (!keys_equal(layout, group_key(row), group_key(from))) continue;
+            existing[k] = (uint32_t)(entry & ~TAG_MASK) - 1;
+            if (*group_first(from) < *group_first(row)) *group_first(row) = *group_first(from);
+            break;
+        }
+        if (entry) continue;
+        if (table->count == table->capacity) TRY(grow_rows(table, err));
+        table->slots[slot] = tag | (uint64_t)(table->count + 1);
+        memcpy(group_row(table, table->count++), from, width);
+    }
+    return STATUS_OK;
+}
+
+Status group_table_reserve(GroupTable *table, int64_t groups, Error *err) {
+    uint64_t count = FIRST_ROWS * 4;
+    void *slots;
+    if (table->count || table->slot_count) return STATUS_OK;
+    while (count < (uint64_t)groups * 2)
+        count *= 2;
+    TRY(query_zalloc(table->query, (size_t)count * sizeof *table->slots, &slots, err));
+    table->slots = slots;
+    table->slot_count = count;
+    return STATUS_OK;
+}
+
+void group_table_clear(GroupTable *table) {
+    if (table->slots) memset(table->slots, 0, (size_t)table->slot_count * sizeof *table->slots);
+    table->count = 0;
+}
+
 int64_t group_table_find(const GroupTable *table, const uint64_t *key, uint64_t hash) {
     if (!table->slot_count) return -1;
     uint64_t mask = table->slot_count - 1;

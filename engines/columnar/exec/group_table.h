@@ -47,5 +47,12 @@ static inline char *group_states(const GroupTable *table, char *row) {
 Status group_table_resolve(GroupTable *table, const uint64_t *keys, const uint64_t *hashes,
                            const uint64_t *first, int count, bool own, GroupInit init, const void *context,
                            uint32_t *groups, Error *err);
+/* Rows of another table of the same format: those of new keys are copied whole (existing[k] = UINT32_MAX),
+ * the others' groups are given so that their states can be combined. */
+Status group_table_absorb(GroupTable *table, const char *rows, int count, uint32_t *existing, Error *err);
+/* Room for about so many groups, so that the slots need not grow. */
+Status group_table_reserve(GroupTable *table, int64_t groups, Error *err);
+/* No groups; memory is kept for the next ones. Strings stay until the arena goes. */
+void group_table_clear(GroupTable *table);
 /* The group of a key, -1 when there is none. */
 int64_t group_table_find(const GroupTable *table, const uint64_t *key, uint64_t hash);

@@ -49,6 +49,10 @@ struct AggregateFunction {
     Status (*combine)(void *into, const void *from, Arena *arena, Error *err);
     /* Results of groups [0, count) into out (FLAT, allocated); sets NULL for empty where SQL says so. */
     Status (*finalize)(const char *states, size_t stride, int count, Vector *out, Arena *arena, Error *err);
-    bool ordered;               /* depends on input order: string_agg, array_agg */
+    bool ordered; /* depends on input order: string_agg, array_agg */
+    /* What a state holds beside plain values: nothing, one StringView at its front, or pointers (such a state
+     * stays in memory). A string read back from disk has no room to grow: `loaded` notes that. */
+    enum { STATE_PLAIN, STATE_STRING, STATE_POINTERS } holds;
+    void (*loaded)(void *state);
     OrderedSetKind ordered_set; /* then there is nothing but names and types here */
 };

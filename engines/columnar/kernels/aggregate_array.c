@@ -170,6 +170,7 @@ static const AggregateFunction rows[] = {
      .update_single = value_single,
      .combine = value_combine,
      .finalize = value_finalize,
+     .holds = STATE_POINTERS,
      .ordered = true},
 };
 

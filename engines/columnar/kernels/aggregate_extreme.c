@@ -112,6 +112,9 @@ static bool padded_offer(TextExtreme *state, const StringView *value, bool large
     text_keep(state, value, arena);
     return false;
 }
+static void text_loaded(void *state) {
+    ((TextExtreme *)state)->capacity = 0;
+}
 #define AGG_NAME(name)               min_text_##name
 #define AGG_STATE                    TextExtreme
 #define AGG_VALUE                    StringView
@@ -297,6 +300,13 @@ static SqlType same_type(const SqlType *args, int arg_count) {
         .combine = prefix##_combine, .finalize = numeric_finalize                                            \
     }
 
+#define TEXT_ROW(text, type, prefix)                                                                         \
+    {                                                                                                        \
+        .name = text, .arg_count = 1, .args = {type}, .result = type, .state_bytes = sizeof(TextExtreme),    \
+        .update = prefix##_update, .update_single = prefix##_single, .combine = prefix##_combine,            \
+        .finalize = text_finalize, .holds = STATE_STRING, .loaded = text_loaded                              \
+    }
+
 static const AggregateFunction rows[] = {
     FIXED_ROWS(K_INT2, i16),
     FIXED_ROWS(K_INT4, i32),
@@ -311,10 +321,10 @@ static const AggregateFunction rows[] = {
     FIXED_ROWS(K_INTERVAL, interval),
     NUMERIC_ROW("min", min_numeric),
     NUMERIC_ROW("max", max_numeric),
-    EXTREME_ROW("min", K_TEXT, min_text, TextExtreme, text_finalize),
-    EXTREME_ROW("max", K_TEXT, max_text, TextExtreme, text_finalize),
-    EXTREME_ROW("min", K_BPCHAR, min_bpchar, TextExtreme, text_finalize),
-    EXTREME_ROW("max", K_BPCHAR, max_bpchar, TextExtreme, text_finalize),
+    TEXT_ROW("min", K_TEXT, min_text),
+    TEXT_ROW("max", K_TEXT, max_text),
+    TEXT_ROW("min", K_BPCHAR, min_bpchar),
+    TEXT_ROW("max", K_BPCHAR, max_bpchar),
 };
 
 AggregateTable extreme_aggregates(void) {

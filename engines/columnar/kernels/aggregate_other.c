@@ -236,6 +236,7 @@ static const AggregateFunction rows[] = {
      .update_single = list_single,
      .combine = list_combine,
      .finalize = list_finalize,
+     .holds = STATE_POINTERS,
      .ordered = true},
     {.name = "string_agg",
      .arg_count = 2,
@@ -246,6 +247,7 @@ static const AggregateFunction rows[] = {
      .update_single = list_single,
      .combine = list_combine,
      .finalize = list_finalize,
+     .holds = STATE_POINTERS,
      .ordered = true},
 };
 

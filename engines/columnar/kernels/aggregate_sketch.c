@@ -120,7 +120,8 @@ static const AggregateFunction rows[] = {
      .update = sketch_update,
      .update_single = sketch_single,
      .combine = sketch_combine,
-     .finalize = sketch_finalize},
+     .finalize = sketch_finalize,
+     .holds = STATE_POINTERS},
 };
 
 AggregateTable sketch_aggregates(void) {
