@@ -265,5 +265,7 @@ const char *sublink_operator(PgQuery__SubLink *link);
 /* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join, or a value
  * among `conjuncts`. *handled tells. */
 Status bind_where_sublink(Query *query, Node *node, ExprList *conjuncts, bool *handled, Error *err);
+/* bind_explain.c */
+Status bind_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error *err);
 /* bind_quantified.c: comparison with ANY or ALL of a subquery's rows */
 Status bind_quantified(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);

@@ -4,9 +4,8 @@
 #include "engines/columnar/plan/logical.h"
 
 static const char *join_name(JoinType type) {
-    static const char *const NAMES[] = {"Inner", "Left", "Right",  "Full", "Semi",
-                                        "Anti",  "Mark", "Single", "Cross",
-                                        "Right Semi", "Right Anti"};
+    static const char *const NAMES[] = {"Inner", "Left",   "Right", "Full",       "Semi",      "Anti",
+                                        "Mark",  "Single", "Cross", "Right Semi", "Right Anti"};
     return NAMES[type];
 }
 
@@ -26,8 +25,7 @@ static const char *kind_name(const PlanNode *node) {
     case PLAN_SORT: return node->sort_limit > 0 ? "Top-N Sort" : "Sort";
     case PLAN_LIMIT: return "Limit";
     case PLAN_UNION_ALL: return "Union All";
-    case PLAN_CTE:
-        return node->working ? "Working Table" : node->cte->term ? "Recursive Union" : "CTE Scan";
+    case PLAN_CTE: return node->working ? "Working Table" : node->cte->term ? "Recursive Union" : "CTE Scan";
     case PLAN_TABLE_FUNCTION: return "Table Function";
     case PLAN_WINDOW: return "Window";
     default: return node->set_except ? "Except" : "Intersect";
@@ -326,16 +324,18 @@ static void emit_text(void *context, const char *label, const char *text) {
     strbuf_printf(out, "  %s: %s", label, text);
 }
 
-static void explain_text(const PlanNode *node, int depth, PlanAnnotate annotate, void *context, StrBuf *out) {
+static void explain_text(const Plan *plan, const PlanNode *node, int depth, PlanAnnotate annotate,
+                         void *context, StrBuf *out) {
     for (int i = 0; i < depth; i++)
         strbuf_append_text(out, "  ");
     strbuf_append_text(out, kind_name(node));
     node_details(node, emit_text, out);
-    if (node->row_estimate >= 0) strbuf_printf(out, "  (rows~%.0f)", node->row_estimate);
+    if (!plan->explain_no_costs && node->row_estimate >= 0)
+        strbuf_printf(out, "  (rows~%.0f)", node->row_estimate);
     if (annotate) annotate(context, node, false, out);
     strbuf_append_char(out, '\n');
     for (int i = 0; i < node->input_count; i++)
-        explain_text(node->inputs[i], depth + 1, annotate, context, out);
+        explain_text(plan, node->inputs[i], depth + 1, annotate, context, out);
 }
 
 /* ---- JSON
@@ -349,17 +349,19 @@ static void emit_json(void *context, const char *label, const char *text) {
     strbuf_append_json(out, text, strlen(text));
 }
 
-static void explain_json(const PlanNode *node, PlanAnnotate annotate, void *context, StrBuf *out) {
+static void explain_json(const Plan *plan, const PlanNode *node, PlanAnnotate annotate, void *context,
+                         StrBuf *out) {
     strbuf_append_text(out, "{\"Node Type\":");
     strbuf_append_json(out, kind_name(node), strlen(kind_name(node)));
     node_details(node, emit_json, out);
-    if (node->row_estimate >= 0) strbuf_printf(out, ",\"Plan Rows\":%.0f", node->row_estimate);
+    if (!plan->explain_no_costs && node->row_estimate >= 0)
+        strbuf_printf(out, ",\"Plan Rows\":%.0f", node->row_estimate);
     if (annotate) annotate(context, node, true, out);
     if (node->input_count > 0) {
         strbuf_append_text(out, ",\"Plans\":[");
         for (int i = 0; i < node->input_count; i++) {
             if (i) strbuf_append_char(out, ',');
-            explain_json(node->inputs[i], annotate, context, out);
+            explain_json(plan, node->inputs[i], annotate, context, out);
         }
         strbuf_append_char(out, ']');
     }
@@ -368,10 +370,12 @@ static void explain_json(const PlanNode *node, PlanAnnotate annotate, void *cont
 
 void plan_explain(const Plan *plan, bool json, PlanAnnotate annotate, void *context, StrBuf *out) {
     if (!json) {
-        explain_text(plan->root, 0, annotate, context, out);
+        explain_text(plan, plan->root, 0, annotate, context, out);
+        if (annotate) annotate(context, NULL, false, out);
         return;
     }
     strbuf_append_text(out, "[{\"Plan\":");
-    explain_json(plan->root, annotate, context, out);
+    explain_json(plan, plan->root, annotate, context, out);
+    if (annotate) annotate(context, NULL, true, out);
     strbuf_append_text(out, "}]");
 }

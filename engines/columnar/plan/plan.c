@@ -1,49 +1,10 @@
 #include <stdlib.h>
 
+#include "engines/base/clock.h"
 #include "engines/columnar/plan/bind.h"
 #include "engines/columnar/plan/plan.h"
 
 enum { MOST_PARAMETERS = 65535 };
-
-/* ---- EXPLAIN
- * -------------------------------------------------------------------------------------------------- */
-
-static bool option_is_on(const PgQuery__DefElem *option) {
-    if (!option->arg) return true;
-    const char *text =
-        option->arg->node_case == PG_QUERY__NODE__NODE_STRING ? option->arg->string->sval : NULL;
-    if (text) return strcasecmp(text, "false") != 0 && strcasecmp(text, "off") != 0 && strcmp(text, "0") != 0;
-    if (option->arg->node_case == PG_QUERY__NODE__NODE_BOOLEAN) return option->arg->boolean->boolval;
-    return option->arg->node_case != PG_QUERY__NODE__NODE_INTEGER || option->arg->integer->ival != 0;
-}
-
-static Status read_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error *err) {
-    static const char *const KNOWN[] = {"verbose", "costs",   "buffers", "settings",
-                                        "timing",  "summary", "wal"};
-    Plan *plan = binder->plan;
-    plan->explain = true;
-    for (size_t i = 0; i < explain->n_options; i++) {
-        PgQuery__DefElem *option = explain->options[i]->def_elem;
-        if (strcmp(option->defname, "analyze") == 0) {
-            plan->analyze = option_is_on(option);
-        } else if (strcmp(option->defname, "format") == 0) {
-            const char *format = option->arg && option->arg->node_case == PG_QUERY__NODE__NODE_STRING
-                                     ? option->arg->string->sval
-                                     : "";
-            if (strcasecmp(format, "json") != 0 && strcasecmp(format, "text") != 0)
-                return binder_unsupported(binder, option->location, err, "EXPLAIN (FORMAT %s)", format);
-            plan->explain_json = strcasecmp(format, "json") == 0;
-        } else {
-            bool known = false;
-            for (size_t k = 0; k < sizeof KNOWN / sizeof KNOWN[0]; k++)
-                known = known || strcmp(KNOWN[k], option->defname) == 0;
-            if (!known)
-                return error_set_at(err, SQLSTATE_SYNTAX_ERROR, binder_position(binder, option->location),
-                                    "unrecognized EXPLAIN option \"%s\"", option->defname);
-        }
-    }
-    return STATUS_OK;
-}
 
 /* ---- statements
  * ------------------------------------------------------------------------------------------------ */
@@ -55,7 +16,7 @@ static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err)
                          "several statements at once are not available in the columnar engine");
     Node *node = tree->stmts[0]->stmt;
     if (node->node_case == PG_QUERY__NODE__NODE_EXPLAIN_STMT) {
-        TRY(read_explain(binder, node->explain_stmt, err));
+        TRY(bind_explain(binder, node->explain_stmt, err));
         node = node->explain_stmt->query;
     }
     switch (node->node_case) {
@@ -184,10 +145,12 @@ Status plan_statement_from(Engine *self, const PlanTableSource *source, const St
     arena_init(&plan->arena);
     plan->param_count = statement->param_count > 0 ? statement->param_count : 0;
     plan->param_types = ARENA_NEW_ARRAY(&plan->arena, SqlType, plan->param_count + 1);
+    int64_t start = clock_now_ns();
     Binder binder = {
         .arena = &plan->arena, .plan = plan, .self = self, .source = source, .statement = statement};
     Status status = build(&binder, err);
     keep_versions(&binder);
+    plan->planning_ns = clock_now_ns() - start;
     if (status != STATUS_OK) {
         plan_destroy(plan);
         return status;

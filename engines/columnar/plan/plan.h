@@ -275,6 +275,9 @@ typedef struct Plan {
     Arena arena;
     PlanNode *root;
     bool explain, analyze, explain_json;
+    bool explain_no_costs, explain_no_timing; /* COSTS and TIMING turned off */
+    bool explain_summary;
+    int64_t planning_ns;
     PlanCte **ctes;
     int cte_count;
     SqlType *param_types; /* inferred, one per parameter */
@@ -301,6 +304,7 @@ void plan_destroy(Plan *plan);
 
 /* The tree as text (one line per row of EXPLAIN's result) or as one JSON document. `annotate` may add figures
  * of a run to a node's line (text) or object (JSON: appends `,"key":value` pairs); NULL for plain EXPLAIN. */
+/* Without a node: figures of the whole statement, at the end (JSON: in the outermost object). */
 typedef void (*PlanAnnotate)(void *context, const PlanNode *node, bool json, StrBuf *out);
 void plan_explain(const Plan *plan, bool json, PlanAnnotate annotate, void *context, StrBuf *out);
 /* An expression as SQL-like text; `columns` name what EXPR_COLUMN refers to (NULL: $column numbers). */
