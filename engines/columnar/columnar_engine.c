@@ -13,6 +13,7 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "engines/columnar/exec/block_pool.h"
+#include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
 #include "engines/columnar/exec/spill.h"
 #include "engines/columnar/parquet/parquet_reader.h"
@@ -37,6 +38,8 @@ typedef struct ColumnarPlan {
     EnginePlan base;
     pthread_mutex_t lock; /* guards `current` */
     SharedPlan *current;
+    PlanCommand command; /* in place of a plan */
+    Arena command_arena;
 } ColumnarPlan;
 
 /* ---- shared plans
@@ -67,6 +70,7 @@ static SharedPlan *current_plan(ColumnarPlan *plan) {
 static void columnar_plan_destroy(EnginePlan *base) {
     ColumnarPlan *plan = (ColumnarPlan *)base;
     shared_plan_release(plan->current);
+    if (plan->command.kind != COMMAND_NONE) arena_deinit(&plan->command_arena);
     pthread_mutex_destroy(&plan->lock);
     free(plan);
 }
@@ -219,6 +223,39 @@ static void describe_table(const TableVersion *version, Arena *arena, TableDesc 
                        .bytes = version->bytes};
 }
 
+static Status describe_views(ColumnarEngine *engine, Arena *arena, TableList *out, Error *err) {
+    Definition *views = NULL;
+    int count = 0;
+    char scratch[SQLTYPE_NAME_BYTES];
+    TRY(table_catalog_definitions(engine->catalog, DEFINITION_VIEW, NULL, arena, &views, &count, err));
+    TableDesc *tables = ARENA_NEW_ARRAY(arena, TableDesc, out->count + count + 1);
+    if (out->count) memcpy(tables, out->tables, sizeof *tables * (size_t)out->count);
+    out->tables = tables;
+    for (int i = 0; i < count; i++) {
+        PlanColumn *columns = NULL;
+        int column_count = 0;
+        Error failure = {0};
+        if (plan_view_columns(&engine->base, engine->catalog, views[i].name, arena, &columns, &column_count,
+                              &failure) != STATUS_OK)
+            log_warn("columnar.describe", "view=%s error=\"%s\"", views[i].name, failure.message);
+        ColumnDesc *described = ARENA_NEW_ARRAY(arena, ColumnDesc, column_count + 1);
+        for (int c = 0; c < column_count; c++)
+            described[c] =
+                (ColumnDesc){.name = columns[c].name,
+                             .type = columns[c].type,
+                             .type_name = arena_strdup(arena, sqltype_short_name(columns[c].type, scratch)),
+                             .nullable = true,
+                             .distinct = -1};
+        tables[out->count++] = (TableDesc){.schema = views[i].namespace_name,
+                                           .name = views[i].name,
+                                           .kind = "view",
+                                           .columns = described,
+                                           .column_count = column_count,
+                                           .row_estimate = -1};
+    }
+    return STATUS_OK;
+}
+
 static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     TableName *names = NULL;
@@ -238,12 +275,45 @@ static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Erro
         describe_table(version, arena, &out->tables[out->count++]);
         table_version_release(version);
     }
-    return STATUS_OK;
+    return describe_views(engine, arena, out, err);
 }
 
 /* ---- plan
  * ----------------------------------------------------------------------------------------------------------
  */
+
+static void verdict_declined(const Error *failure, EngineVerdict *verdict) {
+    snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", failure->sqlstate);
+    snprintf(verdict->why, sizeof verdict->why, "%.250s", failure->message);
+    verdict->position = failure->position;
+}
+
+static ColumnarPlan *columnar_plan_make(Engine *base, const Statement *statement) {
+    ColumnarPlan *made = calloc(1, sizeof *made);
+    if (!made) abort();
+    made->base = (EnginePlan){
+        .references = 1, .engine = base, .statement = statement, .destroy = columnar_plan_destroy};
+    pthread_mutex_init(&made->lock, NULL);
+    return made;
+}
+
+/* A definition of a view or a function. *out stays NULL when the statement is none. */
+static Status plan_definition(ColumnarEngine *engine, const Statement *statement, EngineVerdict *verdict,
+                              EnginePlan **out, Error *err) {
+    ColumnarPlan *made = columnar_plan_make(&engine->base, statement);
+    arena_init(&made->command_arena);
+    Status status =
+        plan_command(&engine->base, engine->catalog, statement, &made->command_arena, &made->command, err);
+    if (status == STATUS_OK && made->command.kind != COMMAND_NONE) {
+        verdict->eligible = true;
+        *out = &made->base;
+        return STATUS_OK;
+    }
+    arena_deinit(&made->command_arena);
+    made->command.kind = COMMAND_NONE;
+    columnar_plan_destroy(&made->base);
+    return status;
+}
 
 static Status columnar_plan(Engine *base, const Statement *statement, EngineVerdict *verdict,
                             EnginePlan **out, Error *err) {
@@ -252,21 +322,19 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     Plan *plan = NULL;
     *verdict = (EngineVerdict){.estimate = {.rows = -1}};
     *out = NULL;
-    if (plan_statement(base, engine->catalog, statement, &plan, &failure) != STATUS_OK) {
+    Status status = STATUS_OK;
+    if (statement->kind == STATEMENT_DDL) status = plan_definition(engine, statement, verdict, out, &failure);
+    if (*out) return STATUS_OK;
+    if (status == STATUS_OK) status = plan_statement(base, engine->catalog, statement, &plan, &failure);
+    if (status != STATUS_OK) {
         if (strcmp(failure.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) != 0) {
             if (err) *err = failure;
             return STATUS_ERROR;
         }
-        snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", failure.sqlstate);
-        snprintf(verdict->why, sizeof verdict->why, "%.250s", failure.message);
-        verdict->position = failure.position;
+        verdict_declined(&failure, verdict);
         return STATUS_OK;
     }
-    ColumnarPlan *made = calloc(1, sizeof *made);
-    if (!made) abort();
-    made->base = (EnginePlan){
-        .references = 1, .engine = base, .statement = statement, .destroy = columnar_plan_destroy};
-    pthread_mutex_init(&made->lock, NULL);
+    ColumnarPlan *made = columnar_plan_make(base, statement);
     made->current = shared_plan_make(plan);
     verdict->eligible = true;
     plan_estimate(plan, threadpool_thread_count(engine->workers), &verdict->estimate);
@@ -277,8 +345,30 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
 /* ---- execute
  * ------------------------------------------------------------------------------------------------------- */
 
+/* Views and functions that were expanded still say what they said. */
+static Status definitions_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err) {
+    Arena arena;
+    Status status = STATUS_OK;
+    arena_init(&arena);
+    for (int i = 0; i < plan->definition_count && *current && status == STATUS_OK; i++) {
+        const Definition *used = &plan->definitions[i];
+        Definition *found = NULL;
+        int count = 0;
+        bool same = false;
+        status =
+            table_catalog_definitions(engine->catalog, used->kind, used->name, &arena, &found, &count, err);
+        for (int f = 0; f < count; f++)
+            same = same || (strcmp(found[f].signature, used->signature) == 0 &&
+                            strcmp(found[f].text, used->text) == 0);
+        *current = same;
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
 static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err) {
     *current = true;
+    TRY(definitions_current(engine, plan, current, err));
     for (int i = 0; i < plan->version_count && *current; i++) {
         const TableVersion *pinned = plan->versions[i];
         TableVersion *latest = NULL;
@@ -327,10 +417,30 @@ static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, Execution *
     return STATUS_OK;
 }
 
+static Status nothing_next(void *state, ArrowArray *out, Error *err) {
+    memset(out, 0, sizeof *out);
+    return STATUS_OK;
+}
+
+static void nothing_close(void *state) {}
+
+static Status run_command(ColumnarEngine *engine, const PlanCommand *command, Execution *execution,
+                          ArrowArrayStream *out, Error *err) {
+    ArrowSchema schema;
+    TRY(plan_command_run(engine->catalog, command, err));
+    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", command->tag);
+    execution->stats->rows_affected = -1;
+    arrow_export_schema(NULL, 0, &schema);
+    arrow_stream_make(out, &schema, (ArrowStreamSource){.next = nothing_next, .close = nothing_close});
+    return STATUS_OK;
+}
+
 static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
                                Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     SharedPlan *shared = NULL;
+    const PlanCommand *command = &((ColumnarPlan *)plan)->command;
+    if (command->kind != COMMAND_NONE) return run_command(engine, command, execution, out, err);
     TRY(fresh_plan(engine, (ColumnarPlan *)plan, &shared, err));
     return run_shared(engine, shared, execution, out, err);
 }

@@ -14,6 +14,10 @@ typedef enum CatalogStatement {
     SWAP_LOCATION,
     DELETE_TABLE,
     LIST_TABLES,
+    LIST_DEFINITIONS,
+    INSERT_DEFINITION,
+    REPLACE_DEFINITION,
+    DELETE_DEFINITION,
     STATEMENT_COUNT
 } CatalogStatement;
 
@@ -32,6 +36,14 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [DELETE_TABLE] =
         "DELETE FROM iceberg_tables"
         " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?4",
+    [LIST_DEFINITIONS] = "SELECT namespace, name, signature, definition FROM signalbox_definitions"
+                         " WHERE kind = ?1 AND (?2 = '' OR name = ?2) ORDER BY 1, 2, 3",
+    [INSERT_DEFINITION] = "INSERT OR IGNORE INTO signalbox_definitions (kind, namespace, name, signature,"
+                          " definition) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [REPLACE_DEFINITION] = "INSERT OR REPLACE INTO signalbox_definitions (kind, namespace, name, signature,"
+                           " definition) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [DELETE_DEFINITION] = "DELETE FROM signalbox_definitions"
+                          " WHERE kind = ?1 AND namespace = ?2 AND name = ?3 AND signature = ?4",
     [LIST_TABLES] =
         "SELECT table_namespace, table_name FROM iceberg_tables WHERE catalog_name = ?1 ORDER BY 1, 2",
 };
@@ -47,6 +59,12 @@ static const char *const CREATE_TABLES =
     "NULL, "
     "property_value VARCHAR(1000) NOT NULL, PRIMARY KEY (catalog_name, namespace, property_key));";
 
+/* Ours alone, and made where the file can be written. */
+static const char *const CREATE_DEFINITIONS =
+    "CREATE TABLE IF NOT EXISTS signalbox_definitions ("
+    "kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, signature TEXT NOT NULL, "
+    "definition TEXT NOT NULL, PRIMARY KEY (kind, namespace, name, signature));";
+
 typedef struct Connection {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -58,6 +76,7 @@ struct CatalogDb {
     pthread_mutex_t lock; /* guards idle */
     Connection *idle;
     int idle_count;
+    bool has_definitions;
 };
 
 static Status db_error(const CatalogDb *db, sqlite3 *handle, const char *what, Error *err) {
@@ -141,6 +160,7 @@ Status catalog_db_open(const char *path, CatalogDb **out, Error *err) {
         catalog_db_close(db);
         return STATUS_ERROR;
     }
+    db->has_definitions = sqlite3_exec(connection->handle, CREATE_DEFINITIONS, NULL, NULL, NULL) == SQLITE_OK;
     if (sqlite3_exec(connection->handle, CREATE_TABLES, NULL, NULL, NULL) != SQLITE_OK) {
         (void)db_error(db, connection->handle, "set up", err);
         connection_close(connection);
@@ -297,6 +317,75 @@ Status catalog_db_list(CatalogDb *db, Arena *arena, TableName **out, int *count,
         if (result != SQLITE_DONE) status = db_error(db, connection->handle, "read", err);
         sqlite3_reset(statement);
     }
+    give_back(db, connection);
+    return status;
+}
+
+/* ---- views and functions ---------------------------------------------------------------------------------
+ */
+
+static const char *kind_text(DefinitionKind kind) {
+    return kind == DEFINITION_VIEW ? "view" : "function";
+}
+
+static const char *column_copy(sqlite3_stmt *statement, int column, Arena *arena) {
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return text ? arena_strndup(arena, (const char *)text, (size_t)sqlite3_column_bytes(statement, column))
+                : "";
+}
+
+Status catalog_db_definitions(CatalogDb *db, DefinitionKind kind, const char *name, Arena *arena,
+                              Definition **out, int *count, Error *err) {
+    Connection *connection;
+    *count = 0;
+    if (!db->has_definitions) return STATUS_OK;
+    TRY(take(db, &connection, err));
+    const char *texts[] = {kind_text(kind), name ? name : ""};
+    sqlite3_stmt *statement;
+    int capacity = 0, result = SQLITE_ROW;
+    *out = NULL;
+    *count = 0;
+    Status status = bind(db, connection, LIST_DEFINITIONS, texts, 2, &statement, err);
+    while (status == STATUS_OK && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (*count == capacity) {
+            capacity = capacity ? capacity * 2 : 4;
+            Definition *grown = ARENA_NEW_ARRAY(arena, Definition, capacity);
+            if (*count) memcpy(grown, *out, sizeof *grown * (size_t)*count);
+            *out = grown;
+        }
+        (*out)[(*count)++] = (Definition){.kind = kind,
+                                          .namespace_name = column_copy(statement, 0, arena),
+                                          .name = column_copy(statement, 1, arena),
+                                          .signature = column_copy(statement, 2, arena),
+                                          .text = column_copy(statement, 3, arena)};
+    }
+    if (status == STATUS_OK && result != SQLITE_DONE) status = db_error(db, connection->handle, "read", err);
+    if (connection->statements[LIST_DEFINITIONS]) sqlite3_reset(connection->statements[LIST_DEFINITIONS]);
+    give_back(db, connection);
+    return status;
+}
+
+Status catalog_db_define(CatalogDb *db, const Definition *definition, bool replace, bool *done, Error *err) {
+    Connection *connection;
+    TRY(take(db, &connection, err));
+    const char *texts[] = {kind_text(definition->kind), definition->namespace_name, definition->name,
+                           definition->signature, definition->text};
+    int changed = 0, code = 0;
+    Status status =
+        run(db, connection, replace ? REPLACE_DEFINITION : INSERT_DEFINITION, texts, 5, &changed, &code, err);
+    *done = changed > 0;
+    give_back(db, connection);
+    return status;
+}
+
+Status catalog_db_undefine(CatalogDb *db, const Definition *definition, bool *done, Error *err) {
+    Connection *connection;
+    TRY(take(db, &connection, err));
+    const char *texts[] = {kind_text(definition->kind), definition->namespace_name, definition->name,
+                           definition->signature};
+    int changed = 0, code = 0;
+    Status status = run(db, connection, DELETE_DEFINITION, texts, 4, &changed, &code, err);
+    *done = changed > 0;
     give_back(db, connection);
     return status;
 }

@@ -24,4 +24,9 @@ Status catalog_db_swap(CatalogDb *db, const char *namespace_name, const char *na
                        const char *new_location, bool *swapped, Error *err);
 Status catalog_db_delete(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                          bool *deleted, Error *err);
+/* Views and functions (table_catalog.h). */
+Status catalog_db_definitions(CatalogDb *db, DefinitionKind kind, const char *name, Arena *arena,
+                              Definition **out, int *count, Error *err);
+Status catalog_db_define(CatalogDb *db, const Definition *definition, bool replace, bool *done, Error *err);
+Status catalog_db_undefine(CatalogDb *db, const Definition *definition, bool *done, Error *err);
 Status catalog_db_list(CatalogDb *db, Arena *arena, TableName **out, int *count, Error *err);

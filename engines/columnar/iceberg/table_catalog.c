@@ -335,3 +335,23 @@ Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, con
     arena_deinit(&arena);
     return status;
 }
+
+/* ---- views and functions ---------------------------------------------------------------------------------
+ */
+
+Status table_catalog_definitions(TableCatalog *catalog, DefinitionKind kind, const char *name, Arena *arena,
+                                 Definition **out, int *count, Error *err) {
+    return catalog_db_definitions(catalog->db, kind, name, arena, out, count, err);
+}
+
+Status table_catalog_define(TableCatalog *catalog, const Definition *definition, bool replace, bool *done,
+                            Error *err) {
+    return catalog_db_define(catalog->db, definition, replace, done, err);
+}
+
+Status table_catalog_undefine(TableCatalog *catalog, DefinitionKind kind, const char *namespace_name,
+                              const char *name, const char *signature, bool *done, Error *err) {
+    Definition definition = {
+        .kind = kind, .namespace_name = namespace_name, .name = name, .signature = signature};
+    return catalog_db_undefine(catalog->db, &definition, done, err);
+}

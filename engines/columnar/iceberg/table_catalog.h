@@ -43,7 +43,7 @@ typedef struct TableVersion {
     int64_t row_count;
     int64_t bytes;
     _Atomic(struct TableStatistics *) statistics; /* table_statistics.h; NULL until asked for */
-    Arena arena; /* owns everything above but the statistics */
+    Arena arena;                                  /* owns everything above but the statistics */
 } TableVersion;
 
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
@@ -60,6 +60,24 @@ Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, con
                           TableVersion **out, Error *err);
 TableVersion *table_version_retain(TableVersion *version);
 void table_version_release(TableVersion *version);
+
+/* Views and SQL functions, kept beside the tables as the text of the statement that made them. */
+typedef enum DefinitionKind { DEFINITION_VIEW, DEFINITION_FUNCTION } DefinitionKind;
+typedef struct Definition {
+    DefinitionKind kind;
+    const char *namespace_name;
+    const char *name;
+    const char *signature; /* argument types of a function, "" for a view */
+    const char *text;
+} Definition;
+/* Those of a name, or all of the kind when `name` is NULL, in order of name and signature. */
+Status table_catalog_definitions(TableCatalog *catalog, DefinitionKind kind, const char *name, Arena *arena,
+                                 Definition **out, int *count, Error *err);
+/* *done false: it exists already and is not to be replaced. */
+Status table_catalog_define(TableCatalog *catalog, const Definition *definition, bool replace, bool *done,
+                            Error *err);
+Status table_catalog_undefine(TableCatalog *catalog, DefinitionKind kind, const char *namespace_name,
+                              const char *name, const char *signature, bool *done, Error *err);
 
 /* 42P07 when it exists. Field ids are assigned 1.. in order. */
 Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, const char *name,

@@ -70,7 +70,7 @@ typedef struct PendingJoin {
     bool where;
     bool dependent;  /* `right` may read this query's columns */
     bool two_valued; /* a mark that is never NULL */
-    int mark; /* id of a MARK join's column */
+    int mark;        /* id of a MARK join's column */
     struct PendingJoin *next;
 } PendingJoin;
 
@@ -128,8 +128,8 @@ struct Query {
     FromItem from;
     FromItem lateral; /* what stands to the left of the item of FROM that is being bound */
     Clause clause;
-        bool in_aggregate;
-    bool reads_itself; /* its FROM has the working table of a recursive query */
+    bool in_aggregate;
+    bool reads_itself;     /* its FROM has the working table of a recursive query */
     const char *in_branch; /* inside CASE or COALESCE, by name */
     SetCall *set_calls;
     int set_call_count;
@@ -165,6 +165,38 @@ struct BoundQuery {
     IdList outer_ids;
 };
 
+/* The body of a SQL function: what its parameters stand for. */
+typedef struct FunctionScope {
+    const char *name;
+    const char **names; /* NULL entries have none */
+    Expr **args;
+    int count;
+    struct FunctionScope *outer;
+} FunctionScope;
+
+/* bind_definition.c: views and SQL functions */
+Status definition_parse(Binder *binder, const char *text, Node **out, Error *err);
+/* Runs `bind` as in a text of its own: no bindings of the statement's tables, no positions in it. */
+Status definition_inside(Binder *binder, FunctionScope *scope, Status (*bind)(void *context, Error *err),
+                         void *context, Error *err);
+Status definition_find(Binder *binder, DefinitionKind kind, const char *name, Definition **out, int *count,
+                       Error *err);
+void definition_used(Binder *binder, const Definition *definition);
+/* *out NULL: there is no such view. */
+Status bind_view(Query *query, PgQuery__RangeVar *var, const char *name, FromItem **out, Error *err);
+/* bind_user_function.c. *handled false: no function of that name was made. */
+Status bind_user_function(Query *query, PgQuery__FuncCall *call, const char *name, bool *handled, Expr **out,
+                          Error *err);
+/* One that returns a set, in FROM. */
+Status bind_user_table(Query *query, PgQuery__FuncCall *call, const char *name, bool *handled,
+                       BoundQuery *out, Error *err);
+/* What a definition's text says, checked: its signature, and that its body can be bound. */
+Status user_function_signature(Binder *binder, PgQuery__CreateFunctionStmt *stmt, const char **out,
+                               Error *err);
+Status user_function_check(Binder *binder, const Definition *definition, Error *err);
+/* A parameter of the function whose body this is, by name or number; NULL when there is none. */
+Expr *function_parameter(Query *query, const char *name, int number, int location);
+void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes);
 /* bind_cte.c */
 Status query_add_ctes(Query *query, PgQuery__WithClause *with, Error *err);
 Status query_check_ctes(Query *query, Error *err); /* what nobody reads must be right all the same */
@@ -262,8 +294,8 @@ Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err
 PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right);
 Status bind_subselect(Query *query, PgQuery__SubLink *link, BoundQuery *out, Error *err);
 const char *sublink_operator(PgQuery__SubLink *link);
-/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join, or a value
- * among `conjuncts`. *handled tells. */
+/* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join, or a
+ * value among `conjuncts`. *handled tells. */
 Status bind_where_sublink(Query *query, Node *node, ExprList *conjuncts, bool *handled, Error *err);
 /* bind_explain.c */
 Status bind_explain(Binder *binder, PgQuery__ExplainStmt *explain, Error *err);

@@ -74,7 +74,9 @@ static Status bind_constant(Query *query, PgQuery__AConst *node, Expr **out, Err
 
 static Status bind_param(Query *query, PgQuery__ParamRef *node, Expr **out, Error *err) {
     Plan *plan = query->binder->plan;
-    if (node->number < 1 || node->number > plan->param_count)
+    if (query->binder->function && (*out = function_parameter(query, NULL, node->number, node->location)))
+        return STATUS_OK;
+    if (query->binder->function || node->number < 1 || node->number > plan->param_count)
         return error_set_at(err, "42P02", binder_position(query->binder, node->location),
                             "there is no parameter $%d", node->number);
     SqlType known = plan->param_types[node->number - 1];
@@ -642,8 +644,7 @@ static Status bind_node(Query *query, Node *node, Expr **out, Error *err) {
         return bind_value_function(query, node->sqlvalue_function, out, err);
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return bind_collate(query, node->collate_clause, out, err);
     case PG_QUERY__NODE__NODE_GROUPING_FUNC: return bind_grouping_call(query, node->grouping_func, out, err);
-    case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
-        return bind_array_expr(query, node->a_array_expr, NULL, out, err);
+    case PG_QUERY__NODE__NODE_A_ARRAY_EXPR: return bind_array_expr(query, node->a_array_expr, NULL, out, err);
     case PG_QUERY__NODE__NODE_ROW_EXPR: return bind_row_expr(query, node->row_expr, out, err);
     case PG_QUERY__NODE__NODE_A_INDIRECTION: return bind_indirection(query, node->a_indirection, out, err);
     case PG_QUERY__NODE__NODE_SET_TO_DEFAULT:

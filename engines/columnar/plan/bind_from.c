@@ -136,8 +136,11 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
         TableVersion *version = NULL;
         Status status = load_version(
             binder, schema, binding && binding->table ? binding->table->name : var->relname, &version, err);
-        if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0)
-            return undefined_table(query, var, err);
+        if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) {
+            TRY(bind_view(query, var, binding && binding->table ? binding->table->name : var->relname, out,
+                          err));
+            return *out ? STATUS_OK : undefined_table(query, var, err);
+        }
         TRY(status);
         fill_columnar(query, rel, table, version);
     }

@@ -22,7 +22,11 @@ Status bind_function_call(Query *query, PgQuery__FuncCall *call, Expr **out, Err
     const char *schema = call->n_funcname > 1 ? node_string(call->funcname[0]) : NULL;
     if (!name || call->n_funcname > 2)
         return binder_unsupported(binder, call->location, err, "this function name");
-    if (schema && strcmp(schema, "pg_catalog") != 0)
+    bool catalog = schema && strcmp(schema, "pg_catalog") == 0, handled = false;
+    if (!catalog && (schema ? strcmp(schema, "default") == 0 : !name_is_built_in(name)))
+        TRY(bind_user_function(query, call, name, &handled, out, err));
+    if (handled) return STATUS_OK;
+    if (schema && !catalog)
         return binder_unsupported(binder, call->location, err, "function %s.%s()", schema, name);
     if (call->over) return bind_window_call(query, call, name, out, err);
     if (call->agg_within_group) return bind_within_group(query, call, name, out, err);

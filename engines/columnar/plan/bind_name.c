@@ -93,6 +93,7 @@ static Status find_unqualified(Query *query, const char *name, int location, Exp
         for (int t = 0; t < level->from.table_count; t++)
             if (strcmp(level->from.tables[t]->alias, name) == 0)
                 return binder_unsupported(query->binder, location, err, "a whole row as a value");
+    if (query->binder->function && (*out = function_parameter(query, name, 0, location))) return STATUS_OK;
     (void)error_set_at(err, SQLSTATE_UNDEFINED_COLUMN, binder_position(query->binder, location),
                        "column \"%s\" does not exist", name);
     suggest_column(query, NULL, name, err);

@@ -2,7 +2,7 @@
  * several errors the same one is reported: FROM, SELECT list, WHERE, HAVING, ORDER BY, GROUP BY, LIMIT. */
 #include "engines/columnar/plan/bind.h"
 
-static void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
+void query_init(Query *query, Binder *binder, Query *parent, Cte *ctes) {
     *query = (Query){.binder = binder, .parent = parent, .ctes = ctes};
     query->slots_end = &query->slots;
     query->pending_end = &query->pending;

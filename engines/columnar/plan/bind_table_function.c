@@ -154,8 +154,33 @@ static Status bind_calls(Query *query, PgQuery__RangeFunction *node, Rel *rel, E
     return STATUS_OK;
 }
 
+/* A SQL function that returns a set, alone: its body is a derived table. */
+static Status bind_user_item(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err) {
+    Node *only = node->n_functions == 1 ? node->functions[0]->list->items[0] : NULL;
+    *out = NULL;
+    if (!only || only->node_case != PG_QUERY__NODE__NODE_FUNC_CALL || node->ordinality ||
+        only->func_call->n_funcname < 1 || table_function_name(only->func_call))
+        return STATUS_OK;
+    const char *name = node_string(only->func_call->funcname[only->func_call->n_funcname - 1]);
+    if (name_is_built_in(name)) return STATUS_OK;
+    BoundQuery bound = {0};
+    bool handled = false;
+    FromItem hidden = query->from;
+    query->from = query->lateral;
+    Status status = bind_user_table(query, only->func_call, name, &handled, &bound, err);
+    query->from = hidden;
+    TRY(status);
+    if (!handled) return STATUS_OK;
+    const char *alias = node->alias ? node->alias->aliasname : name;
+    if (bound.column_count == 1 && node->alias && strcmp(bound.columns[0].name, name) == 0)
+        bound.columns[0].name = alias;
+    return from_item_of_query(query, &bound, alias, node->alias, -1, out, err);
+}
+
 Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err) {
     Binder *binder = query->binder;
+    TRY(bind_user_item(query, node, out, err));
+    if (*out) return STATUS_OK;
     if (node->n_coldeflist > 0) return binder_unsupported(binder, -1, err, "a column definition list");
     Rel *rel = rel_new(binder, PLAN_TABLE_FUNCTION, 0);
     TRY(bind_calls(query, node, rel, err));

@@ -11,6 +11,12 @@ bool coerce_is_implicit(SqlType from, SqlType to) {
     return pg_cast_context(from, to) == 'i';
 }
 
+bool pg_may_assign(SqlType from, SqlType to) {
+    if (from.id == to.id && from.is_array == to.is_array) return true;
+    char allowed = pg_cast_context(from, to);
+    return allowed == 'i' || allowed == 'a';
+}
+
 /* Integers become numerics of just their digits: exact, and held as scaled integers. */
 static SqlType numeric_target(SqlType from, SqlType target) {
     if (target.id != SQL_NUMERIC || target.is_array || target.precision != 0) return target;

@@ -125,6 +125,11 @@ typedef struct Binder {
     int view_depth;
     IdList outer_ids; /* columns of enclosing queries that subqueries have read */
     CteDef *cte_defs, **cte_defs_end;
+    struct FunctionScope *function; /* whose body is being bound */
+    struct ParsedText {             /* parse trees of views and functions, for as long as planning takes */
+        PgQuery__ParseResult *tree;
+        struct ParsedText *next;
+    } * parsed;
     struct LoadedTable {
         const char *schema, *name;
         TableVersion *version;
@@ -177,6 +182,10 @@ void expr_split_conjuncts(Arena *arena, Expr *expr, ExprList *out);
 Expr *expr_and_all(Arena *arena, const ExprList *conjuncts); /* NULL for none */
 bool expr_is_equality(const Expr *expr);
 
+PlanTableSource plan_catalog_source(TableCatalog *catalog);
+/* The parse trees of views and functions that binding has read. */
+void binder_free_texts(Binder *binder);
+
 /* 1-based character position of a byte offset in the statement. */
 int binder_position(const Binder *binder, int byte_offset);
 Status binder_unsupported(const Binder *binder, int location, Error *err, const char *format, ...)
@@ -222,6 +231,9 @@ Status coerce_exact(Binder *binder, Expr *expr, SqlType target, CastContext cont
 /* To boolean, for WHERE, AND, NOT ...; `what` names the place in the message. */
 Status coerce_to_bool(Binder *binder, Expr *expr, const char *what, Expr **out, Error *err);
 bool coerce_is_implicit(SqlType from, SqlType to);
+bool pg_may_assign(SqlType from, SqlType to); /* an assignment casts it */
+/* PostgreSQL or this engine has a function of that name. */
+bool name_is_built_in(const char *name);
 /* The type UNION, CASE, COALESCE ... agree on. `what` as PostgreSQL names the place ("CASE", "UNION"). */
 Status common_type(Binder *binder, Expr *const *exprs, int count, const char *what, SqlType *out, Error *err);
 /* Every one has the same declared modifiers: then so has what they are merged into. */

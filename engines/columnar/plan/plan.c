@@ -124,6 +124,12 @@ static Status build(Binder *binder, Error *err) {
     return lower_plan(binder, root, &output, names, &binder->plan->root, err);
 }
 
+void binder_free_texts(Binder *binder) {
+    for (struct ParsedText *at = binder->parsed; at; at = at->next)
+        pg_query__parse_result__free_unpacked(at->tree, NULL);
+    binder->parsed = NULL;
+}
+
 static void keep_versions(Binder *binder) {
     Plan *plan = binder->plan;
     for (struct LoadedTable *at = binder->loaded; at; at = at->next)
@@ -149,6 +155,7 @@ Status plan_statement_from(Engine *self, const PlanTableSource *source, const St
     Binder binder = {
         .arena = &plan->arena, .plan = plan, .self = self, .source = source, .statement = statement};
     Status status = build(&binder, err);
+    binder_free_texts(&binder);
     keep_versions(&binder);
     plan->planning_ns = clock_now_ns() - start;
     if (status != STATUS_OK) {
@@ -159,14 +166,24 @@ Status plan_statement_from(Engine *self, const PlanTableSource *source, const St
     return STATUS_OK;
 }
 
+static Status definitions_of_catalog(void *context, DefinitionKind kind, const char *name, Arena *arena,
+                                     Definition **out, int *count, Error *err) {
+    return table_catalog_definitions(context, kind, name, arena, out, count, err);
+}
+
 static Status load_from_catalog(void *context, const char *schema, const char *name, TableVersion **out,
                                 Error *err) {
     return table_catalog_load(context, schema, name, out, err);
 }
 
+PlanTableSource plan_catalog_source(TableCatalog *catalog) {
+    return (PlanTableSource){
+        .load = load_from_catalog, .definitions = definitions_of_catalog, .context = catalog};
+}
+
 Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out,
                       Error *err) {
-    PlanTableSource source = {.load = load_from_catalog, .context = catalog};
+    PlanTableSource source = plan_catalog_source(catalog);
     return plan_statement_from(self, &source, statement, out, err);
 }
 

@@ -282,6 +282,8 @@ typedef struct Plan {
     int cte_count;
     SqlType *param_types; /* inferred, one per parameter */
     int param_count;
+    Definition *definitions; /* views and functions that were expanded */
+    int definition_count;
     TableVersion **versions; /* every table version read, each retained once */
     int version_count;
     double bytes_scanned;     /* estimate: stored bytes of the columns read */
@@ -293,6 +295,9 @@ typedef struct Plan {
  * the user's error, with PostgreSQL's SQLSTATE and position. The caller frees with plan_destroy. */
 typedef struct PlanTableSource {
     Status (*load)(void *context, const char *schema, const char *name, TableVersion **out, Error *err);
+    /* Views or functions of that name; may be NULL. */
+    Status (*definitions)(void *context, DefinitionKind kind, const char *name, Arena *arena,
+                          Definition **out, int *count, Error *err);
     void *context;
 } PlanTableSource;
 /* As plan_statement, over any source of tables. */
@@ -301,6 +306,25 @@ Status plan_statement_from(Engine *self, const PlanTableSource *source, const St
 Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out,
                       Error *err);
 void plan_destroy(Plan *plan);
+
+/* CREATE VIEW, CREATE FUNCTION and their DROPs: what is to be done to the catalog, after everything was
+ * checked. */
+typedef enum CommandKind { COMMAND_NONE, COMMAND_DEFINE, COMMAND_UNDEFINE } CommandKind;
+typedef struct PlanCommand {
+    CommandKind kind;
+    const char *tag; /* "CREATE VIEW" */
+    Definition *definitions;
+    int count;
+    bool replace;
+    bool if_exists;
+} PlanCommand;
+/* COMMAND_NONE: the statement is no such command, plan it. Everything lives in `arena`. */
+Status plan_command(Engine *self, TableCatalog *catalog, const Statement *statement, Arena *arena,
+                    PlanCommand *out, Error *err);
+Status plan_command_run(TableCatalog *catalog, const PlanCommand *command, Error *err);
+/* The columns of a view, for describing it. */
+Status plan_view_columns(Engine *self, TableCatalog *catalog, const char *name, Arena *arena,
+                         PlanColumn **columns, int *count, Error *err);
 
 /* The tree as text (one line per row of EXPLAIN's result) or as one JSON document. `annotate` may add figures
  * of a run to a node's line (text) or object (JSON: appends `,"key":value` pairs); NULL for plain EXPLAIN. */

@@ -386,6 +386,15 @@ bool name_is_aggregate(const char *name) {
            strcmp(name, "array_agg") == 0 || strcmp(name, "range_agg") == 0 || strcmp(name, "xmlagg") == 0;
 }
 
+bool name_is_built_in(const char *name) {
+    int count = 0;
+    const ScalarFunction *scalar[1];
+    const TableFunction *table[1];
+    return pg_functions_named(name, &count) || pg_function_exists_otherwise(name) ||
+           name_is_aggregate(name) || function_candidates(name, scalar, 1) > 0 ||
+           table_function_candidates(name, table, 1) > 0;
+}
+
 bool name_is_window_function(const char *name) {
     return named_of_kind(name, 'w') && !named_of_kind(name, 'f');
 }
