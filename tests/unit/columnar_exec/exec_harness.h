@@ -210,7 +210,7 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
                            .param_count = param_count,
                            .bindings = harness->bindings,
                            .binding_count = harness->table_count};
-    PlanTableSource source = {harness_load, harness};
+    PlanTableSource source = {.load = harness_load, .context = harness};
     Error err = {0};
     Plan *plan = NULL;
     StrBuf out;
