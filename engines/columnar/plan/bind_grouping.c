@@ -132,6 +132,18 @@ static Status bind_plain_groups(Query *query, Node *node, Error *err) {
     return STATUS_OK;
 }
 
+/* PostgreSQL 15 shows a group that folds to a constant as that constant even in rows whose set leaves it out,
+ * and tells equal constants apart by where they stand. More expressions are named here than it folds. */
+static bool may_become_constant(const Expr *expr) {
+    if (expr_reads_nothing(expr)) return true;
+    if (expr->kind == EXPR_COLUMN || expr->kind == EXPR_PARAM) return false;
+    for (int a = 0; a < expr->arg_count; a++)
+        if (may_become_constant(expr->args[a]) &&
+            (expr->kind != EXPR_CALL || expr_is_null_constant(expr->args[a])))
+            return true;
+    return false;
+}
+
 Status query_bind_grouping_sets(Query *query, PgQuery__SelectStmt *select, Error *err) {
     if (!has_sets(select)) {
         for (size_t i = 0; i < select->n_group_clause; i++)
@@ -150,9 +162,8 @@ Status query_bind_grouping_sets(Query *query, PgQuery__SelectStmt *select, Error
     if (sets.count == 1) return STATUS_OK; /* its groups are all groups there are */
     if (query->group_count == 0)
         return binder_unsupported(query->binder, -1, err, "several empty grouping sets");
-    for (int g = 0; g < query->group_count;
-         g++) /* PostgreSQL tells equal constants apart by where they stand */
-        if (expr_is_constant(query->groups[g]))
+    for (int g = 0; g < query->group_count; g++)
+        if (may_become_constant(query->groups[g]))
             return binder_unsupported(query->binder, -1, err, "GROUPING SETS over a constant");
     query->grouping_sets = sets.masks;
     query->grouping_set_count = sets.count;
