@@ -23,20 +23,15 @@ typedef struct SortState {
     uint16_t selection[BATCH_ROWS];
 } SortState;
 
-static int compare_entries(const SortLayout *layout, const SortEntry *a, const SortEntry *b) {
-    if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
-    return sort_compare(layout, a->row, b->row);
-}
-
 /* Merge sort with insertion sort at the bottom: stable, no worst case. A stopped query leaves them in any
  * order. */
-static void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch,
-                         int64_t count) {
+void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch,
+                  int64_t count) {
     if (count <= 16) {
         for (int64_t i = 1; i < count; i++) {
             SortEntry moving = entries[i];
             int64_t j = i;
-            for (; j > 0 && compare_entries(layout, &moving, &entries[j - 1]) < 0; j--)
+            for (; j > 0 && sort_compare_entries(layout, &moving, &entries[j - 1]) < 0; j--)
                 entries[j] = entries[j - 1];
             entries[j] = moving;
         }
@@ -46,11 +41,11 @@ static void sort_entries(Query *query, const SortLayout *layout, SortEntry *entr
     sort_entries(query, layout, entries, scratch, half);
     sort_entries(query, layout, entries + half, scratch, count - half);
     if (count > UNCHECKED_ROWS && query_is_stopped(query)) return;
-    if (compare_entries(layout, &entries[half - 1], &entries[half]) <= 0) return;
+    if (sort_compare_entries(layout, &entries[half - 1], &entries[half]) <= 0) return;
     memcpy(scratch, entries, sizeof *entries * (size_t)half);
     while (left < half && right < count)
-        entries[at++] = compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++]
-                                                                                      : entries[right++];
+        entries[at++] = sort_compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++]
+                                                                                           : entries[right++];
     while (left < half)
         entries[at++] = scratch[left++];
 }
@@ -74,6 +69,17 @@ static void sink_state_close(Sink *sink, Query *query, void *pointer) {
     free(state);
 }
 
+void sort_own_strings(const RowLayout *layout, char *row, Arena *arena) {
+    for (int c = 0; c < layout->column_count; c++) {
+        const RowColumn *column = &layout->columns[c];
+        StringView view;
+        if (column->physical != PHYS_STRING) continue;
+        memcpy(&view, row + column->offset, sizeof view);
+        if (view.length > 12) view.pointer = arena_memdup(arena, view.pointer, view.length);
+        memcpy(row + column->offset, &view, sizeof view);
+    }
+}
+
 /* Sorts the candidates, keeps the best `limit` and moves them to fresh storage when the old holds mostly
  * losers. */
 static Status shrink_best(Sort *sort, SortState *state, Error *err) {
@@ -92,15 +98,7 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
         status = row_store_append(&fresh, 1, &row, err);
         if (status != STATUS_OK) break;
         memcpy(row, state->best[i].row, sort->layout.rows.width);
-        for (int c = 0; c < sort->layout.rows.column_count; c++) {
-            const RowColumn *column = &sort->layout.rows.columns[c];
-            StringView view;
-            if (column->physical != PHYS_STRING) continue;
-            memcpy(&view, row + column->offset, sizeof view);
-            if (view.length > 12)
-                view.pointer = arena_memdup(&fresh.strings.arena, view.pointer, view.length);
-            memcpy(row + column->offset, &view, sizeof view);
-        }
+        sort_own_strings(&sort->layout.rows, row, &fresh.strings.arena);
         state->best[i].row = row;
     }
     row_store_deinit(&state->store);
@@ -197,7 +195,7 @@ static Status push_all(Sort *sort, SortState *state, Chain *chain, const Batch *
     for (int i = 0; i < sort->layout.rows.column_count; i++)
         rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], batch->selection,
                      batch->selected, rows, width, &state->store.strings.arena);
-    return STATUS_OK;
+    return sort_should_spill(sort, &state->store) ? sort_spill_store(sort, &state->store, err) : STATUS_OK;
 }
 
 static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, Error *err) {
@@ -224,12 +222,12 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
 /* ---- after all -------------------------------------------------------------------------------------------
  */
 
-static int64_t add_store_entries(const Sort *sort, const RowStore *store, SortEntry *out) {
+int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, SortEntry *out) {
     int64_t count = 0;
     for (int b = 0; b < store->block_count; b++)
         for (int64_t r = 0; r < store->blocks[b].row_count; r++) {
             char *row = store->blocks[b].data + (size_t)r * store->row_width;
-            out[count++] = (SortEntry){sort_prefix(&sort->layout, row), row};
+            out[count++] = (SortEntry){sort_prefix(layout, row), row};
         }
     return count;
 }
@@ -246,7 +244,8 @@ static Status gather_entries(Sort *sort, Query *query, void **states, int count,
         const SortState *state = states[i];
         if (!state) continue;
         if (!sort->top_n) {
-            sort->entry_count += add_store_entries(sort, &state->store, sort->entries + sort->entry_count);
+            sort->entry_count +=
+                sort_add_entries(&sort->layout, &state->store, sort->entries + sort->entry_count);
         } else if (state->best_count) {
             memcpy(sort->entries + sort->entry_count, state->best,
                    sizeof(SortEntry) * (size_t)state->best_count);
@@ -277,7 +276,7 @@ static int64_t merge_split(const SortLayout *layout, const SortEntry *left, int6
     int64_t low = rank > right_count ? rank - right_count : 0, high = rank < left_count ? rank : left_count;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (compare_entries(layout, &left[middle], &right[rank - middle - 1]) < 0)
+        if (sort_compare_entries(layout, &left[middle], &right[rank - middle - 1]) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -297,8 +296,8 @@ static void run_merge_piece(void *argument, int index) {
     int64_t l = merge_split(job->layout, left, left_count, right, right_count, first), r = first - l;
     SortEntry *out = job->into + start;
     for (int64_t i = first; i < end && !query_is_stopped_each(job->query, i); i++) {
-        bool take_left =
-            r >= right_count || (l < left_count && compare_entries(job->layout, &left[l], &right[r]) < 0);
+        bool take_left = r >= right_count ||
+                         (l < left_count && sort_compare_entries(job->layout, &left[l], &right[r]) < 0);
         out[i] = take_left ? left[l++] : right[r++];
     }
 }
@@ -334,8 +333,32 @@ static Status sort_all(Sort *sort, Query *query, Error *err) {
     return status;
 }
 
+typedef struct SpillJob {
+    Sort *sort;
+    void **states;
+} SpillJob;
+
+static void run_spill(void *argument, int index) {
+    const SpillJob *job = argument;
+    SortState *state = job->states[index];
+    Error err = {0};
+    if (state && sort_spill_store(job->sort, &state->store, &err) != STATUS_OK)
+        query_fail(job->sort->query, &err);
+}
+
+/* What the workers still hold becomes runs too. */
+static Status finish_runs(Sort *sort, Query *query, void **states, int count, Error *err) {
+    SpillJob job = {.sort = sort, .states = states};
+    query_parallel(query, count, run_spill, &job);
+    TRY(query_check(query, err));
+    TRY(sort_runs_reduce(sort, err));
+    return sort_merge_create(sort, sort->runs, sort->run_count, &sort->merge, err);
+}
+
 static Status sink_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
     Sort *sort = (Sort *)sink;
+    if (sort->sink.stats) stats_note_memory(sort->sink.stats, atomic_load(&query->budget.used_bytes));
+    if (sort->run_count) return finish_runs(sort, query, states, count, err);
     TRY(gather_entries(sort, query, states, count, err));
     TRY(sort_all(sort, query, err));
     if (sort->sink.stats) stats_note_memory(sort->sink.stats, atomic_load(&query->budget.used_bytes));
@@ -345,6 +368,7 @@ static Status sink_finish(Sink *sink, Query *query, void **states, int count, Er
 
 static void sink_destroy(Sink *sink, Query *query) {
     Sort *sort = (Sort *)sink;
+    sort_runs_destroy(sort);
     query_free(query, sort->entries, sizeof(SortEntry) * (size_t)sort->entry_capacity);
     sort->entries = NULL;
 }
@@ -360,6 +384,8 @@ static const SinkOps sort_sink_ops = {.open = sink_open,
 
 typedef struct SortReader {
     int64_t next, end;
+    RowStore store; /* merged rows of the morsel, and where each is */
+    char **rows;
     Batch batch;
 } SortReader;
 
@@ -368,19 +394,42 @@ static Sort *sort_of(Source *source) {
 }
 
 static Status reader_prepare(Source *source, Query *query, Error *err) {
-    source->morsel_count = (sort_of(source)->entry_count + MORSEL_SORTED_ROWS - 1) / MORSEL_SORTED_ROWS;
+    const Sort *sort = sort_of(source);
+    source->morsel_count =
+        sort->merge ? -1 : (sort->entry_count + MORSEL_SORTED_ROWS - 1) / MORSEL_SORTED_ROWS;
     return STATUS_OK;
 }
 
 static Status reader_open(Source *source, Chain *chain, void **state, Error *err) {
-    *state = calloc(1, sizeof(SortReader));
-    return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    SortReader *reader = calloc(1, sizeof *reader);
+    *state = reader;
+    if (reader && sort_of(source)->merge) reader->rows = calloc(MORSEL_SORTED_ROWS, sizeof *reader->rows);
+    if (!reader || (sort_of(source)->merge && !reader->rows))
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    row_store_init(&reader->store, chain->query, sort_of(source)->layout.rows.width);
+    return STATUS_OK;
+}
+
+/* The next rows of the merge; morsels are opened one at a time. */
+static Status read_merged(Sort *sort, SortReader *reader, bool *exhausted, Error *err) {
+    row_store_deinit(&reader->store);
+    row_store_init(&reader->store, sort->query, sort->layout.rows.width);
+    reader->next = reader->end = 0;
+    while (reader->end < MORSEL_SORTED_ROWS && sort_merge_peek(sort->merge) &&
+           (sort->limit <= 0 || sort->entry_count < sort->limit)) {
+        TRY(sort_merge_take(sort->merge, &reader->store, &reader->rows[reader->end++], err));
+        sort->entry_count++;
+    }
+    *exhausted = reader->end == 0;
+    return STATUS_OK;
 }
 
 static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
                                  Error *err) {
     SortReader *reader = state;
-    int64_t total = sort_of(source)->entry_count;
+    Sort *sort = sort_of(source);
+    if (sort->merge) return read_merged(sort, reader, exhausted, err);
+    int64_t total = sort->entry_count;
     reader->next = morsel * MORSEL_SORTED_ROWS;
     reader->end = reader->next + MORSEL_SORTED_ROWS < total ? reader->next + MORSEL_SORTED_ROWS : total;
     return STATUS_OK;
@@ -394,7 +443,7 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     if (count <= 0) return STATUS_OK;
     char **rows = arena_alloc(arena, sizeof *rows * (size_t)count);
     for (int k = 0; k < count; k++)
-        rows[k] = sort->entries[reader->next + k].row;
+        rows[k] = sort->merge ? reader->rows[reader->next + k] : sort->entries[reader->next + k].row;
     reader->next += count;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, sort->layout.output_count + 1);
     for (int i = 0; i < sort->layout.output_count; i++)
@@ -406,7 +455,11 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
 }
 
 static void reader_close(Source *source, void *state) {
-    free(state);
+    SortReader *reader = state;
+    if (!reader) return;
+    row_store_deinit(&reader->store);
+    free(reader->rows);
+    free(reader);
 }
 
 static const SourceOps sort_source_ops = {.prepare = reader_prepare,
@@ -420,11 +473,14 @@ Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *ex
     OperatorStats *stats = query_stats_of(query, node);
     sort->sink = (Sink){.ops = &sort_sink_ops, .node = node, .stats = stats};
     sort->source = (Source){.ops = &sort_source_ops, .node = node, .stats = stats};
+    sort->query = query;
     sort->limit = limit;
     sort->top_n = limit > 0 && limit <= TOP_N_LIMIT;
     if (sort->top_n) sort->bound = runtime_filter_for_top_n(query, node);
-    return sort_layout_init(&sort->layout, query, node->inputs[0], node->sort_keys, node->sort_key_count,
-                            extras, extra_count, err);
+    TRY(sort_layout_init(&sort->layout, query, node->inputs[0], node->sort_keys, node->sort_key_count, extras,
+                         extra_count, err));
+    sort_runs_init(sort, &query->arena);
+    return STATUS_OK;
 }
 
 Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,

@@ -1,25 +1,59 @@
-/* The sort as other operators build on it: rows go in through `sink`; once it has finished, `entries` are in
- * order. Internal to exec/. */
+/* The sort as other operators build on it: rows go in through `sink`; once it has finished they are in order
+ * in `entries`, or, when memory did not suffice, come in order from `merge`. Internal to exec/. */
 #pragma once
 
 #include "engines/columnar/exec/sort_keys.h"
+#include "engines/columnar/exec/spill.h"
 
 typedef struct SortEntry {
     uint64_t prefix; /* the key's first bytes, as a number */
     char *row;
 } SortEntry;
 
+typedef struct SortMerge SortMerge;
+
 typedef struct Sort {
     Sink sink;
     Source source;
+    Query *query;
     SortLayout layout;
     int64_t limit; /* 0 = all */
     bool top_n;
     struct RuntimeFilter *bound; /* top-N: tells the scan what need not be read, may be NULL */
     SortEntry *entries;
     int64_t entry_count, entry_capacity;
+    SpillFormat format;
+    SpillFile **runs; /* sorted, on disk */
+    int run_count, run_capacity;
+    SortMerge *merge; /* of all runs; NULL: everything is in `entries` */
 } Sort;
 
 /* Sorts what node->inputs[0] gives by the node's keys. Figures are counted for `node`. */
 Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *extras, int extra_count,
                  int64_t limit, Error *err);
+static inline int sort_compare_entries(const SortLayout *layout, const SortEntry *a, const SortEntry *b) {
+    if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
+    return sort_compare(layout, a->row, b->row);
+}
+/* `scratch` has room for half of them. A stopped query leaves them in any order. */
+void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch,
+                  int64_t count);
+/* Long strings of the row are copied to the arena. */
+void sort_own_strings(const RowLayout *layout, char *row, Arena *arena);
+int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, SortEntry *out);
+
+/* ---- sort_spill.c */
+void sort_runs_init(Sort *sort, Arena *arena);
+void sort_runs_destroy(Sort *sort);
+bool sort_should_spill(const Sort *sort, const RowStore *store);
+/* The store's rows become a run; it is empty afterwards. Any number of workers at once. */
+Status sort_spill_store(Sort *sort, RowStore *store, Error *err);
+Status sort_runs_reduce(Sort *sort, Error *err);
+/* *out is set even on failure, to be destroyed. */
+Status sort_merge_create(Sort *sort, SpillFile *const *runs, int count, SortMerge **out, Error *err);
+void sort_merge_destroy(SortMerge *merge);
+/* The least row, NULL at the end; valid until it is popped. */
+char *sort_merge_peek(const SortMerge *merge);
+Status sort_merge_pop(SortMerge *merge, Error *err);
+/* Moves it to `store`. */
+Status sort_merge_take(SortMerge *merge, RowStore *store, char **out, Error *err);

@@ -42,6 +42,10 @@ static int64_t next_cut(const Window *window, int64_t from) {
 
 static Status reader_prepare(Source *source, Query *query, Error *err) {
     Window *window = window_of(source);
+    if (window->sort.merge) {
+        source->morsel_count = -1;
+        return STATUS_OK;
+    }
     int64_t total = window->sort.entry_count, most = total / RANGE_ROWS + 2;
     window->morsels = ARENA_NEW_ARRAY(&query->arena, int64_t, (size_t)most + 1);
     window->morsel_count = 0;
@@ -66,7 +70,9 @@ static Status reader_prepare(Source *source, Query *query, Error *err) {
 typedef struct WindowReader {
     Query *query;
     WindowRange range;
-    bool open;
+    size_t rows_bytes;
+    RowStore store; /* the range's rows, when they were merged from disk */
+    bool open, computed;
     int64_t next_block;
     Batch batch;
 } WindowReader;
@@ -75,6 +81,7 @@ static Status reader_open(Source *source, Chain *chain, void **state, Error *err
     WindowReader *reader = calloc(1, sizeof *reader);
     if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     reader->query = chain->query;
+    row_store_init(&reader->store, chain->query, window_of(source)->sort.layout.rows.width);
     *state = reader;
     return STATUS_OK;
 }
@@ -82,8 +89,39 @@ static Status reader_open(Source *source, Chain *chain, void **state, Error *err
 static void close_range(WindowReader *reader) {
     if (!reader->open) return;
     reader->open = false;
-    query_free(reader->query, reader->range.rows, sizeof(char *) * (size_t)(reader->range.count + 1));
+    query_free(reader->query, reader->range.rows, reader->rows_bytes);
     charged_arena_deinit(reader->query, &reader->range.arena);
+    row_store_deinit(&reader->store);
+    row_store_init(&reader->store, reader->query, reader->range.window->sort.layout.rows.width);
+}
+
+static Status reserve_rows(WindowReader *reader, int64_t count, Error *err) {
+    size_t bytes = sizeof(char *) * (size_t)(count + 1);
+    void *memory = reader->range.rows;
+    if (bytes <= reader->rows_bytes) return STATUS_OK;
+    if (reader->rows_bytes && bytes < reader->rows_bytes * 2) bytes = reader->rows_bytes * 2;
+    if (memory)
+        TRY(query_realloc(reader->query, &memory, reader->rows_bytes, bytes, err));
+    else
+        TRY(query_alloc(reader->query, bytes, &memory, err));
+    reader->range.rows = memory;
+    reader->rows_bytes = bytes;
+    return STATUS_OK;
+}
+
+/* Whole partitions from the merge of what was spilled; ranges are opened one at a time. */
+static Status read_merged(const Window *window, WindowReader *reader, Error *err) {
+    WindowRange *range = &reader->range;
+    SortMerge *merge = window->sort.merge;
+    for (const char *next; (next = sort_merge_peek(merge)); range->count++) {
+        if (range->count >= RANGE_ROWS &&
+            !sort_keys_equal(&window->sort.layout, window->cut_keys, range->rows[range->count - 1], next))
+            break;
+        TRY(query_check_each(reader->query, range->count, err));
+        TRY(reserve_rows(reader, range->count + 1, err));
+        TRY(sort_merge_take(merge, &reader->store, &range->rows[range->count], err));
+    }
+    return STATUS_OK;
 }
 
 static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
@@ -91,16 +129,23 @@ static Status reader_morsel_open(Source *source, Chain *chain, void *state, int6
     const Window *window = window_of(source);
     WindowReader *reader = state;
     close_range(reader);
-    int64_t start = window->morsels[morsel], count = window->morsels[morsel + 1] - start;
-    char **rows;
-    TRY(query_alloc(chain->query, sizeof *rows * (size_t)(count + 1), (void **)&rows, err));
-    for (int64_t i = 0; i < count; i++)
-        rows[i] = window->sort.entries[start + i].row;
-    reader->range = (WindowRange){.query = chain->query, .window = window, .rows = rows, .count = count};
+    reader->range = (WindowRange){.query = chain->query, .window = window};
     charged_arena_init(&reader->range.arena);
     reader->open = true;
+    reader->computed = false;
     reader->next_block = 0;
-    return window_range_compute(&reader->range, err);
+    reader->rows_bytes = 0;
+    if (window->sort.merge) {
+        TRY(read_merged(window, reader, err));
+        *exhausted = reader->range.count == 0;
+        return STATUS_OK;
+    }
+    int64_t start = window->morsels[morsel], count = window->morsels[morsel + 1] - start;
+    TRY(reserve_rows(reader, count, err));
+    for (int64_t i = 0; i < count; i++)
+        reader->range.rows[i] = window->sort.entries[start + i].row;
+    reader->range.count = count;
+    return STATUS_OK;
 }
 
 static Status reader_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
@@ -108,6 +153,8 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     WindowReader *reader = state;
     WindowRange *range = &reader->range;
     Arena *arena = &chain->batch_arena;
+    if (!reader->computed) TRY(window_range_compute(range, err));
+    reader->computed = true;
     if (reader->next_block == range_blocks(range)) return STATUS_OK;
     const SortLayout *layout = &window->sort.layout;
     int64_t block = reader->next_block++;
@@ -127,8 +174,11 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
 }
 
 static void reader_close(Source *source, void *state) {
-    close_range(state);
-    free(state);
+    WindowReader *reader = state;
+    if (!reader) return;
+    close_range(reader);
+    row_store_deinit(&reader->store);
+    free(reader);
 }
 
 static const SourceOps window_source_ops = {.prepare = reader_prepare,

@@ -165,7 +165,12 @@ static Status enter_chunk(Slide *slide, int64_t row, Error *err) {
         char *state = slide->front + (size_t)(r - row) * stride;
         const char *leaf;
         TRY(leaves_get(slide->leaves, r, &leaf, err));
-        memcpy(state, leaf, stride);
+        if (leaves->plan->careful) { /* a copy would share what both may write to */
+            leaves_empty_state(leaves, state);
+            TRY(leaves->function->combine(state, leaf, &leaves->range->arena.arena, err));
+        } else {
+            memcpy(state, leaf, stride);
+        }
         if (r + 1 < slide->chunk_end)
             TRY(leaves->function->combine(state, state + stride, &leaves->range->arena.arena, err));
     }
