@@ -174,7 +174,8 @@ typedef struct FunctionState {
     Arena output_arena; /* of one output batch and everything above it */
     uint16_t output_rows[BATCH_ROWS];
     int64_t ordinals[BATCH_ROWS];
-    int16_t *picks; /* per call and output row: position in its buffer, -1 = NULL */
+    int64_t morsel, batch; /* of the input */
+    int16_t *picks;        /* per call and output row: position in its buffer, -1 = NULL */
     int output_count;
 } FunctionState;
 
@@ -184,6 +185,7 @@ static Status stage_open(Stage *stage, Chain *chain, void **out, Error *err) {
     if (!state) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     *out = state;
     arena_init(&state->output_arena);
+    state->morsel = -1;
     state->buffers = calloc((size_t)calls, sizeof *state->buffers);
     state->picks = calloc((size_t)calls * BATCH_ROWS, sizeof *state->picks);
     if (!state->buffers || !state->picks) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -254,7 +256,9 @@ static Status buffer_fill(Expansion *expansion, int f, Error *err) {
                       .columns = called->columns,
                       .column_count = called->column_count,
                       .bind_data = called->bind_data,
-                      .statement_time_us = expansion->chain->query->statement_time_us};
+                      .statement_time_us = expansion->chain->query->statement_time_us,
+                      .morsel = expansion->state->morsel,
+                      .batch = expansion->state->batch};
     buffer->count = buffer->at = 0;
     TRY(called->function->next(&call, &buffer->count, err));
     buffer->done = buffer->count == 0;
@@ -366,7 +370,11 @@ static Status expand(Expansion *expansion, Error *err) {
     return flush(expansion, err);
 }
 
-static Status stage_push(Stage *stage, Chain *chain, void *state, int index, Batch *batch, Error *err) {
+static Status stage_push(Stage *stage, Chain *chain, void *state_pointer, int index, Batch *batch,
+                         Error *err) {
+    FunctionState *state = state_pointer;
+    state->batch = state->morsel == chain->morsel ? state->batch + 1 : 0;
+    state->morsel = chain->morsel;
     Expansion expansion = {
         .node = stage->node, .state = state, .chain = chain, .index = index, .batch = batch};
     for (int f = 0; f < stage->node->table_call_count; f++)

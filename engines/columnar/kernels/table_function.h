@@ -37,6 +37,9 @@ typedef struct TableCall {
     int column_count;
     const void *bind_data;
     int64_t statement_time_us;
+    /* Where the input rows stand, the same at any number of threads: their morsel, and how many batches of it
+     * came before. */
+    int64_t morsel, batch;
 } TableCall;
 
 typedef struct TableFunction TableFunction;
@@ -76,6 +79,9 @@ int table_function_all(const TableFunction **out, int capacity);
 
 /* A scalar standing in FROM: its argument as the one result, named by the binder. */
 extern const TableFunction table_function_scalar;
+
+/* TABLESAMPLE: the input rows themselves, some of them. Arguments: percentage, seed (float8); no columns. */
+extern const TableFunction table_function_bernoulli, table_function_system;
 
 /* The tables of the files of this folder; table_functions.c joins them (one line there per file). */
 TableFunctionTable series_table_functions(void);

@@ -243,6 +243,7 @@ Status from_item_of_query(Query *query, const BoundQuery *bound, const char *ali
 /* bind_table_function.c */
 const char *table_function_name(const PgQuery__FuncCall *call); /* NULL: not a set-returning function */
 Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err);
+Status bind_table_sample(Query *query, PgQuery__RangeTableSample *node, FromItem *item, Error *err);
 Status bind_set_call(Query *query, PgQuery__FuncCall *node, const char *name, Expr **out, Error *err);
 void query_note_grouped_sets(Query *query, const IdList *ids);
 Status query_replace_grouped_sets(Query *query, Error *err);
@@ -292,6 +293,7 @@ Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *
 /* bind_subquery.c */
 Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);
 PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right);
+Status bind_row_subquery(Query *query, PgQuery__SubLink *link, int count, Expr ***out, Error *err);
 Status bind_subselect(Query *query, PgQuery__SubLink *link, BoundQuery *out, Error *err);
 const char *sublink_operator(PgQuery__SubLink *link);
 /* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join, or a

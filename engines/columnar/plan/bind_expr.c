@@ -269,7 +269,23 @@ static Status bind_row_comparison(Query *query, const char *name, PgQuery__RowEx
     return compare_row_fields(binder, name, a, b, (int)left->n_args, position, out, err);
 }
 
+/* (a, b) = (SELECT x, y ...) */
+static Status bind_row_with_subquery(Query *query, PgQuery__AExpr *node, const char *name, Expr **out,
+                                     Error *err) {
+    PgQuery__RowExpr *row = node->lexpr->row_expr;
+    Expr **left = NULL, **right = NULL;
+    TRY(bind_exprs(query, row->args, row->n_args, &left, err));
+    TRY(bind_row_subquery(query, node->rexpr->sub_link, (int)row->n_args, &right, err));
+    return compare_row_fields(query->binder, name, left, right, (int)row->n_args,
+                              binder_position(query->binder, node->location), out, err);
+}
+
 static Status bind_operator(Query *query, PgQuery__AExpr *node, const char *name, Expr **out, Error *err) {
+    if (node->lexpr && node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR &&
+        node->rexpr->node_case == PG_QUERY__NODE__NODE_SUB_LINK &&
+        node->rexpr->sub_link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK &&
+        node->lexpr->row_expr->n_args > 1)
+        return bind_row_with_subquery(query, node, name, out, err);
     if (node->lexpr && node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR &&
         node->rexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR)
         return bind_row_comparison(query, name, node->lexpr->row_expr, node->rexpr->row_expr, node->location,

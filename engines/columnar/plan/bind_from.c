@@ -443,7 +443,8 @@ static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *er
         status = bind_range_function(query, node->range_function, out, err);
         break;
     case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
-        status = binder_unsupported(binder, -1, err, "TABLESAMPLE");
+        status = bind_from_item(query, node->range_table_sample->relation, out, err);
+        if (status == STATUS_OK) status = bind_table_sample(query, node->range_table_sample, *out, err);
         break;
     default: status = binder_unsupported(binder, -1, err, "this item of FROM"); break;
     }

@@ -218,6 +218,52 @@ static Status bind_scalar(Query *query, PgQuery__SubLink *link, Expr **out, Erro
     return STATUS_OK;
 }
 
+/* The columns of the one row a subquery gives, NULLs for none. */
+Status bind_row_subquery(Query *query, PgQuery__SubLink *link, int count, Expr ***out, Error *err) {
+    Binder *binder = query->binder;
+    BoundQuery bound = {0};
+    TRY(bind_subselect(query, link, &bound, err));
+    int position = binder_position(binder, link->location);
+    if (bound.column_count != count)
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position,
+                            bound.column_count < count ? "subquery has too few columns"
+                                                       : "subquery has too many columns");
+    query_add_pending(query, JOIN_SINGLE, bound.rel);
+    *out = ARENA_NEW_ARRAY(binder->arena, Expr *, count + 1);
+    for (int c = 0; c < count; c++) {
+        binder->columns[bound.columns[c].id].nullable = true;
+        (*out)[c] = expr_column(binder, bound.columns[c].id);
+        (*out)[c]->position = position;
+    }
+    return STATUS_OK;
+}
+
+/* ARRAY(SELECT ...): the rows' values in their order, an empty array for none. */
+static Status bind_array_subquery(Query *query, PgQuery__SubLink *link, Expr **out, Error *err) {
+    Binder *binder = query->binder;
+    BoundQuery bound = {0};
+    TRY(bind_subselect(query, link, &bound, err));
+    int position = binder_position(binder, link->location);
+    if (bound.column_count != 1)
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position, "subquery must return only one column");
+    Rel *aggregate = rel_new(binder, PLAN_AGGREGATE, 1);
+    Expr *arg = expr_column(binder, bound.columns[0].id), *empty = NULL;
+    aggregate->inputs[0] = bound.rel;
+    aggregate->calls = ARENA_NEW(binder->arena, AggregateCall);
+    aggregate->call_count = 1;
+    TRY(resolve_aggregate(binder, "array_agg", &arg, 1, false, position, &aggregate->calls[0], err));
+    int id = binder_add_column(binder, "array", aggregate->calls[0].type, true);
+    id_list_add(binder->arena, &aggregate->ids, id);
+    query_add_pending(query, JOIN_SINGLE, aggregate);
+    TRY(coerce_expr(binder, constant_text(binder->arena, "{}", sqltype_of(SQL_UNKNOWN)),
+                    binder->columns[id].type, CAST_EXPLICIT, &empty, err));
+    *out = expr_new(binder->arena, EXPR_COALESCE, binder->columns[id].type, 2);
+    (*out)->args[0] = expr_column(binder, id);
+    (*out)->args[1] = empty;
+    (*out)->position = position;
+    return STATUS_OK;
+}
+
 Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err) {
     switch (link->sub_link_type) {
     case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK: return bind_exists(query, link, out, err);
@@ -226,8 +272,7 @@ Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err
     case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
         if (is_in(link) || is_not_in(link)) return bind_in_value(query, link, is_not_in(link), out, err);
         return bind_quantified(query, link, out, err);
-    case PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK:
-        return binder_unsupported(query->binder, link->location, err, "ARRAY(subquery)");
+    case PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK: return bind_array_subquery(query, link, out, err);
     default: return binder_unsupported(query->binder, link->location, err, "this subquery");
     }
 }

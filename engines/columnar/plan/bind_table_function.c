@@ -197,6 +197,52 @@ Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem 
     return STATUS_OK;
 }
 
+/* ---- TABLESAMPLE -----------------------------------------------------------------------------------------
+ */
+
+static Status sample_argument(Query *query, Node *node, Expr **out, Error *err) {
+    Binder *binder = query->binder;
+    FromItem hidden = query->from;
+    query->from = query->lateral;
+    Status status = bind_expr(query, node, out, err);
+    query->from = hidden;
+    TRY(status);
+    TRY(coerce_expr(binder, *out, sqltype_of(SQL_FLOAT8), CAST_ASSIGNMENT, out, err));
+    if (expr_reads_nothing(*out)) return STATUS_OK;
+    return binder_unsupported(binder, -1, err, "TABLESAMPLE by another table's columns");
+}
+
+Status bind_table_sample(Query *query, PgQuery__RangeTableSample *node, FromItem *item, Error *err) {
+    Binder *binder = query->binder;
+    const char *method = node->n_method == 1 ? node_string(node->method[0]) : NULL;
+    const TableFunction *function = method && strcmp(method, "bernoulli") == 0 ? &table_function_bernoulli
+                                    : method && strcmp(method, "system") == 0  ? &table_function_system
+                                                                               : NULL;
+    if (!function)
+        return error_set_at(err, "42704", binder_position(binder, node->location),
+                            "tablesample method %s does not exist", method ? method : "?");
+    if (item->rel->kind != PLAN_SCAN && item->rel->kind != PLAN_FOREIGN_SCAN)
+        return error_set(err, SQLSTATE_SYNTAX_ERROR,
+                         "TABLESAMPLE clause can only be applied to tables and materialized views");
+    if (node->n_args != 1)
+        return error_set_at(err, "2202H", binder_position(binder, node->location),
+                            "tablesample method %s requires 1 argument, not %zu", method, node->n_args);
+    TableFunctionCall call = {.function = function, .arg_count = 2};
+    call.args = ARENA_NEW_ARRAY(binder->arena, Expr *, 2);
+    TRY(sample_argument(query, node->args[0], &call.args[0], err));
+    if (node->repeatable)
+        TRY(sample_argument(query, node->repeatable, &call.args[1], err));
+    else
+        TRY(coerce_expr(binder, constant_int(binder->arena, 0, sqltype_of(SQL_INT4)), sqltype_of(SQL_FLOAT8),
+                        CAST_IMPLICIT, &call.args[1], err));
+    Rel *sample = rel_new(binder, PLAN_TABLE_FUNCTION, 1);
+    sample->inputs[0] = item->rel;
+    add_table_call(binder, sample, &call);
+    rel_refresh_ids(binder, sample);
+    item->rel = sample;
+    return STATUS_OK;
+}
+
 /* ---- in SELECT lists -------------------------------------------------------------------------------------
  */
 

@@ -203,7 +203,8 @@ static Rel *push_table_function(Binder *binder, Rel *rel, ExprList *predicates) 
     Rel own = {.ids = rel->own_ids};
     for (int i = 0; i < predicates->count; i++) {
         Expr *predicate = predicates->items[i];
-        bool sinks = expr_reads_only(predicate, rel->inputs[0]) && !expr_reads_nothing(predicate);
+        bool sinks = rel->own_ids.count > 0 && expr_reads_only(predicate, rel->inputs[0]) &&
+                     !expr_reads_nothing(predicate);
         expr_list_add(binder->arena, sinks ? &below : &above, predicate);
         if (!sinks && rejects_nulls(predicate, &own)) rel->keep_empty = false;
     }
@@ -244,8 +245,7 @@ static Rel *push_aggregate(Binder *binder, Rel *rel, ExprList *predicates) {
 static Rel *push_window(Binder *binder, Rel *rel, ExprList *predicates) {
     ExprList below = {0}, above = {0};
     for (int i = 0; i < predicates->count; i++)
-        expr_list_add(binder->arena,
-                      window_lets_through(binder, rel, predicates->items[i]) ? &below : &above,
+        expr_list_add(binder->arena, window_lets_through(binder, rel, predicates->items[i]) ? &below : &above,
                       predicates->items[i]);
     if (below.count) rel_note(binder, rel, "filter below window");
     rel->inputs[0] = push(binder, rel->inputs[0], &below);

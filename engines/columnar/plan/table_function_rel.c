@@ -20,6 +20,9 @@ static double call_rows(Binder *binder, const TableFunctionCall *call) {
     static const double POSTGRESQL_GUESS = 1000;
     const TableFunction *function = call->function;
     double guess = function->estimate > 0 ? function->estimate : POSTGRESQL_GUESS;
+    bool sample = function == &table_function_bernoulli || function == &table_function_system;
+    if (sample && expr_is_constant(call->args[0]) && !expr_is_null_constant(call->args[0]))
+        return *(const double *)call->args[0]->constant->values / 100;
     if (!function->count || !is_known(call)) return guess;
     Vector *args = ARENA_NEW_ARRAY(binder->arena, Vector, call->arg_count + 1);
     for (int a = 0; a < call->arg_count; a++) {
