@@ -1,6 +1,7 @@
 """PostgreSQL's answers to many statements through one psql: rows and types, or the SQLSTATE."""
 import csv
 import io
+import json
 import subprocess
 
 SHORT = {'smallint': 'int2', 'integer': 'int4', 'bigint': 'int8', 'real': 'float4', 'double precision': 'float8', 'boolean': 'bool'}
@@ -19,9 +20,46 @@ def script(statements):
     return '\n'.join(out) + '\n'
 
 
+def array(text, kind):
+    """An array's text as nested lists; what is left of its bounds is dropped, as in the server's JSON."""
+    text = text[text.index('{'):]
+    at = 0
+
+    def element():
+        nonlocal at
+        if text[at] == '{':
+            at += 1
+            out = []
+            while text[at] != '}':
+                out.append(element())
+                if text[at] == ',':
+                    at += 1
+            at += 1
+            return out
+        if text[at] == '"':
+            out = ''
+            at += 1
+            while text[at] != '"':
+                at += text[at] == '\\'
+                out += text[at]
+                at += 1
+            at += 1
+            return value(out, kind)
+        begin = at
+        while text[at] not in ',}':
+            at += 1
+        return None if text[begin:at] == 'NULL' else value(text[begin:at], kind)
+    return element()
+
+
 def value(text, kind):
+    """As the server's JSON is read: numbers keep their text, JSON and arrays are themselves."""
+    if kind.endswith('[]'):
+        return array(text, SHORT.get(kind[:-2], kind[:-2]))
     if kind == 'bool':
-        return {'t': 'true', 'f': 'false'}[text]
+        return text == 't'
+    if kind in ('json', 'jsonb'):
+        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     return text
 
 
