@@ -149,8 +149,9 @@ static inline size_t value_at(const Vector *vector, int row) {
 
 int numeric_to_text(Numeric value, char *out) {
     if (value.special) {
-        memcpy(out, "NaN", 4);
-        return 3;
+        const char *text = numeric_special_text(value);
+        strcpy(out, text);
+        return (int)strlen(text);
     }
     char digits[64];
     int count = 0, at = 0;

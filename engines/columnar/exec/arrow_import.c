@@ -92,7 +92,12 @@ Status numeric_from_text(const char *text, size_t length, Numeric *out, Error *e
     size_t at = 0;
     bool negative = false, any = false, point = false;
     if (length == 3 && !strncasecmp(text, "nan", 3)) {
-        out->special = 1;
+        out->special = NUMERIC_NAN;
+        return STATUS_OK;
+    }
+    if ((length == 8 && !strncasecmp(text, "infinity", 8)) ||
+        (length == 9 && !strncasecmp(text, "-infinity", 9))) {
+        out->special = length == 8 ? NUMERIC_INFINITY : NUMERIC_MINUS_INFINITY;
         return STATUS_OK;
     }
     if (at < length && (text[at] == '-' || text[at] == '+')) negative = text[at++] == '-';
@@ -139,7 +144,8 @@ static Status read_numeric(const ArrowSchema *schema, const ArrowArray *array, i
 static Status rescale(Numeric value, SqlType type, __int128 *out, Error *err) {
     *out = value.value;
     if (value.special)
-        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "NaN does not fit a numeric with precision");
+        return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE,
+                         "NaN and infinity do not fit a numeric with precision");
     for (; value.scale < type.scale; value.scale++)
         if (__builtin_mul_overflow(*out, (__int128)10, out))
             return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "numeric field overflow");

@@ -249,7 +249,7 @@ static void encode_interval(Interval value, uint64_t *out) {
 static void encode_numeric(Numeric value, uint64_t *out) {
     if (value.special) {
         out[0] = out[1] = 0;
-        out[2] = UINT64_MAX;
+        out[2] = UINT64_MAX - (uint64_t)(NUMERIC_NAN - value.special);
         return;
     }
     while (value.scale > 0 && value.value % 10 == 0) {

@@ -100,7 +100,7 @@ static void put_numeric(char *out, Numeric value) {
     memset(out, 0, 16);
     unsigned __int128 magnitude =
         value.value < 0 ? -(unsigned __int128)value.value : (unsigned __int128)value.value;
-    out[0] = value.special ? 3 : value.value < 0 ? 0 : value.value > 0 ? 2 : 1;
+    out[0] = numeric_order_class(value);
     if (value.special || !value.value) return;
     int digits = 0, wanted = 17;
     for (unsigned __int128 rest = magnitude; rest; rest /= 10)

@@ -28,7 +28,8 @@ static Status read_offset(Query *query, const Expr *expr, const char *which, boo
         break;
     case PHYS_NUMERIC:
         memcpy(&out->number, constant->values, sizeof out->number);
-        out->negative = out->number.special || out->number.value < 0;
+        out->negative =
+            out->number.special < 0 || out->number.special == NUMERIC_NAN || out->number.value < 0;
         break;
     case PHYS_INTERVAL:
         out->span = *(const Interval *)constant->values;

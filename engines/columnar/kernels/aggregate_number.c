@@ -157,7 +157,8 @@ static Status integer_avg_finalize(const char *states, size_t stride, int count,
 typedef struct NumericSum {
     Int128 sum;
     int64_t count;
-    int32_t scale, nan_count;
+    int32_t scale;
+    uint32_t specials; /* bits 1 << (special + 1) of the values seen that are not finite */
 } NumericSum;
 
 KERNEL_INLINE bool numeric_sum_add(NumericSum *state, Int128 value, int scale) {
@@ -168,7 +169,7 @@ KERNEL_INLINE bool numeric_sum_add(NumericSum *state, Int128 value, int scale) {
 static bool numeric_sum_any(NumericSum *state, Numeric value) {
     state->count++;
     if (value.special) {
-        state->nan_count++;
+        state->specials |= 1u << (value.special + 1);
         return false;
     }
     Numeric sum;
@@ -221,14 +222,20 @@ static Status numeric_sum_combine(void *into, const void *from, Arena *arena, Er
     left->sum = sum.value;
     left->scale = sum.scale;
     left->count += right->count;
-    left->nan_count += right->nan_count;
+    left->specials |= right->specials;
     return STATUS_OK;
+}
+/* Infinities of both signs cancel each other out. */
+static Numeric sum_of(const NumericSum *state) {
+    if (state->specials == 1u << (NUMERIC_INFINITY + 1)) return numeric_infinity(false);
+    if (state->specials == 1u << (NUMERIC_MINUS_INFINITY + 1)) return numeric_infinity(true);
+    return state->specials ? numeric_nan() : numeric_make(state->sum, state->scale);
 }
 KERNEL_INLINE Status numeric_sum_results(const char *states, size_t stride, int count, Vector *out,
                                          Arena *arena, bool average, Error *err) {
     for (int i = 0; i < count; i++) {
         const NumericSum *state = (const NumericSum *)(states + (size_t)i * stride);
-        Numeric result = state->nan_count ? numeric_nan() : numeric_make(state->sum, state->scale);
+        Numeric result = sum_of(state);
         if (state->count == 0) {
             bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
             result = numeric_make(0, 0);

@@ -131,7 +131,7 @@ void order_key_string(StrBuf *out, const char *data, size_t length) {
 
 /* Sign, decimal exponent, the digits without trailing zeros; all but the sign inverted when negative. */
 void order_key_numeric(StrBuf *out, Numeric value) {
-    strbuf_append_char(out, value.special ? 3 : value.value < 0 ? 0 : value.value > 0 ? 2 : 1);
+    strbuf_append_char(out, numeric_order_class(value));
     if (value.special || !value.value) return;
     UInt128 magnitude = value.value < 0 ? -(UInt128)value.value : (UInt128)value.value;
     char digits[40], text[44];

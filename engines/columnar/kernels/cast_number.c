@@ -242,7 +242,8 @@ KERNEL_INLINE Status numeric_to_integer(const KernelCall *call, int bytes, const
         Numeric value = values[kernel_index(&call->args[0], row)];
         int64_t whole = 0;
         if (value.special)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "cannot convert NaN to %s", name);
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "cannot convert %s to %s",
+                             value.special == NUMERIC_NAN ? "NaN" : "infinity", name);
         bool fits = numeric_to_int64(value, &whole);
         if (!fits || (bytes == 2 && whole != (int16_t)whole) || (bytes == 4 && whole != (int32_t)whole))
             return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "%s out of range", name);

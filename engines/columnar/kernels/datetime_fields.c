@@ -298,10 +298,9 @@ KERNEL_INLINE Status field_rows(const KernelCall *call, FieldSource source, bool
             ((double *)call->out->values)[row] = !infinite                  ? numeric_to_double(value)
                                                  : result == FIELD_INFINITE ? INFINITY
                                                                             : -INFINITY;
-        else if (infinite)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "infinite numeric values");
         else
-            TRY(numeric_store(call->out, row, value, err));
+            TRY(numeric_store(call->out, row,
+                              infinite ? numeric_infinity(result == FIELD_MINUS_INFINITE) : value, err));
     }
     return STATUS_OK;
 }

@@ -305,6 +305,10 @@ static Status unary_rows(const KernelCall *call, MathUnary compute, Error *err) 
     KERNEL_ROWS(call, row) {
         Numeric value = a[kernel_index(&call->args[0], row)], result = value;
         if (!value.special) TRY(math_error(compute(value, &result), err));
+        if (value.special == NUMERIC_MINUS_INFINITY) {
+            if (compute != exp_of) return math_error(MATH_NEGATIVE_LOG, err);
+            result = numeric_make(0, 0);
+        }
         TRY(numeric_store(call->out, row, result, err));
     }
     return STATUS_OK;
@@ -314,6 +318,10 @@ static Status binary_rows(const KernelCall *call, MathBinary compute, Error *err
     KERNEL_ROWS(call, row) {
         Numeric left = a[kernel_index(&call->args[0], row)], right = b[kernel_index(&call->args[1], row)];
         Numeric result = numeric_nan();
+        bool infinite =
+            (left.special && left.special != NUMERIC_NAN) || (right.special && right.special != NUMERIC_NAN);
+        if (infinite)
+            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "log and power of infinite numerics");
         if (!left.special && !right.special) TRY(math_error(compute(left, right, &result), err));
         /* NaN to the power of 0 is 1, and so is 1 to that of NaN */
         if (compute == power_of &&

@@ -120,7 +120,7 @@ KERNEL_INLINE Status general_binary(const KernelCall *call, NumericBinary comput
     size_t step_a = !kernel_is_constant(&call->args[0]), step_b = !kernel_is_constant(&call->args[1]);
     KERNEL_ROWS(call, row) {
         const Numeric *right = &b[(size_t)row * step_b];
-        if (divides && right->value == 0 && !right->special && !a[(size_t)row * step_a].special)
+        if (divides && right->value == 0 && !right->special && a[(size_t)row * step_a].special != NUMERIC_NAN)
             return error_set(err, SQLSTATE_DIVISION_BY_ZERO, "division by zero");
         Numeric result;
         if (!compute(a[(size_t)row * step_a], *right, &result)) return numeric_overflow(err);
@@ -163,14 +163,15 @@ static Status kernel_numeric_mod(const KernelCall *call, Error *err) {
 
 static bool negate(Numeric value, Numeric *out) {
     *out = value;
+    if (value.special && value.special != NUMERIC_NAN) out->special = -value.special;
     return value.special || !__builtin_sub_overflow((Int128)0, value.value, &out->value);
 }
 static bool absolute(Numeric value, Numeric *out) {
     *out = value;
-    return value.value >= 0 || negate(value, out);
+    return numeric_sign(value) >= 0 || negate(value, out);
 }
 static bool sign(Numeric value, Numeric *out) {
-    *out = value.special ? value : numeric_make(value.value > 0 ? 1 : value.value < 0 ? -1 : 0, 0);
+    *out = value.special == NUMERIC_NAN ? value : numeric_make(numeric_sign(value), 0);
     return true;
 }
 static bool identity(Numeric value, Numeric *out) {
@@ -239,7 +240,8 @@ static Status kernel_numeric_sqrt(const KernelCall *call, Error *err) {
     const Numeric *a = numeric_rows(&call->args[0], call);
     KERNEL_ROWS(call, row) {
         Numeric value = a[kernel_index(&call->args[0], row)], result;
-        if (value.value < 0) return error_set(err, "2201F", "cannot take square root of a negative number");
+        if (numeric_sign(value) < 0)
+            return error_set(err, "2201F", "cannot take square root of a negative number");
         if (!numeric_square_root(value, &result)) return numeric_overflow(err);
         TRY(numeric_store(call->out, row, result, err));
     }
@@ -286,7 +288,7 @@ static bool common_divisor(Numeric a, Numeric b, Numeric *out) {
 static bool common_multiple(Numeric a, Numeric b, Numeric *out) {
     int scale = a.scale > b.scale ? a.scale : b.scale;
     Numeric divisor, quotient;
-    *out = a.special ? a : b;
+    *out = numeric_nan();
     if (a.special || b.special) return true;
     *out = numeric_make(0, scale);
     if (a.value == 0 || b.value == 0) return true;
@@ -309,8 +311,9 @@ static Status kernel_numeric_width_bucket(const KernelCall *call, Error *err) {
         Numeric h = high[kernel_index(&call->args[2], row)], span, offset, buckets;
         int32_t count = KERNEL_ARG(call, 3, int32_t, row);
         if (count <= 0) return error_set(err, "2201G", "count must be greater than zero");
-        if (x.special || l.special || h.special)
+        if (x.special == NUMERIC_NAN || l.special == NUMERIC_NAN || h.special == NUMERIC_NAN)
             return error_set(err, "2201G", "operand, lower bound, and upper bound cannot be NaN");
+        if (l.special || h.special) return error_set(err, "2201G", "lower and upper bounds must be finite");
         int order = numeric_compare(l, h);
         if (order == 0) return error_set(err, "2201G", "lower bound cannot equal upper bound");
         bool below = order < 0 ? numeric_compare(x, l) < 0 : numeric_compare(x, l) > 0;

@@ -123,22 +123,37 @@ static bool align(Numeric *a, Numeric *b) {
     return numeric_rescale(*a, scale, a) && numeric_rescale(*b, scale, b);
 }
 
+static inline bool any_nan(Numeric a, Numeric b) {
+    return a.special == NUMERIC_NAN || b.special == NUMERIC_NAN;
+}
+
 bool numeric_add(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special) return true;
+    if (a.special || b.special) {
+        bool opposite = a.special && b.special && a.special != b.special;
+        if (!any_nan(a, b) && !opposite) *out = numeric_infinity((a.special ? a : b).special < 0);
+        return true;
+    }
     if (!align(&a, &b)) return false;
     *out = numeric_make(0, a.scale);
     return !__builtin_add_overflow(a.value, b.value, &out->value);
 }
 
 bool numeric_subtract(Numeric a, Numeric b, Numeric *out) {
-    if (!b.special && __builtin_sub_overflow((Int128)0, b.value, &b.value)) return false;
+    if (b.special)
+        b.special = b.special == NUMERIC_NAN ? NUMERIC_NAN : -b.special;
+    else if (__builtin_sub_overflow((Int128)0, b.value, &b.value))
+        return false;
     return numeric_add(a, b, out);
 }
 
 bool numeric_multiply(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special) return true;
+    if (a.special || b.special) {
+        int sign = numeric_sign(a) * numeric_sign(b);
+        if (!any_nan(a, b) && sign != 0) *out = numeric_infinity(sign < 0);
+        return true;
+    }
     *out = numeric_make(0, a.scale + b.scale);
     return out->scale <= NUMERIC_MAX_SCALE && int128_multiply(a.value, b.value, &out->value);
 }
@@ -264,21 +279,32 @@ static bool divide_at_scale(Numeric a, Numeric b, int scale, bool round, Numeric
     return true;
 }
 
+/* Infinity by a number keeps it, by infinity is NaN; a number by infinity is 0. */
+static bool divide_specials(Numeric a, Numeric b, Numeric *out) {
+    *out = numeric_nan();
+    if (any_nan(a, b) || (a.special && b.special)) return true;
+    *out = b.special ? numeric_make(0, 0) : numeric_infinity(numeric_sign(a) * numeric_sign(b) < 0);
+    return true;
+}
+
 bool numeric_divide(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special) return true;
+    if (a.special || b.special) return divide_specials(a, b, out);
     return divide_at_scale(a, b, numeric_divide_scale(a, b), true, out);
 }
 
 bool numeric_divide_truncate(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special) return true;
+    if (a.special || b.special) return divide_specials(a, b, out);
     return divide_at_scale(a, b, 0, false, out);
 }
 
 bool numeric_modulo(Numeric a, Numeric b, Numeric *out) {
     *out = numeric_nan();
-    if (a.special || b.special) return true;
+    if (a.special || b.special) {
+        if (!any_nan(a, b) && !a.special) *out = a; /* all of it is the rest */
+        return true;
+    }
     if (!align(&a, &b)) return false;
     *out = numeric_make(b.value == -1 ? 0 : a.value % b.value, a.scale);
     return true;
@@ -362,8 +388,9 @@ static size_t format_digits(UInt128 value, char *end) {
 
 size_t numeric_format(Numeric value, char *text) {
     if (value.special) {
-        memcpy(text, "NaN", 3);
-        return 3;
+        const char *name = numeric_special_text(value);
+        memcpy(text, name, strlen(name));
+        return strlen(name);
     }
     char digits[48];
     size_t count = format_digits(magnitude(value.value), digits + sizeof digits);
@@ -424,8 +451,10 @@ Status numeric_parse(const char *text, size_t length, Numeric *out, Error *err) 
     bool negative = at < end && *at == '-', any = false, too_long = false;
     if (at < end && (*at == '-' || *at == '+')) at++;
     if ((end - at == 3 && strncasecmp(at, "inf", 3) == 0) ||
-        (end - at == 8 && strncasecmp(at, "infinity", 8) == 0))
-        return numeric_overflow(err);
+        (end - at == 8 && strncasecmp(at, "infinity", 8) == 0)) {
+        *out = numeric_infinity(negative);
+        return STATUS_OK;
+    }
     at = parse_digits(at, end, out, &any, &too_long);
     if (!any) return bad_syntax(text, length, err);
     if (at < end && (*at == 'e' || *at == 'E')) {
@@ -448,7 +477,7 @@ Status numeric_parse(const char *text, size_t length, Numeric *out, Error *err) 
 }
 
 double numeric_to_double(Numeric value) {
-    if (value.special) return NAN;
+    if (value.special) return value.special == NUMERIC_NAN ? NAN : value.special * INFINITY;
     /* Both exactly representable: one correctly rounded division. */
     Int128 limit = (Int128)1 << 53;
     if (value.scale <= 22 && value.value <= limit && value.value >= -limit)
@@ -461,13 +490,15 @@ double numeric_to_double(Numeric value) {
 float numeric_to_float(Numeric value) {
     char text[NUMERIC_TEXT_BYTES];
     text[numeric_format(value, text)] = 0;
-    return value.special ? NAN : strtof(text, NULL); /* through a double it would be rounded twice */
+    return value.special ? (float)numeric_to_double(value)
+                         : strtof(text, NULL); /* through a double it would be rounded twice */
 }
 
 bool numeric_from_double(double value, int digits, Numeric *out) {
     *out = numeric_nan();
     if (isnan(value)) return true;
-    if (isinf(value)) return false;
+    if (isinf(value)) *out = numeric_infinity(value < 0);
+    if (isinf(value)) return true;
     char text[64];
     int length = snprintf(text, sizeof text, "%.*g", digits, value);
     Error ignored;
@@ -502,10 +533,15 @@ Status numeric_store(Vector *out, int row, Numeric value, Error *err) {
         ((Numeric *)out->values)[row] = value;
         return STATUS_OK;
     }
-    if (value.special)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "NaN in a numeric column of fixed precision");
     Numeric fitted;
     int precision = out->type.precision, scale = out->type.scale;
+    if (value.special == NUMERIC_NAN)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "NaN in a numeric column of fixed precision");
+    if (value.special) {
+        (void)error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "numeric field overflow");
+        return error_add_detail(err, "A field with precision %d, scale %d cannot hold an infinite value.",
+                                precision, scale);
+    }
     if (!numeric_rescale(value, scale, &fitted) ||
         magnitude(fitted.value) >= (UInt128)numeric_powers[precision]) {
         (void)error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "numeric field overflow");

@@ -16,7 +16,16 @@ static inline Numeric numeric_make(Int128 value, int scale) {
     return (Numeric){.value = value, .scale = scale};
 }
 static inline Numeric numeric_nan(void) {
-    return (Numeric){.special = 1};
+    return (Numeric){.special = NUMERIC_NAN};
+}
+
+static inline Numeric numeric_infinity(bool negative) {
+    return (Numeric){.special = negative ? NUMERIC_MINUS_INFINITY : NUMERIC_INFINITY};
+}
+/* -1, 0 or 1; infinities have the sign they show, NaN has 1. */
+static inline int numeric_sign(Numeric value) {
+    if (value.special) return value.special < 0 ? -1 : 1;
+    return value.value < 0 ? -1 : value.value > 0;
 }
 
 /* 22003: the value is right in PostgreSQL but too long for this engine. */

@@ -52,8 +52,8 @@ static Status numeric_series(const TableCall *call, int row, Series *out, Error 
     for (int i = 0; i < call->arg_count; i++) {
         parts[i] = numeric_at(&call->args[i], row);
         if (parts[i].special)
-            return error_set(err, SQLSTATE_INVALID_PARAMETER, "%s %s cannot be NaN", PARTS[i],
-                             i == 2 ? "size" : "value");
+            return error_set(err, SQLSTATE_INVALID_PARAMETER, "%s %s cannot be %s", PARTS[i],
+                             i == 2 ? "size" : "value", parts[i].special == NUMERIC_NAN ? "NaN" : "infinity");
         if (parts[i].scale > widest) widest = parts[i].scale;
     }
     if (parts[2].value == 0) return zero_step(err);

@@ -203,7 +203,7 @@ void constant_describe(const Vector *constant, StrBuf *out) {
     case PHYS_NUMERIC: {
         const Numeric *numeric = constant->values;
         if (numeric->special)
-            strbuf_append_text(out, "'NaN'");
+            strbuf_printf(out, "'%s'", numeric_special_text(*numeric));
         else
             describe_scaled(numeric->value, numeric->scale, out);
         break;

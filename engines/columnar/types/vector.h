@@ -59,11 +59,27 @@ typedef struct Interval {
     int64_t microseconds;
 } Interval;
 
+typedef enum NumericSpecial {
+    NUMERIC_MINUS_INFINITY = -1,
+    NUMERIC_FINITE = 0,
+    NUMERIC_INFINITY = 1,
+    NUMERIC_NAN = 2
+} NumericSpecial;
+
 typedef struct Numeric {
     __int128 value;  /* unscaled */
     int32_t scale;   /* display scale, 0.. */
-    int32_t special; /* 0 finite, 1 NaN */
+    int32_t special; /* NumericSpecial; in the order of values, but for finite ones */
 } Numeric;
+
+static inline const char *numeric_special_text(Numeric value) {
+    return value.special == NUMERIC_NAN ? "NaN" : value.special > 0 ? "Infinity" : "-Infinity";
+}
+/* 0 -infinity, 1 below zero, 2 zero, 3 above, 4 infinity, 5 NaN: the first byte of a key in order. */
+static inline char numeric_order_class(Numeric value) {
+    if (value.special) return value.special < 0 ? 0 : value.special == NUMERIC_NAN ? 5 : 4;
+    return value.value < 0 ? 1 : value.value > 0 ? 3 : 2;
+}
 
 typedef enum VectorEncoding {
     VECTOR_FLAT,
