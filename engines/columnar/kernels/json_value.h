@@ -87,9 +87,3 @@ Status json_number_text(JsonText number, Arena *arena, JsonText *out, Error *err
 void json_number_key(StrBuf *out, JsonText number);
 int json_compare_nodes(const JsonNode *a, const JsonNode *b);
 bool json_contains(const JsonNode *whole, const JsonNode *part);
-
-/* ---- values as json ---- */
-
-/* Row `row` of a vector (FLAT or CONSTANT) as json (or, `binary`, in a form that json_parse makes jsonb of).
- */
-Status json_append_value(const KernelCall *call, const Vector *vector, int row, StrBuf *out, Error *err);

@@ -156,6 +156,8 @@ FunctionTable array_any_functions(void);
 FunctionTable record_functions(void);
 FunctionTable json_access_functions(void);
 FunctionTable json_change_functions(void);
+FunctionTable json_build_functions(void);
+FunctionTable jsonpath_functions(void);
 CastTable record_casts(void);
 CastTable json_casts(void);
 FunctionTable encode_functions(void);

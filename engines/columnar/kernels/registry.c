@@ -51,6 +51,8 @@ static FunctionTable (*const function_tables[])(void) = {
     record_functions,
     json_access_functions,
     json_change_functions,
+    json_build_functions,
+    jsonpath_functions,
 };
 /* clang-format on */
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts, record_casts,

@@ -87,3 +87,5 @@ extern const TableFunction table_function_bernoulli, table_function_system;
 TableFunctionTable series_table_functions(void);
 TableFunctionTable text_table_functions(void);
 TableFunctionTable time_series_table_functions(void);
+TableFunctionTable array_table_functions(void);
+TableFunctionTable json_table_functions(void);
