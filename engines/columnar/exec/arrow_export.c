@@ -29,6 +29,7 @@ struct ExportColumn {
     int64_t row_capacity;
     int64_t rows;
     struct ExportColumn *child; /* of a list: its elements */
+    bool is_row;                /* comes as a row value */
 };
 
 static void *grow(void *memory, size_t bytes) {
@@ -50,14 +51,16 @@ static ExportKind kind_of(SqlType type, PhysicalType physical) {
     }
 }
 
-/* How a column leaves: an array's numerics have the scale each has. */
+/* How a column leaves: rows as their text; an array's numerics have the scale each has. */
 static SqlType exported_type(SqlType type) {
+    if (type.id == SQL_RECORD) type.id = SQL_OTHER; /* as its text */
     return type.is_array && type.id == SQL_NUMERIC ? sqltype_array_of(sqltype_of(SQL_NUMERIC)) : type;
 }
 
 static void column_init(ExportColumn *column, SqlType type) {
     memset(column, 0, sizeof *column);
     column->type = exported_type(type);
+    column->is_row = type.id == SQL_RECORD;
     column->physical = (uint8_t)physical_type_of(column->type);
     column->kind = (uint8_t)kind_of(column->type, (PhysicalType)column->physical);
     column->in_width = (uint32_t)physical_width((PhysicalType)column->physical);
@@ -71,7 +74,7 @@ static void column_init(ExportColumn *column, SqlType type) {
     }
     if (column->kind != EXPORT_LIST) return;
     column->child = grow(NULL, sizeof *column->child);
-    column_init(column->child, array_element_type(column->type));
+    column_init(column->child, array_element_type(type));
 }
 
 void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_count) {
@@ -270,6 +273,30 @@ static void append_converted(ExportColumn *column, const Vector *vector, const u
 static void append_column(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
                           int count);
 
+/* Row values as their texts, through the cast. */
+static Status print_rows(const Vector *vector, int rows, const uint16_t *selection, int selected,
+                         Arena *arena, Vector *out, Error *err) {
+    const ScalarFunction *cast = cast_function(sqltype_of(SQL_RECORD), sqltype_of(SQL_TEXT), CAST_EXPLICIT);
+    Vector flat, text;
+    vector_flatten(vector, rows, &flat, arena);
+    vector_init_flat(&text, sqltype_of(SQL_TEXT), rows > 0 ? rows : 1, arena);
+    memset(text.values, 0, sizeof(StringView) * (size_t)(rows > 0 ? rows : 1));
+    if (flat.validity) {
+        uint64_t *validity = vector_make_validity(&text, rows, arena);
+        memcpy(validity, flat.validity, bitmap_bytes((size_t)rows));
+    }
+    KernelCall call = {.args = &flat,
+                       .arg_count = 1,
+                       .row_count = rows,
+                       .selection = selection,
+                       .selected = selected,
+                       .out = &text,
+                       .arena = arena};
+    TRY(cast->eval(&call, err));
+    *out = text;
+    return STATUS_OK;
+}
+
 /* Elements behind those of the rows before; the offsets tell where each row's end. */
 static Status append_lists(ExportColumn *column, const Vector *vector, const uint16_t *selection, int first,
                            int count, Error *err) {
@@ -292,7 +319,11 @@ static Status append_lists(ExportColumn *column, const Vector *vector, const uin
             if (status == STATUS_OK && array.physical != column->child->physical)
                 status = error_set(err, SQLSTATE_DATA_CORRUPTED, "array value is damaged");
             if (status != STATUS_OK) break;
-            array_elements(&array, column->child->type, &arena, &elements);
+            SqlType element = column->child->is_row ? sqltype_of(SQL_RECORD) : column->child->type;
+            array_elements(&array, element, &arena, &elements);
+            if (column->child->is_row)
+                status = print_rows(&elements, array.count, NULL, array.count, &arena, &elements, err);
+            if (status != STATUS_OK) break;
             if (array.count) append_column(column->child, &elements, NULL, 0, array.count);
             arena_reset(&arena);
         }
@@ -356,6 +387,18 @@ static Status check_intervals(const Vector *vector, const uint16_t *selection, i
     return STATUS_OK;
 }
 
+static Status append_row_column(ExportColumn *column, const Batch *batch, int index, int first, int count,
+                                Error *err) {
+    Arena arena;
+    Vector texts;
+    arena_init(&arena);
+    Status status = print_rows(&batch->columns[index], batch->row_count, batch->selection, batch->selected,
+                               &arena, &texts, err);
+    if (status == STATUS_OK) append_column(column, &texts, batch->selection, first, count);
+    arena_deinit(&arena);
+    return status;
+}
+
 Status arrow_export_append(ArrowExport *out, const Batch *batch, int first, int count, Error *err) {
     for (int i = 0; i < out->column_count; i++)
         if (out->columns[i].kind == EXPORT_INTERVAL)
@@ -363,7 +406,9 @@ Status arrow_export_append(ArrowExport *out, const Batch *batch, int first, int 
     out->row_count += count;
     out->bytes = 0;
     for (int i = 0; i < out->column_count; i++) {
-        if (out->columns[i].kind == EXPORT_LIST)
+        if (out->columns[i].is_row && out->columns[i].kind != EXPORT_LIST)
+            TRY(append_row_column(&out->columns[i], batch, i, first, count, err));
+        else if (out->columns[i].kind == EXPORT_LIST)
             TRY(append_list_column(&out->columns[i], &batch->columns[i], batch->selection, first, count,
                                    err));
         else

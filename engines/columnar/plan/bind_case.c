@@ -97,7 +97,8 @@ Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *
     const ScalarFunction *kernels[64];
     int kernel_count = function_candidates(greatest ? "greatest" : "least", kernels, 64);
     for (int i = 0; i < kernel_count && i < 64; i++) {
-        if (!signature_is(kernels[i], count) ||
+        if (!signature_is(kernels[i], count) || type.is_array || type.id == SQL_JSONB ||
+            type.id == SQL_RECORD ||
             (kernels[i]->args[0].id != type.id && kernels[i]->args[0].id != SQL_UNKNOWN))
             continue;
         Expr *call = expr_new(binder->arena, EXPR_CALL, type, count);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/bind_nested.h"
 
 const char *node_string(const Node *node) {
     return node->node_case == PG_QUERY__NODE__NODE_STRING ? node->string->sval : NULL;
@@ -74,6 +75,33 @@ static Expr *reference(Query *query, const Query *home, const Expr *expr, int lo
     return copy;
 }
 
+/* A row that an outer join made up is NULL, not a row of NULLs; the columns alone do not tell. */
+static bool joins_outer(const Rel *rel) {
+    if (rel->kind == PLAN_JOIN &&
+        (rel->join_type == JOIN_LEFT || rel->join_type == JOIN_RIGHT || rel->join_type == JOIN_FULL))
+        return true;
+    for (int i = 0; i < rel->input_count; i++)
+        if (joins_outer(rel->inputs[i])) return true;
+    return false;
+}
+
+static bool table_may_be_missing(const Query *home, const FromTable *table) {
+    (void)table;
+    return home->from.rel && joins_outer(home->from.rel);
+}
+
+static Status bind_whole_row(Query *query, const Query *home, const FromTable *table, int location,
+                             Expr **out, Error *err) {
+    Binder *binder = query->binder;
+    if (table_may_be_missing(home, table))
+        return binder_unsupported(binder, location, err,
+                                  "a whole row from the nullable side of an outer join");
+    *out = row_of_table(binder, table, binder_position(binder, location));
+    for (int c = 0; c < table->column_count && home != query; c++)
+        note_outer(query, home, table->columns[c].expr);
+    return STATUS_OK;
+}
+
 static Status find_unqualified(Query *query, const char *name, int location, Expr **out, Error *err) {
     for (Query *level = query; level; level = level->parent) {
         const VisibleColumn *found = NULL;
@@ -92,7 +120,7 @@ static Status find_unqualified(Query *query, const char *name, int location, Exp
     for (Query *level = query; level; level = level->parent)
         for (int t = 0; t < level->from.table_count; t++)
             if (strcmp(level->from.tables[t]->alias, name) == 0)
-                return binder_unsupported(query->binder, location, err, "a whole row as a value");
+                return bind_whole_row(query, level, level->from.tables[t], location, out, err);
     if (query->binder->function && (*out = function_parameter(query, name, 0, location))) return STATUS_OK;
     (void)error_set_at(err, SQLSTATE_UNDEFINED_COLUMN, binder_position(query->binder, location),
                        "column \"%s\" does not exist", name);

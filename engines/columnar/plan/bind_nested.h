@@ -32,3 +32,13 @@ Status compare_row_fields(Binder *binder, const char *name, Expr *const *left, E
 Status resolve_row_operator(Binder *binder, const char *name, Expr *left, Expr *right, int position,
                             Expr **out, Error *err);
 Status bind_row_null_test(Query *query, Expr *row, bool is_null, Expr **out, Error *err);
+
+/* nested_keys.c: what stands for a key in sorts (any order) and in joins, partitions (equality alone). */
+Expr *nested_order_key(Binder *binder, Expr *key);
+Expr *nested_equality_key(Binder *binder, Expr *key);
+/* 42883 for what has no such operator (json). */
+Status nested_check_key(const Expr *key, bool ordering, Error *err);
+Status nested_distinct_call(Binder *binder, AggregateCall *call, Error *err);
+/* Columns that INTERSECT, EXCEPT and recursive UNION compare. */
+Status nested_check_set(const Binder *binder, const IdList *ids, Error *err);
+Status nested_group_keys(Binder *binder, Rel *aggregate, Rel **above, Error *err);

@@ -71,7 +71,7 @@ Status order_type_check(Query *query, const Expr *expr, Error *err) {
                            "could not identify an ordering operator for type json");
         return error_add_hint(err, "Use an explicit ordering operator or modify the query.");
     }
-    if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
+    if (type.id == SQL_OTHER || type.id == SQL_JSON)
         return binder_unsupported(query->binder, -1, err, "ordering by this type");
     return STATUS_OK;
 }

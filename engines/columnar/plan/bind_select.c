@@ -47,7 +47,7 @@ static Status distinct_types(Query *query, Error *err) {
         if (type.id == SQL_JSON && !type.is_array)
             return error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, query->targets[i].expr->position,
                                 "could not identify an equality operator for type json");
-        if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
+        if (type.id == SQL_OTHER || type.id == SQL_JSON)
             return binder_unsupported(query->binder, -1, err, "DISTINCT over this type");
     }
     return STATUS_OK;
@@ -195,7 +195,7 @@ static Status group_types(Query *query, Error *err) {
         if (type.id == SQL_JSON && !type.is_array)
             return error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, query->groups[g]->position,
                                 "could not identify an equality operator for type json");
-        if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
+        if (type.id == SQL_OTHER || (type.id == SQL_JSON && type.is_array))
             return binder_unsupported(query->binder, -1, err, "grouping by this type");
     }
     return STATUS_OK;

@@ -1,6 +1,7 @@
 /* Subqueries in expressions become joins: EXISTS and IN semi, anti or mark joins, scalars single or outer
  * joins. */
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/bind_nested.h"
 
 PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right) {
     PendingJoin *pending = ARENA_NEW(query->binder->arena, PendingJoin);

@@ -197,6 +197,7 @@ SqlType numeric_cover(SqlType a, SqlType b) {
 /* Modifiers survive only where all agree: values keep their own scale in PostgreSQL. */
 static SqlType merge_modifiers(SqlType type, Expr *const *exprs, int count) {
     type.precision = type.scale = 0;
+    if (type.is_array) return type;
     bool first = true;
     for (int i = 0; i < count; i++) {
         SqlType own = exprs[i]->type;

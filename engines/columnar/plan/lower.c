@@ -1,4 +1,5 @@
 /* From columns with identities to columns by position: the tree of plan.h. */
+#include "engines/columnar/plan/bind_nested.h"
 #include "engines/columnar/plan/logical.h"
 
 typedef struct Lowering {
@@ -192,6 +193,14 @@ static Status lower_project(Lowering *lowering, const ExprList *exprs, const IdL
 
 static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
     Lowered input;
+    Rel *above = NULL;
+    Rel keyed = *rel;
+    TRY(nested_group_keys(lowering->binder, &keyed, &above, err));
+    if (above) {
+        Rel *inner = arena_memdup(lowering->arena, &keyed, sizeof keyed);
+        TRY(lower_aggregate(lowering, inner, &input, err));
+        return lower_project(lowering, &above->exprs, &above->ids, above, &input, out, err);
+    }
     TRY(lower_rel(lowering, rel->inputs[0], &input, err));
     PlanNode *node = node_new(lowering, rel, 1);
     ExprList groups = {0};
@@ -210,8 +219,11 @@ static Status lower_aggregate(Lowering *lowering, const Rel *rel, Lowered *out, 
         *call = rel->calls[c];
         Expr **args = ARENA_NEW_ARRAY(lowering->arena, Expr *, call->arg_count + 1);
         for (int a = 0; a < call->arg_count; a++)
-            TRY(lower_expr(lowering, call->args[a], &input.ids, &args[a], err));
+            args[a] = call->args[a];
         call->args = args;
+        TRY(nested_distinct_call(lowering->binder, call, err));
+        for (int a = 0; a < call->arg_count; a++)
+            TRY(lower_expr(lowering, args[a], &input.ids, &args[a], err));
         if (call->filter) TRY(lower_expr(lowering, call->filter, &input.ids, &call->filter, err));
     }
     describe_columns(lowering, node, &rel->ids);
@@ -247,7 +259,10 @@ bool types_make_key(SqlType a, SqlType b) {
 static bool unify_keys(Binder *binder, Expr **left, Expr **right) {
     SqlType a = (*left)->type, b = (*right)->type, type;
     Error ignored = {0};
-    if (!common_key_type(a, b, &type)) return false;
+    if (a.is_array != b.is_array || !common_key_type(a, b, &type)) return false;
+    *left = nested_equality_key(binder, *left);
+    *right = nested_equality_key(binder, *right);
+    if (a.is_array) return true;
     if ((a.id == b.id && a.id != SQL_NUMERIC) || sqltype_is_text(a)) return true;
     return coerce_exact(binder, *left, type, CAST_EXPLICIT, left, &ignored) == STATUS_OK &&
            coerce_exact(binder, *right, type, CAST_EXPLICIT, right, &ignored) == STATUS_OK;
@@ -399,7 +414,9 @@ static Status lower_window(Lowering *lowering, const Rel *rel, Lowered *out, Err
     node->sort_keys = ARENA_NEW_ARRAY(lowering->arena, SortKey, rel->sort_key_count + 1);
     for (int k = 0; k < rel->sort_key_count; k++) {
         node->sort_keys[k] = rel->sort_keys[k];
-        TRY(lower_expr(lowering, rel->sort_keys[k].expr, &input.ids, &node->sort_keys[k].expr, err));
+        TRY(nested_check_key(rel->sort_keys[k].expr, true, err));
+        Expr *key = nested_order_key(lowering->binder, rel->sort_keys[k].expr);
+        TRY(lower_expr(lowering, key, &input.ids, &node->sort_keys[k].expr, err));
     }
     node->window_count = rel->window_count;
     node->windows = ARENA_NEW_ARRAY(lowering->arena, WindowCall, rel->window_count + 1);
@@ -428,7 +445,9 @@ static Status lower_sort(Lowering *lowering, const Rel *rel, Lowered *out, Error
     node->sort_keys = ARENA_NEW_ARRAY(lowering->arena, SortKey, rel->sort_key_count + 1);
     for (int k = 0; k < rel->sort_key_count; k++) {
         node->sort_keys[k] = rel->sort_keys[k];
-        TRY(lower_expr(lowering, rel->sort_keys[k].expr, &input.ids, &node->sort_keys[k].expr, err));
+        TRY(nested_check_key(rel->sort_keys[k].expr, true, err));
+        Expr *key = nested_order_key(lowering->binder, rel->sort_keys[k].expr);
+        TRY(lower_expr(lowering, key, &input.ids, &node->sort_keys[k].expr, err));
     }
     describe_columns(lowering, node, &input.ids);
     *out = (Lowered){.node = node, .ids = input.ids};
@@ -449,6 +468,7 @@ static Status lower_limit(Lowering *lowering, const Rel *rel, Lowered *out, Erro
 }
 
 static Status lower_set(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
+    TRY(nested_check_set(lowering->binder, &rel->ids, err));
     PlanNode *node = node_new(lowering, rel, rel->input_count);
     node->set_except = rel->set_except;
     node->set_all = rel->set_all;
@@ -481,6 +501,7 @@ static Status lower_cte(Lowering *lowering, const Rel *rel, Lowered *out, Error 
         *cte = (PlanCte){.name = def->name, .distinct = def->distinct, .reader_count = def->readers};
         cte->index = lowering->binder->plan->cte_count++;
         Lowered terms[2];
+        if (def->distinct && def->term) TRY(nested_check_set(lowering->binder, &kept, err));
         TRY(lower_exact(lowering, def->seed, &kept, &terms[0], err));
         cte->seed = node->inputs[node->input_count++] = terms[0].node;
         if (def->term) {
@@ -575,8 +596,6 @@ Status lower_plan(Binder *binder, Rel *root, const IdList *output, const char *c
     PlanColumn *columns = ARENA_NEW_ARRAY(binder->arena, PlanColumn, output->count + 1);
     for (int i = 0; i < output->count; i++) {
         const ColumnInfo *info = &binder->columns[output->items[i]];
-        if (info->type.is_array) /* the stream's edge has no form for them */
-            return binder_unsupported(binder, -1, err, "an array as a result column");
         columns[i] = (PlanColumn){.name = names[i],
                                   .type = info->type,
                                   .type_name = result_type_name(&lowering, info),
