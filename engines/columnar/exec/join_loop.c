@@ -31,14 +31,18 @@ typedef struct Loop {
     Vector *left;       /* FLAT, when the left side goes row by row */
     Batch block;        /* of build rows, likewise */
     int64_t block_start;
+    bool block_whole; /* every column was gathered, not only those the condition reads */
 } Loop;
+
+/* From so many on, rows that pass go on as a selection of the vectors they were tested in. */
+enum { MANY_PASSED = 64 };
 
 static bool is_wanted(const Loop *loop, int column) {
     return !loop->wanted || loop->wanted[column];
 }
 
 /* One build row beside the batch, one left row beside the block. */
-static Batch beside_batch(const Loop *loop, int64_t right, Arena *arena) {
+static Batch beside_batch(const Loop *loop, int64_t right, bool whole, Arena *arena) {
     const Join *join = loop->probe->join;
     Batch out = *loop->probe->batch;
     out.column_count = join->left_count + join->rows.column_count;
@@ -46,7 +50,8 @@ static Batch beside_batch(const Loop *loop, int64_t right, Arena *arena) {
     memcpy(out.columns, loop->probe->batch->columns, sizeof(Vector) * (size_t)join->left_count);
     for (int i = 0; i < join->left_count; i++)
         out.columns[i].dictionary_id = 0; /* results over it are true of this build row only */
-    constant_row(join, join->all_rows[right], loop->wanted, out.columns + join->left_count, arena);
+    constant_row(join, join->all_rows[right], whole ? NULL : loop->wanted, out.columns + join->left_count,
+                 arena);
     return out;
 }
 
@@ -56,7 +61,7 @@ static Batch beside_block(const Loop *loop, uint16_t left, Arena *arena) {
     out.column_count = join->left_count + join->rows.column_count;
     out.columns = ARENA_NEW_ARRAY(arena, Vector, out.column_count + 1);
     for (int i = 0; i < join->left_count; i++)
-        if (is_wanted(loop, i)) out.columns[i] = constant_value(&loop->left[i], left, arena);
+        out.columns[i] = constant_value(&loop->left[i], left, arena);
     memcpy(out.columns + join->left_count, loop->block.columns,
            sizeof(Vector) * (size_t)join->rows.column_count);
     return out;
@@ -67,39 +72,86 @@ static void flatten_left(Loop *loop, Arena *arena) {
     int count = loop->probe->join->left_count;
     loop->left = ARENA_NEW_ARRAY(arena, Vector, count + 1);
     for (int i = 0; i < count; i++) {
-        if (!is_wanted(loop, i)) continue;
         vector_init_flat(&loop->left[i], batch->columns[i].type, batch->row_count, arena);
         vector_flatten_selected(&batch->columns[i], batch->row_count, batch->selection, batch->selected,
                                 &loop->left[i], arena);
     }
 }
 
-static void gather_block(Loop *loop, int64_t start, Arena *arena) {
+static void gather_block(Loop *loop, int64_t start, bool whole, Arena *arena) {
     const Join *join = loop->probe->join;
     int64_t left = join->row_count - start;
     int count = left < BATCH_ROWS ? (int)left : BATCH_ROWS;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, join->rows.column_count + 1);
     for (int i = 0; i < join->rows.column_count; i++)
-        if (is_wanted(loop, join->left_count + i))
+        if (whole || is_wanted(loop, join->left_count + i))
             rows_gather(&join->rows, i, join->all_rows + start, count, NULL, count, &columns[i], arena);
     loop->block_start = start;
+    loop->block_whole = whole;
     loop->block = (Batch){.row_count = count, .columns = columns, .selected = count};
+}
+
+static Status note_match(Loop *loop, uint16_t left, int64_t right, Error *err) {
+    Probe *probe = loop->probe;
+    if (probe->join->type == JOIN_SINGLE && probe->marks[left])
+        return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
+    probe->marks[left] = 1;
+    if (join_keeps_unmatched(probe->join))
+        __atomic_store_n(probe->join->all_rows[right] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
+    return STATUS_OK;
+}
+
+/* Pushes the left batch beside build row `which`, or the block beside left row `which`; of its rows those of
+ * the selection (NULL = as they are). The operators above allocate from the chain's batch arena: one of this
+ * batch's own stands in for it. */
+static Status emit_beside(Loop *loop, bool block, int64_t which, const uint16_t *selection, int selected,
+                          Error *err) {
+    Probe *probe = loop->probe;
+    Arena kept = probe->chain->batch_arena;
+    probe->chain->batch_arena = probe->state->output_arena;
+    Arena *arena = &probe->chain->batch_arena;
+    arena_reset(arena);
+    Batch out = block ? beside_block(loop, (uint16_t)which, arena) : beside_batch(loop, which, true, arena);
+    if (selection) {
+        out.selection = selection;
+        out.selected = selected;
+    }
+    Status status = chain_emit(probe->chain, probe->index + 1, &out, err);
+    probe->state->output_arena = probe->chain->batch_arena;
+    probe->chain->batch_arena = kept;
+    return status;
 }
 
 /* ---- with a condition ------------------------------------------------------------------------------------
  */
 
-static Status passed(Loop *loop, uint16_t left, int64_t right, Error *err) {
+static Status pass_one(Loop *loop, uint16_t left, int64_t right, Error *err) {
     Probe *probe = loop->probe;
     if (join_emits_pairs(probe->join)) return join_add_pair(probe, left, probe->join->all_rows[right], err);
+    if (join_gives_right_only(probe->join)) return note_match(loop, left, right, err);
     probe->state->matched[left] = 1;
     return STATUS_OK;
+}
+
+/* The rows in loop_kept, of the left batch beside a build row or of the block beside a left row. */
+static Status pass_kept(Loop *loop, bool block, int64_t which, int kept, Error *err) {
+    const uint16_t *rows = loop->probe->state->loop_kept;
+    bool together = kept >= MANY_PASSED && join_emits_pairs(loop->probe->join);
+    for (int k = 0; k < kept; k++) {
+        uint16_t left = block ? (uint16_t)which : rows[k];
+        int64_t right = block ? loop->block_start + rows[k] : which;
+        TRY(together ? note_match(loop, left, right, err) : pass_one(loop, left, right, err));
+    }
+    if (!together) return STATUS_OK;
+    if (block && !loop->block_whole)
+        gather_block(loop, loop->block_start, true, &loop->probe->state->block_arena);
+    return emit_beside(loop, block, which, rows, kept, err);
 }
 
 /* Left rows still to be asked about: where a first match settles it, those with none. */
 static int open_rows(const Loop *loop, uint16_t *out) {
     const Batch *batch = loop->probe->batch;
-    bool first_only = !join_emits_pairs(loop->probe->join);
+    bool first_only = !join_emits_pairs(loop->probe->join) && !join_gives_right_only(loop->probe->join);
     int count = 0;
     for (int k = 0; k < batch->selected; k++) {
         out[count] = batch->selection ? batch->selection[k] : (uint16_t)k;
@@ -118,11 +170,10 @@ static Status test_build_rows(Loop *loop, Error *err) {
         int kept;
         TRY(query_check(join->query, err));
         arena_reset(&state->loop_arena);
-        Batch pairs = beside_batch(loop, r, &state->loop_arena);
+        Batch pairs = beside_batch(loop, r, false, &state->loop_arena);
         TRY(program_filter(&probe->chain->evaluator, join->residual, &pairs, open, open_count,
                            &state->loop_arena, state->loop_kept, &kept, err));
-        for (int k = 0; k < kept; k++)
-            TRY(passed(loop, state->loop_kept[k], r, err));
+        TRY(pass_kept(loop, false, r, kept, err));
         if (kept) open_count = open_rows(loop, open);
     }
     return STATUS_OK;
@@ -139,7 +190,7 @@ static Status test_left_rows(Loop *loop, Error *err) {
         int open_count = open_rows(loop, open);
         if (!open_count) break;
         arena_reset(&state->block_arena);
-        gather_block(loop, start, &state->block_arena);
+        gather_block(loop, start, false, &state->block_arena);
         for (int k = 0; k < open_count && !probe->chain->morsel_stop; k++) {
             int kept;
             TRY(query_check(join->query, err));
@@ -147,9 +198,7 @@ static Status test_left_rows(Loop *loop, Error *err) {
             Batch pairs = beside_block(loop, open[k], &state->loop_arena);
             TRY(program_filter(&probe->chain->evaluator, join->residual, &pairs, NULL, pairs.selected,
                                &state->loop_arena, state->loop_kept, &kept, err));
-            if (kept && !join_emits_pairs(join)) kept = 1;
-            for (int i = 0; i < kept; i++)
-                TRY(passed(loop, open[k], start + state->loop_kept[i], err));
+            TRY(pass_kept(loop, true, open[k], kept, err));
         }
     }
     return STATUS_OK;
@@ -158,42 +207,14 @@ static Status test_left_rows(Loop *loop, Error *err) {
 /* ---- without one -----------------------------------------------------------------------------------------
  */
 
-static Status note_all(Loop *loop, uint16_t left, int64_t right, Error *err) {
-    Probe *probe = loop->probe;
-    if (probe->join->type == JOIN_SINGLE && probe->marks[left])
-        return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
-    probe->marks[left] = 1;
-    if (join_keeps_unmatched(probe->join))
-        __atomic_store_n(probe->join->all_rows[right] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
-    return STATUS_OK;
-}
-
-/* The operators above allocate from the chain's batch arena: one of this batch's own stands in for it. */
-static Status emit_in_own_arena(Loop *loop, Batch (*make)(const Loop *, int64_t, Arena *), int64_t which,
-                                Error *err) {
-    Probe *probe = loop->probe;
-    Arena kept = probe->chain->batch_arena;
-    probe->chain->batch_arena = probe->state->output_arena;
-    arena_reset(&probe->chain->batch_arena);
-    Batch out = make(loop, which, &probe->chain->batch_arena);
-    Status status = chain_emit(probe->chain, probe->index + 1, &out, err);
-    probe->state->output_arena = probe->chain->batch_arena;
-    probe->chain->batch_arena = kept;
-    return status;
-}
-
-static Batch make_beside_block(const Loop *loop, int64_t left, Arena *arena) {
-    return beside_block(loop, (uint16_t)left, arena);
-}
-
 static Status cross_build_rows(Loop *loop, Error *err) {
     Probe *probe = loop->probe;
     const Batch *batch = probe->batch;
     for (int64_t r = 0; r < probe->join->row_count && !probe->chain->morsel_stop; r++) {
         TRY(query_check(probe->join->query, err));
         for (int k = 0; k < batch->selected; k++)
-            TRY(note_all(loop, batch->selection ? batch->selection[k] : (uint16_t)k, r, err));
-        TRY(emit_in_own_arena(loop, beside_batch, r, err));
+            TRY(note_match(loop, batch->selection ? batch->selection[k] : (uint16_t)k, r, err));
+        TRY(emit_beside(loop, false, r, NULL, 0, err));
     }
     return STATUS_OK;
 }
@@ -205,13 +226,13 @@ static Status cross_left_rows(Loop *loop, Error *err) {
     for (int64_t start = 0; start < probe->join->row_count && !probe->chain->morsel_stop;
          start += BATCH_ROWS) {
         arena_reset(&probe->state->block_arena);
-        gather_block(loop, start, &probe->state->block_arena);
+        gather_block(loop, start, true, &probe->state->block_arena);
         for (int k = 0; k < batch->selected && !probe->chain->morsel_stop; k++) {
             uint16_t row = batch->selection ? batch->selection[k] : (uint16_t)k;
             TRY(query_check(probe->join->query, err));
             for (int i = 0; i < loop->block.selected; i++)
-                TRY(note_all(loop, row, start + i, err));
-            TRY(emit_in_own_arena(loop, make_beside_block, row, err));
+                TRY(note_match(loop, row, start + i, err));
+            TRY(emit_beside(loop, true, row, NULL, 0, err));
         }
     }
     return STATUS_OK;

@@ -298,6 +298,7 @@ void runtime_filter_build(RuntimeFilter *filter, const KeyLayout *keys, int colu
                        fill_task, &job);
     }
     filter->value_count = none ? 0 : rows;
+    filter->generation++;
     filter->ready = none || filter->words || filter->ranged;
 }
 
@@ -391,7 +392,7 @@ static bool learn_dictionary(const RuntimeFilter *filter, FilterState *state, co
                              Arena *arena) {
     uint32_t length = vector->dictionary_length;
     if (!vector->dictionary_id || !length || length > MOST_DICTIONARY) return false;
-    if (state->dictionary_id == vector->dictionary_id) return true;
+    if (state->dictionary_id == vector->dictionary_id && state->generation == filter->generation) return true;
     if (length > state->capacity) {
         free(state->passes);
         state->passes = malloc(length);
@@ -409,6 +410,7 @@ static bool learn_dictionary(const RuntimeFilter *filter, FilterState *state, co
             state->passes[start + (uint32_t)k] = key_passes(filter, keys + (size_t)k * filter->key.words);
     }
     state->dictionary_id = vector->dictionary_id;
+    state->generation = filter->generation;
     return true;
 }
 
@@ -433,6 +435,28 @@ static int apply_dictionary(const FilterState *state, const Vector *vector, cons
         kept += passes;                                                                                      \
     }
 
+/* Without NULLs against one bit per value: no branch depends on the data. */
+#define APPLY_BITS(TYPE)                                                                                     \
+    for (int k = 0; k < selected; k++) {                                                                     \
+        uint16_t row = selection ? selection[k] : (uint16_t)k;                                               \
+        uint64_t bit = (uint64_t)(int64_t)((const TYPE *)vector->values)[row] - (uint64_t)filter->min;       \
+        uint64_t inside = bit <= span;                                                                       \
+        out[kept] = row;                                                                                     \
+        kept += (int)(words[inside ? bit / 64 : 0] >> (bit % 64) & inside);                                  \
+    }
+
+static int apply_bits(const RuntimeFilter *filter, const Vector *vector, const uint16_t *selection,
+                      int selected, uint16_t *out) {
+    const uint64_t *words = filter->words;
+    uint64_t span = (uint64_t)filter->max - (uint64_t)filter->min;
+    int kept = 0;
+    if (vector->physical == PHYS_I64)
+        APPLY_BITS(int64_t)
+    else
+        APPLY_BITS(int32_t)
+    return kept;
+}
+
 static int apply_encoded(const RuntimeFilter *filter, const Vector *vector, const uint16_t *selection,
                          int selected, uint16_t *out, Arena *arena) {
     size_t words = filter->key.words;
@@ -454,9 +478,12 @@ int runtime_filter_apply(const RuntimeFilter *filter, FilterState *state, const 
     if (!filter->value_count) return 0;
     filter = settled(filter, &copy);
     bool flat = vector->encoding == VECTOR_FLAT && filter->ranged;
+    bool bits = filter->exact && filter->words && !vector->validity;
     if (vector->encoding == VECTOR_DICTIONARY && filter != &copy &&
         learn_dictionary(filter, state, vector, arena))
         kept = apply_dictionary(state, vector, selection, selected, out);
+    else if (flat && bits && (vector->physical == PHYS_I64 || vector->physical == PHYS_I32))
+        kept = apply_bits(filter, vector, selection, selected, out);
     else if (flat && vector->physical == PHYS_I64)
         APPLY_WORDS(int64_t)
     else if (flat && vector->physical == PHYS_I32)

@@ -21,7 +21,8 @@ typedef struct RuntimeFilter {
     uint64_t *words;
     uint64_t word_count; /* a power of two when bloom */
     int64_t value_count;
-    bool moving; /* a top-N's bound: min or max tightens while scans ask (moving_min, moving_max) */
+    int generation; /* times built: a join in a recursive term is built again */
+    bool moving;    /* a top-N's bound: min or max tightens while scans ask (moving_min, moving_max) */
     _Atomic int64_t moving_min, moving_max;
 } RuntimeFilter;
 
@@ -63,6 +64,7 @@ bool runtime_filter_excludes(const RuntimeFilter *filter, const ParquetColumnSta
 /* One worker's use of a filter: stops asking when nearly everything passes. */
 typedef struct FilterState {
     uint64_t dictionary_id;
+    int generation;  /* of the filter, when it learnt the dictionary */
     uint8_t *passes; /* by code */
     int64_t capacity;
     int64_t asked, passed;

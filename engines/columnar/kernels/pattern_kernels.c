@@ -8,7 +8,14 @@
 #include "engines/base/utf8.h"
 #include "engines/columnar/kernels/kernel.h"
 
-typedef enum LikeKind { LIKE_EXACT, LIKE_PREFIX, LIKE_SUFFIX, LIKE_CONTAINS, LIKE_GENERAL } LikeKind;
+typedef enum LikeKind {
+    LIKE_EXACT,
+    LIKE_PREFIX,
+    LIKE_SUFFIX,
+    LIKE_CONTAINS,
+    LIKE_SEGMENTS,
+    LIKE_GENERAL
+} LikeKind;
 
 enum { LIKE_BYTE = 0, LIKE_ANY_RUN = 1, LIKE_ANY_ONE = 2, LIKE_LONE_ESCAPE = 3 };
 enum { LIKE_NO, LIKE_YES, LIKE_BAD_ESCAPE };
@@ -49,12 +56,43 @@ static void like_compile(const StringView *pattern, Arena *arena, LikePattern *o
     first += open_start;
     last -= open_end;
     out->kind = LIKE_GENERAL;
-    for (size_t i = first; i < last; i++)
-        if (out->tokens[i] != LIKE_BYTE) return;
+    bool segments = false;
+    for (size_t i = first; i < last; i++) {
+        if (out->tokens[i] != LIKE_BYTE && out->tokens[i] != LIKE_ANY_RUN) return;
+        segments |= out->tokens[i] == LIKE_ANY_RUN;
+    }
+    if (segments) {
+        out->kind = LIKE_SEGMENTS;
+        return;
+    }
     out->kind = open_start ? (open_end || first == last ? LIKE_CONTAINS : LIKE_SUFFIX)
                            : (open_end ? LIKE_PREFIX : LIKE_EXACT);
     out->bytes += first;
     out->length = last - first;
+}
+
+/* Literal parts with `%` between them: each is taken where it first occurs behind the one before; a first and
+ * a last part without `%` stand at the ends. */
+static bool like_segments(const LikePattern *pattern, const char *text, size_t length) {
+    size_t at = 0, token = 0, end;
+    for (bool anchored = true; token < pattern->length; token = end) {
+        const char *part = pattern->bytes + token;
+        for (end = token; end < pattern->length && pattern->tokens[end] == LIKE_BYTE; end++) {
+        }
+        size_t wanted = end - token;
+        if (!wanted) {
+            anchored = false;
+            end++;
+            continue;
+        }
+        if (length - at < wanted) return false;
+        if (anchored && memcmp(text, part, wanted) != 0) return false;
+        if (!anchored && end == pattern->length) return memcmp(text + length - wanted, part, wanted) == 0;
+        const char *found = anchored ? text : memmem(text + at, length - at, part, wanted);
+        if (!found) return false;
+        at = (size_t)(found - text) + wanted;
+    }
+    return true;
 }
 
 /* Greedy with one point of return, the last `%`. A lone escape at the end is an error only when matching
@@ -98,6 +136,7 @@ static inline int like_matches(const LikePattern *pattern, const StringView *tex
     case LIKE_SUFFIX: return length >= wanted && memcmp(data + length - wanted, pattern->bytes, wanted) == 0;
     case LIKE_CONTAINS:
         return wanted == 0 || (length >= wanted && memmem(data, length, pattern->bytes, wanted));
+    case LIKE_SEGMENTS: return like_segments(pattern, data, length);
     default: return like_general(pattern, data, length);
     }
 }

@@ -368,20 +368,13 @@ static Status lower_join(Lowering *lowering, const Rel *original, Lowered *out, 
     if (node->key_count == 0 && !cross && rel->join_type == JOIN_FULL)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                          "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
-    if (cross)
+    if (cross && !residual.count)
         node->join_type = JOIN_CROSS;
     else
         TRY(lower_conjunction(lowering, &residual, &both, &node->residual, err));
+    if (cross && residual.count) node->join_type = JOIN_INNER;
     describe_columns(lowering, node, &ids);
     *out = (Lowered){.node = node, .ids = ids};
-    if (cross && residual.count > 0) {
-        Rel like = {.kind = PLAN_FILTER, .rows = rel->rows};
-        PlanNode *filter = node_new(lowering, &like, 1);
-        filter->inputs[0] = node;
-        TRY(lower_conjunction(lowering, &residual, &ids, &filter->predicate, err));
-        describe_columns(lowering, filter, &ids);
-        out->node = filter;
-    }
     return STATUS_OK;
 }
 
