@@ -36,7 +36,7 @@ Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char 
  */
 
 enum {
-    MOST_GROUPS = 1 << 17, /* of a worker's table while keys repeat: it stays within the caches */
+    MOST_GROUPS = 1 << 18, /* of a worker's table while keys repeat: it stays within the caches */
     FEW_GROUPS = 1 << 13,  /* when they hardly do, rows are better sorted into partitions at once */
     SPILL_FROM_BYTES = 1 << 20
 };
