@@ -9,7 +9,6 @@ enum {
     TOP_N_LIMIT = 1 << 16,
     MORSEL_SORTED_ROWS = 8 * BATCH_ROWS,
     SERIAL_SORT_ROWS = 8192,
-    UNCHECKED_ROWS = 16384,
     SPARE_CANDIDATES = 64
 };
 
@@ -22,33 +21,6 @@ typedef struct SortState {
     char *bound_row;
     uint16_t selection[BATCH_ROWS];
 } SortState;
-
-/* Merge sort with insertion sort at the bottom: stable, no worst case. A stopped query leaves them in any
- * order. */
-void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch,
-                  int64_t count) {
-    if (count <= 16) {
-        for (int64_t i = 1; i < count; i++) {
-            SortEntry moving = entries[i];
-            int64_t j = i;
-            for (; j > 0 && sort_compare_entries(layout, &moving, &entries[j - 1]) < 0; j--)
-                entries[j] = entries[j - 1];
-            entries[j] = moving;
-        }
-        return;
-    }
-    int64_t half = count / 2, left = 0, right = half, at = 0;
-    sort_entries(query, layout, entries, scratch, half);
-    sort_entries(query, layout, entries + half, scratch, count - half);
-    if (count > UNCHECKED_ROWS && query_is_stopped(query)) return;
-    if (sort_compare_entries(layout, &entries[half - 1], &entries[half]) <= 0) return;
-    memcpy(scratch, entries, sizeof *entries * (size_t)half);
-    while (left < half && right < count)
-        entries[at++] = sort_compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++]
-                                                                                           : entries[right++];
-    while (left < half)
-        entries[at++] = scratch[left++];
-}
 
 /* ---- one worker ------------------------------------------------------------------------------------------
  */
@@ -222,37 +194,53 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
 /* ---- after all -------------------------------------------------------------------------------------------
  */
 
-int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, SortEntry *out) {
-    int64_t count = 0;
-    for (int b = 0; b < store->block_count; b++)
-        for (int64_t r = 0; r < store->blocks[b].row_count; r++) {
-            char *row = store->blocks[b].data + (size_t)r * store->row_width;
-            out[count++] = (SortEntry){sort_prefix(layout, row), row};
-        }
-    return count;
+typedef struct EntryJob {
+    Sort *sort;
+    void **states;
+    int64_t *starts;
+    uint32_t skip;
+} EntryJob;
+
+static void run_entries(void *argument, int index) {
+    const EntryJob *job = argument;
+    const SortState *state = job->states[index];
+    if (state)
+        sort_add_entries(&job->sort->layout, &state->store, job->skip,
+                         job->sort->entries + job->starts[index]);
 }
 
-static Status gather_entries(Sort *sort, Query *query, void **states, int count, Error *err) {
-    int64_t total = 0;
+static void copy_best(Sort *sort, void **states, int count) {
     for (int i = 0; i < count; i++) {
         const SortState *state = states[i];
-        total += !state ? 0 : sort->top_n ? state->best_count : state->store.row_count;
+        if (!state || !state->best_count) continue;
+        memcpy(sort->entries + sort->entry_count, state->best, sizeof(SortEntry) * (size_t)state->best_count);
+        sort->entry_count += state->best_count;
+    }
+}
+
+/* Bytes that all keys begin with tell nothing: prefixes start behind them. */
+static Status gather_entries(Sort *sort, Query *query, void **states, int count, Error *err) {
+    int64_t total = 0, *starts = ARENA_NEW_ARRAY(&query->arena, int64_t, count + 1);
+    uint32_t skip = UINT32_MAX;
+    const char *sample = NULL;
+    for (int i = 0; i < count; i++) {
+        const SortState *state = states[i];
+        starts[i] = total;
+        if (!state) continue;
+        total += sort->top_n ? state->best_count : state->store.row_count;
+        if (!sort->top_n && state->store.row_count)
+            skip = sort_common_bytes(&sort->layout, &state->store, &sample, skip);
     }
     TRY(query_alloc(query, sizeof(SortEntry) * (size_t)total, (void **)&sort->entries, err));
     sort->entry_capacity = total;
-    for (int i = 0; i < count; i++) {
-        const SortState *state = states[i];
-        if (!state) continue;
-        if (!sort->top_n) {
-            sort->entry_count +=
-                sort_add_entries(&sort->layout, &state->store, sort->entries + sort->entry_count);
-        } else if (state->best_count) {
-            memcpy(sort->entries + sort->entry_count, state->best,
-                   sizeof(SortEntry) * (size_t)state->best_count);
-            sort->entry_count += state->best_count;
-        }
+    if (sort->top_n) {
+        copy_best(sort, states, count);
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    EntryJob job = {.sort = sort, .states = states, .starts = starts, .skip = sample ? skip : 0};
+    query_parallel(query, count, run_entries, &job);
+    sort->entry_count = total;
+    return query_check(query, err);
 }
 
 typedef struct SortJob {

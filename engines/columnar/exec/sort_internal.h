@@ -35,12 +35,17 @@ static inline int sort_compare_entries(const SortLayout *layout, const SortEntry
     if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
     return sort_compare(layout, a->row, b->row);
 }
-/* `scratch` has room for half of them. A stopped query leaves them in any order. */
+/* `scratch` has room for as many. A stopped query leaves them in any order. */
 void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, SortEntry *scratch,
                   int64_t count);
 /* Long strings of the row are copied to the arena. */
 void sort_own_strings(const RowLayout *layout, char *row, Arena *arena);
-int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, SortEntry *out);
+/* How many bytes every key of the store and the sample (the first row when NULL) begins with, `most` at most,
+ * so that a prefix behind them still orders rows. */
+uint32_t sort_common_bytes(const SortLayout *layout, const RowStore *store, const char **sample,
+                           uint32_t most);
+/* Prefixes start at byte `skip` of the keys. */
+int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, uint32_t skip, SortEntry *out);
 
 /* ---- sort_spill.c */
 void sort_runs_init(Sort *sort, Arena *arena);

@@ -96,7 +96,9 @@ Status sort_spill_store(Sort *sort, RowStore *store, Error *err) {
     Status status = query_alloc(query, bytes, (void **)&entries, err);
     if (status == STATUS_OK) status = query_alloc(query, bytes, (void **)&scratch, err);
     if (status == STATUS_OK) {
-        sort_add_entries(&sort->layout, store, entries);
+        const char *sample = NULL;
+        sort_add_entries(&sort->layout, store, sort_common_bytes(&sort->layout, store, &sample, UINT32_MAX),
+                         entries);
         sort_entries(query, &sort->layout, entries, scratch, store->row_count);
         status = query_check(query, err);
     }

@@ -8,6 +8,28 @@ bool select_is_distinct_on(const PgQuery__SelectStmt *select) {
            select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET;
 }
 
+/* Refused where it is written among the ON expressions. */
+static Status no_match(Query *query, const PgQuery__SelectStmt *select, int target, Error *err) {
+    int position = 0;
+    for (size_t i = 0; i < select->n_distinct_clause && position == 0; i++) {
+        Node *node = select->distinct_clause[i];
+        int found = -1;
+        Expr *written = NULL;
+        TRY(query_find_target(query, node, false, &found, err));
+        if (found != target) continue;
+        if (node->node_case == PG_QUERY__NODE__NODE_A_CONST) {
+            position = binder_position(query->binder, node->a_const->location);
+        } else if (node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
+            position = binder_position(query->binder, node->column_ref->location);
+        } else {
+            TRY(bind_expr(query, node, &written, err));
+            position = written->position;
+        }
+    }
+    return error_set_at(err, "42P10", position,
+                        "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+}
+
 /* The expressions become targets; those of ORDER BY that come first must be the same. `keys` name targets. */
 Status query_bind_distinct_on(Query *query, const PgQuery__SelectStmt *select, const SortKey *keys,
                               int key_count, IdList *targets, Error *err) {
@@ -26,16 +48,12 @@ Status query_bind_distinct_on(Query *query, const PgQuery__SelectStmt *select, c
             other = k;
             continue;
         }
-        if (other >= 0)
-            return error_set_at(err, "42P10", query->targets[target].expr->position,
-                                "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+        if (other >= 0) return no_match(query, select, target, err);
         if (!id_list_has(&sorted, target)) id_list_add(binder->arena, &sorted, target);
         matched = sorted.count;
     }
     for (int t = 0; other >= 0 && matched < targets->count && t < targets->count; t++)
-        if (!id_list_has(&sorted, targets->items[t]))
-            return error_set_at(err, "42P10", query->targets[targets->items[t]].expr->position,
-                                "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+        if (!id_list_has(&sorted, targets->items[t])) return no_match(query, select, targets->items[t], err);
     return STATUS_OK;
 }
 
