@@ -162,6 +162,8 @@ CastTable record_casts(void);
 CastTable json_casts(void);
 FunctionTable encode_functions(void);
 FunctionTable quote_functions(void);
+FunctionTable number_template_functions(void);
+FunctionTable datetime_read_functions(void);
 CastTable number_casts(void);
 CastTable text_casts(void);
 CastTable datetime_casts(void);

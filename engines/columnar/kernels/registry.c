@@ -36,6 +36,8 @@ static FunctionTable (*const function_tables[])(void) = {
     split_functions,
     encode_functions,
     quote_functions,
+    number_template_functions,
+    datetime_read_functions,
     datetime_functions,
     datetime_make_functions,
     zone_functions,
