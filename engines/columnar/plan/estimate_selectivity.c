@@ -113,7 +113,7 @@ static double call_selectivity(const Binder *binder, const Expr *predicate) {
 
 static double null_share(const Binder *binder, const Expr *arg) {
     const Expr *column = plain_column(arg);
-    return column ? fmax(binder->columns[column->column].null_fraction, LEAST) : 0.05;
+    return column ? fmax(binder->columns[column->column].null_fraction, 0.005) : 0.05;
 }
 
 double estimate_selectivity(const Binder *binder, const Expr *predicate) {

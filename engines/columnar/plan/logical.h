@@ -271,6 +271,8 @@ Status type_from_node(Binder *binder, const PgQuery__TypeName *name, SqlType *ou
 
 /* WITH queries that one node reads, or that are cheap to compute, are put in its place. */
 Rel *rule_cte(Binder *binder, Rel *root);
+/* The others are computed as far as their readers' conditions let rows through. After rule_cte. */
+Rel *rule_cte_filter(Binder *binder, Rel *root);
 /* Joins in a recursive term: the working table probes, so that the other side is built once. */
 void cte_probe_with_working_table(Binder *binder, Rel *rel);
 Status rule_fold(Binder *binder, Rel *root, Error *err);
@@ -279,6 +281,7 @@ Expr *rule_narrow(Binder *binder, Expr *expr);
 /* Dependent joins become ordinary ones. 0A000 where that is not possible. */
 Status rule_unnest(Binder *binder, Rel **root, Error *err);
 Rel *rule_pushdown(Binder *binder, Rel *root);
+Rel *rule_anti(Binder *binder, Rel *root);
 Rel *rule_join_order(Binder *binder, Rel *root);
 void rule_prune(Binder *binder, Rel *root, const IdList *needed);
 Rel *rule_limit(Binder *binder, Rel *root);

@@ -38,6 +38,7 @@ static Status optimise_shape(Binder *binder, Rel **root, Error *err) {
     TRY(rule_fold(binder, *root, err));
     TRY(rule_unnest(binder, root, err));
     *root = rule_pushdown(binder, *root);
+    *root = rule_anti(binder, *root);
     estimate_rows(binder, *root);
     *root = rule_join_order(binder, *root);
     *root = rule_count(binder, *root);
@@ -85,6 +86,12 @@ static void prune_ctes(Binder *binder, CteDef *def) {
 
 static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *err) {
     *root = rule_cte(binder, *root);
+    TRY(rule_fold(binder, *root, err));
+    for (CteDef *def = binder->cte_defs; def; def = def->next) {
+        TRY(rule_fold(binder, def->seed, err));
+        if (def->term) TRY(rule_fold(binder, def->term, err));
+    }
+    *root = rule_cte_filter(binder, *root);
     TRY(optimise_ctes(binder, err));
     TRY(optimise_shape(binder, root, err));
     *root = optimise_columns(binder, *root, output);

@@ -5,7 +5,7 @@
 
 #include "engines/columnar/plan/logical.h"
 
-enum { MOST_EXACT = 12, MOST_RELATIONS = 64, MOST_PREDICATES = 512 };
+enum { MOST_EXACT = 12, MOST_RELATIONS = 64, MOST_PREDICATES = 512, MOST_SEMIS = 16 };
 
 /* Nanoseconds a row takes: built into the hash table, looked up in it, given out. A table beyond the caches
  * costs a miss per lookup. */
@@ -27,13 +27,27 @@ typedef struct Cluster {
     uint64_t neighbours[MOST_RELATIONS];
     Edge *edges;
     int edge_count;
+    Rel *semis[MOST_SEMIS]; /* weak semi and anti joins found among the inner ones; they go where rows are
+                               fewest */
+    int semi_count;
 } Cluster;
 
 static bool is_inner(const Rel *rel) {
     return rel->kind == PLAN_JOIN && (rel->join_type == JOIN_INNER || rel->join_type == JOIN_CROSS);
 }
 
+/* Leaves most rows: it need not come before the joins. */
+static bool is_weak_semi(const Rel *rel) {
+    const double most = 0.2;
+    return rel->kind == PLAN_JOIN && (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI) &&
+           rel->predicates.count > 0 && rel->rows > rel->inputs[0]->rows * most;
+}
+
 static bool collect(Cluster *cluster, Rel *rel) {
+    if (is_weak_semi(rel) && cluster->semi_count < MOST_SEMIS) {
+        cluster->semis[cluster->semi_count++] = rel;
+        return collect(cluster, rel->inputs[0]);
+    }
     if (!is_inner(rel)) {
         if (cluster->count == MOST_RELATIONS) return false;
         cluster->relations[cluster->count++] = rel;
@@ -346,6 +360,41 @@ static bool passes_ids(const Rel *rel) {
            rel->kind == PLAN_LIMIT || rel->kind == PLAN_TABLE_FUNCTION || rel->kind == PLAN_WINDOW;
 }
 
+/* On the way down to the relation it concerns, where the fewest rows are looked up. */
+static Rel *place_semi(Binder *binder, Rel *top, Rel *semi) {
+    IdList ids = {0}, left = {0};
+    Rel **best = &top, **slot = &top, *path[MOST_RELATIONS + MOST_SEMIS];
+    int depth = 0, best_depth = 0;
+    for (int p = 0; p < semi->predicates.count; p++)
+        expr_collect_ids(binder->arena, semi->predicates.items[p], &ids);
+    for (int i = 0; i < ids.count; i++)
+        if (!rel_produces(semi->inputs[1], ids.items[i])) id_list_add(binder->arena, &left, ids.items[i]);
+    while (is_inner(*slot)) {
+        Rel **next = NULL;
+        for (int side = 0; side < 2; side++) {
+            bool all = true;
+            for (int i = 0; all && i < left.count; i++)
+                all = rel_produces((*slot)->inputs[side], left.items[i]);
+            next = all ? &(*slot)->inputs[side] : next;
+        }
+        if (!next) break;
+        path[depth++] = *slot;
+        slot = next;
+        if ((*slot)->rows <= (*best)->rows) {
+            best = slot;
+            best_depth = depth;
+        }
+    }
+    double share = semi->rows / fmax(1, semi->inputs[0]->rows);
+    semi->inputs[0] = *best;
+    semi->rows = fmax(1, (*best)->rows * share);
+    *best = semi;
+    rel_refresh_ids(binder, semi);
+    while (best_depth > 0)
+        rel_refresh_ids(binder, path[--best_depth]);
+    return top;
+}
+
 Rel *rule_join_order(Binder *binder, Rel *rel) {
     if (rel->kind == PLAN_JOIN && (rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI) &&
         rel->predicates.count > 0)
@@ -361,6 +410,11 @@ Rel *rule_join_order(Binder *binder, Rel *rel) {
     if (!collect(cluster, rel)) return rel;
     for (int r = 0; r < cluster->count; r++)
         cluster->relations[r] = rule_join_order(binder, cluster->relations[r]);
+    for (int s = 0; s < cluster->semi_count; s++)
+        cluster->semis[s]->inputs[1] = rule_join_order(binder, cluster->semis[s]->inputs[1]);
     prepare(cluster);
-    return order(cluster);
+    Rel *top = order(cluster);
+    for (int s = cluster->semi_count - 1; s >= 0; s--)
+        top = place_semi(binder, top, cluster->semis[s]);
+    return top;
 }

@@ -128,6 +128,48 @@ static Rel *push_inner_join(Binder *binder, Rel *rel, ExprList *predicates) {
     return rel;
 }
 
+/* A scalar subquery that is one value for the whole statement is put beside the one relation whose columns it
+ * is compared with, so that the comparison filters there. NULL when no condition does that, or nothing is
+ * gained. */
+static Rel *sink_single(Binder *binder, Rel *single, const ExprList *predicates) {
+    IdList used = {0};
+    for (int i = 0; i < predicates->count; i++)
+        if (expr_reads_any(predicates->items[i], single->inputs[1]))
+            expr_collect_ids(binder->arena, predicates->items[i], &used);
+    Rel **slot = &single->inputs[0], *top = single->inputs[0];
+    Rel *path[64];
+    int depth = 0, joins = 0;
+    IdList left = {0};
+    for (int i = 0; i < used.count; i++)
+        if (rel_produces(top, used.items[i])) id_list_add(binder->arena, &left, used.items[i]);
+    while (left.count > 0 && depth < 64 && ((*slot)->kind == PLAN_JOIN || (*slot)->kind == PLAN_FILTER)) {
+        Rel *at = *slot;
+        bool inner = at->kind == PLAN_JOIN && (at->join_type == JOIN_INNER || at->join_type == JOIN_CROSS);
+        bool keeps_left = at->kind == PLAN_FILTER || inner || at->join_type == JOIN_LEFT ||
+                          at->join_type == JOIN_SEMI || at->join_type == JOIN_ANTI ||
+                          at->join_type == JOIN_MARK || at->join_type == JOIN_SINGLE;
+        int next = -1;
+        for (int side = 0; side < (inner ? 2 : 1); side++) {
+            bool all = keeps_left && !at->dependent;
+            for (int i = 0; all && i < left.count; i++)
+                all = rel_produces(at->inputs[side], left.items[i]);
+            if (all) next = side;
+        }
+        if (next < 0) break;
+        joins += at->kind == PLAN_JOIN;
+        path[depth++] = at;
+        slot = &at->inputs[next];
+    }
+    if (joins == 0) return NULL;
+    single->inputs[0] = *slot;
+    *slot = single;
+    rel_refresh_ids(binder, single);
+    rel_note(binder, single, "beside what it filters");
+    while (depth > 0)
+        rel_refresh_ids(binder, path[--depth]);
+    return top;
+}
+
 /* LEFT, SEMI, ANTI, MARK, SINGLE: conditions from above on the left side sink; the join's own on the right
  * side sink. */
 static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) {
@@ -138,6 +180,10 @@ static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) 
                 rel_note(binder, rel, "outer join to inner");
                 return push_inner_join(binder, rel, predicates);
             }
+    if (rel->join_type == JOIN_SINGLE && !rel->dependent && rel->predicates.count == 0) {
+        Rel *sunk = sink_single(binder, rel, predicates);
+        if (sunk) return push(binder, sunk, predicates);
+    }
     ExprList left = {0}, right = {0}, above = {0}, own = {0};
     for (int i = 0; i < predicates->count; i++) {
         Expr *predicate = predicates->items[i];
