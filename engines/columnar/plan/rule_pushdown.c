@@ -156,7 +156,7 @@ static Rel *sink_single(Binder *binder, Rel *single, const ExprList *predicates)
             if (all) next = side;
         }
         if (next < 0) break;
-        joins += at->kind == PLAN_JOIN;
+        joins += inner; /* beside another value there is nothing to gain */
         path[depth++] = at;
         slot = &at->inputs[next];
     }
