@@ -446,6 +446,8 @@ static Status text_overlay(const KernelCall *call, Error *err) {
         int64_t start = KERNEL_ARG(call, 2, int32_t, row);
         int64_t count = call->arg_count == 4 ? KERNEL_ARG(call, 3, int32_t, row) : text_characters(with);
         if (start <= 0) return error_set(err, "22011", "negative substring length not allowed");
+        if (start + count != (int32_t)(start + count))
+            return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "integer out of range");
         StringView before = text_slice(text, 0, start - 1);
         int64_t resume = start - 1 + count;
         StringView after = text_slice(text, resume < 0 ? 0 : resume, INT32_MAX);

@@ -179,8 +179,9 @@ static bool answers(Harness *harness, const Builtin *b, bool constants) {
     StrBuf sql;
     strbuf_init(&sql);
     if (strcmp(b->kind, "type") == 0) {
-        strbuf_printf(&sql, "SELECT a0, count(*) FROM (VALUES (NULL::%s), (NULL)) v(a0) GROUP BY a0",
-                      concrete(b->result));
+        bool compared = strcmp(b->name, "json") != 0 && strcmp(b->name, "jsonpath") != 0;
+        strbuf_printf(&sql, "SELECT a0%s FROM (VALUES (NULL::%s), (NULL)) v(a0)%s",
+                      compared ? ", count(*)" : "", concrete(b->result), compared ? " GROUP BY a0" : "");
     } else if (strcmp(b->kind, "set") == 0) {
         bool record = strstr(b->name, "to_record") != NULL, row = strstr(b->name, "populate") != NULL;
         strbuf_append_text(&sql, "SELECT x.* FROM ");
