@@ -75,7 +75,8 @@ def ask(statements, psql_arguments=()):
         state = state.strip()
         read = []
         if state == '00000':
-            read = [[None if cell == '\\N' else value(cell, kind) for cell, kind in zip(row, types)] for row in csv.reader(io.StringIO(rows))]
+            read = [[None if cell == '\\N' else value(cell, kind) for cell, kind in zip(row or [''], types)]
+                    for row in csv.reader(io.StringIO(rows))]
         answers.append(Answer(types, read, state))
     if len(answers) != len(statements):
         raise RuntimeError('psql answered %d of %d statements: %s' % (len(answers), len(statements), done.stderr[-500:]))
