@@ -48,8 +48,9 @@ Status query_bind_distinct_on(Query *query, const PgQuery__SelectStmt *select, c
             other = k;
             continue;
         }
+        if (id_list_has(&sorted, target)) continue; /* said twice, it orders once */
         if (other >= 0) return no_match(query, select, target, err);
-        if (!id_list_has(&sorted, target)) id_list_add(binder->arena, &sorted, target);
+        id_list_add(binder->arena, &sorted, target);
         matched = sorted.count;
     }
     for (int t = 0; other >= 0 && matched < targets->count && t < targets->count; t++)
