@@ -10,7 +10,14 @@ typedef bool (*JsonStep)(const KernelCall *call, int row, JsonText value, JsonTe
 static bool step_key(const KernelCall *call, int row, JsonText value, JsonText *out) {
     return json_find_key(value, json_text(kernel_text(call, 1, row)), out);
 }
+/* jsonb holds a scalar as an array of one. */
 static bool step_index(const KernelCall *call, int row, JsonText value, JsonText *out) {
+    int32_t index = KERNEL_ARG(call, 1, int32_t, row);
+    JsonKind kind = json_kind(value);
+    if (call->args[0].type.id == SQL_JSONB && kind != JSON_IS_ARRAY && kind != JSON_IS_OBJECT) {
+        *out = value;
+        return index == 0 || index == -1;
+    }
     return json_find_index(value, KERNEL_ARG(call, 1, int32_t, row), out);
 }
 

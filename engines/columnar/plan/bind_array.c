@@ -1,6 +1,7 @@
 /* Arrays in expressions: ARRAY[...], subscripts and slices, and PostgreSQL's polymorphic operators and
  * functions over arrays, whose types are matched here (resolve.c knows only concrete types). */
 #include "engines/columnar/kernels/array_any.h"
+#include "engines/columnar/kernels/jsonpath.h"
 #include "engines/columnar/plan/bind.h"
 #include "engines/columnar/plan/bind_nested.h"
 #include "engines/columnar/plan/pg_catalog.h"
@@ -439,9 +440,7 @@ Status bind_array_comparison(Query *query, const char *name, bool any, Expr *lef
         TRY(coerce_expr(binder, array, array_of(element), CAST_IMPLICIT, &array, err));
     }
     if (!array->type.is_array)
-        return error_set_at(err, SQLSTATE_DATATYPE_MISMATCH, position,
-                            "op %s/ALL (array) requires array on right side", "ANY");
-    (void)word;
+        return error_set_at(err, "42809", position, "op ANY/ALL (array) requires array on right side");
     TRY(fold_array(binder, &array, err));
     if (expr_is_null_constant(array)) {
         *out = expr_null(binder->arena, sqltype_of(SQL_BOOL));
@@ -472,4 +471,23 @@ Status bind_array_comparison(Query *query, const char *name, bool any, Expr *lef
     TRY(call_array(binder, any ? "$any" : "$all", sqltype_of(SQL_BOOL), args, 2, position, out, err));
     (*out)->bind_data = op;
     return STATUS_OK;
+}
+
+/* ---- literals -------------------------------------------------------------------------------------------
+ */
+
+Status nested_check_literals(const Expr *call, Error *err) {
+    const char *name = call->function->name;
+    bool symbol = strcmp(name, "@?") == 0 || strcmp(name, "@@") == 0;
+    if ((!symbol && strncmp(name, "jsonb_path_", 11) != 0) || call->arg_count < 2) return STATUS_OK;
+    const Expr *path = call->args[1];
+    if (!sqltype_is(call->args[0]->type, SQL_JSONB) || !expr_is_constant(path) || expr_is_null_constant(path))
+        return STATUS_OK;
+    Arena arena;
+    JsonPath parsed;
+    arena_init(&arena);
+    Status status = jsonpath_parse(json_text(path->constant->values), &arena, &parsed, err);
+    arena_deinit(&arena);
+    if (status != STATUS_OK && err && !err->position) err->position = path->position;
+    return status;
 }

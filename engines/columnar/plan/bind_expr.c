@@ -332,6 +332,11 @@ static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Ex
     } else {
         TRY(unify_for_equality(query, &left, &right, binder_position(query->binder, node->location),
                                &result->function, err));
+        if (nested_equality_key(query->binder, left) != left) {
+            left = nested_equality_key(query->binder, left);
+            right = nested_equality_key(query->binder, right);
+            TRY(unify_for_equality(query, &left, &right, 0, &result->function, err));
+        }
         result->args[0] = left;
         result->args[1] = right;
     }

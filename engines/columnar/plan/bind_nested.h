@@ -7,6 +7,9 @@
 Expr *nested_call(Binder *binder, const char *name, SqlType type, Expr *const *args, int arg_count,
                   int position);
 
+/* A literal that PostgreSQL reads when it parses the statement: a path of json. */
+Status nested_check_literals(const Expr *call, Error *err);
+
 /* bind_array.c. `element_target`: the element type a cast around it asks for, NULL = none. */
 Status bind_array_expr(Query *query, PgQuery__AArrayExpr *node, const SqlType *element_target, Expr **out,
                        Error *err);

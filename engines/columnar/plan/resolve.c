@@ -286,6 +286,7 @@ static Status make_call(Binder *binder, const char *name, Expr **args, int arg_c
     }
     call->function = kernel;
     call->position = position;
+    TRY(nested_check_literals(call, err));
     for (int a = 0; a < arg_count; a++)
         if (args[a]->position > 0 && args[a]->position < call->position) call->position = args[a]->position;
     if (kernel->result_type) call->type = kernel->result_type(final_types, arg_count);
