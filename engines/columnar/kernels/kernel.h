@@ -174,3 +174,4 @@ AggregateTable statistics_aggregates(void);
 AggregateTable interval_aggregates(void);
 AggregateTable array_aggregates(void);
 AggregateTable sketch_aggregates(void);
+AggregateTable json_aggregates(void);

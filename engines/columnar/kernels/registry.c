@@ -60,8 +60,8 @@ static FunctionTable (*const function_tables[])(void) = {
 static CastTable (*const cast_tables[])(void) = {number_casts, text_casts, datetime_casts, record_casts,
                                                  json_casts};
 static AggregateTable (*const aggregate_tables[])(void) = {
-    number_aggregates,   extreme_aggregates, other_aggregates, statistics_aggregates,
-    interval_aggregates, array_aggregates,   sketch_aggregates};
+    number_aggregates,   extreme_aggregates, other_aggregates,  statistics_aggregates,
+    interval_aggregates, array_aggregates,   sketch_aggregates, json_aggregates};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static NameSlot *find_slot(const char *name) {

@@ -271,7 +271,6 @@ Status bind_aggregate_keys(Query *query, PgQuery__FuncCall *call, AggregateCall 
 Status bind_aggregate_filter(Query *query, PgQuery__FuncCall *call, AggregateCall *bound, Error *err);
 Status bind_aggregate_finish(Query *query, PgQuery__FuncCall *call, AggregateCall *bound, const char *name,
                              Expr **out, Error *err);
-Status aggregate_order_type(Binder *binder, const Expr *expr, int location, Error *err);
 /* bind_within_group.c */
 Status bind_within_group(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err);
 bool name_is_ordered_set(const char *name); /* only with WITHIN GROUP, not as a window function */

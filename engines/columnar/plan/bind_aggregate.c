@@ -63,18 +63,6 @@ static bool order_matters(const char *name, const AggregateCall *call) {
     return call->args[0]->type.id == SQL_FLOAT4 || call->args[0]->type.id == SQL_FLOAT8;
 }
 
-Status aggregate_order_type(Binder *binder, const Expr *expr, int location, Error *err) {
-    SqlType type = expr->type;
-    if (type.id == SQL_JSON && !type.is_array) {
-        (void)error_set_at(err, SQLSTATE_UNDEFINED_FUNCTION, expr->position,
-                           "could not identify an ordering operator for type json");
-        return error_add_hint(err, "Use an explicit ordering operator or modify the query.");
-    }
-    if (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB)
-        return binder_unsupported(binder, location, err, "an aggregate ordered by this type");
-    return STATUS_OK;
-}
-
 static int find_arg(const AggregateCall *call, int count, const Expr *expr) {
     for (int a = 0; a < count; a++)
         if (expr_equal(call->args[a], expr)) return a;
@@ -100,7 +88,7 @@ Status bind_aggregate_keys(Query *query, PgQuery__FuncCall *call, AggregateCall 
         TRY(bind_expr(query, sort->node, &expr, err));
         if (expr_is_unknown(expr))
             TRY(coerce_expr(binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
-        TRY(aggregate_order_type(binder, expr, sort->location, err));
+        TRY(order_type_check(query, expr, err));
         bool descending = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
         int arg = call->agg_within_group ? -1 : find_arg(bound, bound->arg_count, expr);
         if (bound->distinct && arg < 0)
@@ -130,7 +118,7 @@ static Status bind_order(Query *query, PgQuery__FuncCall *call, const char *name
         bool named = false;
         for (int k = 0; k < count; k++)
             named = named || keys[k].arg == a;
-        if (matters) TRY(aggregate_order_type(binder, bound->args[a], call->location, err));
+        if (matters) TRY(order_type_check(query, bound->args[a], err));
         if (!named) keys[count++] = (AggregateOrder){.arg = a};
     }
     if (!matters) {

@@ -587,6 +587,19 @@ static const AggregateFunction *aggregate_kernel(const char *name, const SqlType
     return best;
 }
 
+/* Arrays and rows go only where values of any type are kept as they are. */
+static bool takes_exotic(const char *name, Expr *const *args, int arg_count) {
+    static const char *const NAMES[] = {"array_agg", "json_agg", "jsonb_agg", "json_object_agg",
+                                        "jsonb_object_agg"};
+    bool named = false;
+    if (strcmp(name, "count") == 0) return true;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        named = named || strcmp(NAMES[i], name) == 0;
+    for (int a = 0; a < arg_count; a++)
+        if (args[a]->type.id == SQL_OTHER || (args[a]->type.id == SQL_RECORD && *name == 'a')) return false;
+    return named;
+}
+
 Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_count, bool star,
                          int position, AggregateCall *out, Error *err) {
     Candidate candidates[MAX_CANDIDATES];
@@ -601,15 +614,19 @@ Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_
         const char *letters = chosen->result;
         result = pg_type_next(&letters);
     }
+    if (!chosen && arg_count == 1 && expr_is_unknown(args[0])) /* array or element? */
+        return no_function(name, args, arg_count, star, true, position, err);
     Expr **coerced = ARENA_NEW_ARRAY(binder->arena, Expr *, arg_count + 1);
     for (int a = 0; a < arg_count; a++) {
         SqlType want = chosen ? candidate_arg(chosen, a) : sqltype_of(SQL_UNKNOWN);
+        if (want.id == SQL_UNKNOWN && expr_is_unknown(args[a])) want = sqltype_of(SQL_TEXT);
         TRY(coerce_expr(binder, args[a], want, CAST_IMPLICIT, &coerced[a], err));
         types[a] = want.id == SQL_UNKNOWN ? coerced[a]->type : want;
     }
-    const AggregateFunction *kernel = types_exotic(coerced, arg_count) && strcmp(name, "count") != 0
-                                          ? NULL
-                                          : aggregate_kernel(name, types, arg_count);
+    const AggregateFunction *kernel =
+        types_exotic(coerced, arg_count) && !takes_exotic(name, coerced, arg_count)
+            ? NULL
+            : aggregate_kernel(name, types, arg_count);
     if (!kernel) {
         StrBuf text;
         strbuf_init(&text);

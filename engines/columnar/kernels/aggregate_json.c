@@ -1,0 +1,169 @@
+/* json_agg, json_object_agg and their jsonb forms: members as text, each behind its separator; jsonb's
+ * canonical form is made at the end. */
+#include "engines/columnar/kernels/json_build.h"
+
+typedef struct JsonList {
+    char *data; /* separator and member, again and again */
+    uint32_t length, capacity;
+    uint32_t first_separator; /* bytes of it, at the front of data */
+    bool seen;
+} __attribute__((aligned(16))) JsonList;
+
+static Status list_append(JsonList *list, const StrBuf *text, uint32_t separator, Arena *arena, Error *err) {
+    uint64_t needed = (uint64_t)list->length + text->length;
+    if (needed > 1073741823)
+        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "out of memory: an aggregated json value exceeds 1 GB");
+    if (needed > list->capacity) {
+        uint64_t capacity = needed * 2 < 64 ? 64 : needed * 2;
+        char *room = arena_alloc(arena, (size_t)capacity);
+        if (list->length) memcpy(room, list->data, list->length);
+        list->data = room;
+        list->capacity = (uint32_t)capacity;
+    }
+    memcpy(list->data + list->length, text->data, text->length);
+    list->length = (uint32_t)needed;
+    if (!list->seen) list->first_separator = separator;
+    list->seen = true;
+    return STATUS_OK;
+}
+
+/* The arguments of one batch, ready to be printed. */
+typedef struct JsonBatch {
+    KernelCall call;
+    Vector flat[2];
+    JsonColumn columns[2];
+    StrBuf text;
+    Arena scratch;
+} JsonBatch;
+
+static Status batch_open(JsonBatch *batch, const AggregateInput *input, Error *err) {
+    arena_init(&batch->scratch);
+    strbuf_init(&batch->text);
+    batch->call = (KernelCall){.arena = &batch->scratch,
+                               .row_count = input->row_count,
+                               .selection = input->selection,
+                               .selected = input->selected};
+    for (int a = 0; a < input->arg_count; a++) {
+        batch->flat[a] = input->args[a];
+        if (batch->flat[a].encoding != VECTOR_FLAT && batch->flat[a].encoding != VECTOR_CONSTANT)
+            vector_flatten(&input->args[a], input->row_count, &batch->flat[a], &batch->scratch);
+        TRY(json_column_init(&batch->columns[a], &batch->call, &batch->flat[a], input->row_count,
+                             input->selection, input->selected, err));
+    }
+    return STATUS_OK;
+}
+
+static void batch_close(JsonBatch *batch) {
+    strbuf_deinit(&batch->text);
+    arena_deinit(&batch->scratch);
+}
+
+static Status add_row(JsonBatch *batch, JsonList *list, const AggregateInput *input, int row, Error *err) {
+    const Vector *value = &input->args[input->arg_count - 1];
+    uint32_t separator = 2;
+    strbuf_reset(&batch->text);
+    strbuf_append(&batch->text, ", ", 2);
+    if (input->arg_count == 2) {
+        if (vector_is_null(&input->args[0], row))
+            return error_set(err, "22023", "field name must not be null");
+        TRY(json_column_append_key(&batch->columns[0], &batch->call, row, &batch->text, err));
+        strbuf_append(&batch->text, " : ", 3);
+    } else if ((value->type.is_array || value->type.id == SQL_RECORD) && !vector_is_null(value, row)) {
+        strbuf_append(&batch->text, "\n ", 2);
+        separator = 4;
+    }
+    TRY(json_column_append(&batch->columns[input->arg_count - 1], &batch->call, row, false, &batch->text,
+                           err));
+    return list_append(list, &batch->text, separator, input->arena, err);
+}
+
+static Status add_rows(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
+                       Error *err) {
+    JsonBatch batch;
+    Status status = batch_open(&batch, input, err);
+    for (int k = 0, n = input->selection ? input->selected : input->row_count; k < n && status == STATUS_OK;
+         k++)
+        status = add_row(&batch, (JsonList *)(states + (groups ? stride * groups[k] : 0)), input,
+                         input->selection ? input->selection[k] : k, err);
+    batch_close(&batch);
+    return status;
+}
+
+static Status json_update(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
+                          Error *err) {
+    return add_rows(states, stride, groups, input, err);
+}
+static Status json_single(void *state, const AggregateInput *input, Error *err) {
+    return add_rows(state, 0, NULL, input, err);
+}
+static Status json_combine(void *into, const void *from, Arena *arena, Error *err) {
+    const JsonList *right = from;
+    if (!right->seen) return STATUS_OK;
+    StrBuf text = {.data = right->data, .length = right->length}; /* only read */
+    return list_append(into, &text, right->first_separator, arena, err);
+}
+
+/* Between brackets; for jsonb read again, so that keys, numbers and strings take their one form. */
+static Status whole_text(const JsonList *list, bool object, bool binary, Arena *arena, StringView *out,
+                         Error *err) {
+    StrBuf text, printed, *result = &text;
+    strbuf_init(&text);
+    strbuf_init(&printed);
+    strbuf_append_text(&text, object ? "{ " : "[");
+    strbuf_append(&text, list->data + list->first_separator, list->length - list->first_separator);
+    strbuf_append_text(&text, object ? " }" : "]");
+    Status status = STATUS_OK;
+    if (binary) {
+        JsonNode *node = NULL;
+        status = json_parse((JsonText){text.data, text.length}, true, arena, &node, err);
+        if (status == STATUS_OK) json_print(node, -1, &printed); /* the nodes point into the text */
+        result = &printed;
+    }
+    if (status == STATUS_OK)
+        *out = stringview_make(result->length > 12 ? arena_memdup(arena, result->data, result->length)
+                                                   : result->data,
+                               (uint32_t)result->length);
+    strbuf_deinit(&text);
+    strbuf_deinit(&printed);
+    return status;
+}
+
+KERNEL_INLINE Status json_results(const char *states, size_t stride, int count, Vector *out, Arena *arena,
+                                  bool object, bool binary, Error *err) {
+    for (int i = 0; i < count; i++) {
+        const JsonList *list = (const JsonList *)(states + (size_t)i * stride);
+        ((StringView *)out->values)[i] = stringview_make("", 0);
+        if (!list->seen)
+            bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
+        else
+            TRY(whole_text(list, object, binary, arena, (StringView *)out->values + i, err));
+    }
+    return STATUS_OK;
+}
+#define JSON_FINALIZE(name, object, binary)                                                                  \
+    static Status name(const char *states, size_t stride, int count, Vector *out, Arena *arena,              \
+                       Error *err) {                                                                         \
+        return json_results(states, stride, count, out, arena, object, binary, err);                         \
+    }
+JSON_FINALIZE(json_agg_final, false, false)
+JSON_FINALIZE(jsonb_agg_final, false, true)
+JSON_FINALIZE(json_object_final, true, false)
+JSON_FINALIZE(jsonb_object_final, true, true)
+
+#define JSON_ROW(text, count, out, final)                                                                    \
+    {                                                                                                        \
+        .name = text, .arg_count = count, .args = {K_ANY, K_ANY}, .result = out,                             \
+        .state_bytes = sizeof(JsonList), .update = json_update, .update_single = json_single,                \
+        .combine = json_combine, .finalize = final, .ordered = true, .holds = STATE_POINTERS                 \
+    }
+
+static const AggregateFunction rows[] = {
+    JSON_ROW("json_agg", 1, K_JSON, json_agg_final),
+    JSON_ROW("jsonb_agg", 1, K_JSONB, jsonb_agg_final),
+    JSON_ROW("json_object_agg", 2, K_JSON, json_object_final),
+    JSON_ROW("jsonb_object_agg", 2, K_JSONB, jsonb_object_final),
+};
+
+AggregateTable json_aggregates(void) {
+    return (AggregateTable){rows, (int)(sizeof rows / sizeof rows[0])};
+}
