@@ -4,7 +4,8 @@
 
 #include "engines/columnar/exec/window_internal.h"
 
-enum { RANGE_ROWS = 32 * BATCH_ROWS };
+/* Text kept in states takes several times what its rows do. */
+enum { RANGE_ROWS = 32 * BATCH_ROWS, TEXT_RANGE_ROWS = 4 * BATCH_ROWS };
 
 static Window *window_of(Source *source) {
     return (Window *)((char *)source - offsetof(Window, source));
@@ -46,10 +47,10 @@ static Status reader_prepare(Source *source, Query *query, Error *err) {
         source->morsel_count = -1;
         return STATUS_OK;
     }
-    int64_t total = window->sort.entry_count, most = total / RANGE_ROWS + 2;
+    int64_t total = window->sort.entry_count, most = total / window->range_rows + 2;
     window->morsels = ARENA_NEW_ARRAY(&query->arena, int64_t, (size_t)most + 1);
     window->morsel_count = 0;
-    int64_t rows = RANGE_ROWS;
+    int64_t rows = window->range_rows;
     /* Few rows: every worker gets some. */
     if (total / query->worker_count < rows) rows = total / query->worker_count + 1;
     if (rows < BATCH_ROWS) rows = BATCH_ROWS;
@@ -109,13 +110,22 @@ static Status reserve_rows(WindowReader *reader, int64_t count, Error *err) {
     return STATUS_OK;
 }
 
+/* Results and states take about what the rows take. */
+static bool range_is_full(const WindowReader *reader) {
+    if (reader->range.count >= reader->range.window->range_rows) return true;
+    if (reader->range.count < BATCH_ROWS) return false;
+    return row_store_bytes(&reader->store) * 2 >
+           query_memory_left(reader->query) / reader->query->worker_count;
+}
+
 /* Whole partitions from the merge of what was spilled; ranges are opened one at a time. */
 static Status read_merged(const Window *window, WindowReader *reader, Error *err) {
     WindowRange *range = &reader->range;
     SortMerge *merge = window->sort.merge;
     for (const char *next; (next = sort_merge_peek(merge)); range->count++) {
-        if (range->count >= RANGE_ROWS &&
-            !sort_keys_equal(&window->sort.layout, window->cut_keys, range->rows[range->count - 1], next))
+        if (range->count >= BATCH_ROWS &&
+            !sort_keys_equal(&window->sort.layout, window->cut_keys, range->rows[range->count - 1], next) &&
+            range_is_full(reader))
             break;
         TRY(query_check_each(reader->query, range->count, err));
         TRY(reserve_rows(reader, range->count + 1, err));
@@ -263,6 +273,9 @@ Status window_create(Query *query, const PlanNode *node, Sink **sink, Source **s
     }
     TRY(sort_init(&window->sort, query, node, extras, extra_count, 0, err));
     place_extras(window);
+    window->range_rows = RANGE_ROWS;
+    for (int c = 0; c < window->call_count; c++)
+        if (window->calls[c].careful) window->range_rows = TEXT_RANGE_ROWS;
     *sink = &window->sort.sink;
     *source = &window->source;
     return STATUS_OK;

@@ -47,8 +47,9 @@ typedef struct Window {
     int call_count;
     WindowSpec *specs;
     int spec_count;
-    int cut_keys;     /* rows that differ in these are in different partitions of every window */
-    int64_t *morsels; /* starts of ranges, and the end */
+    int cut_keys;       /* rows that differ in these are in different partitions of every window */
+    int64_t range_rows; /* about so many in a range */
+    int64_t *morsels;   /* starts of ranges, and the end */
     int64_t morsel_count;
 } Window;
 
