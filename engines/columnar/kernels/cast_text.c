@@ -64,6 +64,8 @@ static Status text_relabel(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 static Status text_relabel_explicit(const KernelCall *call, Error *err) {
+    SqlType to = call->out->type;
+    if (to.id != SQL_NAME && to.precision <= 0) return text_relabel(call, err);
     return text_to_text(call, true, false, err);
 }
 static Status bpchar_to_text(const KernelCall *call, Error *err) {

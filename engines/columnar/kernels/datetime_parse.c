@@ -453,9 +453,20 @@ static bool read_compact_clock(const char *text, size_t length, DateTimeFields *
     return true;
 }
 
+/* 'allballs' is midnight. */
+static bool is_midnight_word(const char *text, size_t length) {
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    while (length > 0 && isspace((unsigned char)*text))
+        text++, length--;
+    return length == 8 && strncasecmp(text, "allballs", 8) == 0;
+}
+
 Status time_parse(const char *text, size_t length, int64_t now_us, int64_t *out, Error *err) {
     DateTimeFields fields = {0};
     const char *at = text, *end = text + length;
+    *out = 0;
+    if (is_midnight_word(text, length)) return STATUS_OK;
     ParseResult result = read_compact_clock(text, length, &fields) ? PARSE_OK : read_fields(at, end, &fields);
     if (result == PARSE_OK && fields.special == SPECIAL_NOW) {
         timestamp_split(now_us, out);

@@ -165,6 +165,21 @@ static bool read_interval_clock(const char **at, const char *end, const Interval
     return true;
 }
 
+/* The alternative form, P0001-02-03T04:05:06, once its first number was read. */
+static bool read_iso_alternative(const char **at, const char *end, IntervalNumber *first, bool time_part,
+                                 IntervalSum *sum) {
+    static const char *const UNITS[] = {"y", "mon", "d"};
+    if (time_part) return read_interval_clock(at, end, first, sum);
+    IntervalNumber number = *first;
+    for (int part = 0; part < 3; part++) {
+        add_quantity(sum, &number, find_unit(UNITS[part], strlen(UNITS[part])));
+        if (part == 2 || *at == end || **at != '-') break;
+        ++*at;
+        if (!read_interval_number(at, end, &number)) return false;
+    }
+    return *at == end || **at == 'T';
+}
+
 static bool read_iso(const char *at, const char *end, IntervalSum *sum) {
     bool time_part = false, any = false;
     for (at++; at < end;) {
@@ -175,6 +190,11 @@ static bool read_iso(const char *at, const char *end, IntervalSum *sum) {
         }
         IntervalNumber number;
         if (!read_interval_number(&at, end, &number) || at == end) return false;
+        if (*at == (time_part ? ':' : '-')) {
+            if (!read_iso_alternative(&at, end, &number, time_part, sum)) return false;
+            any = true;
+            continue;
+        }
         char letter = *at++;
         const char *name = time_part ? (letter == 'H'   ? "h"
                                         : letter == 'M' ? "m"

@@ -276,6 +276,7 @@ static void write_digit(NumberWriter *w, NumberPattern pattern) {
         (!is_lone_zero_before_point(w) || ends_at_point))
         write_leading_sign(w);
     write_place(w, pattern);
+    if (w->ended) return;
     int end = w->places + (w->blanks ? 1 : 0) + (w->t.point ? 1 : 0);
     if (w->last_relevant && w->last_relevant == w->at) end = w->place;
     if (w->place + 1 == end) {

@@ -132,7 +132,9 @@ Status coerce_expr(Binder *binder, Expr *expr, SqlType target, CastContext conte
         *out = expr;
         return STATUS_OK;
     }
-    if (is_relabel(from, target)) {
+    /* A cast reads its target's length from its own type, which must stay. */
+    bool is_cast = expr->kind == EXPR_CAST && from.id != target.id && !from.is_array;
+    if (is_relabel(from, target) && !is_cast) {
         *out = from.id == target.id ? expr : expr_with_type(binder->arena, expr, target);
         return STATUS_OK;
     }

@@ -239,12 +239,13 @@ static bool types_exotic(Expr *const *args, int arg_count) {
     return false;
 }
 
-/* Functions that take anything as its text. concat writes booleans as t and f, which is not what a cast
- * gives. */
+/* Functions that take anything as its text. concat writes booleans as t and f and keeps the blanks of
+ * character(n), which is not what a cast gives. */
 static bool writes_out(const char *name, const Expr *arg) {
     bool concat =
         strcmp(name, "concat") == 0 || strcmp(name, "concat_ws") == 0 || strcmp(name, "format") == 0;
-    return strcmp(name, "||") == 0 || strncmp(name, "quote_", 6) == 0 || (concat && arg->type.id != SQL_BOOL);
+    return strcmp(name, "||") == 0 || strncmp(name, "quote_", 6) == 0 ||
+           (concat && arg->type.id != SQL_BOOL && arg->type.id != SQL_BPCHAR);
 }
 
 /* Coerces arguments to what was declared, then to what the kernel takes, and makes the call. */
