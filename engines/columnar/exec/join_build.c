@@ -4,7 +4,7 @@
 
 #include "engines/columnar/exec/join_internal.h"
 
-enum { PARALLEL_BUILD_ROWS = 1 << 16, UNMATCHED_SEGMENTS = 16 };
+enum { PARALLEL_BUILD_ROWS = 1 << 16, UNMATCHED_SEGMENTS = 16, PREFETCH_ROWS = 16 };
 
 typedef struct BuildState {
     RowCollector collector;
@@ -83,6 +83,10 @@ static void run_build_part(void *argument, int part) {
         for (int64_t r = segment->count - 1; r >= 0; r--) {
             char *row = segment->rows + (size_t)r * join->rows.width;
             uint64_t hash = join_hash(row), slot = hash >> (64 - join->slot_bits);
+            if (r >= PREFETCH_ROWS)
+                __builtin_prefetch(
+                    &join->slots[join_hash(row - PREFETCH_ROWS * join->rows.width) >> (64 - join->slot_bits)],
+                    1);
             if (slot < first || slot >= end || (!join->node->nulls_equal && key_has_null(join, row)))
                 continue;
             char *next = (char *)(uintptr_t)(join->slots[slot] & JOIN_POINTER_MASK);
@@ -123,12 +127,17 @@ static void build_filters(Join *join, void **states, int count) {
     }
 }
 
+static int slot_bits_for(int64_t rows) {
+    int bits = 6;
+    while ((INT64_C(1) << bits) < rows * 2)
+        bits++;
+    return bits;
+}
+
 Status join_table_build(Join *table, Query *query, int parts, Error *err) {
     TRY(list_rows(table, query, err));
     if (!table->key_count) return STATUS_OK;
-    table->slot_bits = 6;
-    while ((INT64_C(1) << table->slot_bits) < table->row_count * 2)
-        table->slot_bits++;
+    table->slot_bits = slot_bits_for(table->row_count);
     TRY(query_zalloc(query, sizeof(uint64_t) << table->slot_bits, (void **)&table->slots, err));
     BuildJob job = {table, parts};
     query_parallel(query, parts, run_build_part, &job);
@@ -155,14 +164,25 @@ static Status build_in_memory(Join *join, Query *query, void **states, int count
     return STATUS_OK;
 }
 
+/* Rows may fit and their table not. */
+static bool table_fits(const Join *join, RowCollector *const *collectors, int count) {
+    int64_t rows = 0;
+    for (int i = 0; i < count; i++)
+        rows += collectors[i] ? collectors[i]->store.row_count : 0;
+    int64_t bytes = join->key_count ? (int64_t)sizeof(uint64_t) << slot_bits_for(rows) : 0;
+    if (!join->key_count || join->type == JOIN_MARK) bytes += 2 * (int64_t)sizeof(char *) * rows;
+    return join->in_memory || !query_may_spill(join->query) || bytes < query_memory_free(join->query) / 4 * 3;
+}
+
 static Status build_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
     Join *join = (Join *)sink;
     RowCollector **collectors = calloc((size_t)count + 1, sizeof *collectors);
     if (!collectors) abort();
     for (int i = 0; i < count; i++)
         collectors[i] = states[i] ? &((BuildState *)states[i])->collector : NULL;
-    Status status = join->build_files ? join_spill_build(join, collectors, count, err)
-                                      : build_in_memory(join, query, states, count, collectors, err);
+    bool spill = join->build_files || !table_fits(join, collectors, count);
+    Status status = spill ? join_spill_build(join, collectors, count, err)
+                          : build_in_memory(join, query, states, count, collectors, err);
     free(collectors);
     TRY(status);
     if (join->sink.stats) stats_note_memory(join->sink.stats, atomic_load(&query->budget.used_bytes));

@@ -109,7 +109,8 @@ static Status spill_collected(Join *join, RowCollector *collector, JoinFiles **f
 }
 
 Status join_spill_if_needed(Join *join, RowCollector *collector, JoinFiles **files, Error *err) {
-    if (join->in_memory || !query_memory_pressure(join->query) || row_store_bytes(&collector->store) < LEAST_SPILLED_BYTES)
+    if (join->in_memory || !query_memory_pressure(join->query) ||
+        row_store_bytes(&collector->store) < LEAST_SPILLED_BYTES)
         return STATUS_OK;
     return spill_collected(join, collector, files, err);
 }
@@ -266,7 +267,8 @@ static Status load_block(PartitionState *state, const SpillFile *file, int64_t b
 }
 
 static int64_t chunk_allowance(const Query *query) {
-    int64_t bytes = query_memory_left(query) / 2 / query->worker_count;
+    int64_t bytes = query_memory_left(query) / 2, reserve = query_memory_free(query) / 4;
+    bytes = (bytes < reserve ? reserve : bytes) / query->worker_count; /* others may hold the pressure up */
     return bytes < LEAST_CHUNK_BYTES ? LEAST_CHUNK_BYTES : bytes;
 }
 

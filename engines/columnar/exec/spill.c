@@ -65,6 +65,16 @@ int64_t query_memory_left(const Query *query) {
     return least < 0 ? 0 : least;
 }
 
+int64_t query_memory_free(const Query *query) {
+    int64_t least = INT64_MAX;
+    for (const Budget *budget = &query->budget; budget; budget = budget->parent) {
+        if (!budget->limit_bytes) continue;
+        int64_t left = budget->limit_bytes - atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
+        if (left < least) least = left;
+    }
+    return least < 0 ? 0 : least;
+}
+
 bool query_memory_pressure(const Query *query) {
     return query_may_spill(query) && query_memory_left(query) == 0;
 }

@@ -28,6 +28,8 @@ enum { SPILL_BLOCK_BYTES = 128 << 10 }; /* before compression; less in small bud
 bool query_memory_pressure(const Query *query);
 /* Bytes of the query's budget not yet used, by the same measure: 0 = under pressure. INT64_MAX = no limit. */
 int64_t query_memory_left(const Query *query);
+/* Bytes until the budget refuses. */
+int64_t query_memory_free(const Query *query);
 bool query_may_spill(const Query *query);
 
 /* Creates the directory if need be and removes what a killed process may have left. */

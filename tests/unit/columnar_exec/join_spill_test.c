@@ -109,6 +109,23 @@ static void spilled_joins_give_the_same_rows(void **state) {
     }
 }
 
+/* The rows take less than the budget by themselves, with their table they do not. */
+static void budgets_between_rows_and_table(void **state) {
+    static const char sql[] =
+        "SELECT count(*), sum(l.g), sum(r.g) FROM generate_series(1, 90000) l(g) LEFT JOIN "
+        "(SELECT g, g + 1 AS h FROM generate_series(1, 66000) g) r ON l.g = r.h";
+    harness.memory_bytes = 0;
+    char *expected = harness_query(&harness, 1, sql);
+    harness.spill_directory = directory;
+    for (int64_t bytes = 2 << 20; bytes < 9 << 20; bytes += 300 << 10) {
+        harness.memory_bytes = bytes;
+        char *actual = harness_query(&harness, 2, sql);
+        if (strcmp(actual, expected)) fail_msg("%lld: %s %s", (long long)bytes, actual, harness.message);
+        free(actual);
+    }
+    free(expected);
+}
+
 static void it_did_spill(void **state) {
     harness.memory_bytes = 5 << 19;
     harness.spill_directory = directory;
@@ -214,6 +231,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spilled_joins_give_the_same_rows),
+        cmocka_unit_test(budgets_between_rows_and_table),
         cmocka_unit_test(it_did_spill),
         cmocka_unit_test(without_spilling_it_is_53200),
         cmocka_unit_test(cancelled_joins_leave_nothing),

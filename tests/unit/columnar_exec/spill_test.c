@@ -222,6 +222,7 @@ static void pressure_comes_before_refusal(void **state) {
     assert_int_equal(budget_reserve(&fixture.query.budget, 40 << 20, &err), STATUS_OK);
     assert_false(query_memory_pressure(&fixture.query));
     assert_int_equal(query_memory_left(&fixture.query), 8 << 20);
+    assert_int_equal(query_memory_free(&fixture.query), 24 << 20);
     assert_int_equal(budget_reserve(&fixture.query.budget, 8 << 20, &err), STATUS_OK);
     assert_true(query_memory_pressure(&fixture.query));
     budget_release(&fixture.query.budget, 48 << 20);
