@@ -33,7 +33,7 @@ typedef enum ParseResult {
 
 typedef struct DateTimeFields {
     int year, month, day;
-    bool has_year, has_month, has_day, has_time, has_zone, before_christ, has_meridiem, is_pm;
+    bool has_year, has_month, has_day, has_time, has_zone, before_christ, has_meridiem, is_pm, is_julian;
     int year_digits;
     int hour, minute, second, microsecond;
     TimeZoneMeaning zone; /* when has_zone */
@@ -165,6 +165,7 @@ static ParseResult read_date(const char **at, const char *end, DateTimeFields *f
 
 static ParseResult read_digits(const char **at, const char *end, DateTimeFields *fields) {
     int value, digits = read_number(at, end, &value);
+    if (fields->special) return PARSE_BAD;
     bool has_date = fields->has_day && fields->has_month && fields->has_year;
     if (digits == 8 && !fields->has_month) {
         set_year(fields, value / 10000, 4);
@@ -268,7 +269,13 @@ static ParseResult read_word(const char **at, const char *end, DateTimeFields *f
         fields->has_zone = true;
         return PARSE_OK;
     }
-    if (is_weekday(word, length) || (word_is(word, length, "t") && *at < end)) return PARSE_OK;
+    if (word_is(word, length, "allballs")) {
+        if (fields->has_time || fields->special || fields->has_zone) return PARSE_BAD;
+        fields->has_time = fields->has_zone = true;
+        return PARSE_OK;
+    }
+    if (word_is(word, length, "t") && *at < end) return fields->special ? PARSE_BAD : PARSE_OK;
+    if (is_weekday(word, length)) return PARSE_OK;
     return read_zone_name(word, at, end, fields);
 }
 
@@ -296,6 +303,7 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
                                    .has_year = true,
                                    .has_month = true,
                                    .has_day = true,
+                                   .is_julian = true,
                                    .year_digits = 4};
         return PARSE_OK;
     }
@@ -350,7 +358,7 @@ static bool all_digits(const char *text, size_t length) {
 
 static ParseResult check_date(DateTimeFields *fields) {
     if (!fields->has_year || !fields->has_month || !fields->has_day) return PARSE_BAD;
-    if (fields->before_christ) {
+    if (fields->before_christ && !fields->is_julian) {
         if (fields->year <= 0) return PARSE_RANGE;
         fields->year = 1 - fields->year;
     } else if (fields->year_digits <= 2) {
@@ -416,6 +424,14 @@ static int64_t special_timestamp(const DateTimeFields *fields, int64_t now_us) {
     }
 }
 
+/* What may stand beside a word like 'epoch': a time that is one, no zone whose offset would need a date. */
+static ParseResult check_special(DateTimeFields *fields) {
+    bool dated = fields->special >= SPECIAL_NOW && !fields->before_christ;
+    ParseResult clock = check_time(fields);
+    if (clock != PARSE_OK) return clock;
+    return !dated && (fields->zone.zone || fields->before_christ) ? PARSE_BAD : PARSE_OK;
+}
+
 static int64_t clock_micros(const DateTimeFields *fields) {
     return fields->hour * MICROS_PER_HOUR + fields->minute * MICROS_PER_MINUTE +
            fields->second * MICROS_PER_SECOND + fields->microsecond;
@@ -424,7 +440,7 @@ static int64_t clock_micros(const DateTimeFields *fields) {
 Status date_parse(const char *text, size_t length, int64_t now_us, int32_t *out, Error *err) {
     DateTimeFields fields = {0};
     ParseResult result = read_fields(text, text + length, &fields);
-    if (result == PARSE_OK && fields.special) {
+    if (result == PARSE_OK && fields.special && (result = check_special(&fields)) == PARSE_OK) {
         *out = date_from_timestamp(special_timestamp(&fields, now_us));
         return STATUS_OK;
     }
@@ -486,9 +502,12 @@ Status timestamp_parse(const char *text, size_t length, bool with_zone, int64_t 
     const char *name = with_zone ? "timestamp with time zone" : "timestamp";
     DateTimeFields fields = {0};
     ParseResult result = read_fields(text, text + length, &fields);
-    if (result == PARSE_OK && fields.special) {
+    if (result == PARSE_OK && fields.special && (result = check_special(&fields)) == PARSE_OK) {
         *out = special_timestamp(&fields, now_us);
-        if (fields.has_time && timestamp_is_finite(*out)) *out += clock_micros(&fields);
+        if (fields.special <= SPECIAL_NOW) return STATUS_OK;
+        *out += clock_micros(&fields);
+        if (with_zone)
+            *out -= timezone_offset_local(&fields.zone, *out / MICROS_PER_SECOND) * MICROS_PER_SECOND;
         return STATUS_OK;
     }
     if (result == PARSE_OK) result = check_time(&fields);

@@ -72,9 +72,22 @@ static const IntervalUnit *find_unit(const char *word, size_t length) {
     return NULL;
 }
 
+/* Which fields were given: each may be given once. */
+enum {
+    SEEN_MICROSECOND = 1 << 0,
+    SEEN_MILLISECOND = 1 << 1,
+    SEEN_SECOND = 1 << 2,
+    SEEN_SECONDS = SEEN_MICROSECOND | SEEN_MILLISECOND | SEEN_SECOND,
+    SEEN_MINUTE = 1 << 3,
+    SEEN_HOUR = 1 << 4,
+    SEEN_CLOCK = SEEN_SECONDS | SEEN_MINUTE | SEEN_HOUR,
+    SEEN_MONTH = 1 << 5
+};
+
 typedef struct IntervalSum {
     int64_t months, days;
     int64_t micros;
+    unsigned seen;
     bool overflow;
 } IntervalSum;
 
@@ -136,6 +149,23 @@ static bool read_interval_number(const char **at, const char *end, IntervalNumbe
         }
     }
     return any;
+}
+
+static unsigned field_of_unit(const IntervalUnit *unit, bool has_fraction) {
+    if (unit->micros == 1) return SEEN_MICROSECOND;
+    if (unit->micros == 1000) return SEEN_MILLISECOND;
+    if (unit->micros == MICROS_PER_SECOND) return has_fraction ? SEEN_SECONDS : SEEN_SECOND;
+    if (unit->micros) return unit->micros == MICROS_PER_MINUTE ? SEEN_MINUTE : SEEN_HOUR;
+    if (unit->days) return unit->days == 1 ? 1u << 6 : 1u << 7;
+    unsigned bit = SEEN_MONTH;
+    for (int months = 1; months < unit->months; months *= months == 1 ? 12 : 10)
+        bit = bit == SEEN_MONTH ? 1u << 8 : bit << 1;
+    return bit;
+}
+static bool see(IntervalSum *sum, unsigned fields) {
+    bool fresh = !(sum->seen & fields);
+    sum->seen |= fields;
+    return fresh;
 }
 
 /* After "HH:" — minutes and seconds follow; "MM:SS.f" is told by its fraction. */
@@ -212,14 +242,20 @@ static bool read_iso(const char *at, const char *end, IntervalSum *sum) {
     return any;
 }
 
+static bool is_clock(const char *at, const char *end) {
+    if (at < end && (*at == '-' || *at == '+')) at++;
+    while (at < end && isdigit((unsigned char)*at))
+        at++;
+    return at < end && *at == ':';
+}
+
 /* One quantity with what follows it: a unit, a clock time, "Y-M", or nothing (days before a clock time, else
  * seconds). */
-static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bool *seen_clock) {
+static bool read_quantity(const char **at, const char *end, IntervalSum *sum) {
     IntervalNumber number;
     if (!read_interval_number(at, end, &number)) return false;
     if (*at < end && **at == ':') {
-        if (*seen_clock) return false;
-        *seen_clock = true;
+        if (!see(sum, SEEN_CLOCK)) return false;
         return read_interval_clock(at, end, &number, sum);
     }
     if (*at < end && **at == '-' && *at + 1 < end && isdigit((unsigned char)(*at)[1])) {
@@ -232,6 +268,7 @@ static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bo
             *at = end;
             return true;
         }
+        if (!see(sum, SEEN_MONTH)) return false;
         int64_t sign = number.negative ? -1 : 1;
         add_whole(&sum->months, sign * number.whole, 12, &sum->overflow);
         add_whole(&sum->months, sign * months.whole, 1, &sum->overflow);
@@ -245,18 +282,22 @@ static bool read_quantity(const char **at, const char *end, IntervalSum *sum, bo
         stop++;
     if (stop > word && !(stop - word == 3 && strncasecmp(word, "ago", 3) == 0)) {
         const IntervalUnit *unit = find_unit(word, (size_t)(stop - word));
-        if (!unit) return false;
+        if (!unit || !see(sum, field_of_unit(unit, number.fraction > 0))) return false;
         *at = stop;
         add_quantity(sum, &number, unit);
         return true;
     }
     bool before_clock = word < end && stop == word; /* "1 04:05:06" */
-    add_quantity(sum, &number, before_clock ? find_unit("d", 1) : &second_unit);
+    if (before_clock && !is_clock(word, end)) return false;
+    if (!before_clock && stop > word) return false; /* "5 ago": without a unit */
+    const IntervalUnit *unit = before_clock ? find_unit("d", 1) : &second_unit;
+    if (!see(sum, field_of_unit(unit, number.fraction > 0))) return false;
+    add_quantity(sum, &number, unit);
     return true;
 }
 
 static bool read_interval(const char *at, const char *end, IntervalSum *sum) {
-    bool any = false, seen_clock = false, ago = false;
+    bool any = false, ago = false;
     if (at < end && *at == 'P') return read_iso(at, end, sum);
     while (at < end) {
         if (isspace((unsigned char)*at) || *at == ',' || (*at == '@' && !any)) {
@@ -264,7 +305,7 @@ static bool read_interval(const char *at, const char *end, IntervalSum *sum) {
         } else if (end - at >= 3 && strncasecmp(at, "ago", 3) == 0 && any && !ago) {
             at += 3;
             ago = true;
-        } else if (ago || !read_quantity(&at, end, sum, &seen_clock)) {
+        } else if (ago || !read_quantity(&at, end, sum)) {
             return false;
         } else {
             any = true;
