@@ -8,7 +8,7 @@
 
 #include "engines/base/toml.h"
 
-typedef enum KeyKind { KEY_STRING, KEY_INT, KEY_INT64, KEY_BOOL, KEY_DOUBLE, KEY_BYTES } KeyKind;
+typedef enum KeyKind { KEY_STRING, KEY_LIST, KEY_INT, KEY_INT64, KEY_BOOL, KEY_DOUBLE, KEY_BYTES } KeyKind;
 
 typedef struct ConfigKey {
     const char *name;
@@ -60,6 +60,7 @@ static const ConfigKey engine_keys[] = {
     {"spill", KEY_BOOL, offsetof(EngineConfig, spill), 0, 1},
     {"spill_limit_bytes", KEY_BYTES, offsetof(EngineConfig, spill_limit_bytes), 0, 1e15},
     {"cache_bytes", KEY_BYTES, offsetof(EngineConfig, cache_bytes), 0, 1e15},
+    {"plugins", KEY_LIST, offsetof(EngineConfig, plugins), 0, 0},
     {"latency_ms", KEY_DOUBLE, offsetof(EngineConfig, latency_ms), 0, 1e6},
 };
 
@@ -70,7 +71,7 @@ static void engine_defaults(EngineConfig *engine, const char *name, const char *
     engine->connect_timeout_ms = 3000;
     engine->conninfo = engine->host = engine->socket = engine->user = engine->password = engine->database =
         "";
-    engine->directory = engine->catalog = "";
+    engine->directory = engine->catalog = engine->plugins = "";
     engine->query_memory_bytes = (int64_t)2 << 30;
     engine->cache_bytes = (int64_t)1 << 30;
     engine->spill = true;
@@ -145,6 +146,20 @@ static Status check_range(const Config *config, const TomlEntry *entry, const Co
                      entry->line, entry->key, key->minimum, key->maximum);
 }
 
+/* An array of strings, kept as one with colons between. */
+static Status apply_list(const Config *config, const TomlEntry *entry, const char **target, Error *err) {
+    const char *list = "";
+    if (entry->value.kind != TOML_ARRAY) return wrong_value(config, entry, "an array of strings", err);
+    for (int i = 0; i < entry->value.item_count; i++) {
+        const TomlValue *item = &entry->value.items[i];
+        if (item->kind != TOML_STRING || strchr(item->text, ':'))
+            return wrong_value(config, entry, "an array of strings without colons", err);
+        list = arena_printf((Arena *)&config->arena, "%s%s%s", list, i ? ":" : "", item->text);
+    }
+    *target = list;
+    return STATUS_OK;
+}
+
 static Status apply(const Config *config, const TomlEntry *entry, const ConfigKey *key, void *base,
                     Error *err) {
     void *target = (char *)base + key->offset;
@@ -155,6 +170,7 @@ static Status apply(const Config *config, const TomlEntry *entry, const ConfigKe
         if (value->kind != TOML_STRING) return wrong_value(config, entry, "a string in quotes", err);
         *(const char **)target = value->text;
         return STATUS_OK;
+    case KEY_LIST: return apply_list(config, entry, target, err);
     case KEY_BOOL:
         if (value->kind != TOML_BOOL) return wrong_value(config, entry, "true or false", err);
         *(bool *)target = value->integer != 0;

@@ -33,6 +33,7 @@ typedef struct EngineConfig {
     bool spill;                /* columnar: what exceeds a query's memory goes to DIRECTORY/spill */
     int64_t spill_limit_bytes; /* columnar: on disk per query, 0 = no limit */
     int64_t cache_bytes;       /* decoded pages */
+    const char *plugins;       /* columnar: shared objects with functions, colons between them */
     double latency_ms;         /* fixed cost assumed before any measurement */
 } EngineConfig;
 

@@ -16,6 +16,7 @@
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
 #include "engines/columnar/exec/spill.h"
+#include "engines/columnar/kernels/plugin_functions.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
 typedef struct ColumnarEngine {
@@ -180,7 +181,9 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
     budget_init(&engine->budget, NULL, config->memory_bytes > 0 ? config->memory_bytes : default_memory());
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int threads = config->threads > 0 ? config->threads : cores > 0 ? (int)cores : 1;
-    Status status = table_catalog_open(config->catalog, config->directory, &engine->catalog, err);
+    Status status = plugins_load(config->plugins, err);
+    if (status == STATUS_OK)
+        status = table_catalog_open(config->catalog, config->directory, &engine->catalog, err);
     if (status == STATUS_OK) status = threadpool_create(&engine->workers, "columnar", threads, err);
     if (status == STATUS_OK && asprintf(&engine->spill_directory, "%s/spill", config->directory) < 0) {
         engine->spill_directory = NULL;

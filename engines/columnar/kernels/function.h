@@ -42,6 +42,7 @@ typedef struct ScalarFunction {
     bool null_on_error; /* unused rows may be evaluated: false only when the kernel can raise (division,
                            casts) */
     ScalarKernel eval;
+    const void *data; /* a plugin's function: its description, given to eval as bind_data */
     /* Optional: prepares constant arguments once (NULL entries are not constant). Result lives in `arena`. */
     Status (*bind)(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
                    Error *err);

@@ -4,6 +4,7 @@
 
 #include "engines/base/hash.h"
 #include "engines/columnar/kernels/array_kernels.h"
+#include "engines/columnar/kernels/plugin_functions.h"
 
 enum { NAME_SLOTS = 2048 }; /* power of two, over twice the number of names */
 
@@ -114,7 +115,7 @@ int function_candidates(const char *name, const ScalarFunction **out, int capaci
     int count = 0;
     for (const FunctionLink *link = find_slot(name)->first; link && count < capacity; link = link->next)
         out[count++] = link->function;
-    return count;
+    return count + plugin_function_candidates(name, out + count, capacity - count);
 }
 
 int aggregate_candidates(const char *name, const AggregateFunction **out, int capacity) {
@@ -124,7 +125,7 @@ int aggregate_candidates(const char *name, const AggregateFunction **out, int ca
         for (int i = 0; i < table.count && count < capacity; i++)
             if (strcmp(table.functions[i].name, name) == 0) out[count++] = &table.functions[i];
     }
-    return count;
+    return count + plugin_aggregate_candidates(name, out + count, capacity - count);
 }
 
 const ScalarFunction *cast_function(SqlType from, SqlType to, CastContext context) {

@@ -126,6 +126,7 @@ struct Query {
     Cte *ctes;
     PgQuery__SelectStmt *select; /* NULL for a set operation or VALUES */
     FromItem from;
+    FromItem refused; /* the left side of a RIGHT or FULL join, which its right side must not read */
     FromItem lateral; /* what stands to the left of the item of FROM that is being bound */
     Clause clause;
     bool in_aggregate;
@@ -292,7 +293,8 @@ Status bind_min_max(Query *query, PgQuery__MinMaxExpr *node, Expr **out, Error *
 /* bind_subquery.c */
 Status bind_sublink(Query *query, PgQuery__SubLink *link, Expr **out, Error *err);
 PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right);
-Status bind_row_subquery(Query *query, PgQuery__SubLink *link, int count, Expr ***out, Error *err);
+Status bind_row_subquery(Query *query, PgQuery__SubLink *link, int count, int position, Expr ***out,
+                         Error *err);
 Status bind_subselect(Query *query, PgQuery__SubLink *link, BoundQuery *out, Error *err);
 const char *sublink_operator(PgQuery__SubLink *link);
 /* A top-level conjunct of WHERE that is an EXISTS or IN, maybe negated: becomes a semi or anti join, or a

@@ -9,6 +9,7 @@
 typedef struct Search {
     const char *name;
     int found;
+    int location;       /* of the first */
     const char *within; /* where PostgreSQL allows no recursive reference, when inside of it */
     const char *bad;    /* of the first reference in such a place */
     int bad_location;
@@ -53,7 +54,7 @@ static void search_message(const ProtobufCMessage *message, Search *search, int 
     if (descriptor == &pg_query__range_var__descriptor) {
         const PgQuery__RangeVar *var = (const PgQuery__RangeVar *)message;
         if ((!var->schemaname || !*var->schemaname) && strcmp(var->relname, search->name) == 0) {
-            search->found++;
+            if (search->found++ == 0) search->location = var->location;
             if (search->within && !search->bad) {
                 search->bad = search->within;
                 search->bad_location = var->location;
@@ -222,9 +223,11 @@ static Status check_form(const Binder *binder, const Cte *cte, Error *err) {
     PgQuery__SelectStmt *select = cte_select(cte);
     if (select->op != PG_QUERY__SET_OPERATION__SETOP_UNION || !select->larg || !select->rarg)
         return invalid_recursion(binder, cte, err);
-    if (mentions(&select->larg->base, cte->name))
+    Search seed = {.name = cte->name};
+    search_message(&select->larg->base, &seed, 0);
+    if (seed.found)
         return error_set_at(
-            err, "42P19", binder_position(binder, cte->node->location),
+            err, "42P19", binder_position(binder, seed.location),
             "recursive reference to query \"%s\" must not appear within its non-recursive term", cte->name);
     Search search = {.name = cte->name};
     search_message(&select->rarg->base, &search, 0);

@@ -275,7 +275,8 @@ static Status bind_row_with_subquery(Query *query, PgQuery__AExpr *node, const c
     PgQuery__RowExpr *row = node->lexpr->row_expr;
     Expr **left = NULL, **right = NULL;
     TRY(bind_exprs(query, row->args, row->n_args, &left, err));
-    TRY(bind_row_subquery(query, node->rexpr->sub_link, (int)row->n_args, &right, err));
+    TRY(bind_row_subquery(query, node->rexpr->sub_link, (int)row->n_args,
+                          binder_position(query->binder, node->location), &right, err));
     return compare_row_fields(query->binder, name, left, right, (int)row->n_args,
                               binder_position(query->binder, node->location), out, err);
 }

@@ -387,8 +387,11 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
     FromItem outside = query->lateral;
     if (join->jointype == PG_QUERY__JOIN_TYPE__JOIN_INNER || join->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT)
         lateral_add(query, left);
+    else
+        query->refused = *left;
     Status bound = bind_from_item(query, join->rarg, &right, err);
     query->lateral = outside;
+    query->refused = (FromItem){0};
     TRY(bound);
     TRY(merge_tables(query, item, left, right, err));
     bool swapped = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_RIGHT;

@@ -80,6 +80,7 @@ static bool joins_outer(const Rel *rel) {
     if (rel->kind == PLAN_JOIN &&
         (rel->join_type == JOIN_LEFT || rel->join_type == JOIN_RIGHT || rel->join_type == JOIN_FULL))
         return true;
+    if (rel->kind == PLAN_TABLE_FUNCTION && rel->keep_empty) return true;
     for (int i = 0; i < rel->input_count; i++)
         if (joins_outer(rel->inputs[i])) return true;
     return false;
@@ -102,6 +103,24 @@ static Status bind_whole_row(Query *query, const Query *home, const FromTable *t
     return STATUS_OK;
 }
 
+/* A name of the other side of a RIGHT or FULL join. */
+static bool is_refused(Query *query, const char *table, const char *column, int location, Error *err) {
+    for (Query *level = query; level; level = level->parent)
+        for (int t = 0; t < level->refused.table_count; t++) {
+            const FromTable *from = level->refused.tables[t];
+            bool named = table && strcmp(from->alias, table) == 0;
+            for (int c = 0; !table && c < from->column_count; c++)
+                named = named || strcmp(from->columns[c].name, column) == 0;
+            if (!named) continue;
+            (void)error_set_at(err, "42P10", binder_position(query->binder, location),
+                               "invalid reference to FROM-clause entry for table \"%s\"", from->alias);
+            (void)error_add_detail(err,
+                                   "The combining JOIN type must be INNER or LEFT for a LATERAL reference.");
+            return true;
+        }
+    return false;
+}
+
 static Status find_unqualified(Query *query, const char *name, int location, Expr **out, Error *err) {
     for (Query *level = query; level; level = level->parent) {
         const VisibleColumn *found = NULL;
@@ -122,6 +141,7 @@ static Status find_unqualified(Query *query, const char *name, int location, Exp
             if (strcmp(level->from.tables[t]->alias, name) == 0)
                 return bind_whole_row(query, level, level->from.tables[t], location, out, err);
     if (query->binder->function && (*out = function_parameter(query, name, 0, location))) return STATUS_OK;
+    if (is_refused(query, NULL, name, location, err)) return STATUS_ERROR;
     (void)error_set_at(err, SQLSTATE_UNDEFINED_COLUMN, binder_position(query->binder, location),
                        "column \"%s\" does not exist", name);
     suggest_column(query, NULL, name, err);
@@ -156,6 +176,7 @@ static Status table_or_error(Query *query, const char *schema, const char *name,
     int position = binder_position(query->binder, location);
     if (ambiguous) return error_set_at(err, "42P09", position, "table reference \"%s\" is ambiguous", name);
     if (*out) return STATUS_OK;
+    if (is_refused(query, name, NULL, location, err)) return STATUS_ERROR;
     for (Query *level = query; level; level = level->parent)
         for (int t = 0; t < level->from.table_count; t++) {
             const FromTable *table = level->from.tables[t];

@@ -220,11 +220,11 @@ static Status bind_scalar(Query *query, PgQuery__SubLink *link, Expr **out, Erro
 }
 
 /* The columns of the one row a subquery gives, NULLs for none. */
-Status bind_row_subquery(Query *query, PgQuery__SubLink *link, int count, Expr ***out, Error *err) {
+Status bind_row_subquery(Query *query, PgQuery__SubLink *link, int count, int position, Expr ***out,
+                         Error *err) {
     Binder *binder = query->binder;
     BoundQuery bound = {0};
     TRY(bind_subselect(query, link, &bound, err));
-    int position = binder_position(binder, link->location);
     if (bound.column_count != count)
         return error_set_at(err, SQLSTATE_SYNTAX_ERROR, position,
                             bound.column_count < count ? "subquery has too few columns"

@@ -1,6 +1,7 @@
 /* Which operator or function a name and its arguments mean: PostgreSQL's search over its own declarations
  * (https://www.postgresql.org/docs/15/typeconv.html), then the kernel with that meaning. */
 #include "engines/base/strbuf.h"
+#include "engines/columnar/kernels/plugin_functions.h"
 #include "engines/columnar/plan/logical.h"
 #include "engines/columnar/plan/bind_nested.h"
 #include "engines/columnar/plan/pg_catalog.h"
@@ -544,8 +545,43 @@ static SqlType cast_named(const char *name) {
     return sqltype_of(SQL_INVALID);
 }
 
+/* A plugin's: by the same rules, over what the plugin declares. */
+static Status resolve_plugin_function(Binder *binder, const char *name, Expr **args, int arg_count,
+                                      int position, Expr **out, Error *err) {
+    const ScalarFunction *functions[MAX_CANDIDATES];
+    Candidate candidates[MAX_CANDIDATES];
+    SqlType types[MAX_CALL_ARGS];
+    bool ambiguous = false;
+    int found =
+        arg_count <= FUNCTION_MAX_ARGS ? plugin_function_candidates(name, functions, MAX_CANDIDATES) : 0;
+    int count = 0;
+    for (int a = 0; a < arg_count && a < MAX_CALL_ARGS; a++)
+        types[a] = args[a]->type;
+    for (int i = 0; i < found; i++) {
+        if (functions[i]->arg_count != arg_count) continue;
+        candidates[count] = (Candidate){.declaration = functions[i], .alive = true};
+        for (int a = 0; a < arg_count; a++)
+            candidates[count].args[a] = functions[i]->args[a];
+        count++;
+    }
+    Candidate *chosen = count ? choose(candidates, count, types, arg_count, &ambiguous) : NULL;
+    if (!chosen) return no_function(name, args, arg_count, false, ambiguous, position, err);
+    const ScalarFunction *function = chosen->declaration;
+    Expr *call = expr_new(binder->arena, EXPR_CALL, function->result, arg_count);
+    for (int a = 0; a < arg_count; a++)
+        TRY(coerce_exact(binder, args[a], function->args[a], CAST_IMPLICIT, &call->args[a], err));
+    call->function = function;
+    call->bind_data = function->data;
+    call->position = position;
+    *out = call;
+    return STATUS_OK;
+}
+
 Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
                         Expr **out, Error *err) {
+    const ScalarFunction *plugin[1];
+    if (plugin_function_candidates(name, plugin, 1))
+        return resolve_plugin_function(binder, name, args, arg_count, position, out, err);
     SqlType cast_type = arg_count == 1 ? cast_named(name) : sqltype_of(SQL_INVALID);
     if (cast_type.id != SQL_INVALID &&
         (expr_is_unknown(args[0]) || pg_cast_context(args[0]->type, cast_type)))
