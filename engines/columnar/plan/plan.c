@@ -88,6 +88,7 @@ static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *
     *root = rule_cte(binder, *root);
     TRY(rule_fold(binder, *root, err));
     for (CteDef *def = binder->cte_defs; def; def = def->next) {
+        if (!def->readers) continue; /* read by nobody, or where it is read */
         TRY(rule_fold(binder, def->seed, err));
         if (def->term) TRY(rule_fold(binder, def->term, err));
     }
