@@ -403,6 +403,7 @@ Status arrow_export_append(ArrowExport *out, const Batch *batch, int first, int 
     for (int i = 0; i < out->column_count; i++)
         if (out->columns[i].kind == EXPORT_INTERVAL)
             TRY(check_intervals(&batch->columns[i], batch->selection, first, count, err));
+    if (count == 0) return STATUS_OK;
     out->row_count += count;
     out->bytes = 0;
     for (int i = 0; i < out->column_count; i++) {

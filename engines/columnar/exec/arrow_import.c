@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "engines/columnar/types/array_value.h"
+
 static bool is_text_format(const char *format) {
     return !strcmp(format, "u") || !strcmp(format, "U") || !strcmp(format, "z") || !strcmp(format, "Z") ||
            !strcmp(format, "vu") || !strcmp(format, "vz");
@@ -29,7 +31,19 @@ static int fixed_bytes(const char *format) {
     return integer_bytes(format);
 }
 
+static bool is_list_format(const char *format) {
+    return !strcmp(format, "+l") || !strcmp(format, "+L");
+}
+
+/* An array's numerics come with the scale each has, whatever the column declares. */
+static SqlType element_type(SqlType array) {
+    SqlType element = array_element_type(array);
+    return element.id == SQL_NUMERIC ? sqltype_of(SQL_NUMERIC) : element;
+}
+
 Status arrow_import_check(const ArrowSchema *schema, SqlType type, Error *err) {
+    if (type.is_array && is_list_format(schema->format) && schema->n_children == 1 && !schema->dictionary)
+        return arrow_import_check(schema->children[0], element_type(type), err);
     const char *format = schema->dictionary ? schema->dictionary->format : schema->format;
     bool fits = false;
     switch (physical_type_of(type)) {
@@ -198,10 +212,36 @@ static Status uuid_bytes(StringView text, StringView *out, Arena *arena, Error *
     return STATUS_OK;
 }
 
+/* A list as an array of one dimension. */
+static Status import_list(const ArrowSchema *schema, const ArrowArray *array, int64_t row, SqlType type,
+                          StringView *out, Arena *arena, Error *err) {
+    int64_t first, end;
+    if (schema->format[1] == 'L') {
+        first = ((const int64_t *)array->buffers[1])[row];
+        end = ((const int64_t *)array->buffers[1])[row + 1];
+    } else {
+        first = ((const int32_t *)array->buffers[1])[row];
+        end = ((const int32_t *)array->buffers[1])[row + 1];
+    }
+    if (first < 0 || end < first || end - first > ARRAY_MAX_ELEMENTS || array->n_children != 1)
+        return error_set(err, SQLSTATE_DATA_CORRUPTED, "a list's offsets are damaged");
+    Vector elements;
+    ArrayBuilder builder;
+    SqlType element = element_type(type);
+    TRY(arrow_import_column(schema->children[0], array->children[0], first, (int)(end - first), element,
+                            &elements, arena, err));
+    array_builder_init(&builder, element, arena);
+    for (int i = 0; i < (int)(end - first); i++)
+        TRY(array_builder_add_row(&builder, &elements, i, err));
+    return array_builder_finish(&builder, arena, out, err);
+}
+
 static Status import_value(const ArrowSchema *schema, const ArrowArray *array, int64_t row, SqlType type,
                            Vector *out, int k, Arena *arena, Error *err) {
     const char *format = schema->format;
     const char *values = array->n_buffers > 1 ? array->buffers[1] : NULL;
+    if (type.is_array && is_list_format(format))
+        return import_list(schema, array, row, type, (StringView *)out->values + k, arena, err);
     if (sqltype_is(type, SQL_NUMERIC)) return import_numeric(schema, array, row, type, out, k, err);
     switch ((PhysicalType)out->physical) {
     case PHYS_BOOL: ((uint8_t *)out->values)[k] = (uint8_t)values[row >> 3] >> (row & 7) & 1; break;
