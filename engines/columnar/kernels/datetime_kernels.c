@@ -300,8 +300,7 @@ static Status age_two(const KernelCall *call, Error *err) {
     Interval *out = call->out->values;
     KERNEL_ROWS(call, row) {
         int64_t a = KERNEL_ARG(call, 0, int64_t, row), b = KERNEL_ARG(call, 1, int64_t, row);
-        if (!timestamp_is_finite(a) || !timestamp_is_finite(b))
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "age of infinite timestamps");
+        if (a == TIMESTAMP_MINUS_INFINITY || b == TIMESTAMP_MINUS_INFINITY) return timestamp_range(err);
         out[row] = timestamp_age(a, b);
     }
     return STATUS_OK;
@@ -311,8 +310,7 @@ static Status age_today(const KernelCall *call, Error *err) {
     int64_t micros, today = timestamp_split(call->statement_time_us, &micros) * MICROS_PER_DAY;
     KERNEL_ROWS(call, row) {
         int64_t value = KERNEL_ARG(call, 0, int64_t, row);
-        if (!timestamp_is_finite(value))
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "age of infinite timestamps");
+        if (value == TIMESTAMP_MINUS_INFINITY) return timestamp_range(err);
         out[row] = timestamp_age(today, value);
     }
     return STATUS_OK;

@@ -75,14 +75,23 @@ bool timestamp_add_interval(int64_t timestamp, Interval span, int64_t *out) {
     return timestamp_in_range(wide);
 }
 
+/* PostgreSQL's infinity is its last microsecond, which has a date though none can be written: 294277-01-09
+ * 04:00:54.775807. */
+static CivilTime civil_for_age(int64_t timestamp) {
+    if (timestamp != TIMESTAMP_INFINITY) return civil_from_timestamp(timestamp);
+    return (CivilTime){
+        .year = 294277, .month = 1, .day = 9, .hour = 4, .minute = 0, .second = 54, .microsecond = 775807};
+}
+static int64_t micros_of_day(const CivilTime *civil) {
+    return civil->hour * MICROS_PER_HOUR + civil->minute * MICROS_PER_MINUTE +
+           civil->second * MICROS_PER_SECOND + civil->microsecond;
+}
+
 /* Field by field, borrowing days from the month of the earlier date, as PostgreSQL's age(). */
 Interval timestamp_age(int64_t left, int64_t right) {
-    CivilTime a = civil_from_timestamp(left), b = civil_from_timestamp(right);
+    CivilTime a = civil_for_age(left), b = civil_for_age(right);
     int sign = left < right ? -1 : 1;
-    int64_t micros_a, micros_b;
-    timestamp_split(left, &micros_a);
-    timestamp_split(right, &micros_b);
-    int64_t micros = sign * (micros_a - micros_b);
+    int64_t micros = sign * (micros_of_day(&a) - micros_of_day(&b));
     int days = sign * (a.day - b.day), months = sign * ((a.year - b.year) * 12 + a.month - b.month);
     if (micros < 0) {
         micros += MICROS_PER_DAY;
