@@ -1,11 +1,12 @@
 /* String functions. Positions and lengths count characters (code points); results that are a part of their
- * argument point into it instead of copying. Case is mapped code point by code point (utf8proc's simple
- * mappings). */
+ * argument point into it instead of copying. Case is mapped code point by code point, as the
+ * locale C.UTF-8 has it. */
 #include "engines/columnar/kernels/text_kernels.h"
 
 #include <utf8proc.h>
 
 #include "engines/base/utf8.h"
+#include "engines/columnar/kernels/character.h"
 
 static bool all_ascii(const char *data, size_t length) {
     unsigned char high = 0;
@@ -93,35 +94,50 @@ static Status text_chr(const KernelCall *call, Error *err) {
 
 typedef enum CaseMapping { CASE_LOWER, CASE_UPPER, CASE_INITIAL } CaseMapping;
 
-static utf8proc_int32_t map_case(utf8proc_int32_t point, CaseMapping mapping, bool *in_word) {
+/* Letters of one case to the other; the loop has no branches, so it runs on whole registers. */
+static void map_ascii(const char *restrict from, char *restrict to, size_t length, char first_letter) {
+    for (size_t i = 0; i < length; i++)
+        to[i] = (char)(from[i] ^ ((unsigned char)(from[i] - first_letter) < 26 ? 0x20 : 0));
+}
+
+static void map_ascii_words(const char *restrict from, char *restrict to, size_t length) {
+    bool in_word = false;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)from[i], folded = c | 0x20;
+        bool letter = (unsigned char)(folded - 'a') < 26;
+        to[i] = (char)(letter ? (in_word ? folded : folded ^ 0x20) : c);
+        in_word = letter || (unsigned char)(c - '0') < 10;
+    }
+}
+
+static uint32_t map_case(uint32_t point, CaseMapping mapping, bool *in_word) {
     bool upper = mapping == CASE_UPPER || (mapping == CASE_INITIAL && !*in_word);
-    utf8proc_category_t category = utf8proc_category(point);
-    *in_word = (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
-               category == UTF8PROC_CATEGORY_ND;
-    if (point == 0xDF) /* sharp s has no single upper-case letter in PostgreSQL's locales */
-        return point;
-    return upper ? utf8proc_toupper(point) : utf8proc_tolower(point);
+    *in_word = mapping == CASE_INITIAL && character_is(CHARACTER_ALNUM, point);
+    return upper ? character_to_upper(point) : character_to_lower(point);
 }
 
 static StringView map_text(const StringView *text, CaseMapping mapping, Arena *arena) {
     const utf8proc_uint8_t *data = (const utf8proc_uint8_t *)stringview_data(text);
+    if (all_ascii((const char *)data, text->length)) {
+        char inlined[12], *room = text->length > 12 ? arena_alloc(arena, text->length) : inlined;
+        if (mapping == CASE_INITIAL)
+            map_ascii_words((const char *)data, room, text->length);
+        else
+            map_ascii((const char *)data, room, text->length, mapping == CASE_LOWER ? 'A' : 'a');
+        return stringview_make(room, text->length);
+    }
     utf8proc_uint8_t *room = arena_alloc(arena, (size_t)text->length * 3 + 4), *next = room;
     bool in_word = false;
     for (utf8proc_ssize_t at = 0, length = text->length; at < length;) {
         utf8proc_int32_t point;
-        if (data[at] < 0x80 && mapping != CASE_INITIAL) {
-            uint8_t c = data[at++];
-            bool letter = mapping == CASE_LOWER ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z';
-            *next++ = letter ? c ^ 0x20 : c;
-            continue;
-        }
         utf8proc_ssize_t used = utf8proc_iterate(data + at, length - at, &point);
         if (used <= 0) {
             *next++ = data[at++];
             continue;
         }
         at += used;
-        next += utf8proc_encode_char(map_case(point, mapping, &in_word), next);
+        point = (utf8proc_int32_t)map_case((uint32_t)point, mapping, &in_word);
+        next += utf8proc_encode_char(point, next);
     }
     return stringview_make((const char *)room, (uint32_t)(next - room));
 }

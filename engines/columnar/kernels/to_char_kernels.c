@@ -25,7 +25,16 @@ static Status not_for_intervals(Error *err) {
 /* Padded with zeros to `width` bytes. */
 static void put_padded(StrBuf *out, const DateNode *node, int width, int64_t value) {
     size_t start = out->length;
-    strbuf_printf(out, "%0*lld", node->fill ? 0 : width, (long long)value);
+    char room[24], *first = room + sizeof room;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        *--first = (char)('0' + left % 10);
+    while (left /= 10);
+    int length = (int)(room + sizeof room - first) + (value < 0);
+    if (value < 0) strbuf_append_char(out, '-');
+    for (; !node->fill && length < width; length++)
+        strbuf_append_char(out, '0');
+    strbuf_append(out, first, (size_t)(room + sizeof room - first));
     if (!node->ordinal) return;
     size_t digits = out->length - start;
     char last = out->data[out->length - 1];
