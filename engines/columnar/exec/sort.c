@@ -198,8 +198,17 @@ typedef struct EntryJob {
     Sort *sort;
     void **states;
     int64_t *starts;
+    const char *sample; /* any row */
+    uint32_t *common;   /* per state */
     uint32_t skip;
 } EntryJob;
+
+static void run_common(void *argument, int index) {
+    const EntryJob *job = argument;
+    const SortState *state = job->states[index];
+    job->common[index] =
+        state ? sort_common_bytes(&job->sort->layout, &state->store, job->sample) : UINT32_MAX;
+}
 
 static void run_entries(void *argument, int index) {
     const EntryJob *job = argument;
@@ -221,15 +230,17 @@ static void copy_best(Sort *sort, void **states, int count) {
 /* Bytes that all keys begin with tell nothing: prefixes start behind them. */
 static Status gather_entries(Sort *sort, Query *query, void **states, int count, Error *err) {
     int64_t total = 0, *starts = ARENA_NEW_ARRAY(&query->arena, int64_t, count + 1);
-    uint32_t skip = UINT32_MAX;
-    const char *sample = NULL;
+    EntryJob job = {.sort = sort,
+                    .states = states,
+                    .starts = starts,
+                    .common = ARENA_NEW_ARRAY(&query->arena, uint32_t, count + 1),
+                    .skip = UINT32_MAX};
     for (int i = 0; i < count; i++) {
         const SortState *state = states[i];
         starts[i] = total;
         if (!state) continue;
         total += sort->top_n ? state->best_count : state->store.row_count;
-        if (!sort->top_n && state->store.row_count)
-            skip = sort_common_bytes(&sort->layout, &state->store, &sample, skip);
+        if (!sort->top_n && state->store.row_count) job.sample = state->store.blocks[0].data;
     }
     TRY(query_alloc(query, sizeof(SortEntry) * (size_t)total, (void **)&sort->entries, err));
     sort->entry_capacity = total;
@@ -237,7 +248,10 @@ static Status gather_entries(Sort *sort, Query *query, void **states, int count,
         copy_best(sort, states, count);
         return STATUS_OK;
     }
-    EntryJob job = {.sort = sort, .states = states, .starts = starts, .skip = sample ? skip : 0};
+    if (!total) return STATUS_OK;
+    query_parallel(query, count, run_common, &job);
+    for (int i = 0; i < count; i++)
+        if (job.common[i] < job.skip) job.skip = job.common[i];
     query_parallel(query, count, run_entries, &job);
     sort->entry_count = total;
     return query_check(query, err);

@@ -40,10 +40,9 @@ void sort_entries(Query *query, const SortLayout *layout, SortEntry *entries, So
                   int64_t count);
 /* Long strings of the row are copied to the arena. */
 void sort_own_strings(const RowLayout *layout, char *row, Arena *arena);
-/* How many bytes every key of the store and the sample (the first row when NULL) begins with, `most` at most,
- * so that a prefix behind them still orders rows. */
-uint32_t sort_common_bytes(const SortLayout *layout, const RowStore *store, const char **sample,
-                           uint32_t most);
+/* How many bytes every key of the store begins with like the sample row's, so that a prefix behind them still
+ * orders rows. */
+uint32_t sort_common_bytes(const SortLayout *layout, const RowStore *store, const char *sample);
 /* Prefixes start at byte `skip` of the keys. */
 int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, uint32_t skip, SortEntry *out);
 

@@ -4,19 +4,12 @@
 
 enum { FEW_ENTRIES = 16, RADIX_ENTRIES = 512, UNCHECKED_ROWS = 16384 };
 
-static const char *first_row(const RowStore *store) {
-    return store->row_count ? store->blocks[0].data : NULL;
-}
-
-uint32_t sort_common_bytes(const SortLayout *layout, const RowStore *store, const char **sample,
-                           uint32_t most) {
-    if (!*sample) *sample = first_row(store);
+uint32_t sort_common_bytes(const SortLayout *layout, const RowStore *store, const char *sample) {
     uint32_t ordered = layout->ordered_bytes, common = ordered > 8 ? ordered - 8 : 0;
-    if (most < common) common = most;
-    for (int b = 0; b < store->block_count && common; b++)
+    for (int b = 0; b < store->block_count && common && !query_is_stopped(store->query); b++)
         for (int64_t r = 0; r < store->blocks[b].row_count && common; r++) {
             const char *key = store->blocks[b].data + (size_t)r * store->row_width + layout->key_begin;
-            const char *other = *sample + layout->key_begin;
+            const char *other = sample + layout->key_begin;
             uint32_t same = 0;
             while (same < common && key[same] == other[same])
                 same++;
@@ -27,7 +20,7 @@ uint32_t sort_common_bytes(const SortLayout *layout, const RowStore *store, cons
 
 int64_t sort_add_entries(const SortLayout *layout, const RowStore *store, uint32_t skip, SortEntry *out) {
     int64_t count = 0;
-    for (int b = 0; b < store->block_count; b++)
+    for (int b = 0; b < store->block_count && !query_is_stopped(store->query); b++)
         for (int64_t r = 0; r < store->blocks[b].row_count; r++) {
             char *row = store->blocks[b].data + (size_t)r * store->row_width;
             out[count++] = (SortEntry){sort_prefix(layout, row + skip), row};

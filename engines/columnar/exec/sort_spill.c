@@ -96,9 +96,11 @@ Status sort_spill_store(Sort *sort, RowStore *store, Error *err) {
     Status status = query_alloc(query, bytes, (void **)&entries, err);
     if (status == STATUS_OK) status = query_alloc(query, bytes, (void **)&scratch, err);
     if (status == STATUS_OK) {
-        const char *sample = NULL;
-        sort_add_entries(&sort->layout, store, sort_common_bytes(&sort->layout, store, &sample, UINT32_MAX),
+        sort_add_entries(&sort->layout, store, sort_common_bytes(&sort->layout, store, store->blocks[0].data),
                          entries);
+        status = query_check(query, err); /* stopped, it leaves entries unwritten */
+    }
+    if (status == STATUS_OK) {
         sort_entries(query, &sort->layout, entries, scratch, store->row_count);
         status = query_check(query, err);
     }
