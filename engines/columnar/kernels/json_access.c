@@ -8,7 +8,9 @@
 typedef bool (*JsonStep)(const KernelCall *call, int row, JsonText value, JsonText *out);
 
 static bool step_key(const KernelCall *call, int row, JsonText value, JsonText *out) {
-    return json_find_key(value, json_text(kernel_text(call, 1, row)), out);
+    JsonText key = json_text(kernel_text(call, 1, row));
+    return call->args[0].type.id == SQL_JSONB ? jsonb_find_key(value, key, out)
+                                              : json_find_key(value, key, out);
 }
 /* jsonb holds a scalar as an array of one. */
 static bool step_index(const KernelCall *call, int row, JsonText value, JsonText *out) {

@@ -120,6 +120,19 @@ bool json_find_key(JsonText value, JsonText key, JsonText *out) {
     return found;
 }
 
+bool jsonb_find_key(JsonText value, JsonText key, JsonText *out) {
+    JsonWalk walk;
+    JsonText name;
+    if (json_kind(value) != JSON_IS_OBJECT) return false;
+    json_walk_start(&walk, value);
+    while (json_walk_next(&walk, &name, out)) {
+        if (json_key_is(name, key)) return true;
+        /* Only a key without escapes stands there as it sorts. */
+        if (!memchr(name.data, '\\', name.length) && json_key_order(name, key) > 0) return false;
+    }
+    return false;
+}
+
 int json_member_count(JsonText value) {
     JsonWalk walk;
     JsonText key, member;

@@ -59,6 +59,8 @@ bool json_walk_next(JsonWalk *walk, JsonText *key, JsonText *value);
 bool json_key_is(JsonText raw, JsonText key);
 /* Finds an object's last member of that key, an array's element (from the end when negative). */
 bool json_find_key(JsonText value, JsonText key, JsonText *out);
+/* In jsonb, whose keys are sorted and unique: stops at the first that is not below. */
+bool jsonb_find_key(JsonText value, JsonText key, JsonText *out);
 bool json_find_index(JsonText value, int64_t index, JsonText *out);
 int json_member_count(JsonText value);
 /* Appends a string (with quotes) unescaped. 22P05 for \u0000. */
