@@ -40,6 +40,8 @@ static void probe_close(Stage *stage, void *pointer) {
 /* ---- pairs -----------------------------------------------------------------------------------------------
  */
 
+enum { SPARSE_SHARE = 8 };
+
 static bool rows_are_distinct(const ProbeState *state) {
     for (int i = 1; i < state->pair_count; i++)
         if (state->pair_left[i] <= state->pair_left[i - 1]) return false;
@@ -106,8 +108,9 @@ static bool marks_pairs(const Join *join) {
 static Status flush_in_arena(Probe *probe, Error *err) {
     ProbeState *state = probe->state;
     Batch out = {0};
-    bool distinct = rows_are_distinct(state),
-         needs_batch = probe->join->residual || join_emits_pairs(probe->join);
+    /* Left vectors of which few rows count are not worth keeping: kernels may compute every row. */
+    bool distinct = state->pair_count * SPARSE_SHARE >= probe->batch->row_count && rows_are_distinct(state);
+    bool needs_batch = probe->join->residual || join_emits_pairs(probe->join);
     if (needs_batch) pairs_batch(probe, distinct, &out);
     if (marks_pairs(probe->join)) {
         TRY(mark_pairs(probe, &out, err));

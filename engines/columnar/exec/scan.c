@@ -8,7 +8,7 @@
 
 /* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded
  * twice. */
-enum { MORSEL_ROWS = 131072 };
+enum { MORSEL_ROWS = 131072, SPARSE_SHARE = 8 };
 
 typedef struct ScanFile {
     ParquetFile *file;
@@ -407,8 +407,19 @@ static Status read_rest(ScanSource *scan, ScanState *state, Chain *chain, int ro
     for (int i = 0; i < scan->slot_count; i++)
         if (!state->slot_read[i]) TRY(read_slot(scan, state, i, rows, selection, selected, arena, err));
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->column_count + 1);
-    for (int i = 0; i < node->column_count; i++)
-        columns[i] = state->slots[scan->out_slots[i]].vector;
+    /* Kernels that compute every row of a vector should not meet vectors of which few rows count. */
+    bool sparse = selection && selected * SPARSE_SHARE < rows;
+    for (int i = 0; i < node->column_count; i++) {
+        const Vector *read = &state->slots[scan->out_slots[i]].vector;
+        if (sparse)
+            vector_gather(read, selection, selected, &columns[i], arena);
+        else
+            columns[i] = *read;
+    }
+    if (sparse) {
+        rows = selected;
+        selection = NULL;
+    }
     state->batch = (Batch){.row_count = rows,
                            .column_count = node->column_count,
                            .columns = columns,
