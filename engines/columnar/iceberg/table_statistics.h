@@ -9,6 +9,7 @@ typedef struct ColumnStatistics {
     double distinct;      /* different values, NULL not among them; < 0 unknown */
     double null_fraction; /* < 0 unknown */
     double stored_bytes;  /* compressed, of all rows; < 0 unknown */
+    bool tight_bounds;    /* the files are this program's: their bounds are values, not just bounds */
 } ColumnStatistics;
 
 /* One per column, as long-lived as the version. Safe from any thread. */

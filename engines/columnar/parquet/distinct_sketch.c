@@ -73,8 +73,10 @@ void distinct_sketch_encode(const DistinctSketch *sketch, StrBuf *out) {
 }
 
 static int digit(char c) {
-    const char *at = c ? strchr(DIGITS, c) : NULL;
-    return at ? (int)(at - DIGITS) : -1;
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 bool distinct_sketch_decode(const char *text, DistinctSketch *out) {

@@ -103,21 +103,42 @@ static void fill_counts(Binder *binder, const Rel *aggregate, Moved *moved) {
         moved->having.items[i] = moved_value(binder, moved->having.items[i], &counts);
 }
 
+/* Grouped by what its conditions compare, else by the outer values it was computed for; the conditions to
+ * join it by. */
+static Status group_aggregate(Unnest *unnest, const Rel *right, Moved *moved, Rel **out, ExprList *conditions,
+                              Error *err) {
+    Binder *binder = unnest->binder;
+    Rel *aggregate = scalar_chain(binder, rel_clone(binder, right), moved);
+    if (aggregate && !rel_node_reads_any_of(aggregate, unnest->outer) &&
+        unnest_pull(unnest, &aggregate->inputs[0], conditions) &&
+        unnest_group_by_keys(binder, aggregate, conditions)) {
+        *out = aggregate;
+        return STATUS_OK;
+    }
+    IdList keys = {0};
+    *moved = (Moved){0};
+    *conditions = (ExprList){0};
+    *out = scalar_chain(binder, rel_clone(binder, right), moved);
+    if (!*out) return STATUS_OK;
+    TRY(unnest_attach_domain(unnest, &(*out)->inputs[0], &keys, err));
+    unnest_aggregate_by_domain(unnest, *out, &keys);
+    return unnest_match(binder, unnest->outer, &keys, conditions, err);
+}
+
 /* Grouped by what the conditions compare, joined by it; the row's columns are computed above, from NULLs and
  * zeros where nothing matched. */
-static bool join_aggregate(Unnest *unnest, Rel **slot) {
+static Status join_aggregate(Unnest *unnest, Rel **slot, bool *done, Error *err) {
     Binder *binder = unnest->binder;
     Rel *join = *slot;
     bool inner = join->join_type == JOIN_INNER || join->join_type == JOIN_CROSS;
-    if (!inner && join->join_type != JOIN_SINGLE && join->join_type != JOIN_LEFT) return false;
-    if (!inner && join->predicates.count > 0) return false;
+    *done = false;
+    if (!inner && join->join_type != JOIN_SINGLE && join->join_type != JOIN_LEFT) return STATUS_OK;
+    if (!inner && join->predicates.count > 0) return STATUS_OK;
     Moved moved = {0};
-    Rel *aggregate = scalar_chain(binder, rel_clone(binder, join->inputs[1]), &moved);
+    Rel *aggregate = NULL;
     ExprList conditions = {0};
-    if (!aggregate || rel_node_reads_any_of(aggregate, unnest->outer) ||
-        !unnest_pull(unnest, &aggregate->inputs[0], &conditions) ||
-        !unnest_group_by_keys(binder, aggregate, &conditions))
-        return false;
+    TRY(group_aggregate(unnest, join->inputs[1], &moved, &aggregate, &conditions, err));
+    if (!aggregate) return STATUS_OK;
     fill_counts(binder, aggregate, &moved);
     ExprList above = join->predicates;
     join->join_type = JOIN_LEFT;
@@ -133,7 +154,8 @@ static bool join_aggregate(Unnest *unnest, Rel **slot) {
                 when(binder, expr_and_all(binder->arena, &moved.having), moved.exprs.items[i]);
     *slot = rel_filter(binder, join, &above);
     replace_everywhere(unnest, &moved);
-    return true;
+    *done = true;
+    return STATUS_OK;
 }
 
 /* ---- rows
@@ -236,7 +258,9 @@ static Status make_ordinary(Binder *binder, Rel **root, Rel **slot, Error *err) 
         rel_refresh_ids(binder, *slot);
         return STATUS_OK;
     }
-    if (join_aggregate(&unnest, slot) || pull_rows(&unnest, join)) return STATUS_OK;
+    bool done = false;
+    TRY(join_aggregate(&unnest, slot, &done, err));
+    if (done || pull_rows(&unnest, join)) return STATUS_OK;
     return join_domain(&unnest, join, err);
 }
 

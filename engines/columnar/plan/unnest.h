@@ -41,6 +41,9 @@ Rel *unnest_limit_by(Binder *binder, const Rel *limit, const ExprList *partition
 
 /* *rel with a column for each of unnest->outer, in their place wherever they were read: `keys`. */
 Status unnest_attach_domain(Unnest *unnest, Rel **rel, IdList *keys, Error *err);
+/* An aggregate over rows that now carry `keys`: they become groups, and are what it read outer columns for.
+ * *keys are then the groups' columns. */
+void unnest_aggregate_by_domain(Unnest *unnest, Rel *aggregate, IdList *keys);
 /* outer[i] IS NOT DISTINCT FROM keys[i] for all. */
 Status unnest_match(Binder *binder, const IdList *outer, const IdList *keys, ExprList *out, Error *err);
 /* What a call gives over no rows at all, where that is not NULL; else NULL. */

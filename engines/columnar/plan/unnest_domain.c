@@ -110,6 +110,11 @@ static void group_by_keys(Binder *binder, Rel *aggregate, IdList *keys) {
     *keys = groups;
 }
 
+void unnest_aggregate_by_domain(Unnest *unnest, Rel *aggregate, IdList *keys) {
+    substitute(unnest, aggregate, keys);
+    group_by_keys(unnest->binder, aggregate, keys);
+}
+
 /* An aggregate without groups gives a row for every key, also for those without rows. */
 static Status attach_scalar(Unnest *unnest, Rel **slot, IdList *keys, Error *err) {
     Binder *binder = unnest->binder;
@@ -125,8 +130,7 @@ static Status attach_scalar(Unnest *unnest, Rel **slot, IdList *keys, Error *err
         id_list_add(binder->arena, &project->ids, results.items[c]);
     }
     TRY(attach(unnest, &aggregate->inputs[0], &groups, err));
-    substitute(unnest, aggregate, &groups);
-    group_by_keys(binder, aggregate, &groups);
+    unnest_aggregate_by_domain(unnest, aggregate, &groups);
     Rel *join = rel_join(binder, JOIN_LEFT, domain(unnest, &all), aggregate);
     TRY(unnest_match(binder, &all, &groups, &join->predicates, err));
     project->inputs[0] = join;
