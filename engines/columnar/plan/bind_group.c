@@ -147,6 +147,13 @@ typedef struct Regrouping {
     Status status;
 } Regrouping;
 
+/* GROUP BY a subquery that reads FROM's columns: the same one in SELECT is not recognised. */
+static bool groups_by_subquery(const Query *query) {
+    for (int g = 0; g < query->group_count; g++)
+        if (!expr_reads_only(query->groups[g], query->from.rel)) return true;
+    return false;
+}
+
 static Expr *regroup_expr(Regrouping *regrouping, Expr *expr) {
     Query *query = regrouping->query;
     if (expr->kind == EXPR_COLUMN && rel_produces(query->from.rel, expr->column)) {
@@ -164,9 +171,14 @@ static Expr *regroup_expr(Regrouping *regrouping, Expr *expr) {
                 if (determined_by_key(query, table) &&
                     ungrouped(query, expr, &grouped, regrouping->err) == STATUS_OK)
                     return grouped;
-                regrouping->status = error_set_at(regrouping->err, "42803", expr->position,
-                                                  "subquery uses ungrouped column \"%s.%s\" from outer query",
-                                                  table->alias, table->columns[c].name);
+                if (groups_by_subquery(query))
+                    regrouping->status = binder_unsupported(query->binder, -1, regrouping->err,
+                                                            "a correlated subquery beside one in GROUP BY");
+                else
+                    regrouping->status =
+                        error_set_at(regrouping->err, "42803", expr->position,
+                                     "subquery uses ungrouped column \"%s.%s\" from outer query",
+                                     table->alias, table->columns[c].name);
             }
         return expr;
     }
