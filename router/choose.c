@@ -50,6 +50,10 @@ static int home_of(const ChoiceInput *input) {
     const Resolution *resolution = input->resolution;
     if (resolution->target >= 0) return resolution->target;
     if (resolution->home >= 0) return resolution->home;
+    /* A function names no table: who asks for the columnar engine gets it made there. */
+    if (kind == STATEMENT_DDL && resolution->home != RESOLUTION_SEVERAL && input->forced >= 0 &&
+        is_kind(input->engines[input->forced], "columnar"))
+        return input->forced;
     return first_of_kind(input, resolution->home == RESOLUTION_SEVERAL ? "columnar" : "postgres");
 }
 
