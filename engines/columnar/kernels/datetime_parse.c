@@ -27,12 +27,12 @@ typedef enum ParseResult {
     PARSE_RANGE_ORDER,
     PARSE_ZONE, /* one this engine does not read */
     PARSE_ZONE_UNKNOWN,
-    PARSE_ZONE_RANGE,
-    PARSE_DAY_OF_YEAR
+    PARSE_ZONE_RANGE
 } ParseResult;
 
 typedef struct DateTimeFields {
     int year, month, day;
+    int day_of_year; /* "1999.008": in place of month and day; 0 = not given */
     bool has_year, has_month, has_day, has_time, has_zone, before_christ, has_meridiem, is_pm, is_julian;
     int year_digits;
     int hour, minute, second, microsecond;
@@ -129,6 +129,23 @@ static void set_year(DateTimeFields *fields, int value, int digits) {
     fields->year = value;
     fields->year_digits = digits;
     fields->has_year = true;
+}
+
+/* 1999.008, `point` at its point. */
+static ParseResult read_day_of_year(const char **at, const char *point, DateTimeFields *fields) {
+    int year = 0, day = 0;
+    if (point - *at > 7) return PARSE_RANGE;
+    for (const char *digit = *at; digit < point; digit++)
+        year = year * 10 + (*digit - '0');
+    for (int i = 1; i <= 3; i++)
+        day = day * 10 + (point[i] - '0');
+    if (day < 1 || day > 366) return PARSE_BAD;
+    set_year(fields, year, (int)(point - *at));
+    fields->day_of_year = day;
+    fields->month = fields->day = 1;
+    fields->has_month = fields->has_day = true;
+    *at = point + 4;
+    return PARSE_OK;
 }
 
 /* 2024-02-29, 2024/2/29, 2/29/2024, 29-Feb-2024, 2024-Feb-29 */
@@ -327,7 +344,7 @@ static ParseResult read_field(const char **at, const char *end, DateTimeFields *
         while (second < end && isdigit((unsigned char)*second))
             second++;
         if (second < end && *second == '.') return read_date(at, end, fields);
-        if (probe - *at >= 4 && second - probe == 4) return PARSE_DAY_OF_YEAR;
+        if (probe - *at >= 4 && second - probe == 4) return read_day_of_year(at, probe, fields);
     }
     return read_digits(at, end, fields);
 }
@@ -366,6 +383,12 @@ static ParseResult check_date(DateTimeFields *fields) {
     } else if (fields->year == 0) {
         return PARSE_RANGE;
     }
+    if (fields->day_of_year) { /* the 366th of a short year is the next one's first */
+        int64_t year;
+        calendar_date_of(calendar_days_of(fields->year, 1, fields->day_of_year), &year, &fields->month,
+                         &fields->day);
+        fields->year = (int)year;
+    }
     if (fields->month < 1 || fields->month > 12 || fields->day < 1 || fields->day > 31)
         return PARSE_RANGE_ORDER;
     if (fields->year > 5874898 || fields->day > civil_month_days(fields->year, fields->month))
@@ -400,9 +423,6 @@ static Status report(ParseResult result, const DateTimeFields *fields, const cha
         return error_set(err, "22007", "invalid input syntax for type %s: \"%.*s\"", type_name, width, text);
     if (result == PARSE_ZONE)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "the time zone of \"%.*s\"", width, text);
-    if (result == PARSE_DAY_OF_YEAR)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "dates by day of the year, \"%.*s\"", width,
-                         text);
     if (result == PARSE_ZONE_RANGE)
         return error_set(err, "22009", "time zone displacement out of range: \"%.*s\"", width, text);
     (void)error_set(err, "22008", "date/time field value out of range: \"%.*s\"", width, text);

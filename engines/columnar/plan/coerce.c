@@ -203,7 +203,11 @@ static SqlType merge_modifiers(SqlType type, Expr *const *exprs, int count) {
     bool first = true;
     for (int i = 0; i < count; i++) {
         SqlType own = exprs[i]->type;
-        if (expr_is_unknown(exprs[i]) || expr_is_null_constant(exprs[i])) continue;
+        if (expr_is_null_constant(exprs[i])) continue;
+        if (expr_is_unknown(exprs[i]) && exprs[i]->kind == EXPR_CONSTANT)
+            return (SqlType){.id = type.id,
+                             .is_array = type.is_array}; /* 'none' beside char(2) stays whole */
+        if (expr_is_unknown(exprs[i])) continue;
         if (type.id == SQL_NUMERIC && own.id != SQL_NUMERIC)
             own = numeric_target(own, sqltype_of(SQL_NUMERIC));
         if (own.id != type.id || own.is_array != type.is_array)
