@@ -164,7 +164,12 @@ static void fold_list(Folder *folder, ExprList *list) {
 /* True conjuncts vanish; ANDs that folding made are split again. */
 static void fold_conjuncts(Folder *folder, ExprList *list) {
     ExprList kept = {0};
-    fold_list(folder, list);
+    for (int i = 0; i < list->count; i++) {
+        list->items[i] = fold(folder, list->items[i]);
+        if (truth(list->items[i]) != 0) continue;
+        list->items[0] = list->items[i]; /* false decides, and nothing after it is looked at */
+        list->count = 1;
+    }
     for (int i = 0; i < list->count; i++) {
         ExprList parts = {0};
         expr_split_conjuncts(folder->binder->arena, list->items[i], &parts);
