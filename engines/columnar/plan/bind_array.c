@@ -210,10 +210,6 @@ static bool is_comparison(const char *name) {
     return false;
 }
 
-static bool text_like(uint8_t id) {
-    return id == SQL_TEXT || id == SQL_VARCHAR;
-}
-
 static Status resolve_concatenation(Binder *binder, Expr *left, Expr *right, int position, Expr **out,
                                     Error *err) {
     Expr *sides[2] = {left, right}, elements[2];
@@ -256,7 +252,6 @@ Status resolve_array_operator(Binder *binder, const char *name, Expr *left, Expr
         TRY(coerce_expr(binder, right, array_of(array_element_type(left->type)), CAST_IMPLICIT, &sides[1],
                         err));
     SqlType a = sides[0]->type, b = sides[1]->type;
-    if (text_like(a.id) && text_like(b.id) && a.is_array && b.is_array) a.id = b.id; /* one is relabelled */
     if (a.id != b.id || !a.is_array || !b.is_array)
         return no_array_operator(name, left, right, position, err);
     if (!type_has_equality((SqlTypeId)a.id)) {

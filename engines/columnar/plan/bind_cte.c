@@ -300,7 +300,7 @@ static Status widen_seed(Binder *binder, Cte *cte, BoundQuery *seed, Error *err)
         seed->columns[c].id = id;
         if (type.id == SQL_JSON) continue;
         if (cte->def->distinct &&
-            (type.id == SQL_OTHER || type.is_array || type.id == SQL_RECORD || type.id == SQL_JSONB))
+            (type.id == SQL_OTHER || (!type.is_array && (type.id == SQL_RECORD || type.id == SQL_JSONB))))
             return binder_unsupported(binder, cte->node->location, err, "UNION over this type");
     }
     cte->def->seed = project;

@@ -461,7 +461,7 @@ static Status lower_limit(Lowering *lowering, const Rel *rel, Lowered *out, Erro
 }
 
 static Status lower_set(Lowering *lowering, const Rel *rel, Lowered *out, Error *err) {
-    TRY(nested_check_set(lowering->binder, &rel->ids, err));
+    if (rel->kind == PLAN_SET_OPERATION) TRY(nested_check_set(lowering->binder, &rel->ids, err));
     PlanNode *node = node_new(lowering, rel, rel->input_count);
     node->set_except = rel->set_except;
     node->set_all = rel->set_all;
