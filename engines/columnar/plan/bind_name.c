@@ -29,33 +29,44 @@ static int edit_distance(const char *a, const char *b) {
     return row[length_b];
 }
 
-/* PostgreSQL's hint: the nearest column, when it is near enough (at most half its letters differ, at most 3).
- */
+/* What comes nearest to a wrong name: one column, or two that are as near; more are none. */
+typedef struct Nearest {
+    int distance, count;
+    const char *tables[2], *names[2];
+} Nearest;
+
+static void compare_column(Nearest *nearest, int distance, const char *table, const char *name) {
+    if (distance > nearest->distance) return;
+    if (distance < nearest->distance) nearest->count = 0;
+    nearest->distance = distance;
+    if (nearest->count < 2) {
+        nearest->tables[nearest->count] = table;
+        nearest->names[nearest->count] = name;
+    }
+    nearest->count++;
+}
+
+/* PostgreSQL's hint: the nearest columns, when they are near enough (at most half the letters differ, at most
+ * 3). */
 static void suggest_column(Query *query, const char *table, const char *name, Error *err) {
-    int best = 4;
-    const FromTable *best_table = NULL;
-    const char *best_name = NULL;
-    bool twice = false;
+    Nearest nearest = {.distance = 3};
     for (Query *level = query; level; level = level->parent)
         for (int t = 0; t < level->from.table_count; t++) {
             FromTable *from = level->from.tables[t];
             int penalty = table ? edit_distance(table, from->alias) : 0;
             for (int c = 0; c < from->column_count; c++) {
                 int distance = edit_distance(name, from->columns[c].name) + penalty;
-                if (distance > (int)strlen(name) / 2 && !(distance == 0)) continue;
-                if (distance < best) {
-                    best = distance;
-                    best_table = from;
-                    best_name = from->columns[c].name;
-                    twice = false;
-                } else if (distance == best && best_name) {
-                    twice = true;
-                }
+                if (distance > (int)strlen(name) / 2 && distance != 0) continue;
+                compare_column(&nearest, distance, from->alias, from->columns[c].name);
             }
         }
-    if (best_name && !twice)
-        (void)error_add_hint(err, "Perhaps you meant to reference the column \"%s.%s\".", best_table->alias,
-                             best_name);
+    if (nearest.count == 1)
+        (void)error_add_hint(err, "Perhaps you meant to reference the column \"%s.%s\".", nearest.tables[0],
+                             nearest.names[0]);
+    else if (nearest.count == 2)
+        (void)error_add_hint(err,
+                             "Perhaps you meant to reference the column \"%s.%s\" or the column \"%s.%s\".",
+                             nearest.tables[0], nearest.names[0], nearest.tables[1], nearest.names[1]);
 }
 
 /* A reference that leaves its query: every level in between must know. */
