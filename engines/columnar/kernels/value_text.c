@@ -170,9 +170,10 @@ Status bytea_parse(const char *text, size_t length, uint8_t *out, size_t *out_le
 
 typedef struct JsonCursor {
     const char *at, *end;
+    bool too_deep;
 } JsonCursor;
 
-enum { JSON_MAX_DEPTH = 1000 };
+enum { JSON_MAX_DEPTH = 6000 };
 
 static void json_space(JsonCursor *json) {
     while (json->at < json->end && strchr(" \t\n\r", *json->at) && *json->at)
@@ -247,7 +248,8 @@ static bool json_members(JsonCursor *json, char close, int depth) {
 }
 static bool json_value(JsonCursor *json, int depth) {
     json_space(json);
-    if (json->at == json->end || depth > JSON_MAX_DEPTH) return false;
+    json->too_deep |= depth > JSON_MAX_DEPTH;
+    if (json->at == json->end || json->too_deep) return false;
     switch (*json->at) {
     case '{': return json_members(json, '}', depth);
     case '[': return json_members(json, ']', depth);
@@ -260,10 +262,11 @@ static bool json_value(JsonCursor *json, int depth) {
 }
 
 Status json_validate(const char *text, size_t length, Error *err) {
-    JsonCursor json = {text, text + length};
+    JsonCursor json = {.at = text, .end = text + length};
     if (json_value(&json, 0)) {
         json_space(&json);
         if (json.at == json.end) return STATUS_OK;
     }
+    if (json.too_deep) return error_set(err, SQLSTATE_TOO_COMPLEX, "stack depth limit exceeded");
     return error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type json");
 }
