@@ -1,5 +1,6 @@
 /* array_agg: values gathered in the states' arena, made an array at the end. Of arrays: one dimension more.
  */
+#include "engines/columnar/kernels/array_kernels.h"
 #include "engines/columnar/kernels/kernel.h"
 #include "engines/columnar/types/array_value.h"
 
@@ -160,6 +161,80 @@ static SqlType array_of(const SqlType *args, int arg_count) {
     return type;
 }
 
+/* ---- min and max ----------------------------------------------------------------------------------------
+ */
+
+typedef struct ArrayExtreme {
+    StringView value; /* in the states' arena */
+    int64_t seen, unused;
+} ArrayExtreme;
+
+static Status extreme_offer(ArrayExtreme *state, const StringView *blob, bool largest, Arena *arena,
+                            Error *err) {
+    if (state->seen) {
+        ArrayValue best, offered;
+        TRY(array_open(&state->value, &best, err));
+        TRY(array_open(blob, &offered, err));
+        int order = array_compare(&offered, &best);
+        if (largest ? order <= 0 : order >= 0) return STATUS_OK;
+    }
+    state->value = own_text(blob, arena);
+    state->seen = 1;
+    return STATUS_OK;
+}
+
+KERNEL_INLINE Status extreme_rows(char *states, size_t stride, const uint32_t *groups,
+                                  const AggregateInput *input, bool largest, Error *err) {
+    const Vector *vector = &input->args[0];
+    const StringView *values =
+        vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
+    for (int k = 0, n = input->selection ? input->selected : input->row_count; k < n; k++) {
+        int row = input->selection ? input->selection[k] : k;
+        if (vector_is_null(vector, row)) continue;
+        size_t index = vector->encoding == VECTOR_CONSTANT     ? 0
+                       : vector->encoding == VECTOR_DICTIONARY ? vector->codes[row]
+                                                               : (size_t)row;
+        TRY(extreme_offer((ArrayExtreme *)(states + (groups ? stride * groups[k] : 0)), &values[index],
+                          largest, input->arena, err));
+    }
+    return STATUS_OK;
+}
+#define EXTREME_FUNCTIONS(name, largest)                                                                     \
+    static Status name##_update(char *states, size_t stride, const uint32_t *groups,                         \
+                                const AggregateInput *input, Error *err) {                                   \
+        return extreme_rows(states, stride, groups, input, largest, err);                                    \
+    }                                                                                                        \
+    static Status name##_single(void *state, const AggregateInput *input, Error *err) {                      \
+        return extreme_rows(state, 0, NULL, input, largest, err);                                            \
+    }                                                                                                        \
+    static Status name##_combine(void *into, const void *from, Arena *arena, Error *err) {                   \
+        const ArrayExtreme *right = from;                                                                    \
+        return right->seen ? extreme_offer(into, &right->value, largest, arena, err) : STATUS_OK;            \
+    }
+EXTREME_FUNCTIONS(min_array, false)
+EXTREME_FUNCTIONS(max_array, true)
+
+static Status extreme_finalize(const char *states, size_t stride, int count, Vector *out, Arena *arena,
+                               Error *err) {
+    for (int i = 0; i < count; i++) {
+        const ArrayExtreme *state = (const ArrayExtreme *)(states + (size_t)i * stride);
+        ((StringView *)out->values)[i] = state->seen ? state->value : stringview_make("", 0);
+        if (!state->seen) bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
+    }
+    return STATUS_OK;
+}
+
+static SqlType same_array(const SqlType *args, int arg_count) {
+    return args[0];
+}
+
+#define EXTREME_ROW(text, prefix)                                                                            \
+    {                                                                                                        \
+        .name = text, .arg_count = 1, .args = {K_ANYARRAY}, .result_type = same_array,                       \
+        .state_bytes = sizeof(ArrayExtreme), .update = prefix##_update, .update_single = prefix##_single,    \
+        .combine = prefix##_combine, .finalize = extreme_finalize, .holds = STATE_STRING                     \
+    }
+
 static const AggregateFunction rows[] = {
     {.name = "array_agg",
      .arg_count = 1,
@@ -172,6 +247,8 @@ static const AggregateFunction rows[] = {
      .finalize = value_finalize,
      .holds = STATE_POINTERS,
      .ordered = true},
+    EXTREME_ROW("min", min_array),
+    EXTREME_ROW("max", max_array),
 };
 
 AggregateTable array_aggregates(void) {

@@ -613,6 +613,7 @@ static const AggregateFunction *aggregate_kernel(const char *name, const SqlType
         int casts = 0;
         for (int a = 0; a < arg_count && casts < 100; a++) {
             SqlType want = kernels[i]->args[a];
+            if (want.id == SQL_UNKNOWN && want.is_array && !types[a].is_array) casts = 100;
             if (want.id == SQL_UNKNOWN || same_type(want, types[a])) continue;
             casts += coerce_is_implicit(types[a], want) ? 1 : 100;
         }
@@ -624,12 +625,18 @@ static const AggregateFunction *aggregate_kernel(const char *name, const SqlType
     return best;
 }
 
+/* min and max of anyarray, which the catalog's data leave out. */
+static bool is_array_extreme(const char *name, Expr *const *args, int arg_count) {
+    return arg_count == 1 && args[0]->type.is_array && args[0]->type.id != SQL_JSON &&
+           args[0]->type.id != SQL_OTHER && (strcmp(name, "min") == 0 || strcmp(name, "max") == 0);
+}
+
 /* Arrays and rows go only where values of any type are kept as they are. */
 static bool takes_exotic(const char *name, Expr *const *args, int arg_count) {
     static const char *const NAMES[] = {"array_agg", "json_agg", "jsonb_agg", "json_object_agg",
                                         "jsonb_object_agg"};
     bool named = false;
-    if (strcmp(name, "count") == 0) return true;
+    if (strcmp(name, "count") == 0 || is_array_extreme(name, args, arg_count)) return true;
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         named = named || strcmp(NAMES[i], name) == 0;
     for (int a = 0; a < arg_count; a++)
@@ -643,7 +650,7 @@ Status resolve_aggregate(Binder *binder, const char *name, Expr **args, int arg_
     Candidate *chosen = NULL;
     SqlType types[MAX_CALL_ARGS], result = {0};
     int declared = 0;
-    if (pg_functions_named(name, &declared)) {
+    if (!is_array_extreme(name, args, arg_count) && pg_functions_named(name, &declared)) {
         if (strcmp(name, "count") == 0 && arg_count == 0 && !star)
             return error_set_at(err, "42809", position,
                                 "count(*) must be used to call a parameterless aggregate function");
