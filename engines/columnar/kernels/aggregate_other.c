@@ -202,7 +202,7 @@ static Status list_finalize(const char *states, size_t stride, int count, Vector
                             Error *err) {
     for (int i = 0; i < count; i++) {
         const TextList *list = (const TextList *)(states + (size_t)i * stride);
-        const char *text = list->seen ? list->data + list->first_delimiter : "";
+        const char *text = list->length ? list->data + list->first_delimiter : "";
         ((StringView *)out->values)[i] =
             stringview_make(text, list->seen ? list->length - list->first_delimiter : 0);
         if (!list->seen) bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
