@@ -13,7 +13,7 @@ typedef struct ReadFields {
     int hour, pm, minute, second, seconds_of_day;
     int day_of_week, day, day_of_year, month, year, before_christ, century, week, week_of_month, julian;
     int milliseconds, microseconds;
-    int year_digits;
+    int year_digits, fraction_digits; /* the latter of FF1 to FF6 */
     bool twelve_hours;
     int zone_sign, zone_hours, zone_minutes;
 } ReadFields;
@@ -322,7 +322,9 @@ static Status read_field(DateReader *r, const DateNode *node) {
     case DATE_FF3:
     case DATE_FF4:
     case DATE_FF5:
-    case DATE_FF6: return read_fraction(r, &f->microseconds, node->pattern - DATE_FF1 + 1, 6);
+    case DATE_FF6:
+        f->fraction_digits = node->pattern - DATE_FF1 + 1;
+        return read_fraction(r, &f->microseconds, node->pattern - DATE_FF1 + 1, 6);
     case DATE_SSSS: return read_plain(r, &f->seconds_of_day, (int)strlen(node->name));
     case DATE_TZ:
     case DATE_OF:
@@ -496,7 +498,7 @@ static Status check(const CivilTime *t, int64_t fraction, int known, const Strin
 
 /* Days since 1970 and microseconds of the day in UTC (those may go beyond it). */
 static Status read_text(const DateTemplate *template, const StringView *text, int64_t *days, int64_t *micros,
-                        Error *err) {
+                        int *precision, Error *err) {
     DateReader r = {.template = template, .start = stringview_data(text), .err = err};
     r.at = r.start;
     r.end = r.start + text->length;
@@ -508,6 +510,7 @@ static Status read_text(const DateTemplate *template, const StringView *text, in
     TRY(set_date(f, &t, &known, err));
     int64_t fraction = (int64_t)f->milliseconds * 1000 + f->microseconds;
     TRY(check(&t, fraction, known, text, err));
+    *precision = f->fraction_digits;
     *days = calendar_days_of(t.year, t.month, t.day);
     *micros = (t.hour * 60LL + t.minute) * MICROS_PER_MINUTE + t.second * MICROS_PER_SECOND + fraction;
     if (!f->zone_sign) return STATUS_OK;
@@ -518,8 +521,17 @@ static Status read_text(const DateTemplate *template, const StringView *text, in
     return STATUS_OK;
 }
 
+/* Rounded to digits of a second, halves away from the year 2000, where PostgreSQL counts from. */
+static Int128 round_timestamp(Int128 value, int precision) {
+    static const int64_t UNITS[] = {1, 100000, 10000, 1000, 100, 10, 1};
+    const Int128 start = (Int128)10957 * MICROS_PER_DAY;
+    Int128 unit = UNITS[precision], distance = value < start ? start - value : value - start;
+    distance = (distance + unit / 2) / unit * unit;
+    return value < start ? start - distance : start + distance;
+}
+
 static Status store_row(const KernelCall *call, int row, bool date, int64_t days, int64_t micros,
-                        Error *err) {
+                        int precision, Error *err) {
     const StringView *text = kernel_text(call, 0, row);
     if (date) {
         if (!date_in_range(days))
@@ -529,6 +541,7 @@ static Status store_row(const KernelCall *call, int row, bool date, int64_t days
         return STATUS_OK;
     }
     Int128 value = (Int128)days * MICROS_PER_DAY + micros;
+    if (precision) value = round_timestamp(value, precision);
     if (!timestamp_in_range(value)) return error_set(err, "22008", "timestamp out of range");
     ((int64_t *)call->out->values)[row] = (int64_t)value;
     return STATUS_OK;
@@ -540,12 +553,13 @@ KERNEL_INLINE Status read_rows(const KernelCall *call, bool date, Error *err) {
     KERNEL_ROWS(call, row) {
         const StringView *pattern = kernel_text(call, 1, row);
         int64_t days = 0, micros = 0;
+        int precision = 0;
         if (!template.nodes || !stringview_equals(&known, pattern)) {
             date_template_read(pattern, &template, call->arena);
             known = *pattern;
         }
-        TRY(read_text(&template, kernel_text(call, 0, row), &days, &micros, err));
-        TRY(store_row(call, row, date, days, micros, err));
+        TRY(read_text(&template, kernel_text(call, 0, row), &days, &micros, &precision, err));
+        TRY(store_row(call, row, date, days, micros, precision, err));
     }
     return STATUS_OK;
 }
