@@ -43,7 +43,7 @@ def options():
 
 def set_budget(server, megabytes):
     with open(server.config) as file:
-        lines = [line for line in file.read().split('\n') if not line.startswith('query_memory_bytes')]
+        lines = [line for line in file.read().split('\n') if not line.startswith(('threads = ', 'query_memory_bytes = '))]
     lines.insert(lines.index('[engines.columnar]') + 1, 'query_memory_bytes = "%dMiB"' % megabytes)
     with open(server.config, 'w') as out:
         out.write('\n'.join(lines))
