@@ -121,10 +121,13 @@ def check_rows(server, workload, name, sql, with_postgres, timeout):
 # ---- times ----------------------------------------------------------------------------------------------------
 
 
+MEMORY_KEYS = ('threads', 'query_memory_bytes', 'memory_bytes', 'cache_bytes')  # what memory.py sets
+
+
 def set_threads(server, threads):
     """The engine's threads are read at start. The memory is what users have who say nothing."""
     with open(server.config) as file:
-        lines = [line for line in file.read().split('\n') if not line.startswith(('threads = ', 'query_memory_bytes = '))]
+        lines = [line for line in file.read().split('\n') if line.split(' = ')[0] not in MEMORY_KEYS]
     at = lines.index('[engines.columnar]')
     lines.insert(at + 1, 'threads = %d' % threads)
     with open(server.config, 'w') as out:
