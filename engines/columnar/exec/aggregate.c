@@ -76,6 +76,9 @@ Status aggregate_set_aside(Aggregate *aggregate, AggregateState *state, Error *e
 
 Status aggregate_spill_state(Aggregate *aggregate, AggregateState *state, Error *err) {
     Query *query = state->table.query;
+    /* What is set aside already makes room for the table's rows: other workers may have taken the rest. */
+    if (state->table.count && state->runs.memory_bytes > 0)
+        TRY(group_runs_spill(&state->runs, &aggregate->spill_format, aggregate->sink.stats, err));
     if (state->table.count) TRY(aggregate_set_aside(aggregate, state, err));
     TRY(group_runs_spill(&state->runs, &aggregate->spill_format, aggregate->sink.stats, err));
     group_table_drop_rows(&state->table);

@@ -113,6 +113,17 @@ static Status merge_later(Aggregate *aggregate, Query *query, Error *err) {
     return STATUS_OK;
 }
 
+/* Merging copies rows into other tables: may they stand beside those of the workers? */
+static bool merge_fits(const Aggregate *aggregate, const Query *query, int64_t rows) {
+    GroupTable table; /* only for the width of a row */
+    enum { SLOTS_AND_ORDER_BYTES = 32 };
+    if (!aggregate->spillable || !query_may_spill(query)) return true;
+    group_table_init(&table, (Query *)query, &aggregate->layout, aggregate->state_bytes);
+    int64_t bytes = rows * (int64_t)(2 * table.row_bytes + SLOTS_AND_ORDER_BYTES);
+    group_table_deinit(&table);
+    return bytes < query_memory_free(query) / 4 * 3;
+}
+
 Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **states, int count, Error *err) {
     int64_t total = 0;
     int used = 0, only = 0;
@@ -128,7 +139,7 @@ Status aggregate_merge(Aggregate *aggregate, Query *query, AggregateState **stat
     aggregate->states = states;
     aggregate->state_count = count;
     bool alone = aggregate->has_distinct || aggregate->has_sets || !aggregate->group_count;
-    aggregate->lazy = !alone && (any_spilled || total >= LAZY_GROUPS);
+    aggregate->lazy = !alone && (any_spilled || total >= LAZY_GROUPS || !merge_fits(aggregate, query, total));
     bool serial = (!any_runs && (used < 2 || total < SERIAL_MERGE_GROUPS)) || aggregate->has_distinct;
     /* One more for what grouping sets fold into. */
     aggregate->partitions = ARENA_NEW_ARRAY(&query->arena, GroupTable, GROUP_PARTITIONS + 1);

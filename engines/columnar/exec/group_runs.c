@@ -42,8 +42,16 @@ void group_runs_deinit(GroupRuns *runs) {
     runs->partitions = NULL;
 }
 
+/* All partitions come to their next run at about the same time: together a small part of the budget. */
+static int64_t largest_run(const GroupRuns *runs) {
+    enum { PARTS = 16 };
+    int64_t bytes = LARGEST_RUN_BYTES, limit = runs->query->budget.limit_bytes / GROUP_PARTITIONS / PARTS;
+    if (limit > 0 && limit < bytes) bytes = limit;
+    return bytes / (int64_t)runs->row_bytes + 1;
+}
+
 static Status add_run(GroupRuns *runs, GroupPartition *partition, Error *err) {
-    int64_t most = (int64_t)(LARGEST_RUN_BYTES / runs->row_bytes) + 1;
+    int64_t most = largest_run(runs);
     int64_t capacity = partition->last ? partition->last->capacity * 2 : FIRST_RUN_ROWS;
     void *memory;
     if (capacity > most) capacity = most;

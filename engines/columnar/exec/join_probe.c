@@ -72,11 +72,14 @@ static void pairs_batch(Probe *probe, bool distinct, Batch *out) {
                    .selected = count};
 }
 
+static Status several_rows(Error *err) {
+    return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
+}
+
 static Status note_pair(Probe *probe, int pair, Error *err) {
     ProbeState *state = probe->state;
     uint16_t row = state->pair_left[pair];
-    if (probe->join->type == JOIN_SINGLE && probe->marks[row])
-        return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
+    if (probe->join->type == JOIN_SINGLE && probe->marks[row]) return several_rows(err);
     probe->marks[row] = 1;
     if (join_keeps_unmatched(probe->join))
         __atomic_store_n(state->pair_right[pair] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
@@ -219,6 +222,57 @@ static Status match_dictionary(Probe *probe, const Vector *key, Error *err) {
     return chain_emit(probe->chain, probe->index + 1, &out, err);
 }
 
+static uint16_t row_at(const Batch *batch, int k) {
+    return batch->selection ? batch->selection[k] : (uint16_t)k;
+}
+
+/* Takes the next build row with the k-th row's key, NULL when there is none. */
+static char *next_candidate(Probe *probe, int k) {
+    const Join *join = probe->join;
+    ProbeState *state = probe->state;
+    const uint64_t *key = state->keys + (size_t)k * join->keys.words;
+    char *candidate = state->candidates[k];
+    while (candidate &&
+           (join_hash(candidate) != state->hashes[k] || !keys_equal(&join->keys, join_key(candidate), key)))
+        candidate = join_next(candidate);
+    state->candidates[k] = candidate ? join_next(candidate) : NULL;
+    return candidate;
+}
+
+/* Up to `most` pairs of the k-th row. Where only build rows count, those with a match need no other. */
+static Status add_candidates(Probe *probe, int k, int64_t most, Error *err) {
+    bool right_only = join_gives_right_only(probe->join);
+    uint16_t row = row_at(probe->batch, k);
+    for (char *candidate; most > 0 && !probe->chain->morsel_stop && (candidate = next_candidate(probe, k));) {
+        if (right_only && __atomic_load_n(candidate + JOIN_MATCHED, __ATOMIC_RELAXED)) continue;
+        TRY(join_add_pair(probe, row, candidate, err));
+        most--;
+    }
+    return STATUS_OK;
+}
+
+/* The first pair that passes the condition settles a row: with many rows of its key on the build side, not
+ * all are worth testing. */
+static Status match_few_by_few(Probe *probe, Error *err) {
+    enum { FIRST_PAIRS = 4, MOST_PAIRS = 1024 };
+    ProbeState *state = probe->state;
+    uint16_t *open = arena_alloc(&probe->chain->batch_arena, sizeof *open * BATCH_ROWS);
+    int count = 0;
+    for (int k = 0; k < probe->batch->selected; k++)
+        if (state->candidates[k] && !state->matched[row_at(probe->batch, k)]) open[count++] = (uint16_t)k;
+    for (int64_t most = FIRST_PAIRS; count > 0; most = most < MOST_PAIRS ? most * 2 : most) {
+        int left = 0;
+        for (int i = 0; i < count; i++)
+            TRY(add_candidates(probe, open[i], most, err));
+        TRY(join_flush_pairs(probe, err));
+        for (int i = 0; i < count; i++)
+            if (state->candidates[open[i]] && !state->matched[row_at(probe->batch, open[i])])
+                open[left++] = open[i];
+        count = probe->chain->morsel_stop ? 0 : left;
+    }
+    return STATUS_OK;
+}
+
 static Status match_hashed(Probe *probe, Error *err) {
     Join *join = probe->join;
     ProbeState *state = probe->state;
@@ -230,19 +284,13 @@ static Status match_hashed(Probe *probe, Error *err) {
         TRY(join_dictionary_use(&state->dictionary, join, &keys[0], first_only, &by_dictionary, err));
     if (by_dictionary) return match_dictionary(probe, &keys[0], err);
     find_candidates(probe, keys);
-    for (int k = 0; k < probe->batch->selected && !probe->chain->morsel_stop; k++) {
-        uint16_t row = (uint16_t)(probe->batch->selection ? probe->batch->selection[k] : k);
-        const uint64_t *key = state->keys + (size_t)k * join->keys.words;
-        for (char *candidate = state->candidates[k]; candidate; candidate = join_next(candidate)) {
-            if (join_hash(candidate) != state->hashes[k] ||
-                !keys_equal(&join->keys, join_key(candidate), key))
-                continue;
-            if (first_only) {
-                state->matched[row] = 1;
-                break;
-            }
-            TRY(join_add_pair(probe, row, candidate, err));
-        }
+    if (join->residual && !join_emits_pairs(join) && !join_gives_right_only(join))
+        return match_few_by_few(probe, err);
+    for (int k = 0; k < probe->batch->selected; k++) {
+        if (!first_only)
+            TRY(add_candidates(probe, k, INT64_MAX, err));
+        else if (next_candidate(probe, k))
+            state->matched[row_at(probe->batch, k)] = 1;
     }
     return join_flush_pairs(probe, err);
 }
@@ -267,8 +315,11 @@ static Status match_one_row(Probe *probe, Error *err) {
                            state->selection, &out.selected, err));
         out.selection = state->selection;
     }
-    for (int k = 0; k < out.selected; k++)
-        probe->marks[out.selection ? out.selection[k] : k] = 1;
+    for (int k = 0; k < out.selected; k++) {
+        int row = out.selection ? out.selection[k] : k;
+        if (join->type == JOIN_SINGLE && probe->marks[row]) return several_rows(err); /* of another chunk */
+        probe->marks[row] = 1;
+    }
     if (out.selected && join_keeps_unmatched(join))
         __atomic_store_n(join->all_rows[0] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
     if (!join_emits_pairs(join) || !out.selected) return STATUS_OK;

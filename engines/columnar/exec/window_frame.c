@@ -170,6 +170,11 @@ static Status shift_value(const WindowPlan *plan, const RangeValue *base, const 
         return STATUS_OK;
     }
     if (plan->range == RANGE_NUMERIC) {
+        if (offset->number.special && base->number.special && base->number.special != NUMERIC_NAN &&
+            (base->number.special > 0) == subtract) {
+            out->number = numeric_nan();
+            return STATUS_OK;
+        }
         bool done =
             base->number.special || (subtract ? numeric_subtract(base->number, offset->number, &out->number)
                                               : numeric_add(base->number, offset->number, &out->number));
@@ -181,6 +186,11 @@ static Status shift_value(const WindowPlan *plan, const RangeValue *base, const 
         return STATUS_OK;
     }
     return shift_time(plan, base->whole, offset, subtract, &out->whole, err);
+}
+
+static bool is_nan(RangeClass class, const RangeValue *value) {
+    if (class == RANGE_FLOAT) return value->real != value->real;
+    return class == RANGE_NUMERIC && value->number.special == NUMERIC_NAN;
 }
 
 static int compare_values(RangeClass class, const RangeValue *a, const RangeValue *b) {
@@ -196,7 +206,7 @@ static int compare_values(RangeClass class, const RangeValue *a, const RangeValu
 
 typedef struct RangeBound {
     RangeValue value;
-    bool everything; /* ∞ - ∞: nothing is out of it */
+    bool everything; /* ∞ - ∞: nothing but NaN is out of it */
     bool base_null;
 } RangeBound;
 
@@ -213,8 +223,8 @@ static Status make_bound(FrameCursor *cursor, const RowColumn *column, int64_t r
     TRY(read_value(column, data + column->offset, &base, err));
     bool subtract = (kind == BOUND_OFFSET_PRECEDING) != plan->descending;
     TRY(shift_value(plan, &base, offset, subtract, &out->value, err));
-    if (plan->range == RANGE_FLOAT)
-        out->everything = base.real == base.real && out->value.real != out->value.real;
+    /* Infinity less infinity. */
+    out->everything = !is_nan(plan->range, &base) && is_nan(plan->range, &out->value);
     return STATUS_OK;
 }
 
@@ -235,8 +245,8 @@ static Status edge_passes(FrameCursor *cursor, const RowColumn *column, const Ra
     TRY(read_value(column, data + column->offset, &value, err));
     int order = compare_values(plan->range, &value, &bound->value);
     if (plan->descending) order = -order;
-    if (bound->everything)
-        *passes = !start;
+    if (bound->everything) /* NaN is behind it, or before it in descending order */
+        *passes = is_nan(plan->range, &value) ? plan->descending : !start;
     else
         *passes = start ? order < 0 : order <= 0;
     return STATUS_OK;

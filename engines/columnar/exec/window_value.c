@@ -64,7 +64,8 @@ typedef struct ValueState {
     FrameCursor cursor;
     const uint8_t *flags;
     int64_t low, high; /* the partition */
-    int64_t buckets;   /* ntile: of this partition, 0 = NULL */
+    int64_t buckets;   /* ntile: of this partition, 0 = not known yet */
+    int64_t first;     /* ntile: the row of bucket 1 */
     Arena arena;       /* reset after each block */
     char *rows[BATCH_ROWS];
     FrameRows frames[BATCH_ROWS];
@@ -95,8 +96,9 @@ static Status fill_ntile(WindowRange *range, const WindowPlan *plan, ValueState 
     for (int k = 0; k < count; k++) {
         int64_t row = first + k;
         enter_partition(range, state, row);
-        if (row == state->low) {
-            state->buckets = 0;
+        if (row == state->low) state->buckets = 0;
+        if (!state->buckets) { /* the first row with an argument settles it */
+            state->first = row;
             if (read_int4(range, plan->args[0], row, &state->buckets) && state->buckets <= 0)
                 return error_set(err, "22014", "argument of ntile must be greater than zero");
         }
@@ -106,7 +108,7 @@ static Status fill_ntile(WindowRange *range, const WindowPlan *plan, ValueState 
             continue;
         }
         /* The first `rest` buckets have one row more. */
-        int64_t size = state->high - state->low, place = row - state->low;
+        int64_t size = state->high - state->low, place = row - state->first;
         int64_t each = size / state->buckets, rest = size % state->buckets, large = rest * (each + 1);
         int64_t bucket = place < large ? place / (each + 1) : rest + (place - large) / (each ? each : 1);
         ((int32_t *)out->values)[k] = (int32_t)bucket + 1;
