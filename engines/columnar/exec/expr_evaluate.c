@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/exec/expression_internal.h"
+#include "engines/columnar/kernels/kernel_limits.h"
 
 /* ---- shapes of vectors -----------------------------------------------------------------------------------
  */
@@ -134,7 +135,11 @@ static Status apply(EvalContext *context, const ExprNode *node, const Vector *ar
                        .arena = arena,
                        .bind_data = node->bind_data,
                        .statement_time_us = context->evaluator->query->statement_time_us};
-    if (node->function->eval(&call, err) == STATUS_OK) return STATUS_OK;
+    Query *query = context->evaluator->query;
+    KernelLimits limits = {.budget = &query->budget, .cancel = query->execution->cancel};
+    KernelLimits *before = kernel_limits_enter(&limits);
+    Status status = node->function->eval(&call, err);
+    if (kernel_limits_leave(before, status, err) == STATUS_OK) return STATUS_OK;
     if (err && !err->position) err->position = node->position;
     return STATUS_ERROR;
 }

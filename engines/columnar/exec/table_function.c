@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/exec/operators.h"
+#include "engines/columnar/kernels/kernel_limits.h"
 
 enum { SLICE_MORSEL_ROWS = 131072 };
 
@@ -260,7 +261,11 @@ static Status buffer_fill(Expansion *expansion, int f, Error *err) {
                       .morsel = expansion->state->morsel,
                       .batch = expansion->state->batch};
     buffer->count = buffer->at = 0;
-    TRY(called->function->next(&call, &buffer->count, err));
+    Query *query = expansion->chain->query;
+    KernelLimits limits = {.budget = &query->budget, .cancel = query->execution->cancel};
+    KernelLimits *before = kernel_limits_enter(&limits);
+    Status status = called->function->next(&call, &buffer->count, err);
+    TRY(kernel_limits_leave(before, status, err));
     buffer->done = buffer->count == 0;
     return STATUS_OK;
 }

@@ -255,9 +255,13 @@ static Status array_position(const KernelCall *call, Error *err) {
         if (array.dimension_count > 1)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                              "searching for elements in multidimensional arrays is not supported");
+        bool null = !wanted_value(call, 1, row, &wanted), found = false;
+        if (array.count == 0 || (null && !array.nulls)) {
+            kernel_set_null(call, row);
+            continue;
+        }
         if (call->arg_count > 2 && vector_is_null(&call->args[2], row))
             return error_set(err, "22004", "initial position must not be null");
-        bool null = !wanted_value(call, 1, row, &wanted), found = false;
         int lower = array.dimension_count ? array.dimensions[0].lower : 1;
         int64_t start = call->arg_count > 2 ? (int64_t)KERNEL_ARG(call, 2, int32_t, row) - lower : 0;
         for (int64_t i = start > 0 ? start : 0; i < array.count && !found; i++) {
@@ -334,8 +338,6 @@ static Status array_replace(const KernelCall *call, Error *err) {
 
 static Status fill_bounds(const KernelCall *call, int arg, int row, const char *what, ArrayValue *out,
                           Error *err) {
-    if (vector_is_null(&call->args[arg], row))
-        return error_set(err, "22004", "dimension array or low bound array cannot be null");
     TRY(array_open(kernel_text(call, arg, row), out, err));
     if (out->dimension_count > 1) {
         (void)error_set(err, "2202E", "wrong number of array subscripts");
@@ -352,6 +354,9 @@ static Status fill_bounds(const KernelCall *call, int arg, int row, const char *
 static Status fill_row(const KernelCall *call, int row, ArrayBuilder *builder, Error *err) {
     ArrayValue lengths, lowers;
     ArrayDimension shape[ARRAY_MAX_DIMENSIONS];
+    for (int arg = 1; arg < call->arg_count; arg++)
+        if (vector_is_null(&call->args[arg], row))
+            return error_set(err, "22004", "dimension array or low bound array cannot be null");
     TRY(fill_bounds(call, 1, row, "Dimension", &lengths, err));
     bool shifted = call->arg_count > 2;
     if (shifted) TRY(fill_bounds(call, 2, row, "Low bound", &lowers, err));

@@ -39,6 +39,7 @@ static Status bytes_overlay(const KernelCall *call, Error *err) {
         StringView head = bytes_part(bytes, 0, start - 1),
                    tail = bytes_part(bytes, start + count - 1, INT64_MAX);
         size_t length = (size_t)head.length + new_bytes->length + tail.length;
+        TRY(kernel_room(call->arena, length, err));
         char *data = arena_alloc(call->arena, length + 1);
         memcpy(data, stringview_data(&head), head.length);
         memcpy(data + head.length, stringview_data(new_bytes), new_bytes->length);

@@ -187,6 +187,7 @@ KERNEL_INLINE Status bytea_format_rows(const KernelCall *call, bool explicit_cas
     KERNEL_ROWS(call, row) {
         const StringView *bytes = kernel_text(call, 0, row);
         const char *data = stringview_data(bytes);
+        TRY(kernel_room(call->arena, (size_t)bytes->length * 2 + 2, err));
         char *text = arena_alloc(call->arena, (size_t)bytes->length * 2 + 2), *next = text;
         *next++ = '\\';
         *next++ = 'x';

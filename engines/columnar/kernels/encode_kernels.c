@@ -271,6 +271,7 @@ static Status bytes_convert_from(const KernelCall *call, Error *err) {
             out[row] = *bytes;
             continue;
         }
+        TRY(kernel_room(call->arena, (size_t)bytes->length * 2, err));
         char *room = arena_alloc(call->arena, (size_t)bytes->length * 2 + 1), *next = room;
         for (uint32_t i = 0; i < bytes->length; i++) {
             unsigned char c = (unsigned char)stringview_data(bytes)[i];

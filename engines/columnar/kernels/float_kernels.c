@@ -151,7 +151,8 @@ static Status degrees_of(double x, double *out, Error *err) {
 }
 static Status radians_of(double x, double *out, Error *err) {
     *out = x * (M_PI / 180.0);
-    return STATUS_OK;
+    if (*out != 0 || x == 0) return STATUS_OK;
+    return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value out of range: underflow");
 }
 static Status atan2_of(double y, double x, double *out, Error *err) {
     *out = atan2(y, x);

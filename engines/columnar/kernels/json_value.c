@@ -291,6 +291,16 @@ void json_print_string(StrBuf *out, const char *data, size_t length) {
 /* ---- numbers --------------------------------------------------------------------------------------------
  */
 
+/* The text ends at `end`: what stands behind it is another value. Large ones stay large. */
+static int64_t read_exponent(const char *at, const char *end) {
+    bool negative = at < end && *at == '-';
+    if (at < end && (*at == '-' || *at == '+')) at++;
+    int64_t value = 0;
+    for (; at < end; at++)
+        if (value < INT32_MAX) value = value * 10 + (*at - '0');
+    return negative ? -value : value;
+}
+
 Status json_number_text(JsonText number, Arena *arena, JsonText *out, Error *err) {
     enum { MOST_DIGITS = 131072, MOST_SCALE = 16383 };
     const char *at = number.data, *end = at + number.length;
@@ -309,7 +319,7 @@ Status json_number_text(JsonText number, Arena *arena, JsonText *out, Error *err
     }
     if (at < end) {
         plain = false;
-        exponent = strtol(at + 1, NULL, 10);
+        exponent = read_exponent(at + 1, end);
         if (exponent > 200000 || exponent < -200000)
             return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
     }

@@ -9,6 +9,7 @@
 
 #include "engines/columnar/kernels/aggregate.h"
 #include "engines/columnar/kernels/function.h"
+#include "engines/columnar/kernels/kernel_limits.h"
 
 #define KERNEL_INLINE       static inline __attribute__((always_inline))
 #define KERNEL_PASTE2(a, b) a##b
@@ -71,8 +72,10 @@ static inline size_t kernel_index(const Vector *vector, int row) {
 static inline const StringView *kernel_text(const KernelCall *call, int index, int row) {
     return &KERNEL_ARG(call, index, StringView, row);
 }
+/* Empty when there is no room: kernel_limits_leave fails the call then. */
 static inline StringView kernel_string(const KernelCall *call, const char *data, size_t length) {
     if (length <= 12) return stringview_make(data, (uint32_t)length);
+    if (kernel_room(call->arena, length, NULL) != STATUS_OK) return stringview_make("", 0);
     return stringview_make(arena_memdup(call->arena, data, length), (uint32_t)length);
 }
 /* NULL as the result of row `row`: only for kernels whose function is not strict, or that turn values into

@@ -209,7 +209,7 @@ static bool try_at(Regex *regex, int begin, bool want_groups) {
         regex->spans[0] = (RegexSpan){begin, end};
         if (!want_groups && !regex->has_backrefs) return true;
         if (divide(regex, regex->tree, begin, end) || !regex->has_backrefs) return true;
-        if (end == (lazy ? limit : begin)) return false;
+        if (end == (lazy ? limit : begin) || regex->stopped) return false;
         if (lazy)
             least = end + 1;
         else
@@ -218,7 +218,7 @@ static bool try_at(Regex *regex, int begin, bool want_groups) {
 }
 
 static bool find_between(Regex *regex, int open, int close, RegexSpan *spans, int count) {
-    for (int begin = open; begin <= close; begin++) {
+    for (int begin = open; begin <= close && !regex->stopped; begin++) {
         if (!try_at(regex, begin, count > 1)) continue;
         for (int i = 0; i < count; i++)
             spans[i] = i <= regex->group_count ? regex->spans[i] : (RegexSpan){-1, -1};
@@ -329,10 +329,11 @@ bool regex_matches(Regex *regex, const char *text, size_t length) {
 /* ---- the store ------------------------------------------------------------------------------------------
  */
 
-enum { MOST_IDLE = 64 };
+enum { MOST_IDLE = 64, MOST_IDLE_BYTES = 128 << 20, MOST_IDLE_TEXT = 1 << 16 };
 
 static Regex *idle; /* last given first */
 static int idle_count;
+static size_t idle_bytes;
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void free_tree(RegexTree *tree) {
@@ -395,7 +396,9 @@ Status regex_take(const char *pattern, size_t length, unsigned flags, Regex **ou
         if (regex->given_flags == flags && regex->pattern_length == length &&
             memcmp(regex->pattern, pattern, length) == 0) {
             *link = regex->next_idle;
+            regex->stopped = false;
             idle_count--;
+            idle_bytes -= regex->table_bytes;
             pthread_mutex_unlock(&idle_lock);
             *out = regex;
             return STATUS_OK;
@@ -418,22 +421,48 @@ Status regex_take(const char *pattern, size_t length, unsigned flags, Regex **ou
     return STATUS_OK;
 }
 
-void regex_give(Regex *regex) {
-    if (!regex) return;
+static void forget_text(Regex *regex) {
     regex->text = NULL;
     clear_looks(regex);
+    if (regex->text_capacity <= MOST_IDLE_TEXT) return;
+    free(regex->classes);
+    free(regex->offsets);
+    free(regex->points);
+    regex->classes = NULL;
+    regex->offsets = regex->points = NULL;
+    regex->text_capacity = 0;
+}
+
+/* The one longest unused, out of the list. */
+static Regex *drop_idle(void) {
+    Regex **link = &idle;
+    while ((*link)->next_idle)
+        link = &(*link)->next_idle;
+    Regex *dropped = *link;
+    *link = NULL;
+    idle_count--;
+    idle_bytes -= dropped->table_bytes;
+    return dropped;
+}
+
+void regex_give(Regex *regex) {
+    if (!regex) return;
+    forget_text(regex);
     Regex *dropped = NULL;
     pthread_mutex_lock(&idle_lock);
     regex->next_idle = idle;
     idle = regex;
-    if (++idle_count > MOST_IDLE) {
-        Regex **link = &idle;
-        while ((*link)->next_idle)
-            link = &(*link)->next_idle;
-        dropped = *link;
-        *link = NULL;
-        idle_count--;
+    idle_count++;
+    idle_bytes += regex->table_bytes;
+    while (idle_count > MOST_IDLE || idle_bytes > MOST_IDLE_BYTES) {
+        Regex *one = drop_idle();
+        one->next_idle = dropped;
+        dropped = one;
     }
     pthread_mutex_unlock(&idle_lock);
-    if (dropped) regex_destroy(dropped);
+    while (dropped) {
+        Regex *next = dropped->next_idle;
+        regex_destroy(dropped);
+        dropped = next;
+    }
 }

@@ -8,9 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/columnar/kernels/kernel_limits.h"
 #include "engines/columnar/kernels/regex_internal.h"
 
-enum { MOST_SETS = 3000, UNKNOWN_TARGET = 0xFFFFFFFF };
+enum {
+    MOST_SETS = 3000,
+    MOST_STEPS = 10 * REGEX_MOST_STATES,
+    MOST_TABLE_BYTES = 32 << 20,
+    UNKNOWN_TARGET = 0xFFFFFFFF
+};
 
 /* ---- construction ---------------------------------------------------------------------------------------
  */
@@ -19,6 +25,7 @@ typedef struct Builder {
     Regex *regex;
     RegexAutomaton *automaton;
     bool overflow;
+    int steps;
 } Builder;
 
 static int add_state(Builder *builder, RegexStateKind kind, int number, int next, int other) {
@@ -58,6 +65,8 @@ static int build_repeat(Builder *builder, const RegexNode *node, int next, bool 
 }
 
 static int build(Builder *builder, const RegexNode *node, int next, bool free_of_conditions) {
+    /* What matches nothing adds no state, however often it is repeated. */
+    if (++builder->steps > MOST_STEPS) builder->overflow = true;
     if (builder->overflow) return 0;
     int entry = next;
     switch (node->kind) {
@@ -244,6 +253,15 @@ static void grow_sets(Regex *regex, RegexAutomaton *automaton) {
         place_set(automaton, i);
 }
 
+bool regex_gives_up(Regex *regex, int64_t work) {
+    enum { WORK_BETWEEN_LOOKS = 1 << 20 };
+    regex->effort -= work;
+    if (regex->effort > 0) return regex->stopped;
+    regex->effort = WORK_BETWEEN_LOOKS;
+    regex->stopped = kernel_is_stopped();
+    return regex->stopped;
+}
+
 /* The number of the set with these members; -1 when there would be too many. */
 static int intern(Regex *regex, RegexAutomaton *automaton, int *members, int count, int context, bool fresh) {
     qsort(members, (size_t)count, sizeof *members, by_number);
@@ -255,7 +273,8 @@ static int intern(Regex *regex, RegexAutomaton *automaton, int *members, int cou
             return automaton->slots[slot] - 1;
     }
     if (automaton->set_count >= MOST_SETS ||
-        (size_t)automaton->set_count * (size_t)regex->class_count > 1000000)
+        (size_t)automaton->set_count * (size_t)regex->class_count > 1000000 ||
+        regex->table_bytes > MOST_TABLE_BYTES)
         return -1;
     if (automaton->set_count == automaton->set_capacity) grow_sets(regex, automaton);
     int set = automaton->set_count++;
@@ -266,6 +285,7 @@ static int intern(Regex *regex, RegexAutomaton *automaton, int *members, int cou
     memcpy(at->members, members, sizeof *members * (size_t)count);
     size_t row = (size_t)regex->class_count + 1;
     memset(automaton->transitions + row * (size_t)set, 0xFF, sizeof *automaton->transitions * row);
+    regex->table_bytes += sizeof *members * (size_t)count + sizeof *automaton->transitions * row;
     place_set(automaton, set);
     return set;
 }
@@ -334,6 +354,10 @@ static int run_sets(Regex *regex, RegexAutomaton *automaton, int begin, int leas
     int count = close_over(automaton, automaton->start, list, 0);
     for (int at = begin;; at++) {
         int class = class_at(regex, at);
+        if (regex_gives_up(regex, count + 1)) {
+            best = -1;
+            break;
+        }
         if (decide(regex, automaton, list, &count, context_before(regex, at), class, at)) {
             if (at >= least) best = at;
             if (accepts) accepts[at] = 1;
@@ -369,7 +393,7 @@ static bool look_holds(Regex *regex, int number, int position) {
 }
 
 int regex_run(Regex *regex, RegexAutomaton *automaton, int begin, int least, int limit, bool shortest) {
-    if (limit < begin) return -1;
+    if (limit < begin || regex_gives_up(regex, 16)) return -1;
     if (automaton->looks || automaton->overflown)
         return run_sets(regex, automaton, begin, least, limit, shortest, NULL);
     int set = start_set(regex, automaton, context_before(regex, begin)), best = -1;
@@ -385,6 +409,7 @@ int regex_run(Regex *regex, RegexAutomaton *automaton, int begin, int least, int
             if (shortest) return best;
         }
         if (at >= limit || class == regex->class_count) return best;
+        if (!(at & 0xFFFF) && regex_gives_up(regex, 0xFFFF)) return -1;
         set = (int)(entry >> 1);
         if (automaton->sets[set].count == 0) return best;
     }
@@ -404,6 +429,7 @@ int regex_search(Regex *regex, RegexAutomaton *automaton, int from, int *open) {
         if (entry == UNKNOWN_TARGET) break;
         if (entry & 1) return at;
         if (class == regex->class_count) return -1;
+        if (!(at & 0xFFFF) && regex_gives_up(regex, 0xFFFF)) return -1;
         set = (int)(entry >> 1);
     }
     automaton->overflown = true;
@@ -436,6 +462,7 @@ bool regex_search_text(Regex *regex, RegexAutomaton *automaton, const char *text
     const char *at = text, *end = text + length;
     size_t row = (size_t)regex->class_count + 1;
     int set = automaton->overflown ? -1 : start_set(regex, automaton, REGEX_AFTER_START);
+    if (regex_gives_up(regex, (int64_t)length)) return false;
     while (set >= 0 && at < end) {
         unsigned char c = (unsigned char)*at;
         int class;

@@ -152,7 +152,13 @@ struct Regex {
     uint32_t *offsets;
     uint32_t *points;
     RegexSpan *spans;
+    int64_t effort;     /* left until asking whether the statement was stopped */
+    bool stopped;       /* it was: nothing matches any more */
+    size_t table_bytes; /* of the deterministic forms */
 };
+
+/* Counts work done; true once the statement was stopped. */
+bool regex_gives_up(Regex *regex, int64_t work);
 
 /* regex_parse.c: fills flags, groups, sets, looks and root. */
 Status regex_parse(Regex *regex, const uint32_t *pattern, int length, Error *err);

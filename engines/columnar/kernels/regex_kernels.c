@@ -253,6 +253,7 @@ static void replace_matches(const KernelCall *call, Regex *regex, const StringVi
     RegexSpan *spans = arena_alloc(call->arena, sizeof *spans * (size_t)count);
     RegexWalk walk;
     for (regex_walk_start(&walk, regex, from, false); regex_walk_next(&walk, spans, count);) {
+        if (buffer->length > KERNEL_MOST_VALUE_BYTES) return; /* refused by kernel_string */
         if (n > 0 && ++seen != n) continue;
         StringView before = regex_part(regex, text, (RegexSpan){copied, spans[0].start});
         strbuf_append(buffer, stringview_data(&before), before.length);

@@ -300,8 +300,9 @@ static Status text_split_part(const KernelCall *call, Error *err) {
 
 /* PostgreSQL's limit on one value. */
 static Status check_size(int64_t bytes, Error *err) {
-    return bytes <= 1073741819 ? STATUS_OK
-                               : error_set(err, SQLSTATE_PROGRAM_LIMIT, "requested length too large");
+    return bytes <= KERNEL_MOST_VALUE_BYTES
+               ? STATUS_OK
+               : error_set(err, SQLSTATE_PROGRAM_LIMIT, "requested length too large");
 }
 
 static Status text_concatenate(const KernelCall *call, Error *err) {
@@ -311,6 +312,7 @@ static Status text_concatenate(const KernelCall *call, Error *err) {
         char inlined[12], *room = inlined;
         if ((uint64_t)a->length + b->length > 12) {
             TRY(check_size((int64_t)a->length + b->length, err));
+            TRY(kernel_room(call->arena, (size_t)a->length + b->length, err));
             room = arena_alloc(call->arena, (size_t)a->length + b->length);
         }
         memcpy(room, stringview_data(a), a->length);
@@ -327,6 +329,7 @@ static Status text_repeat(const KernelCall *call, Error *err) {
         int64_t count = KERNEL_ARG(call, 1, int32_t, row);
         count = count < 0 ? 0 : count;
         TRY(check_size(count * text->length, err));
+        TRY(kernel_room(call->arena, (size_t)count * text->length, err));
         char *room = arena_alloc(call->arena, (size_t)count * text->length + 1);
         for (int64_t i = 0; i < count; i++)
             memcpy(room + (size_t)i * text->length, stringview_data(text), text->length);
@@ -349,7 +352,8 @@ static Status text_replace(const KernelCall *call, Error *err) {
             continue;
         }
         strbuf_reset(&buffer);
-        for (; found >= 0; found = find_bytes(data, text->length, (size_t)at, from)) {
+        for (; found >= 0 && buffer.length <= KERNEL_MOST_VALUE_BYTES;
+             found = find_bytes(data, text->length, (size_t)at, from)) {
             strbuf_append(&buffer, data + at, (size_t)(found - at));
             strbuf_append(&buffer, stringview_data(to), to->length);
             at = found + from->length;
@@ -364,6 +368,13 @@ static Status text_replace(const KernelCall *call, Error *err) {
 /* Fills `count` characters by cycling through `fill`. */
 static void append_fill(StrBuf *buffer, const StringView *fill, int64_t count) {
     const char *data = stringview_data(fill);
+    if (fill->length == 1) {
+        strbuf_grow(buffer, (size_t)count);
+        memset(buffer->data + buffer->length, *data, (size_t)count);
+        buffer->length += (size_t)count;
+        buffer->data[buffer->length] = 0;
+        return;
+    }
     for (size_t at = 0; count > 0; count--) {
         size_t width = utf8_sequence_length(data + at, fill->length - at);
         width = width ? width : 1;
@@ -387,6 +398,7 @@ KERNEL_INLINE Status pad_rows(const KernelCall *call, bool left, Error *err) {
             continue;
         }
         status = check_size(missing * 4 + text->length, err);
+        if (status == STATUS_OK) status = kernel_room(call->arena, (size_t)missing + text->length, err);
         if (status != STATUS_OK) break;
         strbuf_reset(&buffer);
         if (!left) strbuf_append(&buffer, stringview_data(text), text->length);
@@ -409,7 +421,8 @@ static Status text_reverse(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         const StringView *text = kernel_text(call, 0, row);
         const char *data = stringview_data(text);
-        char *room = arena_alloc(call->arena, text->length + 1), *next = room + text->length;
+        TRY(kernel_room(call->arena, text->length, err));
+        char *room = arena_alloc(call->arena, (size_t)text->length + 1), *next = room + text->length;
         for (size_t at = 0; at < text->length;) {
             size_t width = utf8_sequence_length(data + at, text->length - at);
             width = width ? width : 1;
@@ -467,12 +480,13 @@ static Status text_overlay(const KernelCall *call, Error *err) {
         StringView before = text_slice(text, 0, start - 1);
         int64_t resume = start - 1 + count;
         StringView after = text_slice(text, resume < 0 ? 0 : resume, INT32_MAX);
-        uint32_t bytes = before.length + with->length + after.length;
-        char *room = arena_alloc(call->arena, (size_t)bytes + 1);
+        size_t bytes = (size_t)before.length + with->length + after.length;
+        TRY(kernel_room(call->arena, bytes, err));
+        char *room = arena_alloc(call->arena, bytes + 1);
         memcpy(room, stringview_data(&before), before.length);
         memcpy(room + before.length, stringview_data(with), with->length);
         memcpy(room + before.length + with->length, stringview_data(&after), after.length);
-        out[row] = stringview_make(room, bytes);
+        out[row] = stringview_make(room, (uint32_t)bytes);
     }
     return STATUS_OK;
 }
@@ -502,6 +516,7 @@ static Status text_quote_literal(const KernelCall *call, Error *err) {
     KERNEL_ROWS(call, row) {
         const StringView *text = kernel_text(call, 0, row);
         const char *data = stringview_data(text);
+        TRY(kernel_room(call->arena, (size_t)text->length, err));
         char *room = arena_alloc(call->arena, (size_t)text->length * 2 + 3), *next = room;
         if (memchr(data, '\\', text->length)) *next++ = 'E';
         *next++ = '\'';

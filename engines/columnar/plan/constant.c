@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "engines/base/calendar.h"
+#include "engines/base/clock.h"
 #include "engines/base/strbuf.h"
+#include "engines/columnar/kernels/kernel_limits.h"
 #include "engines/columnar/plan/logical.h"
 
 static Expr *constant_make(Arena *arena, SqlType type, const void *value) {
@@ -79,6 +81,18 @@ Status constant_number(Arena *arena, const char *digits, Expr **out, Error *err)
 /* ---- folding
  * ------------------------------------------------------------------------------------------------- */
 
+/* What takes longer or more is left for run time, where it can be cancelled and has a budget. */
+static Status evaluate_briefly(const ScalarFunction *function, const KernelCall *call, Error *err) {
+    Budget budget;
+    CancelToken deadline;
+    budget_init(&budget, NULL, INT64_C(64) << 20);
+    cancel_init(&deadline, clock_now_ns() + INT64_C(100000000));
+    KernelLimits limits = {.budget = &budget, .cancel = &deadline};
+    KernelLimits *before = kernel_limits_enter(&limits);
+    Status status = function->eval(call, err);
+    return kernel_limits_leave(before, status, err);
+}
+
 Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
     *out = NULL;
     const ScalarFunction *function = expr->function;
@@ -112,7 +126,7 @@ Status constant_fold(Arena *arena, const Expr *expr, Expr **out, Error *err) {
                        .out = &result,
                        .arena = arena,
                        .bind_data = bind_data};
-    TRY(function->eval(&call, err));
+    TRY(evaluate_briefly(function, &call, err));
     *out = vector_is_null(&result, 0) ? expr_null(arena, expr->type)
                                       : constant_make(arena, expr->type, result.values);
     (*out)->position = expr->position;

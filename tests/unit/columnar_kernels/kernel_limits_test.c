@@ -1,0 +1,89 @@
+/* A kernel stops when its call may take no more memory or time. */
+#include <stdlib.h>
+
+#include "engines/base/clock.h"
+#include "engines/columnar/kernels/kernel_limits.h"
+#include "engines/columnar/kernels/regex_use.h"
+#include "tests/unit/columnar_kernels/kernel_harness.h"
+
+enum { TEXT_BYTES = 1 << 20 };
+
+static void room_ends_with_the_smallest_budget(void **state) {
+    Budget process, query;
+    Error err = {0};
+    Arena arena = {.used_bytes = 3 << 20};
+    budget_init(&process, NULL, 8 << 20);
+    budget_init(&query, &process, 0);
+    KernelLimits limits = {.budget = &query};
+    assert_int_equal(kernel_room(&arena, INT64_C(1) << 40, &err), STATUS_OK); /* no limits here */
+    KernelLimits *before = kernel_limits_enter(&limits);
+    assert_int_equal(kernel_room(&arena, 5 << 20, &err), STATUS_OK);
+    assert_int_equal(kernel_limits_leave(before, STATUS_OK, &err), STATUS_OK);
+    before = kernel_limits_enter(&limits);
+    assert_int_equal(kernel_room(&arena, (5 << 20) + 1, NULL), STATUS_ERROR);
+    assert_int_equal(kernel_limits_leave(before, STATUS_OK, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_OUT_OF_MEMORY);
+    limits.budget = NULL;
+    before = kernel_limits_enter(&limits);
+    assert_int_equal(kernel_room(&arena, (size_t)KERNEL_MOST_VALUE_BYTES, &err), STATUS_OK);
+    assert_int_equal(kernel_room(&arena, (size_t)KERNEL_MOST_VALUE_BYTES + 1, &err), STATUS_ERROR);
+    assert_int_equal(kernel_limits_leave(before, STATUS_OK, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_PROGRAM_LIMIT);
+}
+
+/* Each takes hours when nobody stops it. */
+static void a_match_ends_at_the_deadline(void **state) {
+    static const char *const PATTERNS[] = {"a(?=a*b)", "(a*)(a*)(a*)\\1\\2\\3b|(a?){9}\\4a{255}c",
+                                           "(?:(?:a|b)*a(?:a|b){250}c)?d", "(a*a*)*(a*)\\2\\2(?=b)"};
+    char *text = malloc(TEXT_BYTES);
+    assert_non_null(text);
+    memset(text, 'a', TEXT_BYTES);
+    for (size_t i = 0; i < sizeof PATTERNS / sizeof *PATTERNS; i++) {
+        Regex *regex = NULL;
+        Error err = {0};
+        RegexSpan span;
+        CancelToken deadline;
+        int64_t started = clock_now_ns();
+        cancel_init(&deadline, started + 20000000);
+        KernelLimits limits = {.cancel = &deadline};
+        assert_int_equal(regex_take(PATTERNS[i], strlen(PATTERNS[i]), REGEX_ADVANCED, &regex, &err),
+                         STATUS_OK);
+        KernelLimits *before = kernel_limits_enter(&limits);
+        regex_set_text(regex, text, TEXT_BYTES);
+        for (int at = 0; at >= 0 && at < TEXT_BYTES && !kernel_is_stopped(); at++)
+            if (!regex_find(regex, at, &span, 1)) at = TEXT_BYTES;
+        Status status = kernel_limits_leave(before, STATUS_OK, &err);
+        assert_true(clock_now_ns() - started < INT64_C(10000000000));
+        if (status != STATUS_OK) assert_string_equal(err.sqlstate, SQLSTATE_QUERY_CANCELED);
+        if (i == 0) assert_int_equal(status, STATUS_ERROR);
+        regex_give(regex);
+    }
+    free(text);
+}
+
+/* Repeating what matches nothing adds no states, but must not take for ever either. */
+static void empty_repetitions_are_bounded(void **state) {
+    static const char *const PATTERNS[] = {
+        "((((){255}){255}){255}){255}",
+        "()(\\1\\1)(\\2\\2)(\\3\\3)(\\4\\4)(\\5\\5)(\\6\\6)(\\7\\7)(\\8\\8)(\\9\\9)(\\10\\10)(\\11\\11)("
+        "\\12\\12)"
+        "(\\13\\13)(\\14\\14)(\\15\\15)(\\16\\16)(\\17\\17)(\\18\\18)(\\19\\19)(\\20\\20)(\\21\\21)(\\22\\22)"
+        "(\\23\\23)(\\24\\24)(\\25\\25)(\\26\\26)(\\27\\27)(\\28\\28)(\\29\\29)(\\30\\30)(\\31\\31)("
+        "\\32\\32)"};
+    for (size_t i = 0; i < sizeof PATTERNS / sizeof *PATTERNS; i++) {
+        Regex *regex = NULL;
+        Error err = {0};
+        assert_int_equal(regex_take(PATTERNS[i], strlen(PATTERNS[i]), REGEX_ADVANCED, &regex, &err),
+                         STATUS_ERROR);
+        assert_string_equal(err.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(room_ends_with_the_smallest_budget),
+        cmocka_unit_test(a_match_ends_at_the_deadline),
+        cmocka_unit_test(empty_repetitions_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
