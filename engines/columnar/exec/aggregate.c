@@ -6,8 +6,7 @@
 static const char *const order_free[] = {"count", "min",     "max",    "bool_and", "bool_or",
                                          "every", "bit_and", "bit_or", "bit_xor"};
 
-/* The result depends on the order of additions: floating-point sums, string_agg. */
-static bool is_order_sensitive(const AggregateCall *call) {
+bool aggregate_is_order_sensitive(const AggregateCall *call) {
     if (call->function->ordered) return true;
     for (size_t i = 0; i < sizeof order_free / sizeof *order_free; i++)
         if (!strcmp(call->function->name, order_free[i])) return false;
@@ -61,26 +60,29 @@ static int64_t next_size(const AggregateState *state) {
     return rows > groups * 4 ? most : few;
 }
 
-Status aggregate_set_aside(Aggregate *aggregate, AggregateState *state, Error *err) {
-    TRY(group_runs_add(&state->runs, &state->table, err));
+/* The table's rows have gone elsewhere: it starts anew. */
+static void start_table(AggregateState *state, bool keep_memory) {
     int64_t size = next_size(state);
-    if (size < state->most_groups)
+    if (size < state->most_groups || !keep_memory)
         group_table_drop_rows(&state->table);
     else
         group_table_clear(&state->table);
     state->most_groups = size;
     state->table_rows = 0;
     state->direct.cell_count = 0; /* its cells name groups of before */
+}
+
+Status aggregate_set_aside(Aggregate *aggregate, AggregateState *state, Error *err) {
+    TRY(group_runs_add(&state->runs, &state->table, err));
+    start_table(state, true);
     return STATUS_OK;
 }
 
+/* The table's rows go to disk from where they stand: there may be no room to set them aside. */
 Status aggregate_spill_state(Aggregate *aggregate, AggregateState *state, Error *err) {
     Query *query = state->table.query;
-    /* What is set aside already makes room for the table's rows: other workers may have taken the rest. */
-    if (state->table.count && state->runs.memory_bytes > 0)
-        TRY(group_runs_spill(&state->runs, &aggregate->spill_format, aggregate->sink.stats, err));
-    if (state->table.count) TRY(aggregate_set_aside(aggregate, state, err));
-    TRY(group_runs_spill(&state->runs, &aggregate->spill_format, aggregate->sink.stats, err));
+    TRY(group_runs_spill(&state->runs, &state->table, &aggregate->spill_format, aggregate->sink.stats, err));
+    if (state->table.count) start_table(state, false);
     group_table_drop_rows(&state->table);
     charged_arena_deinit(query, &state->table.arena); /* strings went along */
     charged_arena_init(&state->table.arena);
@@ -395,7 +397,7 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
     for (int i = 0; i < node->call_count; i++) {
         TRY(init_call(aggregate, query, &node->calls[i], &aggregate->calls[i], err));
         aggregate->calls[i].order_sensitive =
-            !node->calls[i].order_count && is_order_sensitive(&node->calls[i]);
+            !node->calls[i].order_count && aggregate_is_order_sensitive(&node->calls[i]);
         aggregate->sink.lane_states |= !aggregate->calls[i].distinct && aggregate->calls[i].order_sensitive;
     }
     init_spilling(aggregate, query);

@@ -67,11 +67,13 @@ static Status add_run(GroupRuns *runs, GroupPartition *partition, Error *err) {
     return STATUS_OK;
 }
 
+static Status make_partitions(GroupRuns *runs, Error *err) {
+    if (!runs->partitions) runs->partitions = calloc(GROUP_PARTITIONS, sizeof *runs->partitions);
+    return runs->partitions ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+}
+
 Status group_runs_add(GroupRuns *runs, const GroupTable *table, Error *err) {
-    if (!runs->partitions) {
-        runs->partitions = calloc(GROUP_PARTITIONS, sizeof *runs->partitions);
-        if (!runs->partitions) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    }
+    TRY(make_partitions(runs, err));
     size_t width = runs->row_bytes;
     for (int64_t g = 0; g < table->count; g++) {
         char *row = group_row(table, g);
@@ -91,9 +93,10 @@ Status group_runs_add(GroupRuns *runs, const GroupTable *table, Error *err) {
 /* ---- disk ------------------------------------------------------------------------------------------------
  */
 
-static Status spill_partition(GroupRuns *runs, GroupPartition *partition, const SpillFormat *format,
-                              OperatorStats *stats, Error *err) {
-    if (!partition->first) return STATUS_OK;
+/* A partition's rows in memory, and `count` rows of a table beside them. */
+static Status spill_partition(GroupRuns *runs, GroupPartition *partition, char *const *rows, int64_t count,
+                              const SpillFormat *format, OperatorStats *stats, Error *err) {
+    if (!partition->first && !count) return STATUS_OK;
     if (partition->file_count == partition->file_capacity) {
         int capacity = partition->file_capacity ? partition->file_capacity * 2 : 8;
         SpillFile **files = realloc(partition->files, sizeof *files * (size_t)capacity);
@@ -106,18 +109,46 @@ static Status spill_partition(GroupRuns *runs, GroupPartition *partition, const 
     partition->files[partition->file_count++] = file;
     for (GroupRun *run = partition->first; run; run = run->next)
         TRY(spill_append(file, run->rows, run->count, err));
+    TRY(spill_append_rows(file, rows, count, err));
     TRY(spill_finish(file, err));
-    runs->spilled_rows += partition->row_count;
+    runs->spilled_rows += partition->row_count + count;
     drop_memory(runs, partition);
     return STATUS_OK;
 }
 
-Status group_runs_spill(GroupRuns *runs, const SpillFormat *format, OperatorStats *stats, Error *err) {
-    for (int p = 0; runs->partitions && p < GROUP_PARTITIONS; p++) {
-        TRY(query_check(runs->query, err));
-        TRY(spill_partition(runs, &runs->partitions[p], format, stats, err));
+/* A table's rows by partition: those of p are rows[starts[p]] up to rows[starts[p + 1]]. */
+static void list_by_partition(const GroupTable *table, char **rows, int64_t *starts) {
+    int64_t next[GROUP_PARTITIONS];
+    memset(starts, 0, sizeof *starts * (GROUP_PARTITIONS + 1));
+    for (int64_t g = 0; g < table->count; g++)
+        starts[group_partition(*group_hash(group_row(table, g))) + 1]++;
+    for (int p = 0; p < GROUP_PARTITIONS; p++)
+        starts[p + 1] += starts[p];
+    memcpy(next, starts, sizeof next);
+    for (int64_t g = 0; g < table->count; g++) {
+        char *row = group_row(table, g);
+        rows[next[group_partition(*group_hash(row))]++] = row;
     }
-    return STATUS_OK;
+}
+
+Status group_runs_spill(GroupRuns *runs, const GroupTable *table, const SpillFormat *format,
+                        OperatorStats *stats, Error *err) {
+    int64_t starts[GROUP_PARTITIONS + 1];
+    size_t bytes = sizeof(char *) * (size_t)table->count;
+    char **rows;
+    TRY(make_partitions(runs, err));
+    TRY(query_alloc(runs->query, bytes, (void **)&rows, err));
+    list_by_partition(table, rows, starts);
+    Status status = STATUS_OK;
+    for (int p = 0; p < GROUP_PARTITIONS && status == STATUS_OK; p++) {
+        status = query_check(runs->query, err);
+        if (status == STATUS_OK)
+            status = spill_partition(runs, &runs->partitions[p], rows + starts[p], starts[p + 1] - starts[p],
+                                     format, stats, err);
+    }
+    query_free(runs->query, rows, bytes);
+    if (status == STATUS_OK) runs->row_count += table->count;
+    return status;
 }
 
 int64_t group_runs_partition_rows(const GroupRuns *runs, int which) {

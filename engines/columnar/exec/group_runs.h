@@ -49,8 +49,9 @@ void group_runs_init(GroupRuns *runs, Query *query, size_t row_bytes);
 void group_runs_deinit(GroupRuns *runs);
 /* Copies every row of the table; long strings stay where they are. */
 Status group_runs_add(GroupRuns *runs, const GroupTable *table, Error *err);
-/* Everything in memory goes to disk, strings included. */
-Status group_runs_spill(GroupRuns *runs, const SpillFormat *format, OperatorStats *stats, Error *err);
+/* Everything in memory goes to disk, strings included, and the table's rows with it. */
+Status group_runs_spill(GroupRuns *runs, const GroupTable *table, const SpillFormat *format,
+                        OperatorStats *stats, Error *err);
 /* Rows side by side, of the table's format. */
 Status group_rows_absorb(GroupTable *into, const char *rows, int64_t count, const GroupFold *fold,
                          Error *err);

@@ -45,6 +45,8 @@ Status recursion_working_source(Recursion *recursion, const PlanNode *node, Sour
 Status recursion_result_source(Recursion *recursion, const PlanNode *node, Source **out, Error *err);
 
 /* Breakers: a sink for the pipeline below and the source of what it made. */
+/* The result depends on the order of additions: floating-point sums, string_agg. */
+bool aggregate_is_order_sensitive(const AggregateCall *call);
 Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 Status set_operation_create(Query *query, const PlanNode *node, Sink **sink, Source **source, Error *err);
 Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,

@@ -100,6 +100,7 @@ static Status drop_known(Recursion *recursion, RowStash *incoming, Error *err) {
 /* What the writers hold becomes the working table. */
 static Status take_round(Recursion *recursion, StashWriter *const *writers, int count, Error *err) {
     RowStash *rows = &recursion->rows;
+    stash_join_pieces(rows);
     int64_t from = rows->pieces.count;
     if (!recursion->cte->distinct) {
         for (int i = 0; i < count; i++)
@@ -181,6 +182,7 @@ static Status feed_round(Recursion *recursion, Error *err) {
     TRY(status);
     StashWriter *writer = state ? &((TermState *)state)->writer : NULL;
     if (writer && !recursion->cte->distinct) {
+        stash_join_pieces(&recursion->rows);
         int64_t from = recursion->rows.pieces.count;
         TRY(stash_publish(&recursion->rows, writer, err));
         recursion->work_from = from;

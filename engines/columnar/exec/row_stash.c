@@ -150,6 +150,18 @@ Status stash_take(RowStash *stash, StashWriter *writer, Error *err) {
     return STATUS_OK;
 }
 
+void stash_join_pieces(RowStash *stash) {
+    StashPieces *pieces = &stash->pieces;
+    for (; pieces->count >= 2; pieces->count--) {
+        const StashPiece *last = &pieces->items[pieces->count - 1];
+        StashPiece *before = &pieces->items[pieces->count - 2];
+        if (!before->rows || !last->rows || before->count + last->count > BATCH_ROWS ||
+            before->rows + (size_t)before->count * stash->row_width != last->rows)
+            return;
+        before->count += last->count;
+    }
+}
+
 static int compare_pieces(const void *left, const void *right) {
     const StashPiece *a = left, *b = right;
     if (a->morsel != b->morsel) return a->morsel < b->morsel ? -1 : 1;

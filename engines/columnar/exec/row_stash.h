@@ -58,6 +58,9 @@ Status stash_take(RowStash *stash, StashWriter *writer, Error *err);
 /* The same, but the rows stay in the writer's memory, which must live as long as the stash: for many small
  * portions. */
 Status stash_publish(RowStash *stash, StashWriter *writer, Error *err);
+/* The last pieces, which nobody reads any more as they are: rows side by side in memory become one, so that a
+ * million small portions leave few. */
+void stash_join_pieces(RowStash *stash);
 void stash_sort(RowStash *stash, int64_t from);
 
 typedef struct StashReader {

@@ -228,7 +228,10 @@ static Status init_plan(Window *window, Query *query, const PlanNode *node, Wind
         plan->filter = *extra_count;
         extras[(*extra_count)++] = call->call.filter;
     }
-    if (call->kind == WINDOW_AGGREGATE) plan->careful = shares_memory(call->call.function, call->call.type);
+    if (call->kind == WINDOW_AGGREGATE) {
+        plan->careful = shares_memory(call->call.function, call->call.type);
+        plan->in_order = !plan->careful && aggregate_is_order_sensitive(&call->call);
+    }
     if (call->order_count == 1) {
         const SortKey *key = &node->sort_keys[call->partition_count];
         plan->key_type = key->expr->type;

@@ -111,16 +111,25 @@ static Status add_running(FrameAggregate *aggregate, const FrameRows *frame, int
     return STATUS_OK;
 }
 
+/* Floats are added in the frame's order while frames are short: the last digit depends on it. */
+static Status add_part(FrameAggregate *aggregate, Slide *slide, int64_t start, int64_t end, char *state,
+                       Error *err) {
+    enum { SHORT_ROWS = 128 };
+    if (aggregate->plan->in_order && end - start <= SHORT_ROWS)
+        return leaves_add_rows(&aggregate->leaves, start, end, state, err);
+    return slide_add(slide, start, end, state, err);
+}
+
 static Status add_frame(FrameAggregate *aggregate, const FrameRows *frame, char *state, Error *err) {
     int64_t before_end = frame->end < frame->hole_start ? frame->end : frame->hole_start;
     int64_t after = frame->hole_end > frame->start ? frame->hole_end : frame->start;
-    TRY(slide_add(&aggregate->before, frame->start, before_end, state, err));
+    TRY(add_part(aggregate, &aggregate->before, frame->start, before_end, state, err));
     if (frame->kept >= frame->start && frame->kept < frame->end) {
         const char *leaf;
         TRY(leaves_get(&aggregate->leaves, frame->kept, &leaf, err));
         TRY(aggregate->leaves.function->combine(state, leaf, &aggregate->range->arena.arena, err));
     }
-    return slide_add(&aggregate->after, after, frame->end, state, err);
+    return add_part(aggregate, &aggregate->after, after, frame->end, state, err);
 }
 
 static void own_string(WindowRange *range, Vector *out, int row) {

@@ -32,6 +32,7 @@ typedef struct WindowPlan { /* one call */
     SqlType key_type;
     bool descending, nulls_first;
     bool whole_partition, from_start; /* the frame, exclusion apart */
+    bool in_order;                    /* the result depends on the order of additions */
     bool careful;                     /* states share memory: each is finalised before the next is made */
 } WindowPlan;
 

@@ -13,7 +13,7 @@ static const Case cases[] = {
     /* what the workers hold fits, not the copy that merging makes */
     {"SELECT sum(c), count(*), max(m) FROM (SELECT x % 200000 AS k, count(*) AS c, "
      "max('some longish text ' || x % 1000) AS m FROM generate_series(1, 400000) x GROUP BY 1) t",
-     {24 << 20, 32 << 20, 48 << 20}},
+     {16 << 20, 24 << 20, 32 << 20}},
     {"SELECT count(*), sum(x) FROM (SELECT x FROM generate_series(1, 300000) x INTERSECT "
      "SELECT x * 2 FROM generate_series(1, 300000) x) q",
      {12 << 20, 16 << 20, 24 << 20}},
