@@ -230,7 +230,7 @@ static bool read_header(const uint8_t *bytes, size_t size, size_t at, int time_b
     if (size < at + 44 || memcmp(bytes + at, "TZif", 4) != 0) return false;
     size_t counts[6];
     for (int i = 0; i < 6; i++)
-        counts[i] = (size_t)big_endian(bytes + at + 20 + i * 4, 4);
+        counts[i] = (size_t)big_endian(bytes + at + 20 + (size_t)i * 4, 4);
     *out = (Header){counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]};
     for (int i = 0; i < 6; i++)
         if (counts[i] > 100000) return false;
