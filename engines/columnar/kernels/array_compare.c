@@ -297,6 +297,7 @@ static bool contains(const ArrayValue *whole, const ArrayValue *part, bool all) 
     Numeric value;
     for (int i = 0; i < part->count; i++) {
         bool found = false;
+        if (!(i & 15) && kernel_is_stopped()) return false;
         if (!array_is_null(part, i)) {
             array_get(part, i, &value);
             found = array_has(whole, &value);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/kernels/jsonpath.h"
+#include "engines/columnar/kernels/kernel_limits.h"
 #include "engines/columnar/kernels/numeric_math.h"
 #include "engines/columnar/kernels/value_text.h"
 
@@ -16,6 +17,7 @@ typedef struct PathRun {
     bool raises;
     bool broken; /* not an error of the path: unwinds everything, err is set */
     int64_t array_size;
+    unsigned steps;
     Error *err;
 } PathRun;
 
@@ -34,6 +36,12 @@ static PathResult fail(PathRun *state, const char *sqlstate, const char *format,
     va_end(args);
     (void)error_set(state->err, sqlstate, "%s", message);
     return PATH_FAILED;
+}
+
+/* Paths can look at every pair, or triple, of items. The caller of the kernel knows why it stopped. */
+static bool is_stopped(PathRun *state) {
+    if (!(++state->steps & 4095) && kernel_is_stopped()) state->broken = true;
+    return state->broken;
 }
 
 static void add_item(PathRun *state, JsonPathItems *items, JsonNode *item) {
@@ -373,7 +381,7 @@ static PathResult run_filter(PathRun *state, const PathNode *node, JsonNode *ite
 
 static PathResult run(PathRun *state, const PathNode *node, JsonNode *item, JsonPathItems *found,
                       bool unwrap) {
-    if (state->broken) return PATH_FAILED;
+    if (state->broken || is_stopped(state)) return PATH_FAILED;
     switch ((PathKind)node->kind) {
     case PATH_ROOT: return run_next(state, node, state->root, found);
     case PATH_CURRENT: return run_next(state, node, state->current, found);
@@ -473,6 +481,7 @@ static Truth test_pairs(PathRun *state, const PathNode *node, JsonNode *item) {
         return IS_UNKNOWN;
     for (int i = 0; i < left.count; i++)
         for (int j = 0; j < (node->right ? right.count : 1); j++) {
+            if (is_stopped(state)) return IS_UNKNOWN;
             Truth truth = test_pair(state, node, left.items[i], node->right ? right.items[j] : NULL);
             if (truth == IS_UNKNOWN && !state->lax) return IS_UNKNOWN;
             if (truth == IS_TRUE && state->lax) return IS_TRUE;

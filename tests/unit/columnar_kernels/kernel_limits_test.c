@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engines/base/clock.h"
+#include "engines/columnar/kernels/jsonpath.h"
 #include "engines/columnar/kernels/kernel_limits.h"
 #include "engines/columnar/kernels/regex_use.h"
 #include "tests/unit/columnar_kernels/kernel_harness.h"
@@ -61,6 +62,42 @@ static void a_match_ends_at_the_deadline(void **state) {
     free(text);
 }
 
+/* A path over every pair of items is left once the statement was stopped, in each kind of loop. */
+static void a_path_ends_when_stopped(void **state) {
+    static const char *const PATHS[] = {"$[*] ? (@ == $[*] && @.x == 3)",
+                                        "$[*] ? (exists($[*] ? (@ == -1)))"};
+    Arena arena;
+    StrBuf text;
+    Error err = {0};
+    arena_init(&arena);
+    strbuf_init(&text);
+    for (int i = 0; i < 100000; i++)
+        strbuf_printf(&text, "%c%d", i ? ',' : '[', i);
+    strbuf_append_char(&text, ']');
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
+        JsonPath path;
+        JsonNode *document = NULL;
+        JsonPathItems items = {0};
+        CancelToken token;
+        JsonText source = {PATHS[i], strlen(PATHS[i])};
+        assert_int_equal(jsonpath_parse(source, &arena, &path, &err), STATUS_OK);
+        assert_int_equal(
+            json_parse((JsonText){strbuf_text(&text), text.length}, true, &arena, &document, &err),
+            STATUS_OK);
+        int64_t started = clock_now_ns();
+        cancel_init(&token, 0);
+        cancel_request(&token, CANCEL_BY_USER);
+        KernelLimits limits = {.cancel = &token};
+        KernelLimits *before = kernel_limits_enter(&limits);
+        assert_int_equal(jsonpath_run(&path, document, NULL, true, &arena, &items, &err), PATH_FAILED);
+        assert_int_equal(kernel_limits_leave(before, STATUS_OK, &err), STATUS_ERROR);
+        assert_string_equal(err.sqlstate, SQLSTATE_QUERY_CANCELED);
+        assert_true(clock_now_ns() - started < INT64_C(2000000000));
+    }
+    strbuf_deinit(&text);
+    arena_deinit(&arena);
+}
+
 /* Repeating what matches nothing adds no states, but must not take for ever either. */
 static void empty_repetitions_are_bounded(void **state) {
     static const char *const PATTERNS[] = {
@@ -83,6 +120,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room_ends_with_the_smallest_budget),
         cmocka_unit_test(a_match_ends_at_the_deadline),
+        cmocka_unit_test(a_path_ends_when_stopped),
         cmocka_unit_test(empty_repetitions_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
