@@ -154,20 +154,33 @@ Status aggregate_check_place(Query *query, int position, Error *err) {
     return STATUS_OK;
 }
 
+static Status outer_aggregate(const Query *query, const PgQuery__FuncCall *call, Error *err) {
+    return binder_unsupported(query->binder, call->location, err, "an aggregate of an outer query's columns");
+}
+
 Status bind_aggregate_finish(Query *query, PgQuery__FuncCall *call, AggregateCall *bound, const char *name,
                              Expr **out, Error *err) {
     TRY(bind_aggregate_filter(query, call, bound, err));
-    if (belongs_outside(query, bound))
-        return binder_unsupported(query->binder, call->location, err,
-                                  "an aggregate of an outer query's columns");
+    if (belongs_outside(query, bound)) return outer_aggregate(query, call, err);
     *out = query_aggregate_column(query, bound, name);
     (*out)->position = binder_position(query->binder, call->location);
     return STATUS_OK;
 }
 
+/* Where this query may have no aggregate, one of an enclosing query's columns alone may still stand. */
+static bool is_of_outer_query(Query *query, PgQuery__FuncCall *call) {
+    Error ignored = {0};
+    AggregateCall bound = {.arg_count = (int)call->n_args};
+    return query->parent && !query->in_aggregate &&
+           bind_exprs(query, call->args, call->n_args, &bound.args, &ignored) == STATUS_OK &&
+           belongs_outside(query, &bound);
+}
+
 Status bind_aggregate(Query *query, PgQuery__FuncCall *call, const char *name, Expr **out, Error *err) {
     Binder *binder = query->binder;
     int position = binder_position(binder, call->location);
+    if (query_clause_name(query->clause) && is_of_outer_query(query, call))
+        return outer_aggregate(query, call, err);
     TRY(aggregate_check_place(query, position, err));
     if (name_is_ordered_set(name))
         return error_set_at(err, "42809", position, "WITHIN GROUP is required for ordered-set aggregate %s",

@@ -426,11 +426,25 @@ static Status combine_sides(Query *query, PgQuery__SelectStmt *select, Rel **sid
     return STATUS_OK;
 }
 
+/* A UNION of many is nested to the left only: its sides are counted apart from what is nested in a side. */
+static Status bind_left_side(Query *query, PgQuery__SelectStmt *select, BoundQuery *out, Error *err) {
+    enum { MOST_SIDES = 1000 };
+    Binder *binder = query->binder;
+    if (binder->set_depth >= MOST_SIDES)
+        return error_set(err, SQLSTATE_TOO_COMPLEX, "the statement's queries are nested too deeply");
+    binder->set_depth++;
+    binder->depth--;
+    Status status = bind_query(binder, query->parent, query->ctes, select->larg, false, out, err);
+    binder->depth++;
+    binder->set_depth--;
+    return status;
+}
+
 static Status bind_set_operation(Query *query, PgQuery__SelectStmt *select, BoundQuery *out, Error *err) {
     Binder *binder = query->binder;
     BoundQuery left = {0}, right = {0};
     if (select->n_locking_clause > 0) return binder_unsupported(binder, -1, err, "FOR UPDATE or FOR SHARE");
-    TRY(bind_query(binder, query->parent, query->ctes, select->larg, false, &left, err));
+    TRY(bind_left_side(query, select, &left, err));
     TRY(bind_query(binder, query->parent, query->ctes, select->rarg, false, &right, err));
     const char *name = set_name(select->op);
     if (left.column_count != right.column_count)

@@ -182,7 +182,8 @@ static bool same_array_operator(const Expr *a, const Expr *b) {
 
 bool expr_equal(const Expr *a, const Expr *b) {
     if (a->kind != b->kind || !sqltype_equals(a->type, b->type) || a->arg_count != b->arg_count ||
-        a->function != b->function || !same_array_operator(a, b) || a->column != b->column || a->param != b->param)
+        a->function != b->function || !same_array_operator(a, b) || a->column != b->column ||
+        a->param != b->param)
         return false;
     if (a->kind == EXPR_CONSTANT && !constant_equal(a->constant, b->constant)) return false;
     for (int i = 0; i < a->arg_count; i++)
@@ -253,6 +254,15 @@ Expr *expr_substitute(Arena *arena, Expr *expr, const ColumnMap *map) {
     for (int i = 0; i < expr->arg_count; i++)
         expr->args[i] = expr_substitute(arena, expr->args[i], map);
     return expr;
+}
+
+int expr_substituted_size(const Expr *expr, const ColumnMap *map) {
+    int size = 1;
+    for (int i = 0; map && expr->kind == EXPR_COLUMN && i < map->count; i++)
+        if (map->from[i] == expr->column) return expr_substituted_size(map->to[i], NULL);
+    for (int i = 0; i < expr->arg_count && size < MOST_SUBSTITUTED; i++)
+        size += expr_substituted_size(expr->args[i], map);
+    return size;
 }
 
 void expr_split_conjuncts(Arena *arena, Expr *expr, ExprList *out) {

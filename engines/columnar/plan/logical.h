@@ -122,7 +122,9 @@ typedef struct Binder {
     ColumnInfo *columns;
     int column_count, column_capacity;
     int depth;
+    int set_depth; /* sides of set operations to the left of this one */
     int view_depth;
+    int copied_nodes; /* of trees computed a second time */
     IdList outer_ids; /* columns of enclosing queries that subqueries have read */
     CteDef *cte_defs, **cte_defs_end;
     struct FunctionScope *function; /* whose body is being bound */
@@ -177,6 +179,9 @@ typedef struct ColumnMap {
     int count;
 } ColumnMap;
 Expr *expr_substitute(Arena *arena, Expr *expr, const ColumnMap *map);
+/* How many nodes expr_substitute would make of it; counts no further than MOST_SUBSTITUTED. */
+enum { MOST_SUBSTITUTED = 10000 };
+int expr_substituted_size(const Expr *expr, const ColumnMap *map);
 /* Splits at top-level ANDs. */
 void expr_split_conjuncts(Arena *arena, Expr *expr, ExprList *out);
 Expr *expr_and_all(Arena *arena, const ExprList *conjuncts); /* NULL for none */
@@ -275,7 +280,11 @@ Rel *rule_cte(Binder *binder, Rel *root);
 Rel *rule_cte_filter(Binder *binder, Rel *root);
 /* Joins in a recursive term: the working table probes, so that the other side is built once. */
 void cte_probe_with_working_table(Binder *binder, Rel *rel);
-Status rule_fold(Binder *binder, Rel *root, Error *err);
+/* `output`: the root's columns that are read; what nobody reads is left as it is. */
+Status rule_fold(Binder *binder, Rel **root, const IdList *output, Error *err);
+/* columns_read.c: by number, whether a column of the tree is read; subqueries for values that are not are
+ * gone. */
+bool *columns_read(Binder *binder, Rel **root, const IdList *output);
 /* One comparison, on behalf of folding. */
 Expr *rule_narrow(Binder *binder, Expr *expr);
 /* Dependent joins become ordinary ones. 0A000 where that is not possible. */

@@ -34,8 +34,8 @@ static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err)
 }
 
 /* Up to the join order; then rows are known. */
-static Status optimise_shape(Binder *binder, Rel **root, Error *err) {
-    TRY(rule_fold(binder, *root, err));
+static Status optimise_shape(Binder *binder, Rel **root, const IdList *output, Error *err) {
+    TRY(rule_fold(binder, root, output, err));
     TRY(rule_unnest(binder, root, err));
     *root = rule_pushdown(binder, *root);
     *root = rule_anti(binder, *root);
@@ -59,10 +59,10 @@ static Status optimise_ctes(Binder *binder, Error *err) {
     static const double ROUNDS = 10; /* as PostgreSQL supposes */
     for (CteDef *def = binder->cte_defs; def; def = def->next) {
         if (!def->readers) continue;
-        TRY(optimise_shape(binder, &def->seed, err));
+        TRY(optimise_shape(binder, &def->seed, &def->ids, err));
         def->rows = def->seed->rows;
         if (!def->term) continue;
-        TRY(optimise_shape(binder, &def->term, err));
+        TRY(optimise_shape(binder, &def->term, &def->term_ids, err));
         cte_probe_with_working_table(binder, def->term);
         def->rows += ROUNDS * def->term->rows;
     }
@@ -86,15 +86,15 @@ static void prune_ctes(Binder *binder, CteDef *def) {
 
 static Status optimise(Binder *binder, Rel **root, const IdList *output, Error *err) {
     *root = rule_cte(binder, *root);
-    TRY(rule_fold(binder, *root, err));
+    TRY(rule_fold(binder, root, output, err));
     for (CteDef *def = binder->cte_defs; def; def = def->next) {
         if (!def->readers) continue; /* read by nobody, or where it is read */
-        TRY(rule_fold(binder, def->seed, err));
-        if (def->term) TRY(rule_fold(binder, def->term, err));
+        TRY(rule_fold(binder, &def->seed, &def->ids, err));
+        if (def->term) TRY(rule_fold(binder, &def->term, &def->term_ids, err));
     }
     *root = rule_cte_filter(binder, *root);
     TRY(optimise_ctes(binder, err));
-    TRY(optimise_shape(binder, root, err));
+    TRY(optimise_shape(binder, root, output, err));
     *root = optimise_columns(binder, *root, output);
     prune_ctes(binder, binder->cte_defs);
     return STATUS_OK;

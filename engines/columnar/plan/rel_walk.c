@@ -176,6 +176,7 @@ static void own_arrays(Arena *arena, Rel *rel) {
 static Rel *copy_rel(Copying *copying, const Rel *rel) {
     Arena *arena = copying->binder->arena;
     Rel *copy = arena_memdup(arena, rel, sizeof *rel);
+    if (copying->to) copying->binder->copied_nodes++;
     copy->inputs = ARENA_NEW_ARRAY(arena, Rel *, rel->input_count > 0 ? rel->input_count : 1);
     for (int i = 0; i < rel->input_count; i++)
         copy->inputs[i] = copy_rel(copying, rel->inputs[i]);

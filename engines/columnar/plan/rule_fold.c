@@ -6,6 +6,7 @@
 typedef struct Folder {
     Binder *binder;
     Error failure; /* the first one */
+    const bool *read;
 } Folder;
 
 static bool depends_on_now(const Expr *expr) {
@@ -156,11 +157,6 @@ static Expr *fold(Folder *folder, Expr *expr) {
     return rule_narrow(binder, expr);
 }
 
-static void fold_list(Folder *folder, ExprList *list) {
-    for (int i = 0; i < list->count; i++)
-        list->items[i] = fold(folder, list->items[i]);
-}
-
 /* True conjuncts vanish; ANDs that folding made are split again. */
 static void fold_conjuncts(Folder *folder, ExprList *list) {
     ExprList kept = {0};
@@ -179,22 +175,36 @@ static void fold_conjuncts(Folder *folder, ExprList *list) {
     *list = kept;
 }
 
-static Expr *fold_visited(void *folder, Expr *expr) {
-    return fold(folder, expr);
+static void fold_call(Folder *folder, AggregateCall *call) {
+    for (int a = 0; a < call->arg_count; a++)
+        call->args[a] = fold(folder, call->args[a]);
+    if (call->filter) call->filter = fold(folder, call->filter);
+}
+
+static void fold_window(Folder *folder, Rel *rel) {
+    for (int w = 0; w < rel->window_count; w++) {
+        WindowFrame *frame = &rel->windows[w].frame;
+        if (!folder->read[rel->own_ids.items[w]]) continue;
+        fold_call(folder, &rel->windows[w].call);
+        if (frame->start_offset) frame->start_offset = fold(folder, frame->start_offset);
+        if (frame->end_offset) frame->end_offset = fold(folder, frame->end_offset);
+    }
+    for (int k = 0; k < rel->sort_key_count; k++)
+        rel->sort_keys[k].expr = fold(folder, rel->sort_keys[k].expr);
 }
 
 static void fold_rel(Folder *folder, Rel *rel) {
+    const bool *read = folder->read;
     fold_conjuncts(folder, &rel->predicates);
-    fold_list(folder, &rel->exprs);
-    for (int c = 0; c < rel->call_count; c++) {
-        for (int a = 0; a < rel->calls[c].arg_count; a++)
-            rel->calls[c].args[a] = fold(folder, rel->calls[c].args[a]);
-        if (rel->calls[c].filter) rel->calls[c].filter = fold(folder, rel->calls[c].filter);
-    }
-    if (rel->kind == PLAN_WINDOW) rel_each_expr(rel, fold_visited, folder);
+    for (int i = 0; i < rel->exprs.count; i++)
+        if (rel->kind != PLAN_PROJECT || read[rel->ids.items[i]])
+            rel->exprs.items[i] = fold(folder, rel->exprs.items[i]);
+    for (int c = 0; c < rel->call_count; c++)
+        if (read[rel->ids.items[rel->exprs.count + c]]) fold_call(folder, &rel->calls[c]);
+    if (rel->kind == PLAN_WINDOW) fold_window(folder, rel);
     for (int r = 0; r < rel->value_row_count; r++)
         for (int c = 0; c < rel->ids.count; c++)
-            rel->value_rows[r][c] = fold(folder, rel->value_rows[r][c]);
+            if (read[rel->ids.items[c]]) rel->value_rows[r][c] = fold(folder, rel->value_rows[r][c]);
     for (int f = 0; f < rel->table_call_count; f++)
         for (int a = 0; a < rel->table_calls[f].arg_count; a++)
             rel->table_calls[f].args[a] = fold(folder, rel->table_calls[f].args[a]);
@@ -204,9 +214,9 @@ static void fold_rel(Folder *folder, Rel *rel) {
         fold_rel(folder, rel->inputs[i]);
 }
 
-Status rule_fold(Binder *binder, Rel *rel, Error *err) {
-    Folder folder = {.binder = binder};
-    fold_rel(&folder, rel);
+Status rule_fold(Binder *binder, Rel **root, const IdList *output, Error *err) {
+    Folder folder = {.binder = binder, .read = columns_read(binder, root, output)};
+    fold_rel(&folder, *root);
     if (!folder.failure.sqlstate[0]) return STATUS_OK;
     if (err) *err = folder.failure;
     return STATUS_ERROR;

@@ -35,6 +35,17 @@ static void prune_project(Binder *binder, Rel *rel, const IdList *needed) {
     rule_prune(binder, rel->inputs[0], &below);
 }
 
+/* Without groups a call must stay, as it makes the one row: one that cannot fail. */
+static int keep_one_row(Binder *binder, Rel *rel, IdList *ids) {
+    Error ignored = {0};
+    AggregateCall rows = {0};
+    bool found = resolve_aggregate(binder, "count", NULL, 0, true, 0, &rows, &ignored) == STATUS_OK;
+    if (found) rel->calls[0] = rows;
+    id_list_add(binder->arena, ids,
+                found ? binder_add_column(binder, "count", rows.type, false) : rel->ids.items[0]);
+    return 1;
+}
+
 static void prune_aggregate(Binder *binder, Rel *rel, const IdList *needed) {
     IdList ids = {0}, below = {0};
     for (int g = 0; g < rel->exprs.count; g++)
@@ -47,11 +58,7 @@ static void prune_aggregate(Binder *binder, Rel *rel, const IdList *needed) {
         rel->calls[kept++] = rel->calls[c];
     }
     int grouping_from = rel->exprs.count + rel->call_count;
-    /* Without groups a call must stay: it is what makes the one row. */
-    if (kept == 0 && rel->exprs.count == 0 && rel->call_count > 0) {
-        id_list_add(binder->arena, &ids, rel->ids.items[0]);
-        kept = 1;
-    }
+    if (kept == 0 && rel->exprs.count == 0 && rel->call_count > 0) kept = keep_one_row(binder, rel, &ids);
     for (int g = 0; g < rel->grouping_call_count; g++)
         id_list_add(binder->arena, &ids, rel->ids.items[grouping_from + g]);
     rel->call_count = kept;

@@ -233,12 +233,17 @@ static Rel *push_join(Binder *binder, Rel *rel, ExprList *predicates) {
 
 static Rel *push_project(Binder *binder, Rel *rel, ExprList *predicates) {
     ColumnMap map = {.from = rel->ids.items, .to = rel->exprs.items, .count = rel->ids.count};
-    ExprList below = {0};
-    for (int i = 0; i < predicates->count; i++)
-        expr_list_add(binder->arena, &below,
-                      expr_substitute(binder->arena, expr_copy(binder->arena, predicates->items[i]), &map));
+    ExprList below = {0}, above = {0};
+    for (int i = 0; i < predicates->count; i++) {
+        Expr *predicate = predicates->items[i];
+        if (expr_substituted_size(predicate, &map) >= MOST_SUBSTITUTED) /* a + a of a + a of ... */
+            expr_list_add(binder->arena, &above, predicate);
+        else
+            expr_list_add(binder->arena, &below,
+                          expr_substitute(binder->arena, expr_copy(binder->arena, predicate), &map));
+    }
     rel->inputs[0] = push(binder, rel->inputs[0], &below);
-    return rel;
+    return rel_filter(binder, rel, &above);
 }
 
 /* Conditions on the input alone sink; a condition on the results that no NULL passes makes padding rows

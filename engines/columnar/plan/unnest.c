@@ -36,6 +36,13 @@ static Expr *moved_value(Binder *binder, Expr *expr, const Moved *moved) {
     return expr_substitute(binder->arena, expr_copy(binder->arena, expr), &map);
 }
 
+static bool grows_too_large(const ExprList *list, const Moved *step) {
+    ColumnMap map = {.from = step->ids.items, .to = step->exprs.items, .count = step->ids.count};
+    for (int i = 0; i < list->count; i++)
+        if (expr_substituted_size(list->items[i], &map) >= MOST_SUBSTITUTED) return true;
+    return false;
+}
+
 static void replace_everywhere(Unnest *unnest, const Moved *moved) {
     ColumnMap map = {.from = moved->ids.items, .to = moved->exprs.items, .count = moved->ids.count};
     rel_substitute(unnest->binder, *unnest->root, &map);
@@ -75,6 +82,7 @@ static Rel *scalar_chain(Binder *binder, Rel *rel, Moved *moved) {
         case PLAN_FILTER: add_all(binder, &moved->having, &rel->predicates); break;
         case PLAN_PROJECT: {
             Moved step = {.ids = rel->ids, .exprs = rel->exprs};
+            if (grows_too_large(&moved->exprs, &step) || grows_too_large(&moved->having, &step)) return NULL;
             for (int i = 0; i < moved->exprs.count; i++)
                 moved->exprs.items[i] = moved_value(binder, moved->exprs.items[i], &step);
             for (int i = 0; i < moved->having.count; i++)
@@ -242,9 +250,16 @@ static Status join_domain(Unnest *unnest, Rel *join, Error *err) {
 /* ---- one join
  * ---------------------------------------------------------------------------------------------------- */
 
+enum { MOST_COPIED_NODES = 10000 };
+
 static Status make_ordinary(Binder *binder, Rel **root, Rel **slot, Error *err) {
     Rel *join = *slot;
     IdList outer = {0};
+    /* Each may compute its left side twice, with all that was copied there: nested ones double and double. */
+    if (binder->copied_nodes > MOST_COPIED_NODES)
+        return error_set(
+            err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+            "so many correlated subqueries over each other are not available in the columnar engine");
     join->dependent = false;
     rel_collect_reads(binder->arena, join->inputs[1], &join->inputs[0]->ids, &outer);
     if (outer.count == 0) return STATUS_OK;

@@ -10,12 +10,28 @@ static Status declined(Error *err, const char *what) {
                      "a correlated subquery with %s is not available in the columnar engine", what);
 }
 
+static bool produces_all(const Rel *rel, const IdList *ids) {
+    for (int i = 0; i < ids->count; i++)
+        if (!rel_produces(rel, ids->items[i])) return false;
+    return true;
+}
+
+/* Subqueries' values beside the columns take no row away: they need not be computed again. */
+static const Rel *without_values(const Rel *left, const IdList *outer) {
+    while (left->kind == PLAN_JOIN &&
+           (left->join_type == JOIN_LEFT || left->join_type == JOIN_SINGLE || left->join_type == JOIN_MARK) &&
+           produces_all(left->inputs[0], outer))
+        left = left->inputs[0];
+    return left;
+}
+
 /* The distinct values of the outer columns: the left side once more, grouped. */
 static Rel *domain(Unnest *unnest, IdList *keys) {
     Binder *binder = unnest->binder;
     IdList copies = {0};
     Rel *distinct = rel_new(binder, PLAN_AGGREGATE, 1);
-    distinct->inputs[0] = rel_copy(binder, unnest->left, unnest->outer, &copies);
+    distinct->inputs[0] =
+        rel_copy(binder, without_values(unnest->left, unnest->outer), unnest->outer, &copies);
     *keys = (IdList){0};
     for (int i = 0; i < copies.count; i++) {
         ColumnInfo info = binder->columns[copies.items[i]];
@@ -353,6 +369,42 @@ static Status attach(Unnest *unnest, Rel **slot, IdList *keys, Error *err) {
     }
 }
 
+/* 1.0 and 1.00, 1 day and 24 hours are one value of the domain: what tells them apart must not read it. */
+static bool has_equals_that_differ(SqlType type) {
+    return (type.id == SQL_NUMERIC && type.precision == 0) || type.id == SQL_INTERVAL;
+}
+
+static bool is_compared(const Expr *expr) {
+    static const char *const NAMES[] = {"=", "<", "<=", ">", ">=", "<>"};
+    for (size_t i = 0; expr->kind == EXPR_CALL && i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(expr->function->name, NAMES[i]) == 0) return true;
+    return expr->kind == EXPR_IN_LIST || expr->kind == EXPR_IS_NULL || expr->kind == EXPR_IS_NOT_NULL;
+}
+
+typedef struct Telling {
+    const IdList *outer;
+    bool found;
+} Telling;
+
+static Expr *look_at(void *context, Expr *expr) {
+    Telling *telling = context;
+    if (expr->kind == EXPR_COLUMN && has_equals_that_differ(expr->type) &&
+        id_list_has(telling->outer, expr->column))
+        telling->found = true;
+    for (int i = 0; i < expr->arg_count; i++)
+        if (!is_compared(expr) || expr->args[i]->kind != EXPR_COLUMN) (void)look_at(context, expr->args[i]);
+    return expr;
+}
+
+static void look_at_tree(Telling *telling, Rel *rel) {
+    rel_each_expr(rel, look_at, telling);
+    for (int i = 0; i < rel->input_count; i++)
+        look_at_tree(telling, rel->inputs[i]);
+}
+
 Status unnest_attach_domain(Unnest *unnest, Rel **rel, IdList *keys, Error *err) {
+    Telling telling = {.outer = unnest->outer};
+    look_at_tree(&telling, *rel);
+    if (telling.found) return declined(err, "outer values whose equals may differ");
     return attach(unnest, rel, keys, err);
 }
