@@ -1,5 +1,8 @@
 #include "engines/base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 size_t utf8_sequence_length(const char *text, size_t length) {
     const unsigned char *p = (const unsigned char *)text;
     if (length == 0) return 0;
@@ -30,10 +33,19 @@ bool utf8_is_valid(const char *text, size_t length) {
 }
 
 size_t utf8_count(const char *text, size_t length) {
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
     size_t count = 0;
-    for (size_t at = 0; at < length; count++) {
+    for (size_t at = 0; at < length;) {
+        uint64_t word = high_bits;
+        if (length - at >= sizeof word) memcpy(&word, text + at, sizeof word);
+        if (!(word & high_bits)) { /* eight ASCII characters */
+            at += sizeof word;
+            count += sizeof word;
+            continue;
+        }
         size_t width = utf8_sequence_length(text + at, length - at);
         at += width ? width : 1;
+        count++;
     }
     return count;
 }

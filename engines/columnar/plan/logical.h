@@ -296,6 +296,7 @@ void rule_prune(Binder *binder, Rel *root, const IdList *needed);
 Rel *rule_limit(Binder *binder, Rel *root);
 Rel *rule_count(Binder *binder, Rel *root);
 Status rule_distinct(Binder *binder, Rel **root, Error *err);
+Rel *rule_group_function(Binder *binder, Rel *rel);
 Rel *rule_sum_shift(Binder *binder, Rel *root);
 void rule_transitive(Binder *binder, ExprList *conjuncts);
 /* Sets rows of the whole tree, from table sizes and column statistics. */

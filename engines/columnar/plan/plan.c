@@ -42,6 +42,7 @@ static Status optimise_shape(Binder *binder, Rel **root, const IdList *output, E
     estimate_rows(binder, *root);
     *root = rule_join_order(binder, *root);
     *root = rule_count(binder, *root);
+    *root = rule_group_function(binder, *root);
     *root = rule_sum_shift(binder, *root);
     TRY(rule_distinct(binder, root, err));
     estimate_rows(binder, *root);

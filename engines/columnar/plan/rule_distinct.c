@@ -1,7 +1,7 @@
 /* Rule: aggregates of DISTINCT values become two levels of groups: below, by the groups and the values, which
  * drops repetitions in parallel and may spill; above, the same aggregates over what is left. Calls without
  * DISTINCT come along when what they give for a part can be put together: count, sum, min, max and their
- * kind. */
+ * kind; an average of integers as sum and count. */
 #include "engines/columnar/plan/logical.h"
 
 static bool is_named(const AggregateCall *call, const char *const *names, size_t count) {
@@ -23,6 +23,19 @@ static bool is_additive(const AggregateCall *call) {
     return type == SQL_INT8 || type == SQL_NUMERIC; /* exact: floats depend on the order of additions */
 }
 
+/* avg(int2), avg(int4): PostgreSQL divides the exact sum by the count as numerics, and so do we. */
+static bool is_average(const AggregateCall *call) {
+    return strcmp(call->function->name, "avg") == 0 && call->arg_count == 1 &&
+           (call->args[0]->type.id == SQL_INT2 || call->args[0]->type.id == SQL_INT4);
+}
+
+/* Averages that stand beside a DISTINCT call become a sum and a count, divided above. */
+static bool any_average(const Rel *rel) {
+    for (int c = 0; c < rel->call_count; c++)
+        if (is_average(&rel->calls[c]) && !rel->calls[c].distinct) return true;
+    return false;
+}
+
 static bool same_args(const AggregateCall *a, const AggregateCall *b) {
     if (a->arg_count != b->arg_count) return false;
     for (int i = 0; i < a->arg_count; i++)
@@ -36,7 +49,8 @@ static const AggregateCall *shared_distinct(const Rel *rel) {
     for (int c = 0; c < rel->call_count; c++) {
         const AggregateCall *call = &rel->calls[c];
         if (call->order_count || (call->distinct && call->filter)) return NULL;
-        if (call->distinct ? shared && !same_args(shared, call) : !is_idempotent(call) && !is_additive(call))
+        if (call->distinct ? shared && !same_args(shared, call)
+                           : !is_idempotent(call) && !is_additive(call) && !is_average(call))
             return NULL;
         if (call->distinct && !shared) shared = call;
     }
@@ -146,11 +160,53 @@ static Status rewrite(Binder *binder, Rel **root, const AggregateCall *shared, E
     return STATUS_OK;
 }
 
+static Status add_part(Binder *binder, Rel *rel, const char *name, const AggregateCall *average, Expr **out,
+                       Error *err) {
+    Expr *arg = expr_copy(binder->arena, average->args[0]);
+    AggregateCall *call = &rel->calls[rel->call_count++];
+    TRY(resolve_aggregate(binder, name, &arg, 1, false, arg->position, call, err));
+    call->filter = average->filter ? expr_copy(binder->arena, average->filter) : NULL;
+    int id = binder_add_column(binder, name, call->type, true);
+    id_list_add(binder->arena, &rel->ids, id);
+    return coerce_expr(binder, expr_column(binder, id), sqltype_of(SQL_NUMERIC), CAST_EXPLICIT, out, err);
+}
+
+/* The same aggregate with sums and counts in place of averages, and their quotients above it. Of no values
+ * the sum is NULL, and so is the quotient: nothing is divided by zero. */
+static Status split_averages(Binder *binder, const Rel *rel, Rel **project, Error *err) {
+    Arena *arena = binder->arena;
+    Rel *split = rel_new(binder, PLAN_AGGREGATE, 1);
+    *project = rel_new(binder, PLAN_PROJECT, 1);
+    (*project)->inputs[0] = split;
+    (*project)->ids = rel->ids;
+    split->inputs[0] = rel->inputs[0];
+    split->exprs = rel->exprs;
+    split->calls = ARENA_NEW_ARRAY(arena, AggregateCall, 2 * rel->call_count);
+    for (int i = 0; i < rel->ids.count; i++) {
+        int id = rel->ids.items[i], c = i - rel->exprs.count;
+        Expr *value = expr_column(binder, id), *sum = NULL, *count = NULL;
+        if (c >= 0 && is_average(&rel->calls[c]) && !rel->calls[c].distinct) {
+            TRY(add_part(binder, split, "sum", &rel->calls[c], &sum, err));
+            TRY(add_part(binder, split, "count", &rel->calls[c], &count, err));
+            TRY(resolve_operator(binder, "/", sum, count, 0, &value, err));
+            TRY(coerce_exact(binder, value, rel->calls[c].type, CAST_EXPLICIT, &value, err));
+        } else {
+            if (c >= 0) split->calls[split->call_count++] = rel->calls[c];
+            id_list_add(arena, &split->ids, id);
+        }
+        expr_list_add(arena, &(*project)->exprs, value);
+    }
+    return STATUS_OK;
+}
+
 Status rule_distinct(Binder *binder, Rel **root, Error *err) {
     Rel *rel = *root;
     for (int i = 0; i < rel->input_count; i++)
         TRY(rule_distinct(binder, &rel->inputs[i], err));
     if (rel->kind != PLAN_AGGREGATE || rel->grouping_set_count || rel->grouping_call_count) return STATUS_OK;
     const AggregateCall *shared = shared_distinct(rel);
-    return shared ? rewrite(binder, root, shared, err) : STATUS_OK;
+    if (!shared) return STATUS_OK;
+    if (!any_average(rel)) return rewrite(binder, root, shared, err);
+    TRY(split_averages(binder, rel, root, err));
+    return rewrite(binder, &(*root)->inputs[0], shared, err);
 }
