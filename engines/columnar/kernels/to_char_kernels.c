@@ -173,16 +173,17 @@ static Status put_day(StrBuf *out, const DateNode *node, const DateFields *f, Er
     switch (node->pattern) {
     case DATE_DAY: put_name(out, node, date_day_names[f->week_day], 0, 9); break;
     case DATE_DY: put_name(out, node, date_day_names[f->week_day], 3, 0); break;
-    case DATE_DDD: put_number(out, node, 3, f->year_day); break;
+    /* Days of an interval may be negative: here the sign is one of the digits. */
+    case DATE_DDD: put_padded(out, node, 3, f->year_day); break;
     case DATE_IDDD:
         put_number(out, node, 3,
                    (iso_week(f->t.year, f->t.month, f->t.day, NULL) - 1) * 7 +
                        (f->week_day ? f->week_day : 7));
         break;
-    case DATE_DD: put_number(out, node, 2, f->t.day); break;
+    case DATE_DD: put_padded(out, node, 2, f->t.day); break;
     case DATE_D: put_number(out, node, 0, f->week_day + 1); break;
     case DATE_ID: put_number(out, node, 0, f->week_day ? f->week_day : 7); break;
-    case DATE_WW: put_number(out, node, 2, (f->year_day - 1) / 7 + 1); break;
+    case DATE_WW: put_padded(out, node, 2, (f->year_day - 1) / 7 + 1); break;
     case DATE_IW: put_number(out, node, 2, iso_week(f->t.year, f->t.month, f->t.day, NULL)); break;
     case DATE_W: put_number(out, node, 0, (f->t.day - 1) / 7 + 1); break;
     default: put_number(out, node, 0, f->days + 2440588); break;
