@@ -23,6 +23,10 @@ static int add_group(Query *query, Expr *expr, const char *name) {
         ColumnInfo source = binder->columns[expr->column];
         source.table_column = table_column;
         source.version = NULL;
+        if (!sqltype_equals(source.type, expr->type)) {
+            source.type = expr->type; /* varchar read as text */
+            source.type_name = NULL;
+        }
         binder->columns[id] = source;
     }
     query->groups[query->group_count] = expr;

@@ -491,7 +491,7 @@ static Status lower_cte(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     node->input_count = 0;
     if (first) {
         PlanCte *cte = def->lowered = ARENA_NEW(arena, PlanCte);
-        *cte = (PlanCte){.name = def->name, .distinct = def->distinct, .reader_count = def->readers};
+        *cte = (PlanCte){.name = def->name, .distinct = def->distinct};
         cte->index = lowering->binder->plan->cte_count++;
         Lowered terms[2];
         if (def->distinct && def->term) TRY(nested_check_set(lowering->binder, &kept, err));
@@ -504,6 +504,8 @@ static Status lower_cte(Lowering *lowering, const Rel *rel, Lowered *out, Error 
     }
     node->cte = def->lowered;
     node->working = rel->working;
+    /* Counted here: a rule may have copied a reader. */
+    if (!rel->working) def->lowered->reader_count++;
     node->scan_columns = ARENA_NEW_ARRAY(arena, int, rel->ids.count + 1);
     for (int i = 0; i < rel->ids.count; i++)
         node->scan_columns[i] = positions[table_column_of(rel, rel->ids.items[i])];
