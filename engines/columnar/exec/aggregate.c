@@ -24,6 +24,7 @@ void aggregate_init_states(const void *context, char *states) {
 
 Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char *from, Arena *arena,
                               Error *err) {
+    if (slot->shared) return STATUS_OK;
     into += slot->state_offset;
     from += slot->state_offset;
     if (!slot->ordered) return slot->call->function->combine(into, from, arena, err);
@@ -113,7 +114,7 @@ static void init_spilling(Aggregate *aggregate, Query *query) {
     for (int i = 0; i < aggregate->call_count; i++) {
         const AggregateSlot *slot = &aggregate->calls[i];
         if (slot->ordered || slot->call->function->holds == STATE_POINTERS) aggregate->spillable = false;
-        if (slot->ordered || slot->call->function->holds != STATE_STRING) continue;
+        if (slot->ordered || slot->shared || slot->call->function->holds != STATE_STRING) continue;
         aggregate->rows_hold_strings = true;
         spill_format_add_string(&aggregate->spill_format, (uint32_t)(table.state_offset + slot->state_offset),
                                 arena);
@@ -287,6 +288,8 @@ static Status update_call(Aggregate *aggregate, AggregateState *state, int which
         return STATUS_OK;
     }
     if (!aggregate->group_count) return function->update_single(states, &input, err);
+    if (state->few.count && !slot->filter && function->update_single)
+        return aggregate_update_few(state, slot, &input, err);
     return function->update(states, state->table.row_bytes, groups, &input, err);
 }
 
@@ -311,12 +314,16 @@ static Status sink_push(Sink *sink, Chain *chain, void *pointer, Batch *batch, E
                                  &columns[i], err));
         columns[aggregate->group_count] = aggregate->fine_set;
         TRY(resolve_groups(aggregate, state, chain, columns, batch, first, err));
+        if (aggregate->call_count) aggregate_sort_few(state, batch);
         if (first[0] > state->latest_first) state->latest_first = first[0];
     } else {
         TRY(make_single_group(aggregate, &state->table, err));
     }
+    Batch with_shared;
+    TRY(aggregate_add_shared(aggregate, chain, batch, &with_shared, err));
     for (int i = 0; i < aggregate->call_count; i++)
-        TRY(update_call(aggregate, state, i, chain, columns, batch, first, err));
+        if (!aggregate->calls[i].shared)
+            TRY(update_call(aggregate, state, i, chain, columns, &with_shared, first, err));
     return make_room(aggregate, state, batch->selected, err);
 }
 
@@ -350,12 +357,6 @@ static const SinkOps aggregate_sink_ops = {.open = sink_open,
 
 static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall *call, AggregateSlot *slot,
                         Error *err) {
-    slot->call = call;
-    slot->state_offset = aggregate->state_bytes;
-    slot->distinct = call->distinct && !call->order_count;
-    size_t bytes = call->order_count ? sizeof(OrderedRows) : call->function->state_bytes;
-    aggregate->state_bytes += (bytes + 15) & ~(size_t)15;
-    TRY(programs_compile(query, call->args, call->arg_count, &slot->args, err));
     if (call->filter) TRY(program_compile(query, call->filter, &slot->filter, err));
     if (call->order_count) TRY(ordered_call_create(query, call, slot->args, &slot->ordered, err));
     if (!slot->distinct) return STATUS_OK;
@@ -371,6 +372,16 @@ static Status init_call(Aggregate *aggregate, Query *query, const AggregateCall 
         aggregate->widest_key = slot->distinct_layout.words;
     aggregate->has_distinct = true;
     return STATUS_OK;
+}
+
+static void place_call(Aggregate *aggregate, const AggregateCall *call, AggregateSlot *slot) {
+    const AggregateSlot *same = aggregate_same_states(aggregate, call);
+    slot->call = call;
+    slot->shared = same != NULL;
+    slot->distinct = call->distinct && !call->order_count;
+    slot->state_offset = same ? same->state_offset : aggregate->state_bytes;
+    size_t bytes = call->order_count ? sizeof(OrderedRows) : call->function->state_bytes;
+    if (!same) aggregate->state_bytes += (bytes + 15) & ~(size_t)15;
 }
 
 static Status init_groups(Aggregate *aggregate, Query *query, const PlanNode *node, Error *err) {
@@ -394,6 +405,9 @@ Status aggregate_create(Query *query, const PlanNode *node, Sink **sink, Source 
     TRY(init_groups(aggregate, query, node, err));
     aggregate->call_count = node->call_count;
     aggregate->calls = ARENA_NEW_ARRAY(&query->arena, AggregateSlot, node->call_count + 1);
+    for (int i = 0; i < node->call_count; i++)
+        place_call(aggregate, &node->calls[i], &aggregate->calls[i]);
+    TRY(aggregate_compile_args(aggregate, query, err));
     for (int i = 0; i < node->call_count; i++) {
         TRY(init_call(aggregate, query, &node->calls[i], &aggregate->calls[i], err));
         aggregate->calls[i].order_sensitive =

@@ -15,6 +15,7 @@ typedef struct AggregateSlot {
     Program *filter;
     KeyLayout distinct_layout;   /* groups, then arguments */
     bool order_sensitive;        /* the value depends on the order of additions */
+    bool shared;                 /* the state is an earlier call's */
     bool distinct;               /* by a set of its own; sorted calls skip neighbours instead */
     struct OrderedCall *ordered; /* rows are kept, sorted at the end */
 } AggregateSlot;
@@ -58,6 +59,8 @@ typedef struct Aggregate {
     KeyLayout layout;
     AggregateSlot *calls;
     int call_count;
+    Program **shared; /* expressions that several calls' arguments have; columns behind the input's */
+    int shared_count, input_columns;
     size_t state_bytes;
     uint32_t widest_key;
     bool has_distinct;
@@ -76,10 +79,19 @@ typedef struct Aggregate {
     int64_t order_count;
 } Aggregate;
 
+/* A batch's rows by group: those of group g are rows[starts[g] .. starts[g + 1]), ascending. */
+enum { MOST_FEW_GROUPS = 32 };
+typedef struct FewGroups {
+    int count; /* 0 = the batch is not sorted */
+    uint32_t starts[MOST_FEW_GROUPS + 1];
+    uint16_t rows[BATCH_ROWS];
+} FewGroups;
+
 typedef struct AggregateState {
     GroupTable table;
     GroupTable *distinct; /* per call */
     DirectMap direct;
+    FewGroups few;
     GroupRuns runs;     /* rows the table held before */
     int64_t table_rows; /* rows the table's groups were made from */
     int64_t most_groups;
@@ -90,6 +102,20 @@ typedef struct AggregateState {
     uint32_t groups[BATCH_ROWS];
     uint32_t cells[BATCH_ROWS];
 } AggregateState;
+
+/* ---- aggregate_shared.c: what calls have in common */
+/* An earlier call whose states are this one's too, or NULL. */
+const AggregateSlot *aggregate_same_states(const Aggregate *aggregate, const AggregateCall *call);
+/* Programs of all calls' arguments and of what they share. */
+Status aggregate_compile_args(Aggregate *aggregate, Query *query, Error *err);
+/* The batch with the shared columns behind its own. */
+Status aggregate_add_shared(const Aggregate *aggregate, Chain *chain, const Batch *batch, Batch *out,
+                            Error *err);
+
+/* ---- aggregate_few.c */
+bool aggregate_sort_few(AggregateState *state, const Batch *batch);
+Status aggregate_update_few(const AggregateState *state, const AggregateSlot *slot, AggregateInput *input,
+                            Error *err);
 
 extern const SourceOps aggregate_source_ops;
 

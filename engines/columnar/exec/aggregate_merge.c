@@ -27,7 +27,7 @@ static void row_loaded(const void *context, char *row) {
     const Aggregate *aggregate = context;
     size_t offset = aggregate->partitions[0].state_offset;
     for (int i = 0; i < aggregate->call_count; i++)
-        if (aggregate->calls[i].call->function->loaded)
+        if (aggregate->calls[i].call->function->loaded && !aggregate->calls[i].shared)
             aggregate->calls[i].call->function->loaded(row + offset + aggregate->calls[i].state_offset);
 }
 

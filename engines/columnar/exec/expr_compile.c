@@ -120,6 +120,17 @@ Status programs_compile(Query *query, Expr *const *exprs, int count, Program ***
     return STATUS_OK;
 }
 
+static void narrow_calls(ExprNode *node) {
+    if (node->kind != EXPR_CALL || node->is_constant || !node->function->narrows) return;
+    node->narrow = true;
+    for (int i = 0; i < node->arg_count; i++)
+        narrow_calls(node->args[i]);
+}
+
+void program_narrow(Program *program) {
+    narrow_calls(program->root);
+}
+
 SqlType program_type(const Program *program) {
     return program->root->type;
 }

@@ -110,7 +110,8 @@ void vector_gather(const Vector *src, const uint16_t *rows, int count, Vector *o
 
 /* Runs the node's function over FLAT or CONSTANT arguments. */
 static Status apply(EvalContext *context, const ExprNode *node, const Vector *args, int rows,
-                    const uint16_t *selection, int selected, Vector *out, Arena *arena, Error *err) {
+                    const uint16_t *selection, int selected, bool narrow, Vector *out, Arena *arena,
+                    Error *err) {
     vector_init_flat(out, node->type, rows > 0 ? rows : 1, arena);
     if (node->kind == EXPR_IN_LIST)
         return in_set_evaluate(node, &args[0], rows, selection, selected, out, arena);
@@ -134,7 +135,8 @@ static Status apply(EvalContext *context, const ExprNode *node, const Vector *ar
                        .out = out,
                        .arena = arena,
                        .bind_data = node->bind_data,
-                       .statement_time_us = context->evaluator->query->statement_time_us};
+                       .statement_time_us = context->evaluator->query->statement_time_us,
+                       .narrow = narrow};
     Query *query = context->evaluator->query;
     KernelLimits limits = {.budget = &query->budget, .cancel = query->execution->cancel};
     KernelLimits *before = kernel_limits_enter(&limits);
@@ -176,7 +178,7 @@ static Status apply_to_dictionary(EvalContext *context, const ExprNode *node, Ve
         args[which].encoding = VECTOR_FLAT;
         args[which].values = (char *)whole.values + (size_t)start * in_width;
         args[which].validity = NULL;
-        TRY(apply(context, node, args, rows, NULL, rows, &part, arena, err));
+        TRY(apply(context, node, args, rows, NULL, rows, false, &part, arena, err));
         for (int i = 0; i < rows; i++) {
             memcpy((char *)result->values + (size_t)(start + i) * width,
                    (char *)part.values + (part.encoding == VECTOR_CONSTANT ? 0 : (size_t)i) * width, width);
@@ -257,7 +259,7 @@ static Status evaluate_call(EvalContext *context, const ExprNode *node, const ui
     for (int i = count; i < node->arg_count; i++)
         args[i] = node->args[i]->constant; /* IN: the list, looked at only by its set */
     if (all_constant && selected > 0) {
-        TRY(apply(context, node, args, 1, NULL, 1, out, context->arena, err));
+        TRY(apply(context, node, args, 1, NULL, 1, false, out, context->arena, err));
         out->encoding = VECTOR_CONSTANT;
         return STATUS_OK;
     }
@@ -274,7 +276,7 @@ static Status evaluate_call(EvalContext *context, const ExprNode *node, const ui
             vector_flatten_selected(&args[i], rows, selection, selected, &flat, context->arena);
             args[i] = flat;
         }
-    return apply(context, node, args, rows, selection, selected, out, context->arena, err);
+    return apply(context, node, args, rows, selection, selected, node->narrow, out, context->arena, err);
 }
 
 Status expr_evaluate(EvalContext *context, const ExprNode *node, const uint16_t *selection, int selected,

@@ -23,6 +23,9 @@ typedef struct Evaluator {
 /* Programs live in the query's arena. */
 Status program_compile(Query *query, const Expr *expr, Program **out, Error *err);
 Status programs_compile(Query *query, Expr *const *exprs, int count, Program ***out, Error *err);
+/* Whoever reads the results takes numerics in whatever form their vectors have: arithmetic may then stay in
+ * 64 bits where the declared precision would not. */
+void program_narrow(Program *program);
 SqlType program_type(const Program *program);
 /* The constant a program folded to, or NULL. */
 const Vector *program_constant(const Program *program);

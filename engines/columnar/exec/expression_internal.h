@@ -36,6 +36,7 @@ typedef struct ExprNode {
     const void *bind_data;
     int cache_slot;
     bool may_raise;
+    bool narrow;     /* whoever reads the result takes it in any numeric form */
     uint8_t compare; /* CompareOp: args[0] against the constant args[1], natively */
     int64_t compare_i64;
     double compare_f64;

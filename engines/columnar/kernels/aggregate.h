@@ -49,7 +49,8 @@ struct AggregateFunction {
     Status (*combine)(void *into, const void *from, Arena *arena, Error *err);
     /* Results of groups [0, count) into out (FLAT, allocated); sets NULL for empty where SQL says so. */
     Status (*finalize)(const char *states, size_t stride, int count, Vector *out, Arena *arena, Error *err);
-    bool ordered; /* depends on input order: string_agg, array_agg */
+    bool any_form; /* takes each numeric argument in whatever form its vector has */
+    bool ordered;  /* depends on input order: string_agg, array_agg */
     /* What a state holds beside plain values: nothing, one StringView at its front, or pointers (such a state
      * stays in memory). A string read back from disk has no room to grow: `loaded` notes that. */
     enum { STATE_PLAIN, STATE_STRING, STATE_POINTERS } holds;

@@ -26,6 +26,7 @@ typedef struct KernelCall {
     Arena *arena;              /* batch lifetime, for string results */
     const void *bind_data;     /* what `bind` made: a compiled pattern, a time zone ... or NULL */
     int64_t statement_time_us; /* now() */
+    bool narrow; /* to a function that `narrows`: type and form of `out` may become narrower than asked */
 } KernelCall;
 
 typedef Status (*ScalarKernel)(const KernelCall *call, Error *err);
@@ -42,12 +43,16 @@ typedef struct ScalarFunction {
     bool null_on_error; /* unused rows may be evaluated: false only when the kernel can raise (division,
                            casts) */
     ScalarKernel eval;
+    /* Takes each numeric argument in whatever form its vector has, and may give a narrower one than its
+     * result type's where the values of the batch allow, if whoever reads the result does the same. */
+    bool narrows;
     const void *data; /* a plugin's function: its description, given to eval as bind_data */
     /* Optional: prepares constant arguments once (NULL entries are not constant). Result lives in `arena`. */
     Status (*bind)(const Vector *const *constant_args, int arg_count, Arena *arena, const void **bind_data,
                    Error *err);
     /* Optional, for functions that can raise: true when with these constant arguments (NULL entries are not
-     * constant) they cannot, so that rows not asked for may be evaluated, a dictionary's values among them. */
+     * constant) they cannot, so that rows not asked for may be evaluated, a dictionary's values among them.
+     */
     bool (*safe_with)(const Vector *const *constant_args, int arg_count);
 } ScalarFunction;
 

@@ -85,10 +85,70 @@ KERNEL_INLINE void fast_steps(FastOperation operation, const Vector *a, bool wid
                   rows);
 }
 
+/* The least n with every value within [-2^n, 2^n). Rows that do not count are looked at too: they are
+ * computed like the others. */
+static int value_bits(const Vector *vector, int rows) {
+    int count = kernel_is_constant(vector) ? 1 : rows;
+    uint64_t low = 0, high = 0;
+    if (vector->physical == PHYS_I64) {
+        const int64_t *values = vector->values;
+        for (int i = 0; i < count; i++)
+            low |= (uint64_t)values[i];
+        if (low >> 63) {
+            low = 0;
+            for (int i = 0; i < count; i++)
+                low |= (uint64_t)(values[i] < 0 ? ~values[i] : values[i]);
+        }
+    } else {
+        const Int128 *values = vector->values;
+        for (int i = 0; i < count; i++) {
+            UInt128 folded = (UInt128)(values[i] < 0 ? ~values[i] : values[i]);
+            low |= (uint64_t)folded;
+            high |= (uint64_t)(folded >> 64);
+        }
+    }
+    return high ? 128 - __builtin_clzll(high) : low ? 64 - __builtin_clzll(low) : 0;
+}
+
+/* Up to 10^38, which has 127 bits. */
+static int power_bits(int power) {
+    UInt128 factor = (UInt128)numeric_powers[power];
+    uint64_t high = (uint64_t)(factor >> 64);
+    return power == 0 ? 0 : high ? 128 - __builtin_clzll(high) : 64 - __builtin_clzll((uint64_t)factor);
+}
+
+/* Where declared precisions ask for 128 bits, or for no fixed form at all, the values of most batches leave
+ * room in 64: gives `out` the narrowest form that the batch's values prove enough. */
+static void narrow_result(FastOperation operation, const KernelCall *call) {
+    enum { NARROW_DIGITS = 18 };
+    const Vector *a = &call->args[0], *b = &call->args[1];
+    Vector *out = call->out;
+    if (a->physical == PHYS_NUMERIC || b->physical == PHYS_NUMERIC || out->physical == PHYS_I64) return;
+    int scale_a = a->type.scale, scale_b = b->type.scale, bits;
+    int scale = scale_a > scale_b ? scale_a : scale_b;
+    if (operation == FAST_MULTIPLY) scale = scale_a + scale_b;
+    if (scale > NUMERIC_MAX_PRECISION) return;
+    int bits_a = value_bits(a, call->row_count), bits_b = value_bits(b, call->row_count);
+    if (operation == FAST_MULTIPLY) {
+        bits = bits_a + bits_b + 1; /* -2^n times -2^n is just outside */
+    } else {
+        bits_a += power_bits(scale - scale_a);
+        bits_b += power_bits(scale - scale_b);
+        bits = (bits_a > bits_b ? bits_a : bits_b) + 1;
+    }
+    bool both_narrow = a->physical == PHYS_I64 && b->physical == PHYS_I64;
+    if (bits <= 63 && both_narrow && scale <= NARROW_DIGITS)
+        out->type = sqltype_numeric(NARROW_DIGITS, scale);
+    else if (bits <= 127 && out->physical == PHYS_NUMERIC)
+        out->type = sqltype_numeric(NUMERIC_MAX_PRECISION, scale);
+    out->physical = (uint8_t)physical_type_of(out->type);
+}
+
 /* True when both arguments are scaled integers and the result type is one too: then it is done. */
 KERNEL_INLINE bool fast_arithmetic(FastOperation operation, const KernelCall *call) {
     const Vector *a = &call->args[0], *b = &call->args[1];
     Vector *out = call->out;
+    if (call->narrow) narrow_result(operation, call);
     if (a->physical == PHYS_NUMERIC || b->physical == PHYS_NUMERIC || out->physical == PHYS_NUMERIC)
         return false;
     int scale = out->type.scale;
@@ -362,11 +422,16 @@ static Status kernel_factorial(const KernelCall *call, Error *err) {
 }
 
 #define N K_NUMERIC
+#define NARROWING_FN(text, function, typer)                                                                  \
+    {                                                                                                        \
+        .name = text, .arg_count = 2, .args = {N, N}, .result_type = typer, .strict = true, .narrows = true, \
+        .eval = function                                                                                     \
+    }
 
 static const ScalarFunction rows[] = {
-    KERNEL_FN_TYPED("+", kernel_numeric_add, sum_type, N, N),
-    KERNEL_FN_TYPED("-", kernel_numeric_subtract, sum_type, N, N),
-    KERNEL_FN_TYPED("*", kernel_numeric_multiply, product_type, N, N),
+    NARROWING_FN("+", kernel_numeric_add, sum_type),
+    NARROWING_FN("-", kernel_numeric_subtract, sum_type),
+    NARROWING_FN("*", kernel_numeric_multiply, product_type),
     KERNEL_FN_TYPED("/", kernel_numeric_divide, free_type, N, N),
     KERNEL_FN_TYPED("%", kernel_numeric_mod, free_type, N, N),
     KERNEL_FN_TYPED("mod", kernel_numeric_mod, free_type, N, N),
