@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -170,6 +171,7 @@ def _start_server():
     def stop():
         subprocess.run([os.path.join(ROOT, 'run'), 'stop'], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         shutil.rmtree(base, ignore_errors=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a time limit ends the server too
     os.environ.update(SIGNALBOX_E2E_VAR=environment['VAR'], SIGNALBOX_E2E_PORT=port)
     return Server(environment['VAR'], port), stop
 
