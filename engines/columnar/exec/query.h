@@ -30,10 +30,10 @@ typedef struct Query {
     Execution *execution;
     ThreadPool *workers;
     int worker_count;
-    const char *spill_directory;     /* NULL = nothing may be spilled */
-    int64_t spill_limit_bytes;       /* on disk at a time, 0 = no limit */
+    const char *spill_directory;         /* NULL = nothing may be spilled */
+    int64_t spill_limit_bytes;           /* on disk at a time, 0 = no limit */
     struct FilteredScan *filtered_scans; /* runtime_filter.h */
-    struct SpillSpace *spill;        /* spill.h */
+    struct SpillSpace *spill;            /* spill.h */
     Budget budget;
     Arena arena; /* operators and programs; only touched while building, by one thread */
     int64_t statement_time_us;

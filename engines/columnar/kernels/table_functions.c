@@ -4,11 +4,8 @@
 #include <string.h>
 
 static TableFunctionTable (*const tables[])(void) = {
-    series_table_functions,
-    text_table_functions,
-    time_series_table_functions,
-    array_table_functions,
-    json_table_functions,
+    series_table_functions, text_table_functions, time_series_table_functions,
+    array_table_functions,  json_table_functions,
 };
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 

@@ -27,7 +27,7 @@ typedef struct ColumnBuffer {
     uint64_t *validity;    /* NULL until the first NULL of the row group */
     size_t validity_words;
     int64_t row_count;
-    Arena strings; /* bytes of long strings of the row group */
+    Arena strings;         /* bytes of long strings of the row group */
     DistinctSketch sketch; /* of the whole file */
 } ColumnBuffer;
 

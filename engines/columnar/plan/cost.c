@@ -7,7 +7,8 @@
 /* Nanoseconds. */
 static const double START = 200e3, FOREIGN_START = 1e6, FOREIGN_ROW = 60, FOREIGN_VALUE = 50, SCAN_ROW = 0.3,
                     SCAN_VALUE = 0.6, EXPRESSION = 1.5, GROUP_BY_CODE = 1, GROUP_BY_HASH = 25, NEW_GROUP = 60,
-                    BUILD_ROW = 80, PROBE_ROW = 4, PAIR = 2, COMPARISON = 14, TOP_ROW = 4, KEPT_VALUE = 5, WINDOW_VALUE = 20;
+                    BUILD_ROW = 80, PROBE_ROW = 4, PAIR = 2, COMPARISON = 14, TOP_ROW = 4, KEPT_VALUE = 5,
+                    WINDOW_VALUE = 20;
 static const double BYTES_PER_NS = 3, FEW_GROUPS = 20000, MORSEL = 131072;
 
 typedef struct Cost {

@@ -156,10 +156,10 @@ typedef enum PlanKind {
     PLAN_SORT,
     PLAN_LIMIT, /* over PLAN_SORT it becomes a top-N */
     PLAN_UNION_ALL,
-    PLAN_SET_OPERATION, /* INTERSECT, EXCEPT [ALL] */
-    PLAN_CTE,           /* the rows of a WITH query, made once however many nodes read them */
+    PLAN_SET_OPERATION,  /* INTERSECT, EXCEPT [ALL] */
+    PLAN_CTE,            /* the rows of a WITH query, made once however many nodes read them */
     PLAN_TABLE_FUNCTION, /* set-returning functions side by side, per row of its input (none: once) */
-    PLAN_WINDOW         /* its input's columns, then one per window call; sorts its input itself */
+    PLAN_WINDOW          /* its input's columns, then one per window call; sorts its input itself */
 } PlanKind;
 
 /* Inner..anti compare `left_keys[i] = right_keys[i]` and then `residual`. MARK yields the left columns plus
