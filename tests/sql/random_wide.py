@@ -257,7 +257,8 @@ class WideGenerator(Generator):
                 (alias + '.k', 'int'), (alias + '.s', 'text'), (alias + '.n', 'num')]
         if which == 5:
             return T('unnest(', self.literal('ints'), ', ', self.literal('texts'), ') WITH ORDINALITY ', alias, '(k, s, id)'), [(alias + '.k', 'int'), (alias + '.s', 'text'), (alias + '.id', 'int')]
-        return T('(', self.recursive(), ') ', alias), [(alias + '.id', 'int'), (alias + '.k', 'int'), (alias + '.s', 'text')]
+        # Not called id: it repeats, so that it makes no total order.
+        return T('(', self.recursive(), ') ', alias, '(r, k, s)'), [(alias + '.r', 'int'), (alias + '.k', 'int'), (alias + '.s', 'text')]
 
     def recursive(self):
         name = self.alias()
