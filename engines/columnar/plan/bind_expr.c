@@ -318,10 +318,11 @@ static Status unify_for_equality(Query *query, Expr **left, Expr **right, int po
     return STATUS_OK;
 }
 
-static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Expr **out, Error *err) {
+static Status bind_distinct_values(Query *query, Node *left_node, Node *right_node, int location,
+                                   bool negated, Expr **out, Error *err) {
     Expr *left = NULL, *right = NULL;
-    TRY(bind_expr(query, node->lexpr, &left, err));
-    TRY(bind_expr(query, node->rexpr, &right, err));
+    TRY(bind_expr(query, left_node, &left, err));
+    TRY(bind_expr(query, right_node, &right, err));
     Expr *result =
         expr_new(query->binder->arena, negated ? EXPR_IS_NOT_DISTINCT : EXPR_IS_DISTINCT, bool_type(), 2);
     if (expr_is_null_constant(left) || expr_is_null_constant(right)) {
@@ -331,7 +332,7 @@ static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Ex
             TRY(coerce_expr(query->binder, other, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &other, err));
         result->args[0] = other;
     } else {
-        TRY(unify_for_equality(query, &left, &right, binder_position(query->binder, node->location),
+        TRY(unify_for_equality(query, &left, &right, binder_position(query->binder, location),
                                &result->function, err));
         if (nested_equality_key(query->binder, left) != left) {
             left = nested_equality_key(query->binder, left);
@@ -341,8 +342,29 @@ static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Ex
         result->args[0] = left;
         result->args[1] = right;
     }
-    *out = placed(query, result, node->location);
+    *out = placed(query, result, location);
     return STATUS_OK;
+}
+
+/* ROW(a, b) IS DISTINCT FROM ROW(c, d): field by field, each pair in its common type. */
+static Status bind_distinct_rows(Query *query, PgQuery__AExpr *node, bool negated, Expr **out, Error *err) {
+    PgQuery__RowExpr *left = node->lexpr->row_expr, *right = node->rexpr->row_expr;
+    if (left->n_args != right->n_args)
+        return error_set_at(err, SQLSTATE_SYNTAX_ERROR, binder_position(query->binder, node->location),
+                            "unequal number of entries in row expressions");
+    Expr *all = expr_new(query->binder->arena, negated ? EXPR_AND : EXPR_OR, bool_type(), (int)left->n_args);
+    for (size_t i = 0; i < left->n_args; i++)
+        TRY(bind_distinct_values(query, left->args[i], right->args[i], node->location, negated, &all->args[i],
+                                 err));
+    *out = all->arg_count == 1 ? all->args[0] : placed(query, all, node->location);
+    return STATUS_OK;
+}
+
+static Status bind_distinct(Query *query, PgQuery__AExpr *node, bool negated, Expr **out, Error *err) {
+    bool rows = node->lexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR &&
+                node->rexpr->node_case == PG_QUERY__NODE__NODE_ROW_EXPR && node->lexpr->row_expr->n_args > 0;
+    return rows ? bind_distinct_rows(query, node, negated, out, err)
+                : bind_distinct_values(query, node->lexpr, node->rexpr, node->location, negated, out, err);
 }
 
 static Status bind_nullif(Query *query, PgQuery__AExpr *node, Expr **out, Error *err) {

@@ -79,13 +79,25 @@ Status unnest_match(Binder *binder, const IdList *outer, const IdList *keys, Exp
 }
 
 Expr *unnest_empty_value(Binder *binder, const AggregateCall *call, int id) {
-    static const char *const ZERO[] = {"count", "regr_count", "approx_count_distinct"};
-    for (size_t i = 0; i < sizeof ZERO / sizeof ZERO[0]; i++) {
-        if (strcmp(call->function->name, ZERO[i]) != 0) continue;
-        Expr *zero = expr_new(binder->arena, EXPR_COALESCE, call->type, 2);
-        zero->args[0] = expr_column(binder, id);
-        zero->args[1] = constant_int(binder->arena, 0, call->type);
-        return zero;
+    static const struct {
+        const char *name;
+        int value;
+    } EMPTY[] = {{"count", 0},    {"regr_count", 0}, {"approx_count_distinct", 0},
+                 {"rank", 1},     {"dense_rank", 1}, {"percent_rank", 0},
+                 {"cume_dist", 1}};
+    for (size_t i = 0; i < sizeof EMPTY / sizeof EMPTY[0]; i++) {
+        if (strcmp(call->function->name, EMPTY[i].name) != 0) continue;
+        Expr *value = expr_new(binder->arena, EXPR_COALESCE, call->type, 2);
+        double real = EMPTY[i].value;
+        Vector *constant = ARENA_NEW(binder->arena, Vector);
+        vector_init_constant(constant, call->type, &real, binder->arena);
+        value->args[0] = expr_column(binder, id);
+        value->args[1] = constant_int(binder->arena, EMPTY[i].value, sqltype_of(SQL_INT8));
+        if (sqltype_is(call->type, SQL_FLOAT8)) {
+            value->args[1]->type = call->type;
+            value->args[1]->constant = constant;
+        }
+        return value;
     }
     return NULL;
 }
