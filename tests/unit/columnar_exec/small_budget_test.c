@@ -13,13 +13,13 @@ static const Case cases[] = {
     /* what the workers hold fits, not the copy that merging makes */
     {"SELECT sum(c), count(*), max(m) FROM (SELECT x % 200000 AS k, count(*) AS c, "
      "max('some longish text ' || x % 1000) AS m FROM generate_series(1, 400000) x GROUP BY 1) t",
-     {16 << 20, 24 << 20, 32 << 20}},
+     {24 << 20, 32 << 20, 40 << 20}},
     {"SELECT count(*), sum(x) FROM (SELECT x FROM generate_series(1, 300000) x INTERSECT "
      "SELECT x * 2 FROM generate_series(1, 300000) x) q",
-     {12 << 20, 16 << 20, 24 << 20}},
+     {24 << 20, 32 << 20, 40 << 20}},
     {"SELECT count(*), sum(x) FROM (SELECT x % 70000 AS x FROM generate_series(1, 300000) x EXCEPT ALL "
      "SELECT x * 2 FROM generate_series(1, 30000) x) q",
-     {12 << 20, 16 << 20, 24 << 20}},
+     {24 << 20, 32 << 20, 40 << 20}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
