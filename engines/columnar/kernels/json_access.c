@@ -104,6 +104,18 @@ static bool path_step(JsonText *value, JsonText key) {
     return json_find_key(*value, key, value);
 }
 
+/* What a path leads to, as json or as text; NULL for nothing. */
+static Status store_found(const KernelCall *call, int row, const JsonText *value, bool as_text,
+                          StrBuf *scratch, Error *err) {
+    memset(OUT(call, row), 0, sizeof(StringView));
+    if (value && as_text) return store_text(call, row, *value, scratch, err);
+    if (value)
+        *OUT(call, row) = slice_of(call, *value);
+    else
+        kernel_set_null(call, row);
+    return STATUS_OK;
+}
+
 static Status path_rows(const KernelCall *call, bool as_text, Error *err) {
     ArrayRows paths;
     StrBuf scratch;
@@ -118,13 +130,7 @@ static Status path_rows(const KernelCall *call, bool as_text, Error *err) {
             StringView key = array_string(path, i);
             found = !array_is_null(path, i) && path_step(&value, json_text(&key));
         }
-        memset(OUT(call, row), 0, sizeof(StringView));
-        if (!found)
-            kernel_set_null(call, row);
-        else if (as_text)
-            status = store_text(call, row, value, &scratch, err);
-        else
-            *OUT(call, row) = slice_of(call, value);
+        status = store_found(call, row, found ? &value : NULL, as_text, &scratch, err);
         if (status != STATUS_OK) break;
     }
     strbuf_deinit(&scratch);
@@ -147,13 +153,7 @@ static Status extract_rows(const KernelCall *call, bool as_text, Error *err) {
         bool found = true;
         for (int i = 1; found && i < call->arg_count; i++)
             found = path_step(&value, json_text(kernel_text(call, i, row)));
-        memset(OUT(call, row), 0, sizeof(StringView));
-        if (!found)
-            kernel_set_null(call, row);
-        else if (as_text)
-            status = store_text(call, row, value, &scratch, err);
-        else
-            *OUT(call, row) = slice_of(call, value);
+        status = store_found(call, row, found ? &value : NULL, as_text, &scratch, err);
         if (status != STATUS_OK) break;
     }
     strbuf_deinit(&scratch);
