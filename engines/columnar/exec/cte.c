@@ -74,12 +74,7 @@ static Status source_prepare(Source *source, Query *query, Error *err) {
 }
 
 static Status source_open(Source *source, Chain *chain, void **state, Error *err) {
-    StashReader *reader = malloc(sizeof *reader);
-    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    stash_reader_init(reader, &((CteSource *)source)->store->stash, source->node->scan_columns,
-                      source->node->column_count);
-    *state = reader;
-    return STATUS_OK;
+    return stash_source_open(&((CteSource *)source)->store->stash, source, state, err);
 }
 
 static Status source_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
@@ -91,20 +86,11 @@ static Status source_morsel_open(Source *source, Chain *chain, void *state, int6
     return STATUS_OK;
 }
 
-static Status source_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
-    return stash_read(state, &chain->batch_arena, out, err);
-}
-
-static void source_close(Source *source, void *state) {
-    stash_reader_deinit(state);
-    free(state);
-}
-
 static const SourceOps source_ops = {.prepare = source_prepare,
                                      .open = source_open,
                                      .morsel_open = source_morsel_open,
-                                     .next = source_next,
-                                     .close = source_close};
+                                     .next = stash_source_next,
+                                     .close = stash_source_close};
 
 Status cte_source_create(Query *query, CteStore *store, const PlanNode *node, Source **out, Error *err) {
     CteSource *source = ARENA_NEW(&query->arena, CteSource);

@@ -246,3 +246,20 @@ Status stash_read(StashReader *reader, Arena *arena, Batch **out, Error *err) {
     *out = &reader->batch;
     return STATUS_OK;
 }
+
+Status stash_source_open(const RowStash *stash, Source *source, void **state, Error *err) {
+    StashReader *reader = malloc(sizeof *reader);
+    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    stash_reader_init(reader, stash, source->node->scan_columns, source->node->column_count);
+    *state = reader;
+    return STATUS_OK;
+}
+
+Status stash_source_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
+    return stash_read(state, &chain->batch_arena, out, err);
+}
+
+void stash_source_close(Source *source, void *state) {
+    stash_reader_deinit(state);
+    free(state);
+}

@@ -78,3 +78,9 @@ void stash_reader_init(StashReader *reader, const RowStash *stash, const int *co
 void stash_reader_deinit(StashReader *reader);
 /* *out NULL behind the last piece. */
 Status stash_read(StashReader *reader, Arena *arena, Batch **out, Error *err);
+
+/* The ends of a source that reads a stash; its state is a StashReader, whose pieces the source's morsel_open
+ * chooses. */
+Status stash_source_open(const RowStash *stash, Source *source, void **state, Error *err);
+Status stash_source_next(Source *source, Chain *chain, void *state, Batch **out, Error *err);
+void stash_source_close(Source *source, void *state);

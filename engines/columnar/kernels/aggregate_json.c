@@ -1,27 +1,11 @@
 /* json_agg, json_object_agg and their jsonb forms: members as text, each behind its separator; jsonb's
  * canonical form is made at the end. */
+#include "engines/columnar/kernels/aggregate_text.h"
 #include "engines/columnar/kernels/json_build.h"
 
-typedef struct JsonList {
-    char *data; /* separator and member, again and again */
-    uint32_t length, capacity;
-    uint32_t first_separator; /* bytes of it, at the front of data */
-    bool seen;
-} __attribute__((aligned(16))) JsonList;
-
-static Status list_append(JsonList *list, const StrBuf *text, uint32_t separator, Arena *arena, Error *err) {
-    uint64_t needed = (uint64_t)list->length + text->length;
-    if (needed > 1073741823)
-        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "out of memory: an aggregated json value exceeds 1 GB");
-    if (needed > list->capacity) {
-        uint64_t capacity = needed * 2 < 64 ? 64 : needed * 2;
-        char *room = arena_alloc(arena, (size_t)capacity);
-        if (list->length) memcpy(room, list->data, list->length);
-        list->data = room;
-        list->capacity = (uint32_t)capacity;
-    }
-    memcpy(list->data + list->length, text->data, text->length);
-    list->length = (uint32_t)needed;
+static Status list_append(AggregateText *list, const StrBuf *text, uint32_t separator, Arena *arena,
+                          Error *err) {
+    TRY(aggregate_text_append(list, text->data, text->length, arena, err));
     if (!list->seen) list->first_separator = separator;
     list->seen = true;
     return STATUS_OK;
@@ -58,7 +42,8 @@ static void batch_close(JsonBatch *batch) {
     arena_deinit(&batch->scratch);
 }
 
-static Status add_row(JsonBatch *batch, JsonList *list, const AggregateInput *input, int row, Error *err) {
+static Status add_row(JsonBatch *batch, AggregateText *list, const AggregateInput *input, int row,
+                      Error *err) {
     const Vector *value = &input->args[input->arg_count - 1];
     uint32_t separator = 2;
     strbuf_reset(&batch->text);
@@ -83,7 +68,7 @@ static Status add_rows(char *states, size_t stride, const uint32_t *groups, cons
     Status status = batch_open(&batch, input, err);
     for (int k = 0, n = input->selection ? input->selected : input->row_count; k < n && status == STATUS_OK;
          k++)
-        status = add_row(&batch, (JsonList *)(states + (groups ? stride * groups[k] : 0)), input,
+        status = add_row(&batch, (AggregateText *)(states + (groups ? stride * groups[k] : 0)), input,
                          input->selection ? input->selection[k] : k, err);
     batch_close(&batch);
     return status;
@@ -97,14 +82,14 @@ static Status json_single(void *state, const AggregateInput *input, Error *err) 
     return add_rows(state, 0, NULL, input, err);
 }
 static Status json_combine(void *into, const void *from, Arena *arena, Error *err) {
-    const JsonList *right = from;
+    const AggregateText *right = from;
     if (!right->seen) return STATUS_OK;
     StrBuf text = {.data = right->data, .length = right->length}; /* only read */
     return list_append(into, &text, right->first_separator, arena, err);
 }
 
 /* Between brackets; for jsonb read again, so that keys, numbers and strings take their one form. */
-static Status whole_text(const JsonList *list, bool object, bool binary, Arena *arena, StringView *out,
+static Status whole_text(const AggregateText *list, bool object, bool binary, Arena *arena, StringView *out,
                          Error *err) {
     StrBuf text, printed, *result = &text;
     strbuf_init(&text);
@@ -131,7 +116,7 @@ static Status whole_text(const JsonList *list, bool object, bool binary, Arena *
 KERNEL_INLINE Status json_results(const char *states, size_t stride, int count, Vector *out, Arena *arena,
                                   bool object, bool binary, Error *err) {
     for (int i = 0; i < count; i++) {
-        const JsonList *list = (const JsonList *)(states + (size_t)i * stride);
+        const AggregateText *list = (const AggregateText *)(states + (size_t)i * stride);
         ((StringView *)out->values)[i] = stringview_make("", 0);
         if (!list->seen)
             bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
@@ -153,7 +138,7 @@ JSON_FINALIZE(jsonb_object_final, true, true)
 #define JSON_ROW(text, count, out, final)                                                                    \
     {                                                                                                        \
         .name = text, .arg_count = count, .args = {K_ANY, K_ANY}, .result = out,                             \
-        .state_bytes = sizeof(JsonList), .update = json_update, .update_single = json_single,                \
+        .state_bytes = sizeof(AggregateText), .update = json_update, .update_single = json_single,           \
         .combine = json_combine, .finalize = final, .ordered = true, .holds = STATE_POINTERS                 \
     }
 

@@ -1,5 +1,5 @@
 /* bool_and, bool_or, every, bit_and, bit_or, bit_xor, string_agg. */
-#include "engines/columnar/kernels/kernel.h"
+#include "engines/columnar/kernels/aggregate_text.h"
 
 static Status never_raised(Error *err) {
     return error_set(err, SQLSTATE_INTERNAL, "this aggregate cannot fail");
@@ -134,30 +134,6 @@ static Status fold_combine_xor(void *into, const void *from, Arena *arena, Error
 /* ---- string_agg
  * ------------------------------------------------------------------------------------------------------- */
 
-/* Text so far in the states' arena, doubled when full; the first delimiter is kept for combine. */
-typedef struct TextList {
-    char *data;
-    uint32_t length, capacity;
-    uint32_t first_delimiter; /* bytes of it, at the front of data */
-    bool seen;
-} __attribute__((aligned(16))) TextList;
-
-static Status list_append(TextList *list, const char *data, size_t bytes, Arena *arena, Error *err) {
-    uint64_t needed = (uint64_t)list->length + bytes;
-    if (needed > 1073741823)
-        return error_set(err, SQLSTATE_PROGRAM_LIMIT, "out of memory: string_agg result exceeds 1 GB");
-    if (needed > list->capacity) {
-        uint64_t capacity = needed * 2 < 64 ? 64 : needed * 2;
-        char *room = arena_alloc(arena, (size_t)capacity);
-        if (list->length) memcpy(room, list->data, list->length);
-        list->data = room;
-        list->capacity = (uint32_t)capacity;
-    }
-    if (bytes) memcpy(list->data + list->length, data, bytes);
-    list->length = (uint32_t)needed;
-    return STATUS_OK;
-}
-
 static const StringView *agg_text(const Vector *vector, size_t row) {
     size_t index = vector->encoding == VECTOR_CONSTANT     ? 0
                    : vector->encoding == VECTOR_DICTIONARY ? vector->codes[row]
@@ -167,21 +143,22 @@ static const StringView *agg_text(const Vector *vector, size_t row) {
     return &values[index];
 }
 
-static Status list_add(TextList *list, const AggregateInput *input, size_t row, Error *err) {
+static Status list_add(AggregateText *list, const AggregateInput *input, size_t row, Error *err) {
     if (vector_is_null(&input->args[0], (int)row)) return STATUS_OK;
     const StringView *text = agg_text(&input->args[0], row);
     const StringView *delimiter =
         vector_is_null(&input->args[1], (int)row) ? NULL : agg_text(&input->args[1], row);
     uint32_t delimiter_bytes = delimiter ? delimiter->length : 0;
-    if (delimiter) TRY(list_append(list, stringview_data(delimiter), delimiter_bytes, input->arena, err));
-    if (!list->seen) list->first_delimiter = delimiter_bytes;
+    if (delimiter)
+        TRY(aggregate_text_append(list, stringview_data(delimiter), delimiter_bytes, input->arena, err));
+    if (!list->seen) list->first_separator = delimiter_bytes;
     list->seen = true;
-    return list_append(list, stringview_data(text), text->length, input->arena, err);
+    return aggregate_text_append(list, stringview_data(text), text->length, input->arena, err);
 }
 static Status list_update(char *states, size_t stride, const uint32_t *groups, const AggregateInput *input,
                           Error *err) {
     for (int k = 0, n = input->selection ? input->selected : input->row_count; k < n; k++)
-        TRY(list_add((TextList *)(states + (size_t)groups[k] * stride), input,
+        TRY(list_add((AggregateText *)(states + (size_t)groups[k] * stride), input,
                      input->selection ? input->selection[k] : (size_t)k, err));
     return STATUS_OK;
 }
@@ -191,20 +168,20 @@ static Status list_single(void *state, const AggregateInput *input, Error *err) 
     return STATUS_OK;
 }
 static Status list_combine(void *into, const void *from, Arena *arena, Error *err) {
-    TextList *left = into;
-    const TextList *right = from;
+    AggregateText *left = into;
+    const AggregateText *right = from;
     if (!right->seen) return STATUS_OK;
-    if (!left->seen) left->first_delimiter = right->first_delimiter;
+    if (!left->seen) left->first_separator = right->first_separator;
     left->seen = true;
-    return list_append(left, right->data, right->length, arena, err);
+    return aggregate_text_append(left, right->data, right->length, arena, err);
 }
 static Status list_finalize(const char *states, size_t stride, int count, Vector *out, Arena *arena,
                             Error *err) {
     for (int i = 0; i < count; i++) {
-        const TextList *list = (const TextList *)(states + (size_t)i * stride);
-        const char *text = list->length ? list->data + list->first_delimiter : "";
+        const AggregateText *list = (const AggregateText *)(states + (size_t)i * stride);
+        const char *text = list->length ? list->data + list->first_separator : "";
         ((StringView *)out->values)[i] =
-            stringview_make(text, list->seen ? list->length - list->first_delimiter : 0);
+            stringview_make(text, list->seen ? list->length - list->first_separator : 0);
         if (!list->seen) bitmap_clear(vector_make_validity(out, count, arena), (size_t)i);
     }
     return STATUS_OK;
@@ -220,6 +197,13 @@ static Status list_finalize(const char *states, size_t stride, int count, Vector
     FOLD_ROW("bit_and", type, and_##form, and, bytes), FOLD_ROW("bit_or", type, or_##form, or, bytes),       \
         FOLD_ROW("bit_xor", type, xor_##form, xor, bytes)
 
+#define STRING_AGG_ROW(kind)                                                                                 \
+    {                                                                                                        \
+        .name = "string_agg", .arg_count = 2, .args = {kind, kind}, .result = kind,                          \
+        .state_bytes = sizeof(AggregateText), .update = list_update, .update_single = list_single,           \
+        .combine = list_combine, .finalize = list_finalize, .holds = STATE_POINTERS, .ordered = true         \
+    }
+
 static const AggregateFunction rows[] = {
     FOLD_ROW("bool_and", K_BOOL, and_u8, and, 1),
     FOLD_ROW("every", K_BOOL, and_u8, and, 1),
@@ -227,28 +211,8 @@ static const AggregateFunction rows[] = {
     BIT_ROWS(K_INT2, i16, 2),
     BIT_ROWS(K_INT4, i32, 4),
     BIT_ROWS(K_INT8, i64, 8),
-    {.name = "string_agg",
-     .arg_count = 2,
-     .args = {K_TEXT, K_TEXT},
-     .result = K_TEXT,
-     .state_bytes = sizeof(TextList),
-     .update = list_update,
-     .update_single = list_single,
-     .combine = list_combine,
-     .finalize = list_finalize,
-     .holds = STATE_POINTERS,
-     .ordered = true},
-    {.name = "string_agg",
-     .arg_count = 2,
-     .args = {K_BYTEA, K_BYTEA},
-     .result = K_BYTEA,
-     .state_bytes = sizeof(TextList),
-     .update = list_update,
-     .update_single = list_single,
-     .combine = list_combine,
-     .finalize = list_finalize,
-     .holds = STATE_POINTERS,
-     .ordered = true},
+    STRING_AGG_ROW(K_TEXT),
+    STRING_AGG_ROW(K_BYTEA),
 };
 
 AggregateTable other_aggregates(void) {

@@ -48,30 +48,18 @@ static Status interval_same(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-#define CAST(a, b, context, kernel)                                                                          \
-    {                                                                                                        \
-        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##context, .strongest = CAST_EXPLICIT, .function = { \
-            .name = "cast",                                                                                  \
-            .arg_count = 1,                                                                                  \
-            .args = {K_(a)},                                                                                 \
-            .result = K_(b),                                                                                 \
-            .strict = true,                                                                                  \
-            .eval = kernel                                                                                   \
-        }                                                                                                    \
-    }
-
 static const CastEntry rows[] = {
-    CAST(DATE, TIMESTAMP, IMPLICIT, date_to_timestamp),
-    CAST(DATE, TIMESTAMPTZ, IMPLICIT, date_to_timestamp),
-    CAST(TIMESTAMP, DATE, ASSIGNMENT, timestamp_to_date),
-    CAST(TIMESTAMPTZ, DATE, ASSIGNMENT, timestamp_to_date),
-    CAST(TIMESTAMP, TIMESTAMPTZ, IMPLICIT, timestamp_same),
-    CAST(TIMESTAMPTZ, TIMESTAMP, ASSIGNMENT, timestamp_same),
-    CAST(TIMESTAMP, TIME, ASSIGNMENT, timestamp_to_time),
-    CAST(TIMESTAMPTZ, TIME, ASSIGNMENT, timestamp_to_time),
-    CAST(TIME, INTERVAL, IMPLICIT, time_to_interval),
-    CAST(INTERVAL, TIME, ASSIGNMENT, interval_to_time),
-    CAST(INTERVAL, INTERVAL, IMPLICIT, interval_same),
+    CAST_BETWEEN(DATE, TIMESTAMP, IMPLICIT, EXPLICIT, date_to_timestamp),
+    CAST_BETWEEN(DATE, TIMESTAMPTZ, IMPLICIT, EXPLICIT, date_to_timestamp),
+    CAST_BETWEEN(TIMESTAMP, DATE, ASSIGNMENT, EXPLICIT, timestamp_to_date),
+    CAST_BETWEEN(TIMESTAMPTZ, DATE, ASSIGNMENT, EXPLICIT, timestamp_to_date),
+    CAST_BETWEEN(TIMESTAMP, TIMESTAMPTZ, IMPLICIT, EXPLICIT, timestamp_same),
+    CAST_BETWEEN(TIMESTAMPTZ, TIMESTAMP, ASSIGNMENT, EXPLICIT, timestamp_same),
+    CAST_BETWEEN(TIMESTAMP, TIME, ASSIGNMENT, EXPLICIT, timestamp_to_time),
+    CAST_BETWEEN(TIMESTAMPTZ, TIME, ASSIGNMENT, EXPLICIT, timestamp_to_time),
+    CAST_BETWEEN(TIME, INTERVAL, IMPLICIT, EXPLICIT, time_to_interval),
+    CAST_BETWEEN(INTERVAL, TIME, ASSIGNMENT, EXPLICIT, interval_to_time),
+    CAST_BETWEEN(INTERVAL, INTERVAL, IMPLICIT, EXPLICIT, interval_same),
 };
 
 CastTable datetime_casts(void) {

@@ -315,17 +315,6 @@ static Status numeric_to_numeric(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-#define CAST(a, b, context, kernel)                                                                          \
-    {                                                                                                        \
-        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##context, .strongest = CAST_EXPLICIT, .function = { \
-            .name = "cast",                                                                                  \
-            .arg_count = 1,                                                                                  \
-            .args = {K_(a)},                                                                                 \
-            .result = K_(b),                                                                                 \
-            .strict = true,                                                                                  \
-            .eval = kernel                                                                                   \
-        }                                                                                                    \
-    }
 #define CAST_TYPED(a, kernel)                                                                                \
     {                                                                                                        \
         .from = SQL_##a, .to = SQL_NUMERIC, .weakest = CAST_IMPLICIT, .strongest = CAST_EXPLICIT,            \
@@ -340,42 +329,42 @@ static Status numeric_to_numeric(const KernelCall *call, Error *err) {
     }
 
 static const CastEntry rows[] = {
-    CAST(INT2, INT4, IMPLICIT, i16_to_i32),
-    CAST(INT2, INT8, IMPLICIT, i16_to_i64),
-    CAST(INT4, INT8, IMPLICIT, i32_to_i64),
-    CAST(INT2, FLOAT4, IMPLICIT, i16_to_f32),
-    CAST(INT2, FLOAT8, IMPLICIT, i16_to_f64),
-    CAST(INT4, FLOAT4, IMPLICIT, i32_to_f32),
-    CAST(INT4, FLOAT8, IMPLICIT, i32_to_f64),
-    CAST(INT8, FLOAT4, IMPLICIT, i64_to_f32),
-    CAST(INT8, FLOAT8, IMPLICIT, i64_to_f64),
-    CAST(FLOAT4, FLOAT8, IMPLICIT, f32_to_f64),
-    CAST(INT4, INT2, ASSIGNMENT, i32_to_i16),
-    CAST(INT8, INT2, ASSIGNMENT, i64_to_i16),
-    CAST(INT8, INT4, ASSIGNMENT, i64_to_i32),
-    CAST(FLOAT4, INT2, ASSIGNMENT, f32_to_i16),
-    CAST(FLOAT4, INT4, ASSIGNMENT, f32_to_i32),
-    CAST(FLOAT4, INT8, ASSIGNMENT, f32_to_i64),
-    CAST(FLOAT8, INT2, ASSIGNMENT, f64_to_i16),
-    CAST(FLOAT8, INT4, ASSIGNMENT, f64_to_i32),
-    CAST(FLOAT8, INT8, ASSIGNMENT, f64_to_i64),
-    CAST(FLOAT8, FLOAT4, ASSIGNMENT, f64_to_f32),
-    CAST(BOOL, INT4, EXPLICIT, bool_to_i32),
-    CAST(INT4, BOOL, EXPLICIT, i32_to_bool),
-    CAST(INT4, OID, IMPLICIT, i32_to_oid),
-    CAST(INT8, OID, IMPLICIT, i64_to_oid),
-    CAST(OID, INT8, ASSIGNMENT, oid_to_i64),
+    CAST_BETWEEN(INT2, INT4, IMPLICIT, EXPLICIT, i16_to_i32),
+    CAST_BETWEEN(INT2, INT8, IMPLICIT, EXPLICIT, i16_to_i64),
+    CAST_BETWEEN(INT4, INT8, IMPLICIT, EXPLICIT, i32_to_i64),
+    CAST_BETWEEN(INT2, FLOAT4, IMPLICIT, EXPLICIT, i16_to_f32),
+    CAST_BETWEEN(INT2, FLOAT8, IMPLICIT, EXPLICIT, i16_to_f64),
+    CAST_BETWEEN(INT4, FLOAT4, IMPLICIT, EXPLICIT, i32_to_f32),
+    CAST_BETWEEN(INT4, FLOAT8, IMPLICIT, EXPLICIT, i32_to_f64),
+    CAST_BETWEEN(INT8, FLOAT4, IMPLICIT, EXPLICIT, i64_to_f32),
+    CAST_BETWEEN(INT8, FLOAT8, IMPLICIT, EXPLICIT, i64_to_f64),
+    CAST_BETWEEN(FLOAT4, FLOAT8, IMPLICIT, EXPLICIT, f32_to_f64),
+    CAST_BETWEEN(INT4, INT2, ASSIGNMENT, EXPLICIT, i32_to_i16),
+    CAST_BETWEEN(INT8, INT2, ASSIGNMENT, EXPLICIT, i64_to_i16),
+    CAST_BETWEEN(INT8, INT4, ASSIGNMENT, EXPLICIT, i64_to_i32),
+    CAST_BETWEEN(FLOAT4, INT2, ASSIGNMENT, EXPLICIT, f32_to_i16),
+    CAST_BETWEEN(FLOAT4, INT4, ASSIGNMENT, EXPLICIT, f32_to_i32),
+    CAST_BETWEEN(FLOAT4, INT8, ASSIGNMENT, EXPLICIT, f32_to_i64),
+    CAST_BETWEEN(FLOAT8, INT2, ASSIGNMENT, EXPLICIT, f64_to_i16),
+    CAST_BETWEEN(FLOAT8, INT4, ASSIGNMENT, EXPLICIT, f64_to_i32),
+    CAST_BETWEEN(FLOAT8, INT8, ASSIGNMENT, EXPLICIT, f64_to_i64),
+    CAST_BETWEEN(FLOAT8, FLOAT4, ASSIGNMENT, EXPLICIT, f64_to_f32),
+    CAST_BETWEEN(BOOL, INT4, EXPLICIT, EXPLICIT, bool_to_i32),
+    CAST_BETWEEN(INT4, BOOL, EXPLICIT, EXPLICIT, i32_to_bool),
+    CAST_BETWEEN(INT4, OID, IMPLICIT, EXPLICIT, i32_to_oid),
+    CAST_BETWEEN(INT8, OID, IMPLICIT, EXPLICIT, i64_to_oid),
+    CAST_BETWEEN(OID, INT8, ASSIGNMENT, EXPLICIT, oid_to_i64),
     CAST_TYPED(INT2, i16_to_numeric),
     CAST_TYPED(INT4, i32_to_numeric),
     CAST_TYPED(INT8, i64_to_numeric),
-    CAST(NUMERIC, INT2, ASSIGNMENT, numeric_to_i16),
-    CAST(NUMERIC, INT4, ASSIGNMENT, numeric_to_i32),
-    CAST(NUMERIC, INT8, ASSIGNMENT, numeric_to_i64),
-    CAST(NUMERIC, FLOAT4, IMPLICIT, numeric_to_f32),
-    CAST(NUMERIC, FLOAT8, IMPLICIT, numeric_to_f64),
-    CAST(FLOAT4, NUMERIC, ASSIGNMENT, f32_to_numeric),
-    CAST(FLOAT8, NUMERIC, ASSIGNMENT, f64_to_numeric),
-    CAST(NUMERIC, NUMERIC, IMPLICIT, numeric_to_numeric),
+    CAST_BETWEEN(NUMERIC, INT2, ASSIGNMENT, EXPLICIT, numeric_to_i16),
+    CAST_BETWEEN(NUMERIC, INT4, ASSIGNMENT, EXPLICIT, numeric_to_i32),
+    CAST_BETWEEN(NUMERIC, INT8, ASSIGNMENT, EXPLICIT, numeric_to_i64),
+    CAST_BETWEEN(NUMERIC, FLOAT4, IMPLICIT, EXPLICIT, numeric_to_f32),
+    CAST_BETWEEN(NUMERIC, FLOAT8, IMPLICIT, EXPLICIT, numeric_to_f64),
+    CAST_BETWEEN(FLOAT4, NUMERIC, ASSIGNMENT, EXPLICIT, f32_to_numeric),
+    CAST_BETWEEN(FLOAT8, NUMERIC, ASSIGNMENT, EXPLICIT, f64_to_numeric),
+    CAST_BETWEEN(NUMERIC, NUMERIC, IMPLICIT, EXPLICIT, numeric_to_numeric),
 };
 
 CastTable number_casts(void) {

@@ -314,17 +314,6 @@ PARSE_CAST(uuid)
 PARSE_CAST(bytea)
 PARSE_CAST(json)
 
-#define CAST_BETWEEN(a, b, low, high, kernel)                                                                \
-    {                                                                                                        \
-        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##low, .strongest = CAST_##high, .function = {       \
-            .name = "cast",                                                                                  \
-            .arg_count = 1,                                                                                  \
-            .args = {K_(a)},                                                                                 \
-            .result = K_(b),                                                                                 \
-            .strict = true,                                                                                  \
-            .eval = kernel                                                                                   \
-        }                                                                                                    \
-    }
 /* Text of any kind into a type: an untyped literal by itself, declared text only when the cast is written. */
 #define INPUT_ROWS(type, kernel)                                                                             \
     CAST_BETWEEN(UNKNOWN, type, IMPLICIT, EXPLICIT, kernel),                                                 \

@@ -219,13 +219,7 @@ static Status justify_hours(const KernelCall *call, Error *err) {
         int64_t days = span.microseconds / MICROS_PER_DAY;
         span.microseconds -= days * MICROS_PER_DAY;
         if (__builtin_add_overflow(span.days, days, &span.days)) return interval_range(err);
-        if (span.days > 0 && span.microseconds < 0) {
-            span.microseconds += MICROS_PER_DAY;
-            span.days--;
-        } else if (span.days < 0 && span.microseconds > 0) {
-            span.microseconds -= MICROS_PER_DAY;
-            span.days++;
-        }
+        interval_sign_days(&span);
         out[row] = span;
     }
     return STATUS_OK;

@@ -61,13 +61,7 @@ static Status justify_interval(const KernelCall *call, Error *err) {
             span.days -= 30;
             span.months++;
         }
-        if (span.days > 0 && span.microseconds < 0) {
-            span.microseconds += MICROS_PER_DAY;
-            span.days--;
-        } else if (span.days < 0 && span.microseconds > 0) {
-            span.microseconds -= MICROS_PER_DAY;
-            span.days++;
-        }
+        interval_sign_days(&span);
         out[row] = span;
     }
     return STATUS_OK;

@@ -90,3 +90,14 @@ Status interval_parse(const char *text, size_t length, Interval *out, Error *err
 
 /* 1..12 for an English month name or its abbreviation, else 0. */
 int month_from_name(const char *word, size_t length);
+
+/* Days and time of one sign, as justify_* leave them. */
+static inline void interval_sign_days(Interval *span) {
+    if (span->days > 0 && span->microseconds < 0) {
+        span->microseconds += MICROS_PER_DAY;
+        span->days--;
+    } else if (span->days < 0 && span->microseconds > 0) {
+        span->microseconds -= MICROS_PER_DAY;
+        span->days++;
+    }
+}

@@ -513,32 +513,20 @@ static Status jsonb_to_number(const KernelCall *call, Error *err) {
     return STATUS_OK;
 }
 
-#define JSON_CAST(a, b, low, high, kernel)                                                                   \
-    {                                                                                                        \
-        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##low, .strongest = CAST_##high, .function = {       \
-            .name = "cast",                                                                                  \
-            .arg_count = 1,                                                                                  \
-            .args = {K_(a)},                                                                                 \
-            .result = K_(b),                                                                                 \
-            .strict = true,                                                                                  \
-            .eval = kernel                                                                                   \
-        }                                                                                                    \
-    }
-
 static const CastEntry casts[] = {
-    JSON_CAST(UNKNOWN, JSONB, IMPLICIT, EXPLICIT, text_to_jsonb),
-    JSON_CAST(TEXT, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
-    JSON_CAST(VARCHAR, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
-    JSON_CAST(BPCHAR, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
-    JSON_CAST(NAME, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
-    JSON_CAST(JSON, JSONB, ASSIGNMENT, EXPLICIT, text_to_jsonb),
-    JSON_CAST(JSONB, BOOL, EXPLICIT, EXPLICIT, jsonb_to_bool),
-    JSON_CAST(JSONB, NUMERIC, EXPLICIT, EXPLICIT, jsonb_to_number),
-    JSON_CAST(JSONB, INT2, EXPLICIT, EXPLICIT, jsonb_to_number),
-    JSON_CAST(JSONB, INT4, EXPLICIT, EXPLICIT, jsonb_to_number),
-    JSON_CAST(JSONB, INT8, EXPLICIT, EXPLICIT, jsonb_to_number),
-    JSON_CAST(JSONB, FLOAT4, EXPLICIT, EXPLICIT, jsonb_to_number),
-    JSON_CAST(JSONB, FLOAT8, EXPLICIT, EXPLICIT, jsonb_to_number),
+    CAST_BETWEEN(UNKNOWN, JSONB, IMPLICIT, EXPLICIT, text_to_jsonb),
+    CAST_BETWEEN(TEXT, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
+    CAST_BETWEEN(VARCHAR, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
+    CAST_BETWEEN(BPCHAR, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
+    CAST_BETWEEN(NAME, JSONB, EXPLICIT, EXPLICIT, text_to_jsonb),
+    CAST_BETWEEN(JSON, JSONB, ASSIGNMENT, EXPLICIT, text_to_jsonb),
+    CAST_BETWEEN(JSONB, BOOL, EXPLICIT, EXPLICIT, jsonb_to_bool),
+    CAST_BETWEEN(JSONB, NUMERIC, EXPLICIT, EXPLICIT, jsonb_to_number),
+    CAST_BETWEEN(JSONB, INT2, EXPLICIT, EXPLICIT, jsonb_to_number),
+    CAST_BETWEEN(JSONB, INT4, EXPLICIT, EXPLICIT, jsonb_to_number),
+    CAST_BETWEEN(JSONB, INT8, EXPLICIT, EXPLICIT, jsonb_to_number),
+    CAST_BETWEEN(JSONB, FLOAT4, EXPLICIT, EXPLICIT, jsonb_to_number),
+    CAST_BETWEEN(JSONB, FLOAT8, EXPLICIT, EXPLICIT, jsonb_to_number),
 };
 
 CastTable json_casts(void) {

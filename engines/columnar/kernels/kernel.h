@@ -36,6 +36,19 @@ typedef struct CastEntry {
     ScalarFunction function;
 } CastEntry;
 
+/* A row from one type to another in the contexts from `low` to `high`. */
+#define CAST_BETWEEN(a, b, low, high, kernel)                                                                \
+    {                                                                                                        \
+        .from = SQL_##a, .to = SQL_##b, .weakest = CAST_##low, .strongest = CAST_##high, .function = {       \
+            .name = "cast",                                                                                  \
+            .arg_count = 1,                                                                                  \
+            .args = {K_(a)},                                                                                 \
+            .result = K_(b),                                                                                 \
+            .strict = true,                                                                                  \
+            .eval = kernel                                                                                   \
+        }                                                                                                    \
+    }
+
 typedef struct CastTable {
     const CastEntry *casts;
     int count;

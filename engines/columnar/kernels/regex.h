@@ -50,3 +50,6 @@ size_t regex_byte_of(const Regex *regex, int character);
 /* The first match at or after character `from`; fills `count` spans: the match, then groups (missing ones
  * -1). */
 bool regex_find(Regex *regex, int from, RegexSpan *spans, int count);
+
+/* An option letter as embedded "(?i)" and the flags argument share them; false: there is none such. */
+bool regex_set_option(unsigned *flags, uint32_t option);

@@ -36,7 +36,7 @@ static bool is_advanced(const RegexLexer *lexer) {
 /* ---- director and options -------------------------------------------------------------------------------
  */
 
-static bool read_option(unsigned *flags, uint32_t option) {
+bool regex_set_option(unsigned *flags, uint32_t option) {
     switch (option) {
     case 'b': *flags &= ~(unsigned)(REGEX_ADVANCED | REGEX_QUOTE); return true;
     case 'c': *flags &= ~(unsigned)REGEX_FOLD; return true;
@@ -73,7 +73,7 @@ static bool read_prefixes(RegexLexer *lexer) {
     if ((*flags & REGEX_ADVANCED) != REGEX_ADVANCED) return true;
     if (lexer->end - lexer->now >= 3 && at(lexer, 0, '(') && at(lexer, 1, '?') && is_letter(lexer->now[2])) {
         for (lexer->now += 2; lexer->now < lexer->end && is_letter(*lexer->now); lexer->now++)
-            if (!read_option(flags, *lexer->now)) return regex_lexer_fail(lexer, REGEX_BAD_OPTION);
+            if (!regex_set_option(flags, *lexer->now)) return regex_lexer_fail(lexer, REGEX_BAD_OPTION);
         if (!eat(lexer, ')')) return regex_lexer_fail(lexer, REGEX_BAD_OPTION);
         if (*flags & REGEX_QUOTE) *flags &= ~(unsigned)(REGEX_EXPANDED | REGEX_NEWLINE);
     }

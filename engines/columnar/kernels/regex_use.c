@@ -13,24 +13,12 @@ Status regex_use(RegexUse *use, const StringView *pattern, unsigned flags, Error
 }
 
 static bool read_flag(char letter, unsigned *flags, bool *global) {
-    switch (letter) {
-    case 'g': *global = true; return true;
-    case 'b': *flags &= ~(unsigned)(REGEX_ADVANCED | REGEX_QUOTE); return true;
-    case 'c': *flags &= ~(unsigned)REGEX_FOLD; return true;
-    case 'e': /* PostgreSQL 15 takes these for basic ones too */
-        *flags &= ~(unsigned)(REGEX_ADVANCED | REGEX_QUOTE);
+    if (letter == 'g') {
+        *global = true;
         return true;
-    case 'i': *flags |= REGEX_FOLD; return true;
-    case 'm':
-    case 'n': *flags |= REGEX_NEWLINE; return true;
-    case 'p': *flags = (*flags | REGEX_NEWLINE_STOPS) & ~(unsigned)REGEX_NEWLINE_ANCHORS; return true;
-    case 'q': *flags = (*flags | REGEX_QUOTE) & ~(unsigned)REGEX_ADVANCED; return true;
-    case 's': *flags &= ~(unsigned)REGEX_NEWLINE; return true;
-    case 't': *flags &= ~(unsigned)REGEX_EXPANDED; return true;
-    case 'w': *flags = (*flags | REGEX_NEWLINE_ANCHORS) & ~(unsigned)REGEX_NEWLINE_STOPS; return true;
-    case 'x': *flags |= REGEX_EXPANDED; return true;
-    default: return false;
     }
+    if (letter == 'e') letter = 'b'; /* PostgreSQL 15 takes these for basic ones too */
+    return regex_set_option(flags, (unsigned char)letter);
 }
 
 Status regex_read_flags(const StringView *text, unsigned *flags, bool *global, Error *err) {

@@ -258,3 +258,25 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
 static inline char *harness_query(Harness *harness, int threads, const char *sql) {
     return harness_query_arrays(harness, threads, -1, NULL, 0, sql);
 }
+
+/* Runs `sql` without a budget, then under each of `budgets` with one worker and two, spilling to `directory`:
+ * the same rows, and nothing stays reserved. */
+static inline void harness_check_budgets(Harness *harness, const char *directory, const char *sql,
+                                         const int64_t *budgets, int count) {
+    harness->memory_bytes = 0;
+    harness->spill_directory = NULL;
+    char *expected = harness_query(harness, 1, sql);
+    if (harness->sqlstate[0]) fail_msg("%s: %s", sql, harness->message);
+    harness->spill_directory = directory;
+    for (int b = 0; b < count; b++)
+        for (int threads = 1; threads <= 2; threads++) {
+            harness->memory_bytes = budgets[b];
+            char *actual = harness_query(harness, threads, sql);
+            if (strcmp(actual, expected))
+                fail_msg("%s\nbudget %lld, %d threads: %.200s(%s) in place of %.200s", sql,
+                         (long long)budgets[b], threads, actual, harness->message, expected);
+            assert_int_equal(harness->left_reserved, 0);
+            free(actual);
+        }
+    free(expected);
+}

@@ -89,24 +89,8 @@ static int threads_of_process(void) {
 
 static void spilled_joins_give_the_same_rows(void **state) {
     static const int64_t budgets[] = {6 << 20, 3 << 20};
-    for (int s = 0; s < STATEMENTS; s++) {
-        harness.memory_bytes = 0;
-        harness.spill_directory = NULL;
-        char *expected = harness_query(&harness, 1, statements[s]);
-        assert_string_equal(harness.sqlstate, "");
-        harness.spill_directory = directory;
-        for (int b = 0; b < 2; b++)
-            for (int threads = 1; threads <= 2; threads++) {
-                harness.memory_bytes = budgets[b];
-                char *actual = harness_query(&harness, threads, statements[s]);
-                if (strcmp(actual, expected))
-                    fail_msg("%s\nbudget %lld, %d threads: %s(%s) in place of %s", statements[s],
-                             (long long)budgets[b], threads, actual, harness.message, expected);
-                assert_int_equal(harness.left_reserved, 0);
-                free(actual);
-            }
-        free(expected);
-    }
+    for (int s = 0; s < STATEMENTS; s++)
+        harness_check_budgets(&harness, directory, statements[s], budgets, 2);
 }
 
 /* The rows take less than the budget by themselves, with their table they do not. */

@@ -34,24 +34,8 @@ enum { STATEMENTS = sizeof statements / sizeof *statements };
 
 static void budgets_and_threads_change_nothing(void **state) {
     static const int64_t budgets[] = {0, 24 << 20, 9 << 20};
-    for (int s = 0; s < STATEMENTS; s++) {
-        harness.memory_bytes = 0;
-        harness.spill_directory = NULL;
-        char *expected = harness_query(&harness, 1, statements[s]);
-        if (harness.sqlstate[0]) fail_msg("%s: %s", statements[s], harness.message);
-        harness.spill_directory = directory;
-        for (int b = 0; b < 3; b++)
-            for (int threads = 1; threads <= 2; threads++) {
-                harness.memory_bytes = budgets[b];
-                char *actual = harness_query(&harness, threads, statements[s]);
-                if (strcmp(actual, expected))
-                    fail_msg("%s\nbudget %lld, %d threads: %.200s(%s) in place of %.200s", statements[s],
-                             (long long)budgets[b], threads, actual, harness.message, expected);
-                assert_int_equal(harness.left_reserved, 0);
-                free(actual);
-            }
-        free(expected);
-    }
+    for (int s = 0; s < STATEMENTS; s++)
+        harness_check_budgets(&harness, directory, statements[s], budgets, 3);
 }
 
 static void it_did_spill(void **state) {
