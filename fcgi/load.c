@@ -23,9 +23,11 @@ static int load_files(const CommandLine *line, IngestOptions *options) {
     Status status = ingest_load(catalog, options, &result, &err);
     progress_line_clear(&progress);
     table_catalog_close(catalog);
+    int64_t row_count = result.row_count;
+    ingest_result_deinit(&result);
     if (status != STATUS_OK) return command_failed(&err, NULL);
     char rows[32];
-    printf("%s: %s rows in %.2f s\n", options->table, text_with_commas(result.row_count, rows),
+    printf("%s: %s rows in %.2f s\n", options->table, text_with_commas(row_count, rows),
            (double)(clock_now_ns() - progress.started_ns) / 1e9);
     return EXIT_DONE;
 }

@@ -5,15 +5,19 @@
 
 #include <stdbool.h>
 
-#include "engines/base/error.h"
+#include "engines/columnar/ingest/json_parser.h"
+#include "engines/columnar/ingest/load_input.h"
 
-enum { BYTE_SOURCE_CHUNK = 1 << 20, BYTE_SOURCE_PADDING = 64, BYTE_SOURCE_MAX_RECORD = 256 << 20 };
+enum {
+    BYTE_SOURCE_CHUNK = 1 << 20,
+    BYTE_SOURCE_PADDING = JSON_PARSER_PADDING,
+    BYTE_SOURCE_MAX_RECORD = 256 << 20
+};
 
 typedef struct ByteSource {
     const char *name; /* for errors */
-    int fd;           /* -1 = memory */
-    const char *memory;
-    size_t memory_bytes, memory_offset;
+    LoadInput input;  /* not owned */
+    int64_t offset;   /* in the input */
     char *buffer;
     size_t start, end, capacity; /* unread bytes are buffer[start, end) */
     size_t chunk_bytes;          /* read at a time; tests make it small, so that records cross windows */
@@ -21,7 +25,7 @@ typedef struct ByteSource {
     int64_t bytes_read;
 } ByteSource;
 
-Status byte_source_open(ByteSource *source, const char *path, Error *err);
+void byte_source_open(ByteSource *source, const LoadInput *input);
 void byte_source_open_memory(ByteSource *source, const void *data, size_t bytes, const char *name);
 void byte_source_close(ByteSource *source);
 /* Reads more behind the unread bytes, which may move to the buffer's beginning (keep offsets relative to

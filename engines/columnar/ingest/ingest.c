@@ -1,13 +1,9 @@
 #include "engines/columnar/ingest/ingest.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engines/columnar/ingest/loader.h"
 
@@ -26,29 +22,25 @@ IngestFormat ingest_format_from_name(const char *name) {
     return INGEST_AUTO;
 }
 
-static Status detect_format(const char *path, IngestFormat *out, Error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return error_set_errno(err, errno, "cannot open \"%s\"", path);
+static Status detect_format(LoadInput *input, Error *err) {
     unsigned char head[512];
-    ssize_t got = read(fd, head, sizeof head);
-    int failed = errno;
-    close(fd);
-    if (got < 0) return error_set_errno(err, failed, "cannot read \"%s\"", path);
+    size_t got;
+    TRY(load_input_read(input, 0, head, sizeof head, &got, err));
     if (got >= 4 && memcmp(head, "PAR1", 4) == 0) {
-        *out = INGEST_PARQUET;
+        input->format = INGEST_PARQUET;
         return STATUS_OK;
     }
     if (got >= 2 &&
         ((head[0] == 0x1F && head[1] == 0x8B) || (got >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0)))
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\" is compressed; decompress it first",
-                         path);
-    const char *dot = strrchr(path, '.');
-    *out = dot ? ingest_format_from_name(dot + 1) : INGEST_AUTO;
-    if (*out == INGEST_CSV || *out == INGEST_JSON) return STATUS_OK;
-    ssize_t i = got >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+                         input->name);
+    const char *dot = strrchr(input->name, '.');
+    input->format = dot ? ingest_format_from_name(dot + 1) : INGEST_AUTO;
+    if (input->format == INGEST_CSV || input->format == INGEST_JSON) return STATUS_OK;
+    size_t i = got >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     while (i < got && strchr(" \t\r\n", head[i]))
         i++;
-    *out = i < got && (head[i] == '{' || head[i] == '[') ? INGEST_JSON : INGEST_CSV;
+    input->format = i < got && (head[i] == '{' || head[i] == '[') ? INGEST_JSON : INGEST_CSV;
     return STATUS_OK;
 }
 
@@ -121,14 +113,13 @@ Status loader_end_row(Loader *loader, int64_t file_bytes, Error *err) {
     return loader_report(loader, file_bytes, err);
 }
 
-static Status read_files(Loader *loader, const IngestFormat *formats, Error *err) {
+static Status read_inputs(Loader *loader, Error *err) {
     loader->rows = loader->next_report = 0;
-    for (int i = 0; i < loader->options->file_count; i++) {
-        const char *path = loader->options->files[i];
-        if (formats[i] == INGEST_JSON)
-            TRY(load_json_file(loader, path, err));
+    for (int i = 0; i < loader->input_count; i++) {
+        if (loader->inputs[i].format == INGEST_JSON)
+            TRY(load_json_input(loader, &loader->inputs[i], err));
         else
-            TRY(load_csv_file(loader, path, err));
+            TRY(load_csv_input(loader, &loader->inputs[i], err));
     }
     return STATUS_OK;
 }
@@ -144,7 +135,7 @@ SqlType *loader_profiled_types(Loader *loader) {
 static Status begin_from_profiles(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
     ColumnRegistry *registry = &loader->registry;
-    if (registry->count == 0) return error_set(err, "22P04", "\"%s\" has no columns", options->files[0]);
+    if (registry->count == 0) return error_set(err, "22P04", "\"%s\" has no columns", loader->inputs[0].name);
     const SqlType *types = loader_profiled_types(loader);
     TableColumn *columns = ARENA_NEW_ARRAY(&registry->arena, TableColumn, registry->count);
     for (int i = 0; i < registry->count; i++)
@@ -172,7 +163,7 @@ static void start_table_batches(Loader *loader) {
     loader_start_batches(loader, types, target->column_count);
 }
 
-static Status load_text(Loader *loader, const IngestFormat *formats, Error *err) {
+static Status load_text(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
     if (!loader->append && options->columns)
         TRY(table_append_begin_create(loader->catalog, options->namespace_name, options->table,
@@ -181,7 +172,7 @@ static Status load_text(Loader *loader, const IngestFormat *formats, Error *err)
     if (!loader->append) {
         loader->profiling = true;
         loader->total_bytes *= 2;
-        TRY(read_files(loader, formats, err));
+        TRY(read_inputs(loader, err));
         loader->profiling = false;
         TRY(begin_from_profiles(loader, err));
     } else {
@@ -193,37 +184,35 @@ static Status load_text(Loader *loader, const IngestFormat *formats, Error *err)
                                     strlen(target->columns[i].name), &column, err));
     }
     start_table_batches(loader);
-    TRY(read_files(loader, formats, err));
+    TRY(read_inputs(loader, err));
     return flush(loader, err);
 }
 
-static Status find_formats(Loader *loader, IngestFormat *formats, Error *err) {
+static Status open_inputs(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
-    int parquet_files = 0;
-    for (int i = 0; i < options->file_count; i++) {
-        struct stat info;
-        formats[i] = options->format;
-        if (formats[i] == INGEST_AUTO) TRY(detect_format(options->files[i], &formats[i], err));
-        if (stat(options->files[i], &info) != 0)
-            return error_set_errno(err, errno, "cannot look at \"%s\"", options->files[i]);
-        if (!S_ISREG(info.st_mode) && options->mode != INGEST_APPEND && !options->columns)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "\"%s\" is not a regular file; it would have to be read twice",
-                             options->files[i]);
-        loader->total_bytes += info.st_size;
-        parquet_files += formats[i] == INGEST_PARQUET;
+    int count = options->inputs ? options->input_count : options->file_count, parquet_files = 0;
+    if (count == 0) return error_set(err, SQLSTATE_INVALID_PARAMETER, "no file to load");
+    loader->inputs = ARENA_NEW_ARRAY(&loader->registry.arena, LoadInput, count);
+    for (int i = 0; i < count; i++) {
+        IngestInput path = {.kind = INGEST_PATH, .name = options->inputs ? NULL : options->files[i]};
+        LoadInput *input = &loader->inputs[i];
+        TRY(load_input_open(input, options->inputs ? &options->inputs[i] : &path, NULL, err));
+        loader->input_count++;
+        input->format = options->format;
+        if (input->format == INGEST_AUTO) TRY(detect_format(input, err));
+        loader->total_bytes += input->bytes;
+        parquet_files += input->format == INGEST_PARQUET;
     }
-    if (parquet_files > 0 && parquet_files < options->file_count)
+    if (parquet_files > 0 && parquet_files < count)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                          "Parquet and text files cannot be loaded together");
     return STATUS_OK;
 }
 
-static Status load(Loader *loader, IngestFormat *formats, Error *err) {
+static Status load(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
-    if (options->file_count == 0) return error_set(err, SQLSTATE_INVALID_PARAMETER, "no file to load");
-    TRY(find_formats(loader, formats, err));
-    if (options->columns && (options->mode == INGEST_APPEND || formats[0] == INGEST_PARQUET))
+    TRY(open_inputs(loader, err));
+    if (options->columns && (options->mode == INGEST_APPEND || loader->inputs[0].format == INGEST_PARQUET))
         return error_set(err, SQLSTATE_INVALID_PARAMETER,
                          options->mode == INGEST_APPEND
                              ? "the table has its columns already; a schema is for new tables"
@@ -231,16 +220,16 @@ static Status load(Loader *loader, IngestFormat *formats, Error *err) {
     if (options->mode == INGEST_APPEND)
         TRY(table_append_begin(loader->catalog, options->namespace_name, options->table, false,
                                &loader->append, err));
-    if (formats[0] == INGEST_PARQUET) return load_parquet_files(loader, err);
-    return load_text(loader, formats, err);
+    if (loader->inputs[0].format == INGEST_PARQUET) return load_parquet_files(loader, err);
+    return load_text(loader, err);
 }
 
 Status ingest_load(TableCatalog *catalog, const IngestOptions *options, IngestResult *result, Error *err) {
     Loader loader = {.catalog = catalog, .options = options};
     column_registry_init(&loader.registry);
-    IngestFormat *formats = ARENA_NEW_ARRAY(&loader.registry.arena, IngestFormat, options->file_count + 1);
     *result = (IngestResult){.snapshot_id = -1};
-    Status status = load(&loader, formats, err);
+    arena_init(&result->arena);
+    Status status = load(&loader, err);
     if (status == STATUS_OK) {
         if (options->progress)
             options->progress(options->progress_context, loader.rows, loader.total_bytes, loader.total_bytes);
@@ -249,6 +238,12 @@ Status ingest_load(TableCatalog *catalog, const IngestOptions *options, IngestRe
     }
     table_append_abort(loader.append);
     result->bytes_read = loader.finished_bytes;
+    for (int i = 0; i < loader.input_count; i++)
+        load_input_close(&loader.inputs[i]);
     loader_deinit(&loader);
     return status;
+}
+
+void ingest_result_deinit(IngestResult *result) {
+    arena_deinit(&result->arena);
 }

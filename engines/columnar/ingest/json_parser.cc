@@ -1,5 +1,5 @@
-// simdjson behind json_reader.h: the only C++ in the house.
-#include "engines/columnar/ingest/json_reader.h"
+// simdjson behind json_parser.h: the only C++ in the house.
+#include "engines/columnar/ingest/json_parser.h"
 
 #include <simdjson.h>
 
@@ -13,7 +13,7 @@ struct JsonParser {
     dom::parser checker; // nested values are kept as text, so somebody must have read them through
 };
 
-static_assert(SIMDJSON_PADDING <= BYTE_SOURCE_PADDING, "byte sources pad too little for simdjson");
+static_assert(SIMDJSON_PADDING <= JSON_PARSER_PADDING, "byte sources pad too little for simdjson");
 
 namespace {
 

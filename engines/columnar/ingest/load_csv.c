@@ -158,9 +158,9 @@ Status load_csv_source(Loader *loader, ByteSource *source, Error *err) {
     return status;
 }
 
-Status load_csv_file(Loader *loader, const char *path, Error *err) {
+Status load_csv_input(Loader *loader, const LoadInput *input, Error *err) {
     ByteSource source;
-    TRY(byte_source_open(&source, path, err));
+    byte_source_open(&source, input);
     Status status = load_csv_source(loader, &source, err);
     loader->finished_bytes += source.bytes_read;
     byte_source_close(&source);

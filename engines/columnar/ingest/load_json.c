@@ -41,9 +41,9 @@ Status load_json_source(Loader *loader, ByteSource *source, Error *err) {
     return status;
 }
 
-Status load_json_file(Loader *loader, const char *path, Error *err) {
+Status load_json_input(Loader *loader, const LoadInput *input, Error *err) {
     ByteSource source;
-    TRY(byte_source_open(&source, path, err));
+    byte_source_open(&source, input);
     Status status = load_json_source(loader, &source, err);
     loader->finished_bytes += source.bytes_read;
     byte_source_close(&source);

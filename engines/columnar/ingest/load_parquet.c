@@ -113,14 +113,22 @@ static Status load_file(Loader *loader, ParquetSource *source, Arena *arena, Are
     return STATUS_OK;
 }
 
+static Status open_file(const LoadInput *input, Arena *arena, ParquetFile **out, Error *err) {
+    if (input->fd < 0)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "\"%s\": Parquet is read from files only",
+                         input->name);
+    return parquet_file_open(
+        input->is_path ? input->name : arena_printf(arena, "/proc/self/fd/%d", input->fd), out, err);
+}
+
 Status load_parquet_files(Loader *loader, Error *err) {
     Arena arena, batch_arena;
     arena_init(&arena);
     arena_init(&batch_arena);
     Status status = STATUS_OK;
-    for (int i = 0; i < loader->options->file_count && status == STATUS_OK; i++) {
+    for (int i = 0; i < loader->input_count && status == STATUS_OK; i++) {
         ParquetSource source = {0};
-        status = parquet_file_open(loader->options->files[i], &source.file, err);
+        status = open_file(&loader->inputs[i], &arena, &source.file, err);
         if (status != STATUS_OK) break;
         status = load_file(loader, &source, &arena, &batch_arena, err);
         parquet_file_release(source.file);

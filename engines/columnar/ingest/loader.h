@@ -11,6 +11,8 @@
 typedef struct Loader {
     TableCatalog *catalog;
     const IngestOptions *options;
+    LoadInput *inputs;
+    int input_count;
     ColumnRegistry registry;
     bool profiling; /* first pass: cells go to profiles, else to the table */
     bool fixed;     /* the columns are those of an existing table: unknown names are errors */
@@ -38,8 +40,8 @@ SqlType *loader_profiled_types(Loader *loader);
 void loader_start_batches(Loader *loader, const SqlType *types, int count);
 void loader_deinit(Loader *loader);
 
-Status load_csv_file(Loader *loader, const char *path, Error *err);
-Status load_json_file(Loader *loader, const char *path, Error *err);
+Status load_csv_input(Loader *loader, const LoadInput *input, Error *err);
+Status load_json_input(Loader *loader, const LoadInput *input, Error *err);
 /* All of the files, from schema to last batch. */
 Status load_parquet_files(Loader *loader, Error *err);
 

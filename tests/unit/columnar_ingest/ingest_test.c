@@ -4,6 +4,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <jansson.h>
+#include <unistd.h>
 
 #include "engines/base/strbuf.h"
 
@@ -43,7 +44,9 @@ static Status load_mode(const char *table, const char *path, IngestMode mode, Er
     options.files = &path;
     options.file_count = 1;
     options.mode = mode;
-    return ingest_load(catalog, &options, &result, err);
+    Status status = ingest_load(catalog, &options, &result, err);
+    ingest_result_deinit(&result);
+    return status;
 }
 
 /* Loads text and gives the table. */
@@ -186,6 +189,48 @@ static void appending_keeps_to_the_table(void **state) {
     assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
     assert_int_equal(text.row_count, 3); /* all or nothing */
     table_text_free(&text);
+}
+
+typedef struct Dripping {
+    const char *text;
+    size_t left;
+} Dripping;
+
+static Status drip(void *context, void *buffer, size_t size, size_t *got, Error *err) {
+    Dripping *dripping = context;
+    *got = dripping->left < 3 ? dripping->left : 3;
+    memcpy(buffer, dripping->text, *got);
+    dripping->text += *got;
+    dripping->left -= *got;
+    return STATUS_OK;
+}
+
+static void memory_pipes_and_streams_are_inputs(void **state) {
+    static const char FIRST[] = "a,b\n1,x\n", SECOND[] = "a,b\n2,y\n", THIRD[] = "a,b\n2.5,z\n";
+    Dripping dripping = {THIRD, strlen(THIRD)};
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], SECOND, strlen(SECOND)), strlen(SECOND));
+    close(ends[1]);
+    const IngestInput inputs[] = {
+        {.kind = INGEST_MEMORY, .name = "body", .data = FIRST, .bytes = strlen(FIRST)},
+        {.kind = INGEST_DESCRIPTOR, .name = "pipe", .fd = ends[0]},
+        {.kind = INGEST_STREAM, .name = "stream", .read = drip, .read_context = &dripping},
+    };
+    IngestOptions options = INGEST_OPTIONS_DEFAULT;
+    IngestResult result;
+    Error err;
+    TableText text;
+    options.table = "t";
+    options.inputs = inputs;
+    options.input_count = 3;
+    options.mode = INGEST_REPLACE;
+    if (ingest_load(catalog, &options, &result, &err) != STATUS_OK) fail_msg("%s", err.message);
+    assert_int_equal(result.row_count, 3);
+    ingest_result_deinit(&result);
+    close(ends[0]); /* still ours */
+    assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
+    check_table(&text, "a numeric(5,1), b text | 1.0, x | 2.0, y | 2.5, z");
 }
 
 /* Several windows of the byte source, records across their edges, quoted fields longer than a window. */
@@ -416,6 +461,7 @@ static Status load_schema(const char *input, const char *schema, IngestMode mode
         options.mode = mode;
         options.columns = columns;
         status = ingest_load(catalog, &options, &result, err);
+        ingest_result_deinit(&result);
     }
     arena_deinit(&arena);
     return status;
@@ -476,6 +522,7 @@ int main(void) {
         TEST(json_rows_keep_every_value),
         TEST(appending_keeps_to_the_table),
         TEST(long_input_crosses_windows),
+        TEST(memory_pipes_and_streams_are_inputs),
         TEST(csv_spectrum),
         TEST(json_accept),
         TEST(generated_rows_are_the_same_each_time),
