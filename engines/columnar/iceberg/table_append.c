@@ -17,6 +17,18 @@ enum { COMMIT_ATTEMPTS = 64, MAX_BACKOFF_MS = 100, ROWS_PER_FILE = 16 << 20 };
 
 void (*table_append_step_hook)(const char *step);
 
+/* Writes files of its own: one thread's share of an append. */
+struct TableAppendWriter {
+    TableAppend *append;
+    TableAppendWriter *next;
+    Arena arena;
+    ParquetWriter *parquet; /* NULL between files */
+    char *path;
+    WrittenFile *files;
+    int file_count, file_capacity;
+    int64_t row_count;
+};
+
 typedef enum AppendMode { MODE_APPEND, MODE_REPLACE, MODE_CREATE, MODE_CREATE_OR_REPLACE } AppendMode;
 
 struct TableAppend {
@@ -26,10 +38,10 @@ struct TableAppend {
     TableVersion *target;
     TableMetadata metadata; /* its current schema is what the files are written with */
     char *data_directory, *metadata_directory;
-    ParquetWriter *writer; /* NULL between files */
-    char *writer_path;
-    WrittenFile *files;
-    int file_count, file_capacity;
+    TableAppendWriter *writers; /* the append's own is the last one */
+    _Atomic int next_file_number;
+    WrittenFile *files; /* of all writers, once they are finished */
+    int file_count;
     int64_t row_count;
     int64_t snapshot_id;
     bool uncertain;      /* the catalog failed so that nobody knows whether it took the commit: no file may be
@@ -81,10 +93,25 @@ static Status prepare_directories(TableAppend *append, Error *err) {
 }
 
 static void append_destroy(TableAppend *append) {
+    for (TableAppendWriter *writer = append->writers, *next; writer; writer = next) {
+        next = writer->next;
+        arena_deinit(&writer->arena);
+        free(writer);
+    }
     table_metadata_deinit(&append->metadata);
     table_version_release(append->target);
     arena_deinit(&append->arena);
     free(append);
+}
+
+TableAppendWriter *table_append_writer_open(TableAppend *append) {
+    TableAppendWriter *writer = calloc(1, sizeof *writer);
+    if (!writer) abort();
+    arena_init(&writer->arena);
+    writer->append = append;
+    writer->next = append->writers;
+    append->writers = writer;
+    return writer;
 }
 
 static TableAppend *append_new(TableCatalog *catalog, AppendMode mode) {
@@ -95,6 +122,7 @@ static TableAppend *append_new(TableCatalog *catalog, AppendMode mode) {
     arena_init(&append->arena);
     append->manifest_path = "";
     append->snapshot_id = (int64_t)(store_random_u64() >> 1);
+    table_append_writer_open(append);
     return append;
 }
 
@@ -178,38 +206,60 @@ const TableVersion *table_append_target(const TableAppend *append) {
     return append->target;
 }
 
-static Status open_writer(TableAppend *append, Error *err) {
+static Status open_file(TableAppendWriter *writer, Error *err) {
+    TableAppend *append = writer->append;
     const TableVersion *target = append->target;
-    ParquetWriterColumn *columns = ARENA_NEW_ARRAY(&append->arena, ParquetWriterColumn, target->column_count);
+    ParquetWriterColumn *columns = ARENA_NEW_ARRAY(&writer->arena, ParquetWriterColumn, target->column_count);
     for (int i = 0; i < target->column_count; i++)
         columns[i] = (ParquetWriterColumn){target->columns[i].name, target->columns[i].type,
                                            target->columns[i].nullable, target->columns[i].field_id};
     char uuid[STORE_UUID_BYTES];
     store_make_uuid(uuid);
-    append->writer_path =
-        arena_printf(&append->arena, "%s/%05d-%s.parquet", append->data_directory, append->file_count, uuid);
+    writer->path = arena_printf(&writer->arena, "%s/%05d-%s.parquet", append->data_directory,
+                                append->next_file_number++, uuid);
     ParquetWriterOptions options = {0};
-    return parquet_writer_open(append->writer_path, columns, target->column_count, &options, &append->writer,
-                               err);
+    return parquet_writer_open(writer->path, columns, target->column_count, &options, &writer->parquet, err);
 }
 
-static Status finish_writer(TableAppend *append, Error *err) {
-    if (!append->writer) return STATUS_OK;
-    if (append->file_count == append->file_capacity) {
-        int capacity = append->file_capacity ? append->file_capacity * 2 : 4;
-        WrittenFile *grown = ARENA_NEW_ARRAY(&append->arena, WrittenFile, capacity);
-        if (append->file_count) memcpy(grown, append->files, (size_t)append->file_count * sizeof *grown);
-        append->files = grown;
-        append->file_capacity = capacity;
+static Status finish_file(TableAppendWriter *writer, Error *err) {
+    if (!writer->parquet) return STATUS_OK;
+    if (writer->file_count == writer->file_capacity) {
+        int capacity = writer->file_capacity ? writer->file_capacity * 2 : 4;
+        WrittenFile *grown = ARENA_NEW_ARRAY(&writer->arena, WrittenFile, capacity);
+        if (writer->file_count) memcpy(grown, writer->files, (size_t)writer->file_count * sizeof *grown);
+        writer->files = grown;
+        writer->file_capacity = capacity;
     }
-    WrittenFile *file = &append->files[append->file_count];
-    file->path = append->writer_path;
-    ParquetWriter *writer = append->writer;
-    append->writer = NULL;
-    TRY(parquet_writer_finish(writer, &append->arena, &file->written, err));
-    append->file_count++;
+    WrittenFile *file = &writer->files[writer->file_count];
+    file->path = writer->path;
+    ParquetWriter *parquet = writer->parquet;
+    writer->parquet = NULL;
+    TRY(parquet_writer_finish(parquet, &writer->arena, &file->written, err));
+    writer->file_count++;
     TRY(store_sync_directory_of(file->path, err));
     step_done("data file");
+    return STATUS_OK;
+}
+
+Status table_append_writer_finish(TableAppendWriter *writer, Error *err) {
+    return finish_file(writer, err);
+}
+
+/* The last files of all writers, then the list of them all. */
+static Status finish_writers(TableAppend *append, Error *err) {
+    int count = 0;
+    for (TableAppendWriter *writer = append->writers; writer; writer = writer->next) {
+        TRY(finish_file(writer, err));
+        count += writer->file_count;
+    }
+    append->files = ARENA_NEW_ARRAY(&append->arena, WrittenFile, count + 1);
+    append->file_count = 0;
+    append->row_count = 0;
+    for (TableAppendWriter *writer = append->writers; writer; writer = writer->next) {
+        for (int i = 0; i < writer->file_count; i++)
+            append->files[append->file_count++] = writer->files[i];
+        append->row_count += writer->row_count;
+    }
     return STATUS_OK;
 }
 
@@ -225,27 +275,37 @@ static Status check_not_null(const TableVersion *target, const Batch *batch, Err
     return STATUS_OK;
 }
 
-Status table_append_batch(TableAppend *append, const Batch *batch, Error *err) {
+Status table_append_writer_batch(TableAppendWriter *writer, const Batch *batch, Error *err) {
     Batch whole = *batch;
+    const TableVersion *target = writer->append->target;
     if (!whole.selection) whole.selected = whole.row_count;
     if (whole.selected == 0) return STATUS_OK;
-    if (whole.column_count != append->target->column_count)
+    if (whole.column_count != target->column_count)
         return error_set(err, SQLSTATE_INTERNAL, "a batch of %d columns for a table of %d",
-                         whole.column_count, append->target->column_count);
-    TRY(check_not_null(append->target, &whole, err));
-    if (append->writer && parquet_writer_row_count(append->writer) >= ROWS_PER_FILE)
-        TRY(finish_writer(append, err));
-    if (!append->writer) TRY(open_writer(append, err));
-    TRY(parquet_writer_append(append->writer, &whole, err));
-    append->row_count += whole.selected;
+                         whole.column_count, target->column_count);
+    TRY(check_not_null(target, &whole, err));
+    if (writer->parquet && parquet_writer_row_count(writer->parquet) >= ROWS_PER_FILE)
+        TRY(finish_file(writer, err));
+    if (!writer->parquet) TRY(open_file(writer, err));
+    TRY(parquet_writer_append(writer->parquet, &whole, err));
+    writer->row_count += whole.selected;
     return STATUS_OK;
+}
+
+Status table_append_batch(TableAppend *append, const Batch *batch, Error *err) {
+    TableAppendWriter *own = append->writers;
+    while (own->next)
+        own = own->next;
+    return table_append_writer_batch(own, batch, err);
 }
 
 void table_append_abort(TableAppend *append) {
     if (!append) return;
-    if (append->writer) parquet_writer_abort(append->writer);
-    for (int i = 0; i < append->file_count && !append->uncertain; i++)
-        unlink(append->files[i].path);
+    for (TableAppendWriter *writer = append->writers; writer; writer = writer->next) {
+        if (writer->parquet) parquet_writer_abort(writer->parquet);
+        for (int i = 0; i < writer->file_count && !append->uncertain; i++)
+            unlink(writer->files[i].path);
+    }
     if (append->manifest_path[0] && !append->uncertain) unlink(append->manifest_path);
     /* Empty directories of a table that never came to be; rmdir leaves those that hold files. */
     if (append->data_directory && append->metadata_directory) {
@@ -464,7 +524,7 @@ static void back_off(int attempt) {
 }
 
 static Status commit(TableAppend *append, Error *err) {
-    TRY(finish_writer(append, err));
+    TRY(finish_writers(append, err));
     if (append->file_count > 0) {
         char uuid[STORE_UUID_BYTES];
         store_make_uuid(uuid);

@@ -99,6 +99,13 @@ Status table_append_begin_create(TableCatalog *catalog, const char *namespace_na
                                  TableAppend **out, Error *err);
 const TableVersion *table_append_target(const TableAppend *append);
 Status table_append_batch(TableAppend *append, const Batch *batch, Error *err);
+/* One more writer of the same append, with files of its own: opened by the append's thread, then one
+ * thread's, beside others. table_append_writer_finish writes its last file out (the commit does it for those
+ * that did not); no writer may be at work when the append is committed or aborted, which ends them all. */
+typedef struct TableAppendWriter TableAppendWriter;
+TableAppendWriter *table_append_writer_open(TableAppend *append);
+Status table_append_writer_batch(TableAppendWriter *writer, const Batch *batch, Error *err);
+Status table_append_writer_finish(TableAppendWriter *writer, Error *err);
 /* The append is gone after either. `snapshot_id` is -1 when there is none (no rows into an empty table). */
 Status table_append_commit(TableAppend *append, int64_t *row_count, int64_t *snapshot_id, Error *err);
 void table_append_abort(TableAppend *append);
