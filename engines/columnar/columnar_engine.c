@@ -16,6 +16,7 @@
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
 #include "engines/columnar/exec/spill.h"
+#include "engines/columnar/iceberg/table_pins.h"
 #include "engines/columnar/kernels/plugin_functions.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
@@ -83,8 +84,22 @@ typedef struct HeldStream {
     ArrowArrayStream inner;
     ColumnarEngine *engine;
     SharedPlan *plan;
+    int *pins;   /* its snapshots are being read: no process deletes their files */
     char *error; /* in place of the inner stream's */
 } HeldStream;
+
+/* The snapshots a plan reads, held from before it runs until unpin. */
+static int *pin_plan(ColumnarEngine *engine, const Plan *plan) {
+    int *pins = calloc((size_t)plan->version_count + 1, sizeof *pins);
+    if (!pins) abort();
+    table_pins_hold(table_catalog_pins(engine->catalog), plan->versions, plan->version_count, pins);
+    return pins;
+}
+
+static void unpin_plan(ColumnarEngine *engine, const Plan *plan, int *pins) {
+    table_pins_release(table_catalog_pins(engine->catalog), pins, plan->version_count);
+    free(pins);
+}
 
 static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err);
 
@@ -125,20 +140,22 @@ static const char *held_last_error(ArrowArrayStream *stream) {
 static void held_release(ArrowArrayStream *stream) {
     HeldStream *held = stream->private_data;
     arrow_stream_release(&held->inner);
+    unpin_plan(held->engine, held->plan->plan, held->pins);
     shared_plan_release(held->plan);
     free(held->error);
     free(held);
     stream->release = NULL;
 }
 
-/* Takes the inner stream and one reference to the plan. */
-static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedPlan *plan,
+/* Takes the inner stream, one reference to the plan and the plan's pins. */
+static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedPlan *plan, int *pins,
                         ArrowArrayStream *out) {
     HeldStream *held = calloc(1, sizeof *held);
     if (!held) abort();
     held->inner = *inner;
     held->engine = engine;
     held->plan = plan;
+    held->pins = pins;
     *out = (ArrowArrayStream){.get_schema = held_schema,
                               .get_next = held_next,
                               .get_last_error = held_last_error,
@@ -406,17 +423,19 @@ static Status fresh_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan 
     return STATUS_OK;
 }
 
-static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, Execution *execution,
+/* Takes the reference and the pins. */
+static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, int *pins, Execution *execution,
                          ArrowArrayStream *out, Error *err) {
     ArrowArrayStream inner;
     if (executor_run(shared->plan, &engine->resources, execution, &inner, err) != STATUS_OK) {
+        unpin_plan(engine, shared->plan, pins);
         shared_plan_release(shared);
         return STATUS_ERROR;
     }
     execution->stats->rows_affected = -1;
     snprintf(execution->stats->command, sizeof execution->stats->command, "%s",
              shared->plan->explain ? "EXPLAIN" : "SELECT");
-    hold_stream(engine, &inner, shared, out);
+    hold_stream(engine, &inner, shared, pins, out);
     return STATUS_OK;
 }
 
@@ -444,8 +463,13 @@ static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execut
     SharedPlan *shared = NULL;
     const PlanCommand *command = &((ColumnarPlan *)plan)->command;
     if (command->kind != COMMAND_NONE) return run_command(engine, command, execution, out, err);
-    TRY(fresh_plan(engine, (ColumnarPlan *)plan, &shared, err));
-    return run_shared(engine, shared, execution, out, err);
+    TablePins *table_pins = table_catalog_pins(engine->catalog);
+    int looking = table_pins_enter(table_pins);
+    Status status = fresh_plan(engine, (ColumnarPlan *)plan, &shared, err);
+    int *pins = status == STATUS_OK ? pin_plan(engine, shared->plan) : NULL;
+    table_pins_release(table_pins, &looking, 1);
+    TRY(status);
+    return run_shared(engine, shared, pins, execution, out, err);
 }
 
 /* ---- scan
@@ -478,11 +502,9 @@ static Plan *scan_plan(const ScanRequest *request, TableVersion *version) {
     return plan;
 }
 
-static Status columnar_scan(Engine *base, const ScanRequest *request, Execution *execution,
-                            ArrowArrayStream *out, uint64_t *applied, Error *err) {
-    ColumnarEngine *engine = (ColumnarEngine *)base;
+static Status scan_version(ColumnarEngine *engine, const ScanRequest *request, TableVersion **out,
+                           Error *err) {
     TableVersion *version = NULL;
-    *applied = 0;
     TRY(table_catalog_load(engine->catalog, request->table->schema, request->table->name, &version, err));
     for (int c = 0; c < request->column_count; c++) {
         int column = request->columns[c];
@@ -494,7 +516,23 @@ static Status columnar_scan(Engine *base, const ScanRequest *request, Execution 
                          "table %s changed its columns since the statement was planned",
                          request->table->name);
     }
-    return run_shared(engine, shared_plan_make(scan_plan(request, version)), execution, out, err);
+    *out = version;
+    return STATUS_OK;
+}
+
+static Status columnar_scan(Engine *base, const ScanRequest *request, Execution *execution,
+                            ArrowArrayStream *out, uint64_t *applied, Error *err) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    TablePins *table_pins = table_catalog_pins(engine->catalog);
+    TableVersion *version = NULL;
+    *applied = 0;
+    int looking = table_pins_enter(table_pins);
+    Status status = scan_version(engine, request, &version, err);
+    SharedPlan *shared = status == STATUS_OK ? shared_plan_make(scan_plan(request, version)) : NULL;
+    int *pins = shared ? pin_plan(engine, shared->plan) : NULL;
+    table_pins_release(table_pins, &looking, 1);
+    TRY(status);
+    return run_shared(engine, shared, pins, execution, out, err);
 }
 
 /* ---- health

@@ -9,10 +9,26 @@
 #include <unistd.h>
 
 #include "engines/base/hash.h"
+#include "engines/base/log.h"
 #include "engines/columnar/iceberg/table_catalog_internal.h"
+#include "engines/columnar/iceberg/table_trash.h"
 #include "engines/columnar/store/local_store.h"
 
 enum { LOAD_ATTEMPTS = 5, MAX_DIRECTORY_NAME = 100 };
+
+/* Where nothing can be written nothing is deleted either, so readers need no pins. */
+static void open_pins(TableCatalog *catalog) {
+    Error failure = {0};
+    char *directory;
+    if (asprintf(&directory, "%s/.signalbox", catalog->warehouse) < 0) abort();
+    if (table_pins_open(directory, &catalog->pins, &failure) != STATUS_OK)
+        log_warn("columnar.pins", "error=\"%s\"", failure.message);
+    free(directory);
+}
+
+TablePins *table_catalog_pins(TableCatalog *catalog) {
+    return catalog->pins;
+}
 
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
                           Error *err) {
@@ -35,6 +51,7 @@ Status table_catalog_open(const char *catalog_path, const char *warehouse_direct
         if (!catalog) abort();
         catalog->db = db;
         catalog->warehouse = strdup(warehouse);
+        open_pins(catalog);
         pthread_mutex_init(&catalog->lock, NULL);
         for (int i = 0; i < COMMIT_LOCKS; i++)
             pthread_mutex_init(&catalog->commit_locks[i], NULL);
@@ -52,6 +69,7 @@ void table_catalog_close(TableCatalog *catalog) {
     for (int i = 0; i < COMMIT_LOCKS; i++)
         pthread_mutex_destroy(&catalog->commit_locks[i]);
     pthread_mutex_destroy(&catalog->lock);
+    table_pins_close(catalog->pins);
     catalog_db_close(catalog->db);
     free(catalog->warehouse);
     free(catalog);
@@ -305,22 +323,30 @@ static void purge_table(const TableMetadata *metadata, const char *location, Are
     }
 }
 
+void table_catalog_purge(const char *location, Arena *arena) {
+    TableMetadata metadata;
+    Error ignored;
+    if (table_catalog_read_metadata(location, arena, &metadata, &ignored) != STATUS_OK) return;
+    purge_table(&metadata, location, arena);
+    table_metadata_deinit(&metadata);
+}
+
 static Status drop_with(TableCatalog *catalog, const char *namespace_name, const char *name, Arena *arena,
                         StrBuf *location, Error *err) {
     bool deleted = false;
     while (!deleted) { /* each round that fails means that somebody else committed */
         bool found;
+        const char *trash;
         strbuf_reset(location);
         TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
         if (!found) return table_catalog_undefined(namespace_name, name, err);
-        TRY(catalog_db_delete(catalog->db, namespace_name, name, strbuf_text(location), &deleted, err));
+        TRY(table_trash_put(catalog, strbuf_text(location), arena, &trash, err));
+        Status status =
+            catalog_db_delete(catalog->db, namespace_name, name, strbuf_text(location), &deleted, err);
+        if (status != STATUS_OK || !deleted) table_trash_take_back(trash);
+        TRY(status);
     }
-    TableMetadata metadata;
-    Error ignored;
-    if (table_catalog_read_metadata(strbuf_text(location), arena, &metadata, &ignored) == STATUS_OK) {
-        purge_table(&metadata, strbuf_text(location), arena);
-        table_metadata_deinit(&metadata);
-    }
+    table_trash_empty(catalog);
     return STATUS_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "engines/columnar/iceberg/catalog_db.h"
 #include "engines/columnar/iceberg/manifest.h"
+#include "engines/columnar/iceberg/table_pins.h"
 
 enum { CACHE_SETS = 256, CACHE_WAYS = 4, COMMIT_LOCKS = 16 };
 
@@ -18,6 +19,7 @@ typedef struct CacheSlot {
 struct TableCatalog {
     CatalogDb *db;
     char *warehouse;      /* absolute */
+    TablePins *pins;      /* NULL: the warehouse cannot be written to */
     pthread_mutex_t lock; /* guards cache and clock */
     CacheSlot cache[CACHE_SETS][CACHE_WAYS];
     uint64_t clock;
@@ -32,6 +34,8 @@ Status table_catalog_read_metadata(const char *location, Arena *arena, TableMeta
 /* Absolute directory a new table of this name gets. */
 char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
                               Arena *arena);
+/* Deletes what the snapshots of a dropped table's metadata refer to, and its metadata. */
+void table_catalog_purge(const char *location, Arena *arena);
 Status table_catalog_undefined(const char *namespace_name, const char *name, Error *err);
 /* A version without files that describes `columns`; caller fills or releases it. */
 TableVersion *table_version_create(const char *namespace_name, const char *name,

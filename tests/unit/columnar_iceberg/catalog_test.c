@@ -248,7 +248,7 @@ static void replacing_gives_the_new_rows_only(void **state) {
 static void dropping_removes_the_files(void **state) {
     Error err;
     char warehouse[128];
-    snprintf(warehouse, sizeof warehouse, "%s/warehouse", scratch);
+    snprintf(warehouse, sizeof warehouse, "%s/warehouse/default", scratch);
     OK(table_catalog_create(catalog, NULL, "pair", PAIR, 2, &err));
     for (int i = 0; i < 3; i++)
         OK(append_pair(catalog, "pair", i == 2, 0, 10, &err));
@@ -266,7 +266,7 @@ static void aborting_leaves_nothing(void **state) {
     Batch batch;
     TableAppend *append;
     char warehouse[128];
-    snprintf(warehouse, sizeof warehouse, "%s/warehouse", scratch);
+    snprintf(warehouse, sizeof warehouse, "%s/warehouse/default", scratch);
     OK(table_append_begin_create(catalog, NULL, "pair", PAIR, 2, false, &append, &err));
     arena_init(&arena);
     fill_pair(&batch, 0, 100, &arena);
