@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi/command.h"
+#include "fcgi/check_tables.h"
 
 static int print_line(bool good, const char *what, const char *message) {
     printf("%-6s %-14s %s\n", good ? "ok" : "failed", what, message);
@@ -42,6 +42,7 @@ static int run_check(Runtime *runtime, void *argument) {
 }
 
 int command_check(CommandLine *line) {
+    if (command_take_flag(line, "--tables")) return command_check_tables(line);
     if (line->argc) return command_usage_error("check", "\"%s\" was not expected", line->argv[0]);
     return command_with_runtime(line, run_check, NULL);
 }

@@ -38,7 +38,14 @@ const Command commands[] = {
      "The format follows the file's name. SQL may be '-': the statement is read from standard input.\n"
      "The file appears when all rows are in it.",
      command_export},
-    {"check", "", "check configuration, engines and catalog: one line each", "Exits 1 if any of them fails.",
+    {"check", "[--tables [--deep] [--repair] [--older-than AGE]]",
+     "check configuration, engines and catalog: one line each",
+     "  --tables     every columnar table: metadata, manifests, files, sizes, row counts, of every snapshot\n"
+     "  --deep       and every page of every file\n"
+     "  --repair     remove the files that nothing refers to; nothing else is changed\n"
+     "  --older-than files younger than this are left alone (default 1h; 0, 30m, 3d): other programs may be\n"
+     "               writing them, Signalbox's own writers are seen\n"
+     "Exits 1 if any of them fails; files that nothing refers to are no failure.",
      command_check},
     {"version", "", "print the version", NULL, command_version},
 };
