@@ -90,11 +90,13 @@ void parquet_page_release(ParquetPage *page) {
     parquet_memory_give(page->values, page->value_bytes);
     parquet_memory_give(page->codes, page->code_bytes);
     parquet_memory_give(page->heap, page->heap_bytes);
+    parquet_memory_give(page->definitions, page->level_bytes);
     free(page);
 }
 
 size_t parquet_page_bytes(const ParquetPage *page) {
-    return sizeof *page + page->validity_bytes + page->value_bytes + page->code_bytes + page->heap_bytes;
+    return sizeof *page + page->validity_bytes + page->value_bytes + page->code_bytes + page->heap_bytes +
+           page->level_bytes;
 }
 
 /* ---- the cache ---- */

@@ -34,8 +34,10 @@ struct ParquetPage {
     uint64_t *validity; /* NULL = no NULLs; one word longer than needed */
     void *values;
     uint32_t *codes;
-    void *heap;                                                 /* bytes that string views point into */
-    size_t validity_bytes, value_bytes, code_bytes, heap_bytes; /* as allocated */
+    void *heap;           /* bytes that string views point into */
+    uint8_t *definitions; /* of a nested leaf, per entry; then `row_count` counts entries, */
+    uint8_t *repetitions; /* and values are dense: `value_rows` of them */
+    size_t validity_bytes, value_bytes, code_bytes, heap_bytes, level_bytes; /* as allocated */
     /* the cache's */
     ParquetPage *newer, *older, *next_in_bucket;
     bool cached;

@@ -11,6 +11,8 @@ typedef struct MapBuilder {
     ParquetFile *file;
     const ParquetChunk *chunk;
     int64_t row_count;
+    int64_t entry_count; /* of a repeated leaf, else row_count */
+    bool repeated;
     ParquetChunkMap *map;
     int capacity;
     bool any_other_encoding;
@@ -57,35 +59,39 @@ static int64_t chunk_start(const ParquetChunk *chunk) {
     return told ? chunk->dictionary_page_offset : chunk->data_page_offset;
 }
 
-static Status walk_page(MapBuilder *builder, int64_t *offset, int64_t *rows, Error *err) {
+static Status walk_page(MapBuilder *builder, int64_t *offset, int64_t *entries, Error *err) {
     ParquetPageHeader header;
     const char *path = builder->file->path;
     TRY(read_header(builder, *offset, &header, err));
     int32_t bytes = (int32_t)header.header_bytes + header.compressed_bytes;
     if (header.type == PAGE_DICTIONARY) {
-        if (builder->map->dictionary_offset || *rows > 0)
+        if (builder->map->dictionary_offset || *entries > 0)
             return parquet_corrupt(err, path, "a column chunk has a dictionary page out of place");
         builder->map->dictionary_offset = *offset;
         builder->map->dictionary_bytes = bytes;
     } else if (header.type == PAGE_DATA || header.type == PAGE_DATA_V2) {
-        if (header.value_count < 0 || header.value_count > builder->row_count - *rows)
+        if (header.value_count < 0 || header.value_count > builder->entry_count - *entries)
             return parquet_corrupt(err, path,
                                    "the pages of a column chunk hold more values than the row group");
         if (!parquet_encoding_is_dictionary(header.encoding) && header.value_count > 0)
             builder->any_other_encoding = true;
-        ParquetPageLocation location = {
-            .offset = *offset, .first_row = *rows, .row_count = header.value_count, .bytes = bytes};
-        TRY(add_page(builder, location, err));
-        *rows += header.value_count;
+        /* A page of the first version does not tell how many rows a repeated leaf's entries are. */
+        ParquetPageLocation location = {.offset = *offset,
+                                        .first_row = builder->repeated ? -1 : *entries,
+                                        .row_count = builder->repeated ? -1 : header.value_count,
+                                        .value_count = header.value_count,
+                                        .bytes = bytes};
+        if (header.value_count > 0) TRY(add_page(builder, location, err));
+        *entries += header.value_count;
     }
     *offset += bytes;
     return STATUS_OK;
 }
 
 static Status walk_pages(MapBuilder *builder, Error *err) {
-    int64_t offset = chunk_start(builder->chunk), rows = 0;
-    while (rows < builder->row_count)
-        TRY(walk_page(builder, &offset, &rows, err));
+    int64_t offset = chunk_start(builder->chunk), entries = 0;
+    while (entries < builder->entry_count)
+        TRY(walk_page(builder, &offset, &entries, err));
     builder->map->all_dictionary = builder->map->page_count > 0 && !builder->any_other_encoding;
     return STATUS_OK;
 }
@@ -103,6 +109,11 @@ static void parse_location(ThriftReader *reader, const ThriftField *element, Par
         }
     }
     thrift_end_struct(reader);
+}
+
+static Status add_indexed(MapBuilder *builder, ParquetPageLocation location, Error *err) {
+    location.value_count = builder->repeated ? -1 : location.row_count;
+    return add_page(builder, location, err);
 }
 
 /* Appends the locations; their row counts follow from the next one's first row. */
@@ -128,14 +139,14 @@ static Status parse_offset_index(MapBuilder *builder, const uint8_t *data, size_
                 location.first_row > builder->row_count)
                 return STATUS_OK;
             previous.row_count = location.first_row - previous.first_row;
-            if (any) TRY(add_page(builder, previous, err));
+            if (any) TRY(add_indexed(builder, previous, err));
             previous = location;
             any = true;
         }
     }
     if (!any || reader.failed) return STATUS_OK;
     previous.row_count = builder->row_count - previous.first_row;
-    TRY(add_page(builder, previous, err));
+    TRY(add_indexed(builder, previous, err));
     *good = true;
     return STATUS_OK;
 }
@@ -184,7 +195,13 @@ Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const 
     ParquetChunkMap *known = atomic_load_explicit(slot, memory_order_acquire);
     if (!known) {
         const ParquetRowGroup *group = &file->metadata.row_groups[row_group];
-        MapBuilder builder = {.file = file, .chunk = &group->chunks[leaf], .row_count = group->row_count};
+        const ParquetChunk *chunk = &group->chunks[leaf];
+        bool repeated = file->metadata.leaves[leaf].max_repetition > 0;
+        MapBuilder builder = {.file = file,
+                              .chunk = chunk,
+                              .row_count = group->row_count,
+                              .entry_count = repeated ? chunk->value_count : group->row_count,
+                              .repeated = repeated};
         if (build_map(&builder, err) != STATUS_OK) {
             free(builder.map);
             return STATUS_ERROR;

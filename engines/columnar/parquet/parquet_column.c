@@ -4,35 +4,8 @@
 #include <string.h>
 
 #include "engines/columnar/parquet/parquet_decode.h"
-#include "engines/columnar/parquet/parquet_file.h"
+#include "engines/columnar/parquet/parquet_nested.h"
 #include "engines/columnar/parquet/parquet_page.h"
-
-/* A page that the last vector may point into, and which rows of it the batch takes. */
-typedef struct BatchPart {
-    ParquetPage *page; /* NULL: no selected row is in it */
-    int64_t from;      /* within the page */
-    int rows;
-} BatchPart;
-
-struct ParquetColumnReader {
-    ParquetFile *file;
-    const ParquetLeaf *leaf;
-    const ParquetChunk *chunk;
-    const ParquetChunkMap *map;
-    int64_t row_count;
-    int64_t row; /* next unread */
-    int page_index;
-    ParquetPage *current; /* decoded page of `current_index` */
-    int current_index;
-    ParquetPage *dictionary;
-    Vector dictionary_vector;
-    BatchPart *parts; /* of the last batch */
-    int part_count, part_capacity;
-    void *values; /* for batches that no single page holds: BATCH_ROWS × width */
-    size_t value_bytes;
-    uint64_t validity[BATCH_ROWS / 64 + 1];
-    int64_t bytes_read;
-};
 
 static Status check_chunk(const ParquetFile *file, const ParquetLeaf *leaf, const ParquetChunk *chunk,
                           int column, Error *err) {
@@ -48,6 +21,33 @@ static Status check_chunk(const ParquetFile *file, const ParquetLeaf *leaf, cons
     return STATUS_OK;
 }
 
+static Status new_reader(ParquetFile *file, int row_group, int64_t first_row, ParquetColumnReader **out,
+                         Error *err) {
+    ParquetColumnReader *reader = malloc(sizeof *reader);
+    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    memset(reader, 0, offsetof(ParquetColumnReader, validity));
+    reader->file = parquet_file_retain(file);
+    reader->row_count = file->metadata.row_groups[row_group].row_count;
+    reader->row = first_row;
+    reader->current_index = -1;
+    *out = reader;
+    return STATUS_OK;
+}
+
+Status parquet_leaf_open(ParquetFile *file, int row_group, int column, int leaf, ParquetColumnReader **out,
+                         Error *err) {
+    const ParquetMetadata *metadata = &file->metadata;
+    const ParquetChunk *chunk = &metadata->row_groups[row_group].chunks[leaf];
+    TRY(check_chunk(file, &metadata->leaves[leaf], chunk, column, err));
+    const ParquetChunkMap *map;
+    TRY(parquet_file_chunk_map(file, row_group, leaf, &map, err));
+    TRY(new_reader(file, row_group, 0, out, err));
+    (*out)->leaf = &metadata->leaves[leaf];
+    (*out)->chunk = chunk;
+    (*out)->map = map;
+    return STATUS_OK;
+}
+
 Status parquet_column_open(ParquetFile *file, int row_group, int column, int64_t first_row,
                            ParquetColumnReader **out, Error *err) {
     const ParquetMetadata *metadata = &file->metadata;
@@ -59,23 +59,18 @@ Status parquet_column_open(ParquetFile *file, int row_group, int column, int64_t
     if (described->unsupported)
         return parquet_unsupported(err, file->path, "column %s cannot be read: %s", described->name,
                                    described->unsupported);
-    int leaf = metadata->column_first_leaf[column];
-    const ParquetChunk *chunk = &metadata->row_groups[row_group].chunks[leaf];
-    TRY(check_chunk(file, &metadata->leaves[leaf], chunk, column, err));
-    const ParquetChunkMap *map;
-    TRY(parquet_file_chunk_map(file, row_group, leaf, &map, err));
-    ParquetColumnReader *reader = malloc(sizeof *reader);
-    if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    memset(reader, 0, offsetof(ParquetColumnReader, validity));
-    reader->bytes_read = 0;
-    reader->file = parquet_file_retain(file);
-    reader->leaf = &metadata->leaves[leaf];
-    reader->chunk = chunk;
-    reader->map = map;
-    reader->row_count = metadata->row_groups[row_group].row_count;
-    reader->row = first_row;
-    reader->current_index = -1;
-    *out = reader;
+    if (!metadata->column_trees[column]) {
+        TRY(parquet_leaf_open(file, row_group, column, metadata->column_first_leaf[column], out, err));
+        (*out)->row = first_row;
+        return STATUS_OK;
+    }
+    NestedReader *nested;
+    TRY(nested_reader_open(file, row_group, column, first_row, &nested, err));
+    if (new_reader(file, row_group, first_row, out, err) != STATUS_OK) {
+        nested_reader_close(nested);
+        return STATUS_ERROR;
+    }
+    (*out)->nested = nested;
     return STATUS_OK;
 }
 
@@ -139,9 +134,9 @@ static Status decode_page(ParquetColumnReader *reader, const ParquetPageLocation
     TRY(read_page_bytes(reader, location->offset, location->bytes, &input, err));
     if (input.header.type != PAGE_DATA && input.header.type != PAGE_DATA_V2)
         return parquet_corrupt(err, reader->file->path, "a data page is not where it should be");
-    if (input.header.value_count != location->row_count)
+    if (location->value_count >= 0 && input.header.value_count != location->value_count)
         return parquet_corrupt(err, reader->file->path, "a page holds %d rows instead of %lld",
-                               input.header.value_count, (long long)location->row_count);
+                               input.header.value_count, (long long)location->value_count);
     if (parquet_encoding_is_dictionary(input.header.encoding) && !reader->dictionary) {
         TRY(load_dictionary(reader, err)); /* uses the same scratch, hence read again */
         if (reader->dictionary) TRY(read_page_bytes(reader, location->offset, location->bytes, &input, err));
@@ -158,7 +153,7 @@ static Status attach_dictionary(ParquetColumnReader *reader, const ParquetPage *
     return STATUS_OK;
 }
 
-static Status load_page(ParquetColumnReader *reader, int index, ParquetPage **out, Error *err) {
+Status parquet_leaf_page(ParquetColumnReader *reader, int index, ParquetPage **out, Error *err) {
     if (reader->current_index == index) {
         *out = reader->current;
         return STATUS_OK;
@@ -172,7 +167,9 @@ static Status load_page(ParquetColumnReader *reader, int index, ParquetPage **ou
         page->key = key;
         status = decode_page(reader, location, page, err);
         if (status == STATUS_OK) parquet_cache_offer(page);
-    } else if (page->is_dictionary || page->row_count != location->row_count) {
+    } else if (page->is_dictionary ||
+               (location->value_count >= 0 && page->row_count != location->value_count) ||
+               (page->definitions != NULL) != reader->leaf->nested) {
         status = parquet_corrupt(err, reader->file->path, "a page is used twice");
     }
     if (status == STATUS_OK) status = attach_dictionary(reader, page, err);
@@ -222,7 +219,7 @@ static Status collect_parts(ParquetColumnReader *reader, int rows, const uint16_
             while (at < selected && selection[at] < done)
                 at++;
         if (!selection || (at < selected && selection[at] < done + part.rows)) {
-            TRY(load_page(reader, reader->page_index, &part.page, err));
+            TRY(parquet_leaf_page(reader, reader->page_index, &part.page, err));
             atomic_fetch_add_explicit(&part.page->references, 1, memory_order_relaxed);
         }
         reader->parts[reader->part_count++] = part;
@@ -335,6 +332,11 @@ Status parquet_column_read_selected(ParquetColumnReader *reader, int rows, const
                                     int selected, Vector *out, Error *err) {
     if (rows < 0 || rows > BATCH_ROWS || rows > reader->row_count - reader->row)
         return error_set(err, SQLSTATE_INTERNAL, "%s: read beyond the row group's end", reader->file->path);
+    if (reader->nested) {
+        TRY(nested_reader_read(reader->nested, rows, selection, selected, out, err));
+        reader->row += rows;
+        return STATUS_OK;
+    }
     memset(out, 0, sizeof *out);
     out->type = reader->leaf->type;
     out->physical = (uint8_t)reader->leaf->vector_physical;
@@ -354,6 +356,7 @@ Status parquet_column_read(ParquetColumnReader *reader, int rows, Vector *out, E
 Status parquet_column_skip(ParquetColumnReader *reader, int64_t rows, Error *err) {
     if (rows < 0 || rows > reader->row_count - reader->row)
         return error_set(err, SQLSTATE_INTERNAL, "%s: skip beyond the row group's end", reader->file->path);
+    if (reader->nested) TRY(nested_reader_skip(reader->nested, rows, err));
     reader->row += rows;
     return STATUS_OK;
 }
@@ -362,7 +365,7 @@ Status parquet_column_dictionary(ParquetColumnReader *reader, const Vector **out
                                  Error *err) {
     *out = NULL;
     *length = 0;
-    if (!reader->map->all_dictionary || !reader->map->dictionary_offset) return STATUS_OK;
+    if (reader->nested || !reader->map->all_dictionary || !reader->map->dictionary_offset) return STATUS_OK;
     TRY(load_dictionary(reader, err));
     *out = &reader->dictionary_vector;
     *length = (uint32_t)reader->dictionary->row_count;
@@ -370,11 +373,12 @@ Status parquet_column_dictionary(ParquetColumnReader *reader, const Vector **out
 }
 
 int64_t parquet_column_bytes_read(const ParquetColumnReader *reader) {
-    return reader->bytes_read;
+    return reader->nested ? nested_reader_bytes_read(reader->nested) : reader->bytes_read;
 }
 
 void parquet_column_close(ParquetColumnReader *reader) {
     if (!reader) return;
+    nested_reader_close(reader->nested);
     release_parts(reader);
     parquet_page_release(reader->current);
     parquet_page_release(reader->dictionary);

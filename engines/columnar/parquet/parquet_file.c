@@ -218,7 +218,7 @@ void parquet_chunk_stats(const ParquetFile *file, int row_group, int column, Par
     const ParquetMetadata *metadata = &file->metadata;
     memset(out, 0, sizeof *out);
     out->null_count = out->distinct_count = -1;
-    if (metadata->columns[column].unsupported) return;
+    if (metadata->columns[column].unsupported || metadata->column_trees[column]) return;
     int leaf = metadata->column_first_leaf[column];
     const ParquetRowGroup *group = &metadata->row_groups[row_group];
     parquet_statistics_resolve(&metadata->leaves[leaf], &group->chunks[leaf].statistics, out);

@@ -7,10 +7,11 @@
 #include "engines/columnar/parquet/parquet_metadata.h"
 
 typedef struct ParquetPageLocation {
-    int64_t offset; /* of the header */
-    int64_t first_row;
-    int64_t row_count;
-    int32_t bytes; /* header and body */
+    int64_t offset;      /* of the header */
+    int64_t first_row;   /* of a repeated leaf -1 when not known */
+    int64_t row_count;   /* of a repeated leaf -1 when not known: then a row may go on in the next page */
+    int64_t value_count; /* entries: the header's number; -1 when not known */
+    int32_t bytes;       /* header and body */
 } ParquetPageLocation;
 
 /* Where the pages of a chunk are: from the offset index, else from walking the page headers once. */

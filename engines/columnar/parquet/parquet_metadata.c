@@ -359,6 +359,7 @@ static void parse_data_header(ThriftReader *reader, const ThriftField *outer, Pa
             else
                 thrift_skip(reader, &field);
             break;
+        case 4: out->repetition_encoding = thrift_read_i32(reader, &field); break;
         default: thrift_skip(reader, &field); break;
         }
     }
@@ -386,8 +387,11 @@ static void parse_data_header_v2(ThriftReader *reader, const ThriftField *outer,
 bool parquet_page_header_parse(const uint8_t *data, size_t length, ParquetPageHeader *out) {
     ThriftReader reader;
     ThriftField field = {0};
-    *out = (ParquetPageHeader){
-        .type = -1, .value_count = -1, .is_compressed = true, .definition_encoding = ENCODING_RLE};
+    *out = (ParquetPageHeader){.type = -1,
+                               .value_count = -1,
+                               .is_compressed = true,
+                               .definition_encoding = ENCODING_RLE,
+                               .repetition_encoding = ENCODING_RLE};
     thrift_reader_init(&reader, data, length);
     while (thrift_next_field(&reader, &field)) {
         switch (field.id) {

@@ -139,11 +139,15 @@ typedef struct ParquetLeaf {
     ParquetPhysical physical;
     int type_length; /* bytes of one stored value, 0 for BYTE_ARRAY and BOOLEAN */
     bool optional;
+    bool nested; /* within groups or repeated: pages keep their levels, and values without NULLs */
+    uint8_t max_definition, max_repetition; /* when nested */
     ParquetConversion conversion;
     SqlType type;
     PhysicalType vector_physical;
     ParquetOrder order;
 } ParquetLeaf;
+
+typedef struct NestedNode NestedNode; /* parquet_nested.h */
 
 typedef struct ParquetStatistics {
     ThriftBytes min, max;               /* deprecated fields: signed comparison */
@@ -191,6 +195,7 @@ typedef struct ParquetMetadata {
     ParquetColumn *columns; /* top level */
     int *column_first_leaf;
     int *column_leaf_count;
+    NestedNode **column_trees; /* NULL for flat columns */
     int column_count;
     ParquetLeaf *leaves;
     int leaf_count;
@@ -209,7 +214,7 @@ typedef struct ParquetPageHeader {
     int32_t null_count;  /* v2 */
     int32_t row_count;   /* v2 */
     int encoding;
-    int definition_encoding;
+    int definition_encoding, repetition_encoding;
     int32_t definition_bytes, repetition_bytes; /* v2 */
     bool is_compressed;                         /* v2 */
     size_t header_bytes;

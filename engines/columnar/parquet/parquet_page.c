@@ -106,7 +106,10 @@ static Status open_body(Decoder *decoder, const uint8_t *in, size_t in_bytes, si
         *out = (ParquetBytes){in, in};
         return STATUS_OK;
     }
-    if (out_bytes > LARGEST_PAGE_BYTES || !parquet_decompress_plausible(codec, in, in_bytes, out_bytes))
+    if (out_bytes > LARGEST_PAGE_BYTES)
+        return parquet_unsupported(decoder->err, input->path, "a page of %zu bytes is larger than 1 GiB",
+                                   out_bytes);
+    if (!parquet_decompress_plausible(codec, in, in_bytes, out_bytes))
         return damaged(decoder, "the page header's lengths cannot be right");
     if (codec == CODEC_NONE && !keep) {
         *out = (ParquetBytes){in, in + in_bytes};
@@ -147,10 +150,71 @@ static Status read_validity(Decoder *decoder, ParquetBytes *levels, bool bit_pac
     return STATUS_OK;
 }
 
+/* The deprecated packing: most significant bit first. */
+static bool decode_bit_packed_levels(ParquetBytes *in, int width, int64_t count, uint8_t *out) {
+    uint64_t bytes = ((uint64_t)count * (uint64_t)width + 7) / 8;
+    if (parquet_bytes_left(in) < bytes) return false;
+    for (int64_t i = 0, bit = 0; i < count; i++) {
+        unsigned level = 0;
+        for (int b = 0; b < width; b++, bit++)
+            level = level << 1 | (in->next[bit >> 3] >> (7 - (bit & 7)) & 1);
+        out[i] = (uint8_t)level;
+    }
+    in->next += bytes;
+    return true;
+}
+
+static Status read_levels(Decoder *decoder, ParquetBytes *in, bool bit_packed, int most, uint8_t *out) {
+    int64_t count = decoder->page->row_count;
+    int width = 32 - __builtin_clz((unsigned)most);
+    if (bit_packed) {
+        if (!decode_bit_packed_levels(in, width, count, out)) return damaged(decoder, "the levels end early");
+    } else {
+        uint32_t *levels = parquet_scratch(SCRATCH_VALUES, (size_t)count * sizeof *levels);
+        if (!parquet_decode_hybrid(in, width, count, levels))
+            return damaged(decoder, "the levels end early or are malformed");
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (uint8_t)(levels[i] < 255 ? levels[i] : 255);
+    }
+    for (int64_t i = 0; i < count; i++)
+        if (out[i] > most) return damaged(decoder, "a level is beyond the schema's");
+    return STATUS_OK;
+}
+
+/* Both levels of a nested leaf. Page version 1 has a length before each, unless it is bit-packed. */
+static Status read_nested_levels(Decoder *decoder, ParquetBytes *repetitions, ParquetBytes *definitions,
+                                 bool prefixed) {
+    const ParquetPageHeader *header = &decoder->input->header;
+    const ParquetLeaf *leaf = decoder->leaf;
+    ParquetPage *page = decoder->page;
+    size_t count = (size_t)page->row_count;
+    page->definitions = parquet_memory_take(2 * count + 1, &page->level_bytes);
+    page->repetitions = page->definitions + count;
+    memset(page->definitions, 0, 2 * count + 1);
+    for (int part = 0; part < 2; part++) {
+        int most = part ? leaf->max_definition : leaf->max_repetition;
+        int encoding = part ? header->definition_encoding : header->repetition_encoding;
+        ParquetBytes *in = part ? definitions : repetitions, own;
+        bool bit_packed = prefixed && encoding == ENCODING_BIT_PACKED;
+        if (most == 0 || count == 0) continue;
+        if (prefixed && !bit_packed) {
+            if (encoding != ENCODING_RLE) return damaged(decoder, "the levels have an unknown encoding");
+            if (!take_prefixed(in, &own)) return damaged(decoder, "the levels end early");
+            in = &own;
+        }
+        TRY(read_levels(decoder, in, bit_packed, most, part ? page->definitions : page->repetitions));
+    }
+    page->value_rows = 0;
+    for (size_t i = 0; i < count; i++)
+        page->value_rows += page->definitions[i] == leaf->max_definition;
+    return STATUS_OK;
+}
+
 static Status open_v1(Decoder *decoder) {
     const ParquetPageHeader *header = &decoder->input->header;
     TRY(open_body(decoder, decoder->input->body, (size_t)header->compressed_bytes,
                   (size_t)header->uncompressed_bytes, true, &decoder->values));
+    if (decoder->leaf->nested) return read_nested_levels(decoder, &decoder->values, &decoder->values, true);
     if (!decoder->leaf->optional || decoder->page->row_count == 0) return STATUS_OK;
     ParquetBytes levels;
     if (header->definition_encoding == ENCODING_BIT_PACKED)
@@ -168,7 +232,11 @@ static Status open_v2(Decoder *decoder) {
         levels_bytes > header->compressed_bytes || levels_bytes > header->uncompressed_bytes)
         return damaged(decoder, "the levels are longer than the page");
     const uint8_t *body = decoder->input->body;
-    if (decoder->leaf->optional && decoder->page->row_count > 0) {
+    if (decoder->leaf->nested) {
+        ParquetBytes repetitions = {body, body + header->repetition_bytes};
+        ParquetBytes definitions = {body + header->repetition_bytes, body + levels_bytes};
+        TRY(read_nested_levels(decoder, &repetitions, &definitions, false));
+    } else if (decoder->leaf->optional && decoder->page->row_count > 0) {
         ParquetBytes levels = {body + header->repetition_bytes, body + levels_bytes};
         TRY(read_validity(decoder, &levels, false));
     }
@@ -182,7 +250,8 @@ static Status open_v2(Decoder *decoder) {
 static Status convert_fixed(Decoder *decoder, const uint8_t *raw, int64_t count) {
     const char *why;
     if (!parquet_convert_fixed(decoder->leaf, raw, count, decoder->page->values, &why))
-        return damaged(decoder, why);
+        return error_set(decoder->err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "Parquet file %s: %s",
+                         decoder->input->path, why);
     return STATUS_OK;
 }
 
@@ -377,9 +446,6 @@ static Status check_crc(const ParquetPageInput *input, Error *err) {
 static Status take_values(Decoder *decoder) {
     ParquetPage *page = decoder->page;
     size_t count = page->row_count > 0 ? (size_t)page->row_count : 1;
-    if (count > LARGEST_PAGE_BYTES / 16)
-        return parquet_unsupported(decoder->err, decoder->input->path, "a page of %zu values is too large",
-                                   count);
     if (page->coded) {
         page->codes = parquet_memory_take(count * sizeof *page->codes, &page->code_bytes);
         page->codes[0] = 0;
@@ -398,6 +464,9 @@ Status parquet_page_decode(const ParquetPageInput *input, const ParquetPage *dic
                        .err = err,
                        .width = physical_width(input->leaf->vector_physical)};
     TRY(check_crc(input, err));
+    if ((size_t)input->header.value_count > LARGEST_PAGE_BYTES / 16)
+        return parquet_unsupported(err, input->path, "a page of %d values is too large",
+                                   input->header.value_count);
     out->row_count = out->value_rows = input->header.value_count;
     out->coded = dictionary && parquet_encoding_is_dictionary(input->header.encoding) &&
                  input->leaf->vector_physical == PHYS_STRING;
@@ -422,6 +491,9 @@ Status parquet_dictionary_decode(const ParquetPageInput *input, ParquetPage *out
         return damaged(&decoder, "a dictionary page is not PLAIN");
     plain.header.encoding = ENCODING_PLAIN;
     TRY(check_crc(input, err));
+    if ((size_t)input->header.value_count > LARGEST_PAGE_BYTES / 16)
+        return parquet_unsupported(err, input->path, "a page of %d values is too large",
+                                   input->header.value_count);
     out->is_dictionary = true;
     out->row_count = out->value_rows = input->header.value_count;
     TRY(open_body(&decoder, input->body, (size_t)input->header.compressed_bytes,

@@ -1,7 +1,7 @@
 /* Schema elements → columns with SQL types and the conversion of their stored values. */
 #include <string.h>
 
-#include "engines/columnar/parquet/parquet_metadata.h"
+#include "engines/columnar/parquet/parquet_nested.h"
 
 static void set(ParquetLeaf *leaf, SqlTypeId id, ParquetConversion conversion) {
     leaf->type = sqltype_of(id);
@@ -111,15 +111,6 @@ static const char *resolve_leaf(const SchemaElement *element, ParquetLeaf *leaf)
     return NULL;
 }
 
-static const char *nested_reason(const SchemaElement *element) {
-    if (element->repetition == 2) return "repeated column (a list without annotation)";
-    if (element->logical == LOGICAL_LIST || element->converted == 3) return "list column";
-    if (element->logical == LOGICAL_MAP || element->converted == 1 || element->converted == 2)
-        return "map column";
-    if (element->logical == LOGICAL_VARIANT) return "variant column";
-    return "struct column";
-}
-
 static Status check_element(const char *path, const SchemaElement *element, Error *err) {
     if (element->physical < -1 || element->physical >= PARQUET_PHYSICAL_COUNT)
         return parquet_corrupt(err, path, "column %s has the unknown type %d", element->name,
@@ -146,7 +137,7 @@ static int subtree_end(const ParquetMetadata *metadata, int index) {
 }
 
 static Status resolve_column(const char *path, ParquetMetadata *metadata, int first, int end, int column,
-                             Error *err) {
+                             Arena *arena, Error *err) {
     const SchemaElement *top = &metadata->schema[first];
     ParquetColumn *out = &metadata->columns[column];
     metadata->column_first_leaf[column] = metadata->leaf_count;
@@ -155,19 +146,26 @@ static Status resolve_column(const char *path, ParquetMetadata *metadata, int fi
         if (metadata->schema[i].physical >= 0) {
             ParquetLeaf *leaf = &metadata->leaves[metadata->leaf_count++];
             const char *why = resolve_leaf(&metadata->schema[i], leaf);
-            if (i == first) out->unsupported = why;
+            if (why) out->unsupported = why;
+            leaf->vector_physical = physical_type_of(leaf->type);
         }
     }
     metadata->column_leaf_count[column] = metadata->leaf_count - metadata->column_first_leaf[column];
     out->name = top->name;
     out->nullable = top->repetition != 0;
     out->field_id = top->field_id;
-    if (top->physical < 0 || top->repetition == 2) out->unsupported = nested_reason(top);
     out->type = sqltype_of(SQL_OTHER);
     if (out->unsupported) return STATUS_OK;
-    ParquetLeaf *leaf = &metadata->leaves[metadata->column_first_leaf[column]];
-    leaf->vector_physical = physical_type_of(leaf->type);
-    out->type = leaf->type;
+    int first_leaf = metadata->column_first_leaf[column];
+    if (top->physical >= 0 && top->repetition != 2) {
+        out->type = metadata->leaves[first_leaf].type;
+        return STATUS_OK;
+    }
+    NestedNode *tree = nested_tree_build(metadata, first, first_leaf, arena, &out->unsupported);
+    if (out->unsupported) return STATUS_OK;
+    metadata->column_trees[column] = tree;
+    out->type = nested_tree_type(tree);
+    out->nullable = top->repetition == 1;
     return STATUS_OK;
 }
 
@@ -180,6 +178,7 @@ Status parquet_schema_resolve(const char *path, ParquetMetadata *metadata, Arena
     metadata->columns = ARENA_NEW_ARRAY(arena, ParquetColumn, count ? count : 1);
     metadata->column_first_leaf = ARENA_NEW_ARRAY(arena, int, count ? count : 1);
     metadata->column_leaf_count = ARENA_NEW_ARRAY(arena, int, count ? count : 1);
+    metadata->column_trees = ARENA_NEW_ARRAY(arena, NestedNode *, count ? count : 1);
     metadata->leaves = ARENA_NEW_ARRAY(arena, ParquetLeaf, metadata->schema_count);
     int next = 1;
     for (int i = 1; i < metadata->schema_count; i++)
@@ -187,7 +186,7 @@ Status parquet_schema_resolve(const char *path, ParquetMetadata *metadata, Arena
     for (int column = 0; column < count; column++) {
         int end = subtree_end(metadata, next);
         if (end < 0) return parquet_corrupt(err, path, "the schema ends within a column");
-        TRY(resolve_column(path, metadata, next, end, column, err));
+        TRY(resolve_column(path, metadata, next, end, column, arena, err));
         next = end;
     }
     if (next != metadata->schema_count)
