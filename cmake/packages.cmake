@@ -18,6 +18,7 @@ endfunction()
 
 signalbox_package(jansson jansson)
 signalbox_package(zstd libzstd)
+signalbox_package(zlib zlib)
 signalbox_package(lz4 liblz4)
 signalbox_package(brotlidec libbrotlidec)
 signalbox_package(sqlite sqlite3)

@@ -19,6 +19,7 @@
 #include "engines/base/eventloop.h"
 #include "engines/base/sqltype.h"
 #include "engines/base/threadpool.h"
+#include "engines/table_intake.h"
 
 struct PgQuery__ParseResult; /* <pg_query/pg_query.pb-c.h> */
 
@@ -240,6 +241,11 @@ struct EngineOps {
                    uint64_t *applied, Error *err);
 
     void (*health)(Engine *engine, EngineHealth *out);
+
+    /* Optional (NULL): table_intake.h. 42P01 when there is no such table. Both may block. */
+    Status (*intake)(Engine *engine, const TableIntake *intake, TableIntakeResult *result, Error *err);
+    Status (*table_details)(Engine *engine, const char *schema, const char *table, Arena *arena,
+                            TableDetails *out, Error *err);
 
     /* Optional (NULL): a non-blocking lane bound to one event loop. Calls only from the loop's thread. */
     Status (*lane_open)(Engine *engine, EventLoop *loop, EngineLane **out, Error *err);

@@ -35,7 +35,7 @@ static void reload(void *context) {
     }
     log_set_level(level_of(config.log_level));
     server_set_limits(service->server, config.max_body_bytes, config.max_header_bytes,
-                      config.drain_timeout_ms);
+                      config.max_upload_bytes, config.drain_timeout_ms);
     api_set_limits(service->api, &config);
     config_deinit(&config);
     log_info("reload", "config=\"%s\"", service->config_path ? service->config_path : "signalbox.toml");
@@ -57,6 +57,9 @@ static void share_with_pool(Service *service, const char *listen) {
     if (api_share_attempts(service->api, path, &err) != STATUS_OK)
         log_warn("attempts", "error=\"%s\" effect=\"a write that nginx tries twice may run twice\"",
                  err.message);
+    path_of_shared(service, listen, "intake-keys", path);
+    if (api_share_intake_keys(service->api, path, &err) != STATUS_OK)
+        log_warn("intake_keys", "error=\"%s\" effect=\"Idempotency-Key is not looked at\"", err.message);
     path_of_shared(service, listen, "schema-clock", path);
     if (api_share_schema_clock(service->api, path, &err) != STATUS_OK)
         log_warn("schema_clock",
@@ -73,6 +76,8 @@ static Status start(Service *service, const char *listen, Error *err) {
                              .worker_threads = config->worker_threads,
                              .max_body_bytes = config->max_body_bytes,
                              .max_header_bytes = config->max_header_bytes,
+                             .max_upload_bytes = config->max_upload_bytes,
+                             .spool_directory = config->spool_directory,
                              .drain_timeout_ms = config->drain_timeout_ms};
     ServerApp app = api_server_app(service->api);
     TRY(server_create(&options, &app, &service->server, err));

@@ -25,6 +25,8 @@ static const ConfigKey config_keys[] = {
     {"server.worker_threads", KEY_INT, offsetof(Config, worker_threads), 0, 1024},
     {"server.max_body_bytes", KEY_BYTES, offsetof(Config, max_body_bytes), 1024, 1e13},
     {"server.max_header_bytes", KEY_BYTES, offsetof(Config, max_header_bytes), 1024, 1e9},
+    {"server.max_upload_bytes", KEY_BYTES, offsetof(Config, max_upload_bytes), 1024, 1e15},
+    {"server.spool_directory", KEY_STRING, offsetof(Config, spool_directory), 0, 0},
     {"server.drain_timeout_ms", KEY_INT, offsetof(Config, drain_timeout_ms), 0, 3600000},
     {"limits.max_sql_bytes", KEY_BYTES, offsetof(Config, max_sql_bytes), 100, 16e6},
     {"limits.max_sql_tokens", KEY_INT, offsetof(Config, max_sql_tokens), 10, 1000000},
@@ -86,6 +88,8 @@ void config_init_defaults(Config *config) {
     config->io_threads = 1;
     config->max_body_bytes = 64 << 20;
     config->max_header_bytes = 64 << 10;
+    config->max_upload_bytes = (int64_t)16 << 30;
+    config->spool_directory = "";
     config->drain_timeout_ms = 10000;
     config->max_sql_bytes = 1 << 20;
     config->max_sql_tokens = 50000;
@@ -274,6 +278,8 @@ static Status check_config(const Config *config, Error *err) {
 
 /* Paths that follow from others when they were left open. */
 static void fill_in(Config *config) {
+    if (!config->spool_directory[0])
+        config->spool_directory = arena_printf(&config->arena, "%s/spool", config->data_directory);
     for (int i = 0; i < config->engine_count; i++) {
         EngineConfig *engine = &config->engines[i];
         if (!strcmp(engine->kind, "columnar")) {

@@ -46,6 +46,8 @@ typedef struct Config {
     int worker_threads; /* slow lane, 0 = 2 × cores, 32 at least */
     int64_t max_body_bytes;
     int64_t max_header_bytes;
+    int64_t max_upload_bytes;    /* of a body that holds rows; it goes to a file */
+    const char *spool_directory; /* for those files, "" = DATA/spool */
     int drain_timeout_ms;
     /* [limits] */
     int64_t max_sql_bytes;

@@ -12,6 +12,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "engines/columnar/catalog_intake.h"
 #include "engines/columnar/exec/block_pool.h"
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
@@ -554,6 +555,16 @@ static void columnar_health(Engine *base, EngineHealth *out) {
     arena_deinit(&arena);
 }
 
+static Status columnar_intake(Engine *base, const TableIntake *intake, TableIntakeResult *result,
+                              Error *err) {
+    return catalog_intake(((ColumnarEngine *)base)->catalog, intake, result, err);
+}
+
+static Status columnar_table_details(Engine *base, const char *schema, const char *table, Arena *arena,
+                                     TableDetails *out, Error *err) {
+    return catalog_table_details(((ColumnarEngine *)base)->catalog, schema, table, arena, out, err);
+}
+
 const EngineOps columnar_engine_ops = {
     .kind = "columnar",
     .open = columnar_open,
@@ -563,4 +574,6 @@ const EngineOps columnar_engine_ops = {
     .execute = columnar_execute,
     .scan = columnar_scan,
     .health = columnar_health,
+    .intake = columnar_intake,
+    .table_details = columnar_table_details,
 };

@@ -45,6 +45,15 @@ static void handle(void *context, Exchange *exchange) {
     }
 }
 
+/* Bodies of rows, which may be larger than memory. */
+static bool spools(void *context, const Exchange *exchange) {
+    static const char prefix[] = "/api/v1/tables/", suffix[] = "/data";
+    size_t length = strlen(exchange->path);
+    return exchange->method == HTTP_POST && length > sizeof prefix + sizeof suffix - 2 &&
+           !strncmp(exchange->path, prefix, sizeof prefix - 1) &&
+           !strcmp(exchange->path + length - (sizeof suffix - 1), suffix);
+}
+
 static void reject(void *context, Exchange *exchange, int status, const char *detail) {
     exchange->resource = RESOURCE_OTHER;
     problem_reply_text(exchange, status, detail);
@@ -112,6 +121,7 @@ static void reload(void *context) {
 ServerApp api_server_app(Api *api) {
     return (ServerApp){.context = api,
                        .handle = handle,
+                       .spools = spools,
                        .reject = reject,
                        .finished = finished,
                        .loop_open = loop_open,
@@ -127,12 +137,14 @@ void api_attach_server(Api *api, Server *server, void (*reload_function)(void *)
 
 void api_set_limits(Api *api, const Config *config) {
     atomic_store(&api->max_rows, config->max_rows);
+    atomic_store(&api->max_upload_bytes, config->max_upload_bytes);
     atomic_store(&api->max_runtime_seconds, config->max_runtime_seconds);
 }
 
 Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     Api *api = calloc(1, sizeof *api);
     api->router = router;
+    api->spool_directory = strdup(config->spool_directory);
     api->started_ns = clock_now_ns();
     api->started_wall_us = clock_wall_us();
     pthread_mutex_init(&api->lock, NULL);
@@ -156,7 +168,13 @@ Status api_share_schema_clock(Api *api, const char *path, Error *err) {
     return STATUS_OK;
 }
 
+Status api_share_intake_keys(Api *api, const char *path, Error *err) {
+    return intake_keys_open(path, &api->intake_keys, err);
+}
+
 void api_destroy(Api *api) {
+    intake_keys_close(api->intake_keys);
+    free(api->spool_directory);
     schema_clock_close(api->schema_clock);
     attempts_close(api->attempts);
     pthread_cond_destroy(&api->changed);

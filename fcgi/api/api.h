@@ -26,6 +26,9 @@ void api_set_limits(Api *api, const Config *config);
  * attempt at a write whose process died would run it again. */
 Status api_share_attempts(Api *api, const char *path, Error *err);
 
+/* Remembers Idempotency-Keys of posted rows, in a file likewise; without it the header is not looked at. */
+Status api_share_intake_keys(Api *api, const char *path, Error *err);
+
 /* Tells the pool's processes on this host of each other's DDL, through a file that they share. */
 Status api_share_schema_clock(Api *api, const char *path, Error *err);
 

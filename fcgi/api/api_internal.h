@@ -6,6 +6,7 @@
 
 #include "fcgi/api/api.h"
 #include "fcgi/api/attempts.h"
+#include "fcgi/api/intake_keys.h"
 #include "fcgi/api/metrics.h"
 #include "fcgi/api/route_texts.h"
 #include "fcgi/api/schema_clock.h"
@@ -20,8 +21,11 @@ struct Api {
     _Atomic int max_runtime_seconds;
     int64_t started_wall_us, started_ns;
     Metrics metrics;
-    Attempts *attempts;           /* NULL = not shared */
-    SchemaClock *schema_clock;    /* NULL = not shared */
+    Attempts *attempts;        /* NULL = not shared */
+    SchemaClock *schema_clock; /* NULL = not shared */
+    IntakeKeys *intake_keys;   /* NULL = not shared */
+    char *spool_directory;
+    _Atomic int64_t max_upload_bytes;
     _Atomic uint64_t schema_seen; /* the clock when the registry was last known to be current */
 
     /* Upkeep. `lock` guards what follows; `changed` tells of ready and stop. */
@@ -69,6 +73,7 @@ void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments);
 void schema_tables_handle(Api *api, Exchange *exchange, char *const *arguments);
 void tables_list_handle(Api *api, Exchange *exchange, char *const *arguments);
 void table_handle(Api *api, Exchange *exchange, char *const *arguments);
+void table_data_handle(Api *api, Exchange *exchange, char *const *arguments);
 void engines_handle(Api *api, Exchange *exchange, char *const *arguments);
 void health_handle(Api *api, Exchange *exchange, char *const *arguments);
 void status_handle(Api *api, Exchange *exchange, char *const *arguments);

@@ -12,6 +12,7 @@ static const Resource resources[RESOURCE_COUNT] = {
     [RESOURCE_SCHEMA_TABLES] = {"/api/v1/schemas/{}/tables", READ, schema_tables_handle, true},
     [RESOURCE_TABLES] = {"/api/v1/tables", READ, tables_list_handle, true},
     [RESOURCE_TABLE] = {"/api/v1/tables/{}", READ, table_handle, true},
+    [RESOURCE_TABLE_DATA] = {"/api/v1/tables/{}/data", HTTP_POST, table_data_handle, true},
     [RESOURCE_ENGINES] = {"/api/v1/engines", READ, engines_handle, true},
     [RESOURCE_STATUS] = {"/api/v1/status", READ, status_handle, false},
     [RESOURCE_METRICS] = {"/metrics", READ, metrics_handle, false},

@@ -9,6 +9,7 @@
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/decision_json.h"
 #include "fcgi/api/problem.h"
+#include "fcgi/api/table_target.h"
 
 static void append_text(StrBuf *out, const char *name, const char *value) {
     strbuf_printf(out, "\"%s\":", name);
@@ -142,24 +143,6 @@ void schema_tables_handle(Api *api, Exchange *exchange, char *const *arguments) 
     reply_tables(api, exchange, arguments[0]);
 }
 
-/* "users", "public.users", "postgres.public.users"; a name may itself contain dots, so compare, do not split.
- */
-static bool is_called(const RegistryTable *entry, const char *wanted) {
-    const TableDesc *table = entry->table;
-    if (!strcmp(wanted, table->name)) return true;
-    size_t engine = strlen(entry->engine->name);
-    if (!strncmp(wanted, entry->engine->name, engine) && wanted[engine] == '.') {
-        const char *rest = wanted + engine + 1;
-        size_t schema = strlen(table->schema);
-        if (!strncmp(rest, table->schema, schema) && rest[schema] == '.' &&
-            !strcmp(rest + schema + 1, table->name))
-            return true;
-    }
-    size_t schema = strlen(table->schema);
-    return !strncmp(wanted, table->schema, schema) && wanted[schema] == '.' &&
-           !strcmp(wanted + schema + 1, table->name);
-}
-
 void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
     RegistryView view;
     api_catch_up(api);
@@ -167,16 +150,14 @@ void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
     const RegistryTable **found = ARENA_NEW_ARRAY(&exchange->arena, const RegistryTable *, view.count + 1);
     int count = 0;
     for (int i = 0; i < view.count; i++)
-        if (is_called(&view.tables[i], arguments[0])) found[count++] = &view.tables[i];
+        if (table_is_called(&view.tables[i], arguments[0])) found[count++] = &view.tables[i];
     StrBuf out;
     strbuf_init(&out);
     if (count) append_table(&out, found, count);
     registry_view_release(&view);
     if (!count) {
-        Error err;
-        (void)!error_set(&err, SQLSTATE_UNDEFINED_TABLE, "table \"%.200s\" does not exist", arguments[0]);
         strbuf_deinit(&out);
-        problem_reply(exchange, 404, &err);
+        table_target_reply_missing(exchange, arguments[0]);
         return;
     }
     strbuf_append_char(&out, '\n');

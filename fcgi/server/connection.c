@@ -42,6 +42,7 @@ void connection_open(LoopThread *thread, int fd) {
     FCGX_InitRequest(&connection->request, -1, FCGI_FAIL_ACCEPT_ON_INTR);
     connection->request.ipcFd = fd;
     arena_init(&connection->exchange.arena);
+    connection->exchange.body_fd = -1;
     strbuf_init(&connection->body);
     strbuf_init(&connection->headers);
     strbuf_init(&connection->out);
@@ -69,6 +70,7 @@ void connection_close(Connection *connection) {
     if (connection->request.ipcFd >= 0) /* libfcgi closes it itself when a read fails */
         close(connection->request.ipcFd);
     unlink_connection(connection);
+    if (connection->exchange.body_fd >= 0) close(connection->exchange.body_fd);
     arena_deinit(&connection->exchange.arena);
     strbuf_deinit(&connection->body);
     strbuf_deinit(&connection->headers);
@@ -164,8 +166,9 @@ static void finish_on_loop(void *argument) {
     }
     if (connection->request.in) FCGX_Free(&connection->request, 0);
     Exchange *exchange = &connection->exchange;
+    if (exchange->body_fd >= 0) close(exchange->body_fd);
     arena_reset(&exchange->arena);
-    *exchange = (Exchange){.arena = exchange->arena};
+    *exchange = (Exchange){.arena = exchange->arena, .body_fd = -1};
     connection->streaming = connection->finished = false;
     connection->reject_status = 0;
     connection->abandon = NULL;

@@ -78,7 +78,7 @@ struct Server {
     _Atomic int loops_accepting;
     _Atomic bool draining;
     _Atomic int64_t drain_deadline_ns;
-    _Atomic int64_t max_body_bytes, max_header_bytes;
+    _Atomic int64_t max_body_bytes, max_header_bytes, max_upload_bytes;
     _Atomic int drain_timeout_ms;
     _Atomic int64_t connections_open, connections_accepted, requests_active;
     _Atomic uint64_t next_request_id;

@@ -40,6 +40,7 @@ typedef struct Exchange {
     const char *query; /* after '?', "" when there is none */
     const char *body;  /* NUL-terminated */
     size_t body_bytes;
+    int body_fd; /* -1, or the body lies in this unnamed file (body_bytes too) and `body` is "" */
     const char *request_id;
     int64_t received_ns;
     void *loop_state; /* what the application's loop_open gave for this loop */

@@ -4,12 +4,13 @@
 #include <sys/socket.h>
 
 #include "engines/base/clock.h"
+#include "fcgi/server/body_spool.h"
 #include "fcgi/server/connection.h"
 #include "fcgi/server/fastcgi_request.h"
 
 /* Beyond the limit a body is read and thrown away, so that nginx gets to read the 413; beyond this, we hang
  * up. */
-enum { DISCARD_FACTOR = 8, READ_BYTES = 16 << 10 };
+enum { DISCARD_FACTOR = 8, READ_BYTES = 16 << 10, SPOOL_BYTES = 256 << 10 };
 
 static HttpMethod method_of(const char *name) {
     static const struct {
@@ -87,24 +88,50 @@ static void take_parameters(Connection *connection) {
         refuse(connection, 400, "the request names no path");
 }
 
+static bool is_spooled(const Connection *connection) {
+    const Server *server = connection->thread->server;
+    return server->app.spools && !connection->reject_status &&
+           server->app.spools(server->app.context, &connection->exchange);
+}
+
+/* What is in memory goes to the file. False: it cannot be written, and the request was refused. */
+static bool spool(Connection *connection) {
+    Exchange *exchange = &connection->exchange;
+    if (connection->reject_status) return false;
+    if (exchange->body_fd < 0)
+        exchange->body_fd = body_spool_open(connection->thread->server->options.spool_directory);
+    bool written = exchange->body_fd >= 0 &&
+                   body_spool_write(exchange->body_fd, connection->body.data, connection->body.length);
+    if (!written)
+        refuse(connection, 507, "the request's body could not be kept: see the server's spool directory");
+    connection->body.length = 0;
+    return written;
+}
+
 /* To the end of STDIN, always: what is left unread would be taken for the next request's first record. */
 static bool read_body(Connection *connection) {
     StrBuf *body = &connection->body;
     FCGX_Stream *in = connection->request.in;
-    int64_t limit = atomic_load_explicit(&connection->thread->server->max_body_bytes, memory_order_relaxed);
+    Server *server = connection->thread->server;
+    bool spooled = is_spooled(connection);
+    int64_t limit = atomic_load_explicit(spooled ? &server->max_upload_bytes : &server->max_body_bytes,
+                                         memory_order_relaxed);
     int64_t total = 0;
     for (;;) {
         strbuf_grow(body, READ_BYTES);
         int count = FCGX_GetStr(body->data + body->length, READ_BYTES, in);
         if (count <= 0) break;
         total += count;
-        if (total <= limit)
-            body->length += (size_t)count;
-        else
+        if (total > limit)
             refuse(connection, 413, "the request's body is larger than this server accepts");
+        else if (!connection->reject_status)
+            body->length += (size_t)count;
+        if (spooled && body->length >= SPOOL_BYTES) (void)spool(connection);
         if (total / DISCARD_FACTOR > limit) return false;
         if (count < READ_BYTES) break;
     }
+    connection->exchange.body_bytes = (size_t)total;
+    if (connection->exchange.body_fd >= 0) (void)spool(connection);
     body->data[body->length] = 0;
     return FCGX_GetError(in) == 0;
 }
@@ -113,9 +140,8 @@ static void begin(Connection *connection) {
     Exchange *exchange = &connection->exchange;
     exchange->received_ns = clock_now_ns();
     exchange->body = strbuf_text(&connection->body);
-    exchange->body_bytes = connection->body.length;
+    if (exchange->body_fd < 0) exchange->body_bytes = connection->body.length;
     cancel_init(&exchange->cancel, 0);
-    take_parameters(connection);
 }
 
 /* Those bytes are in the socket still: peeking is how we knew that they are all there. */
@@ -146,6 +172,7 @@ bool request_take(Connection *connection, const uint8_t *bytes, size_t length) {
     }
     connection->keep = request.keep;
     connection->request_id = request.id;
+    take_parameters(connection);
     begin(connection);
     return true;
 }
@@ -163,6 +190,7 @@ bool request_read(Connection *connection) {
     connection->keep = request->keepConnection != 0;
     connection->parameters = request->envp;
     connection->request_id = request->requestId;
+    take_parameters(connection);
     if (!read_body(connection)) return false;
     begin(connection);
     return true;

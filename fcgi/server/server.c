@@ -188,7 +188,8 @@ Status server_create(const ServerOptions *options, const ServerApp *app, Server 
     server->app = *app;
     server->listener.fd = -1;
     server->signals.fd = -1;
-    server_set_limits(server, options->max_body_bytes, options->max_header_bytes, options->drain_timeout_ms);
+    server_set_limits(server, options->max_body_bytes, options->max_header_bytes, options->max_upload_bytes,
+                      options->drain_timeout_ms);
     uint64_t seed = 0;
     (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
     atomic_store(&server->next_request_id, seed);
@@ -236,9 +237,10 @@ void server_destroy(Server *server) {
 }
 
 void server_set_limits(Server *server, int64_t max_body_bytes, int64_t max_header_bytes,
-                       int drain_timeout_ms) {
+                       int64_t max_upload_bytes, int drain_timeout_ms) {
     atomic_store(&server->max_body_bytes, max_body_bytes);
     atomic_store(&server->max_header_bytes, max_header_bytes);
+    atomic_store(&server->max_upload_bytes, max_upload_bytes);
     atomic_store(&server->drain_timeout_ms, drain_timeout_ms);
 }
 

@@ -21,6 +21,8 @@ typedef struct ServerOptions {
     int worker_threads; /* 0 = 2 × cores, 32 at least */
     int64_t max_body_bytes;
     int64_t max_header_bytes;
+    int64_t max_upload_bytes;    /* of a body that the application spools */
+    const char *spool_directory; /* where it goes; outlives the server */
     int drain_timeout_ms;
 } ServerOptions;
 
@@ -28,6 +30,9 @@ typedef struct ServerOptions {
 typedef struct ServerApp {
     void *context;
     void (*handle)(void *context, Exchange *exchange);
+    /* Asked before a body is read, on any thread; only method, path and parameters are known. True: it may be
+     * large and goes to a file (Exchange.body_fd) unless it is small. */
+    bool (*spools)(void *context, const Exchange *exchange);
     /* A request that the server itself refuses (400, 413, 431): reply a body of the application's kind. */
     void (*reject)(void *context, Exchange *exchange, int status, const char *detail);
     /* After every response, on the loop's thread, before the exchange is gone. */
@@ -53,5 +58,5 @@ void server_destroy(Server *server);
 
 /* Limits may change while running (SIGHUP). */
 void server_set_limits(Server *server, int64_t max_body_bytes, int64_t max_header_bytes,
-                       int drain_timeout_ms);
+                       int64_t max_upload_bytes, int drain_timeout_ms);
 void server_counters(Server *server, ServerCounters *out);

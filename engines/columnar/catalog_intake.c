@@ -1,0 +1,159 @@
+#include "engines/columnar/catalog_intake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engines/columnar/ingest/ingest.h"
+
+/* ---- rows in ---------------------------------------------------------------------------------------------
+ */
+
+static const IngestFormat formats[] = {[TABLE_INTAKE_AUTO] = INGEST_AUTO,
+                                       [TABLE_INTAKE_CSV] = INGEST_CSV,
+                                       [TABLE_INTAKE_JSON] = INGEST_JSON,
+                                       [TABLE_INTAKE_PARQUET] = INGEST_PARQUET};
+
+/* A spooled body has no name to open it by but this; it may be read twice. */
+static const char *path_of(const TableIntakeSource *source, Arena *arena) {
+    return arena_printf(arena, "/proc/self/fd/%d", source->fd);
+}
+
+static IngestInput *make_inputs(const TableIntake *intake) {
+    IngestInput *inputs = ARENA_NEW_ARRAY(intake->arena, IngestInput, intake->source_count + 1);
+    for (int i = 0; i < intake->source_count; i++) {
+        const TableIntakeSource *source = &intake->sources[i];
+        if (source->fd >= 0)
+            inputs[i] = (IngestInput){.kind = INGEST_PATH, .name = path_of(source, intake->arena)};
+        else
+            inputs[i] = (IngestInput){
+                .kind = INGEST_MEMORY, .name = source->name, .data = source->data, .bytes = source->bytes};
+    }
+    return inputs;
+}
+
+/* What the user called it, in place of the path we opened it by. */
+static void show_names(const TableIntake *intake, const IngestInput *inputs, Error *err) {
+    for (int i = 0; err && i < intake->source_count; i++) {
+        if (inputs[i].kind != INGEST_PATH) continue;
+        char *found = strstr(err->message, inputs[i].name);
+        size_t length = strlen(inputs[i].name);
+        if (!found || (found[length] >= '0' && found[length] <= '9')) continue;
+        char rest[sizeof err->message];
+        snprintf(rest, sizeof rest, "%s", found + length);
+        snprintf(found, sizeof err->message - (size_t)(found - err->message), "%s%s", intake->sources[i].name,
+                 rest);
+    }
+}
+
+static const char *source_of(const TableIntake *intake, const IngestInput *inputs, const char *name) {
+    for (int i = 0; i < intake->source_count; i++)
+        if (!strcmp(inputs[i].name, name)) return intake->sources[i].name;
+    return name;
+}
+
+static const char *copy_text(Arena *arena, const char *text) {
+    return text ? arena_strdup(arena, text) : NULL;
+}
+
+static void take_result(const TableIntake *intake, const IngestInput *inputs, const IngestResult *made,
+                        TableIntakeResult *out) {
+    Arena *arena = intake->arena;
+    out->row_count = made->row_count;
+    out->snapshot_id = made->snapshot_id;
+    out->rejected_count = made->rejected_count;
+    TableIntakeReject *rejects = ARENA_NEW_ARRAY(arena, TableIntakeReject, made->reject_count + 1);
+    for (int i = 0; i < made->reject_count; i++)
+        rejects[i] = (TableIntakeReject){.source = source_of(intake, inputs, made->rejects[i].input),
+                                         .row = made->rejects[i].row,
+                                         .column = copy_text(arena, made->rejects[i].column),
+                                         .reason = copy_text(arena, made->rejects[i].reason)};
+    TableIntakeChange *changes = ARENA_NEW_ARRAY(arena, TableIntakeChange, made->change_count + 1);
+    for (int i = 0; i < made->change_count; i++)
+        changes[i] = (TableIntakeChange){.column = copy_text(arena, made->changes[i].column),
+                                         .added = made->changes[i].added,
+                                         .type = made->changes[i].to};
+    out->rejects = rejects;
+    out->reject_count = made->reject_count;
+    out->changes = changes;
+    out->change_count = made->change_count;
+}
+
+static Status load_once(TableCatalog *catalog, const TableIntake *intake, const IngestInput *inputs,
+                        IngestMode mode, TableIntakeResult *result, Error *err) {
+    IngestOptions options = {.namespace_name = intake->schema,
+                             .table = intake->table,
+                             .inputs = inputs,
+                             .input_count = intake->source_count,
+                             .format = formats[intake->format],
+                             .mode = mode,
+                             .delimiter = intake->delimiter,
+                             .quote = intake->quote,
+                             .header = intake->header,
+                             .null_text = intake->null_text,
+                             .on_error = intake->skip_bad_rows ? INGEST_SKIP : INGEST_FAIL,
+                             .cancel = intake->cancel};
+    IngestResult made;
+    Status status = ingest_load(catalog, &options, &made, err);
+    if (status == STATUS_OK) take_result(intake, inputs, &made, result);
+    ingest_result_deinit(&made);
+    return status;
+}
+
+static Status table_is_there(TableCatalog *catalog, const TableIntake *intake, bool *out, Error *err) {
+    TableVersion *version = NULL;
+    Error failure = {0};
+    Status status = table_catalog_load(catalog, intake->schema, intake->table, &version, &failure);
+    *out = status == STATUS_OK;
+    if (status == STATUS_OK) {
+        table_version_release(version);
+    } else if (strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0) {
+        if (err) *err = failure;
+        return STATUS_ERROR;
+    }
+    return STATUS_OK;
+}
+
+/* A table that comes or goes meanwhile is met in the second round. */
+Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
+                      Error *err) {
+    IngestInput *inputs = make_inputs(intake);
+    Status status = STATUS_ERROR;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        bool there;
+        TRY(table_is_there(catalog, intake, &there, err));
+        bool create = !there && intake->create;
+        IngestMode mode = intake->replace && (there || create) ? INGEST_REPLACE
+                          : create                             ? INGEST_CREATE
+                                                               : INGEST_APPEND;
+        *result = (TableIntakeResult){.snapshot_id = -1, .created = create};
+        status = load_once(catalog, intake, inputs, mode, result, err);
+        bool raced = status != STATUS_OK && err && intake->create &&
+                     (!strcmp(err->sqlstate, SQLSTATE_DUPLICATE_TABLE) ||
+                      !strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE));
+        if (!raced) break;
+    }
+    if (status != STATUS_OK) show_names(intake, inputs, err);
+    return status;
+}
+
+/* ---- what there is to know of a table
+ * ------------------------------------------------------------------------
+ */
+
+Status catalog_table_details(TableCatalog *catalog, const char *schema, const char *table, Arena *arena,
+                             TableDetails *out, Error *err) {
+    TableVersion *version;
+    TRY(table_catalog_load(catalog, schema, table, &version, err));
+    TableFile *files = ARENA_NEW_ARRAY(arena, TableFile, version->file_count + 1);
+    for (int i = 0; i < version->file_count; i++)
+        files[i] = (TableFile){.path = arena_strdup(arena, version->files[i].path),
+                               .row_count = version->files[i].row_count,
+                               .bytes = version->files[i].bytes};
+    *out = (TableDetails){.location = arena_strdup(arena, version->metadata_location),
+                          .format_version = 2,
+                          .snapshot_id = version->snapshot_id,
+                          .files = files,
+                          .file_count = version->file_count};
+    table_version_release(version);
+    return STATUS_OK;
+}

@@ -1,0 +1,10 @@
+/* EngineOps.intake and EngineOps.table_details of the columnar engine, over its catalog. */
+#pragma once
+
+#include "engines/columnar/iceberg/table_catalog.h"
+#include "engines/table_intake.h"
+
+Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
+                      Error *err);
+Status catalog_table_details(TableCatalog *catalog, const char *schema, const char *table, Arena *arena,
+                             TableDetails *out, Error *err);

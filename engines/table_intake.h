@@ -1,0 +1,91 @@
+/* Rows of files into one table of one engine, and what an engine knows of a table beyond its description:
+ * EngineOps.intake and EngineOps.table_details, both optional.
+ *
+ * An intake is all or nothing: every row (or, when asked, every row but the rejected ones) is durable and
+ * visible to every process when it returns, or the table is as it was. */
+#pragma once
+
+#include "engines/base/arena.h"
+#include "engines/base/cancel.h"
+#include "engines/base/sqltype.h"
+
+typedef enum TableIntakeFormat {
+    TABLE_INTAKE_AUTO, /* from what the bytes look like */
+    TABLE_INTAKE_CSV,
+    TABLE_INTAKE_JSON, /* an array, one object, or one object per line */
+    TABLE_INTAKE_PARQUET
+} TableIntakeFormat;
+
+/* One file: an open regular file (`fd` ≥ 0, read from its beginning whatever its offset) or bytes in memory.
+ */
+typedef struct TableIntakeSource {
+    const char *name; /* in messages */
+    int fd;
+    const void *data;
+    size_t bytes;
+} TableIntakeSource;
+
+typedef struct TableIntake {
+    const char *schema; /* NULL = the engine's default */
+    const char *table;
+    const TableIntakeSource *sources;
+    int source_count;
+    TableIntakeFormat format;
+    bool create;  /* the table when there is none, with columns as found */
+    bool replace; /* every row that is there */
+    bool skip_bad_rows;
+    char delimiter, quote; /* CSV: 0 = detect */
+    int header;            /* CSV: -1 = detect, 0 = none, 1 = first record */
+    const char *null_text; /* CSV: an unquoted field of exactly this text is NULL too; NULL = only empty */
+    CancelToken *cancel;   /* may be NULL */
+    Arena *arena;          /* of the result's lists */
+} TableIntake;
+
+typedef struct TableIntakeReject {
+    const char *source;
+    int64_t row;
+    const char *column; /* NULL = the row as a whole */
+    const char *reason;
+} TableIntakeReject;
+
+typedef struct TableIntakeChange {
+    const char *column;
+    bool added; /* else widened */
+    SqlType type;
+} TableIntakeChange;
+
+typedef struct TableIntakeResult {
+    int64_t row_count;
+    int64_t rejected_count;
+    const TableIntakeReject *rejects; /* the first of them */
+    int reject_count;
+    int64_t snapshot_id; /* -1 = none was made, or the engine has none */
+    bool created;        /* the table */
+    const TableIntakeChange *changes;
+    int change_count;
+} TableIntakeResult;
+
+typedef struct TableSnapshot {
+    int64_t id, parent_id; /* -1 = none */
+    int64_t timestamp_us;
+    const char *operation;                        /* "append", "overwrite", "delete", "replace" */
+    int64_t added_rows, deleted_rows, total_rows; /* -1 = not said */
+} TableSnapshot;
+
+typedef struct TableFile {
+    const char *path;
+    int64_t row_count, bytes;
+} TableFile;
+
+/* What EngineOps.table_details fills, in the arena given to it. */
+typedef struct TableDetails {
+    const char *location;
+    const char *partitioning;       /* "month(ts), bucket(16, id)"; NULL = none */
+    const char *sort_order;         /* NULL = none */
+    int format_version;             /* 0 = not a versioned format */
+    int64_t snapshot_id;            /* current, -1 = none */
+    const TableSnapshot *snapshots; /* oldest first */
+    int snapshot_count;
+    const TableFile *files;
+    int file_count;
+} TableDetails;
