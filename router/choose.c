@@ -49,6 +49,8 @@ static int home_of(const ChoiceInput *input) {
     if (kind != STATEMENT_WRITE && kind != STATEMENT_DDL) return -1;
     const Resolution *resolution = input->resolution;
     if (resolution->target >= 0) return resolution->target;
+    if (input->wanted >= 0) return input->wanted;
+    if (input->features->creates_table && input->forced >= 0) return input->forced;
     if (resolution->home >= 0) return resolution->home;
     /* A function names no table: who asks for the columnar engine gets it made there. */
     if (kind == STATEMENT_DDL && resolution->home != RESOLUTION_SEVERAL && input->forced >= 0 &&

@@ -14,6 +14,7 @@ typedef struct ChoiceInput {
     const Classification *classification;
     const Statement *statement;
     int forced; /* engine index, -1 = none */
+    int wanted; /* where a new table is to live, -1 = not said */
     Arena *arena;
 } ChoiceInput;
 

@@ -6,6 +6,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/hash.h"
+#include "engines/base/utf8.h"
 #include "router/choose.h"
 #include "router/hints.h"
 
@@ -55,6 +56,20 @@ static Status find_forced(const DecideInput *input, const char *hint, int *out, 
     if (*out >= 0) return STATUS_OK;
     (void)error_set(err, SQLSTATE_UNKNOWN_ENGINE, "there is no engine called \"%.100s\"", name);
     return error_add_hint(err, "The engines are %s; \"auto\" lets the router choose.", known);
+}
+
+/* The engine that CREATE TABLE's options name; -1 = none. */
+static Status find_wanted(const DecideInput *input, const Features *features, const char *sql, int *out,
+                          Error *err) {
+    *out = -1;
+    if (!features->wanted_engine) return STATUS_OK;
+    for (int i = 0; i < input->engine_count; i++)
+        if (strcmp(input->engines[i]->name, features->wanted_engine) == 0) *out = i;
+    if (*out >= 0) return STATUS_OK;
+    int location = features->wanted_engine_location;
+    return error_set_at(err, SQLSTATE_UNKNOWN_ENGINE,
+                        location >= 0 ? (int)utf8_count(sql, (size_t)location) + 1 : 0,
+                        "there is no engine called \"%.100s\"", features->wanted_engine);
 }
 
 /* ---- text, tree, tables
@@ -146,6 +161,8 @@ static Status decide_in_body(const DecideInput *input, DecisionBody *body, Decid
     TRY(find_forced(input, hints.engine, &forced, err));
     TRY(read_statement(input, body, &reading, forced, timing, err));
     fill_statement(body, &reading);
+    int wanted;
+    TRY(find_wanted(input, &reading.features, reading.sql, &wanted, err));
     Classification found;
     classify(&reading.features, &reading.resolution, &found);
     fill_traits(&body->decision, &reading.features, &found);
@@ -159,6 +176,7 @@ static Status decide_in_body(const DecideInput *input, DecisionBody *body, Decid
                           .classification = &found,
                           .statement = &body->statement,
                           .forced = forced,
+                          .wanted = wanted,
                           .arena = &body->arena};
     return choose_engine(&choice, &body->decision, err);
 }

@@ -179,6 +179,22 @@ static void walk_created(Walker *walker, const ProtobufCMessage *message, const 
     walk_children(walker, message, created, NULL);
 }
 
+/* A new table's options may say where it is to live. */
+static void note_new_table(Walker *walker, PgQuery__Node *const *options, size_t count) {
+    walker->features->creates_table = true;
+    for (size_t i = 0; i < count; i++) {
+        const PgQuery__DefElem *option =
+            options[i]->node_case == PG_QUERY__NODE__NODE_DEF_ELEM ? options[i]->def_elem : NULL;
+        if (!option || !option->arg || strcmp(option->defname, "engine") != 0) continue;
+        if (option->defnamespace && *option->defnamespace) continue;
+        const PgQuery__Node *value = option->arg;
+        if (value->node_case == PG_QUERY__NODE__NODE_TYPE_NAME && value->type_name->n_names > 0)
+            value = value->type_name->names[value->type_name->n_names - 1];
+        walker->features->wanted_engine = string_of(value);
+        walker->features->wanted_engine_location = option->location;
+    }
+}
+
 static bool walk_statement(Walker *walker, const ProtobufCMessage *message) {
     const ProtobufCMessageDescriptor *type = message->descriptor;
     if (type == &pg_query__select_stmt__descriptor) {
@@ -196,9 +212,13 @@ static bool walk_statement(Walker *walker, const ProtobufCMessage *message) {
         const PgQuery__MergeStmt *merge = (const PgQuery__MergeStmt *)message;
         walk_with(walker, message, merge->with_clause, merge->relation);
     } else if (type == &pg_query__into_clause__descriptor) {
-        walk_created(walker, message, ((const PgQuery__IntoClause *)message)->rel);
+        const PgQuery__IntoClause *into = (const PgQuery__IntoClause *)message;
+        note_new_table(walker, into->options, into->n_options);
+        walk_created(walker, message, into->rel);
     } else if (type == &pg_query__create_stmt__descriptor) {
-        walk_created(walker, message, ((const PgQuery__CreateStmt *)message)->relation);
+        const PgQuery__CreateStmt *create = (const PgQuery__CreateStmt *)message;
+        note_new_table(walker, create->options, create->n_options);
+        walk_created(walker, message, create->relation);
     } else if (type == &pg_query__view_stmt__descriptor) {
         walk_created(walker, message, ((const PgQuery__ViewStmt *)message)->view);
     } else if (type == &pg_query__create_seq_stmt__descriptor) {

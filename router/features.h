@@ -30,7 +30,10 @@ typedef struct Features {
     int statement_count;
     bool is_explain;
     bool changes_schema;
-    const char *command; /* "SELECT", "INSERT" ... of the first statement */
+    bool creates_table;         /* CREATE TABLE [AS], SELECT INTO */
+    const char *wanted_engine;  /* of a new table: WITH (engine = 'columnar') */
+    int wanted_engine_location; /* byte offset */
+    const char *command;        /* "SELECT", "INSERT" ... of the first statement */
 
     TableUse *tables;
     int table_count;

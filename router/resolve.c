@@ -103,7 +103,8 @@ static Status resolve_in_engine(const Resolver *resolver, const TableUse *use, i
         out->is_catalog = true;
         return STATUS_OK;
     }
-    return use->role == TABLE_CREATED || resolver->lenient ? STATUS_OK : fail_unknown(resolver, use, err);
+    bool may_be_missing = use->role == TABLE_CREATED || use->role == TABLE_ALTERED; /* DROP ... IF EXISTS */
+    return may_be_missing || resolver->lenient ? STATUS_OK : fail_unknown(resolver, use, err);
 }
 
 static Status resolve_use(const Resolver *resolver, const TableUse *use, ResolvedUse *out, Error *err) {

@@ -13,6 +13,7 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "engines/columnar/catalog_intake.h"
+#include "engines/columnar/dml/dml.h"
 #include "engines/columnar/exec/block_pool.h"
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
@@ -43,6 +44,8 @@ typedef struct ColumnarPlan {
     SharedPlan *current;
     PlanCommand command; /* in place of a plan */
     Arena command_arena;
+    bool is_table_command; /* in place of a plan: read off the statement */
+    bool writes;           /* the plan's rows are for dml/ */
 } ColumnarPlan;
 
 /* ---- shared plans
@@ -318,6 +321,24 @@ static ColumnarPlan *columnar_plan_make(Engine *base, const Statement *statement
     return made;
 }
 
+static DmlContext dml_context(ColumnarEngine *engine) {
+    return (DmlContext){.self = &engine->base, .catalog = engine->catalog, .resources = &engine->resources};
+}
+
+/* CREATE, DROP, ALTER TABLE, TRUNCATE. *out stays NULL when the statement is none. */
+static Status plan_table_command(ColumnarEngine *engine, const Statement *statement, EngineVerdict *verdict,
+                                 EnginePlan **out, Error *err) {
+    DmlContext context = dml_context(engine);
+    bool handled = false;
+    TRY(dml_command(&context, statement, true, &handled, NULL, NULL, err));
+    if (!handled) return STATUS_OK;
+    ColumnarPlan *made = columnar_plan_make(&engine->base, statement);
+    made->is_table_command = true;
+    verdict->eligible = true;
+    *out = &made->base;
+    return STATUS_OK;
+}
+
 /* A definition of a view or a function. *out stays NULL when the statement is none. */
 static Status plan_definition(ColumnarEngine *engine, const Statement *statement, EngineVerdict *verdict,
                               EnginePlan **out, Error *err) {
@@ -344,7 +365,10 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     *verdict = (EngineVerdict){.estimate = {.rows = -1}};
     *out = NULL;
     Status status = STATUS_OK;
-    if (statement->kind == STATEMENT_DDL) status = plan_definition(engine, statement, verdict, out, &failure);
+    if (statement->kind == STATEMENT_DDL)
+        status = plan_table_command(engine, statement, verdict, out, &failure);
+    if (statement->kind == STATEMENT_DDL && status == STATUS_OK && !*out)
+        status = plan_definition(engine, statement, verdict, out, &failure);
     if (*out) return STATUS_OK;
     if (status == STATUS_OK) status = plan_statement(base, engine->catalog, statement, &plan, &failure);
     if (status != STATUS_OK) {
@@ -357,6 +381,7 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     }
     ColumnarPlan *made = columnar_plan_make(base, statement);
     made->current = shared_plan_make(plan);
+    made->writes = plan->write != NULL;
     verdict->eligible = true;
     plan_estimate(plan, threadpool_thread_count(engine->workers), &verdict->estimate);
     *out = &made->base;
@@ -458,18 +483,54 @@ static Status run_command(ColumnarEngine *engine, const PlanCommand *command, Ex
     return STATUS_OK;
 }
 
+/* The same, with its tables' files held until unpin_plan. */
+static Status pinned_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan **out, int **pins,
+                          Error *err) {
+    TablePins *table_pins = table_catalog_pins(engine->catalog);
+    int looking = table_pins_enter(table_pins);
+    Status status = fresh_plan(engine, plan, out, err);
+    *pins = status == STATUS_OK ? pin_plan(engine, (*out)->plan) : NULL;
+    table_pins_release(table_pins, &looking, 1);
+    return status;
+}
+
+/* What another transaction got in before is planned and done again over its result. */
+static Status run_write(ColumnarEngine *engine, ColumnarPlan *plan, Execution *execution,
+                        ArrowArrayStream *out, Error *err) {
+    enum { ATTEMPTS = 10 };
+    DmlContext context = dml_context(engine);
+    Status status = STATUS_OK;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        SharedPlan *shared = NULL;
+        Error failure = {0};
+        int *pins = NULL;
+        TRY(pinned_plan(engine, plan, &shared, &pins, err));
+        status = dml_run(&context, shared->plan, execution, out, &failure);
+        unpin_plan(engine, shared->plan, pins);
+        shared_plan_release(shared);
+        if (status == STATUS_OK) return STATUS_OK;
+        if (err) *err = failure;
+        if (strcmp(failure.sqlstate, SQLSTATE_SERIALIZATION_FAILURE) != 0) break;
+        TRY(cancel_check(execution->cancel, err));
+    }
+    return status;
+}
+
 static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
                                Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     SharedPlan *shared = NULL;
-    const PlanCommand *command = &((ColumnarPlan *)plan)->command;
+    ColumnarPlan *own = (ColumnarPlan *)plan;
+    const PlanCommand *command = &own->command;
     if (command->kind != COMMAND_NONE) return run_command(engine, command, execution, out, err);
-    TablePins *table_pins = table_catalog_pins(engine->catalog);
-    int looking = table_pins_enter(table_pins);
-    Status status = fresh_plan(engine, (ColumnarPlan *)plan, &shared, err);
-    int *pins = status == STATUS_OK ? pin_plan(engine, shared->plan) : NULL;
-    table_pins_release(table_pins, &looking, 1);
-    TRY(status);
+    if (own->is_table_command) {
+        DmlContext context = dml_context(engine);
+        bool handled;
+        return dml_command(&context, plan->statement, false, &handled, execution, out, err);
+    }
+    if (own->writes) return run_write(engine, own, execution, out, err);
+    int *pins = NULL;
+    TRY(pinned_plan(engine, own, &shared, &pins, err));
     return run_shared(engine, shared, pins, execution, out, err);
 }
 

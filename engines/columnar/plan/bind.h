@@ -58,7 +58,10 @@ typedef enum Clause {
     CLAUSE_JOIN,
     CLAUSE_FILTER,
     CLAUSE_WINDOW, /* PARTITION BY and ORDER BY of a window */
-    CLAUSE_FRAME   /* its frame's offsets */
+    CLAUSE_FRAME,  /* its frame's offsets */
+    CLAUSE_UPDATE, /* SET */
+    CLAUSE_RETURNING,
+    CLAUSE_MERGE_WHEN
 } Clause;
 
 /* A join that a subquery in an expression becomes, to be put in place once its surroundings stand. */
@@ -205,6 +208,15 @@ Status bind_cte(Query *query, Cte *cte, PgQuery__RangeVar *var, FromItem **out, 
 /* bind_select.c */
 Status bind_query(Binder *binder, Query *parent, Cte *ctes, PgQuery__SelectStmt *select, bool resolve_unknown,
                   BoundQuery *out, Error *err);
+/* Conjuncts of WHERE. */
+Status bind_where_node(Query *query, Node *node, ExprList *conjuncts, Error *err);
+/* The targets of a SELECT list, or of RETURNING. */
+Status bind_target_list(Query *query, Node *const *nodes, size_t count, bool resolve_unknown, Error *err);
+/* VALUES rows that hold subqueries: each is a projection of one row beside all the subqueries' values. */
+Rel *rows_with_subqueries(Query *query, Rel *values);
+/* bind_write.c and its kin: the rows of a statement that writes, described by binder->plan->write. *handled
+ * false: it is none. */
+Status bind_write(Binder *binder, Node *node, bool *handled, BoundQuery *out, Error *err);
 /* bind_group.c: GROUP BY, and what may stand above it. */
 Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err);
 Status query_add_group(Query *query, Node *node, int *group, Error *err);
@@ -241,6 +253,22 @@ FromItem *from_item_new(Query *query, const char *alias, Rel *rel);
 Status from_item_name_columns(Query *query, FromItem *item, PgQuery__Alias *alias, int location, Error *err);
 Status from_item_of_query(Query *query, const BoundQuery *bound, const char *alias, PgQuery__Alias *names,
                           int location, FromItem **out, Error *err);
+Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err);
+Status bind_load_version(Binder *binder, const char *schema, const char *name, TableVersion **out,
+                         Error *err);
+/* The binding of a table as it is written, NULL: the router knows none. */
+const TableBinding *bind_find_binding(const Binder *binder, const PgQuery__RangeVar *var);
+/* A table that is to be changed: as bind_from_item, and where each of its rows stands. */
+Status bind_target_table(Query *query, PgQuery__RangeVar *var, FromItem **out, int *file_id, int *position_id,
+                         Error *err);
+/* Two items side by side; conditions are the caller's to add. */
+Status from_item_join(Query *query, const FromItem *left, const FromItem *right, JoinType type,
+                      FromItem **out, Error *err);
+/* Conjuncts of a join's ON over `item`; its subqueries are for the caller to place. */
+Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *conditions,
+               PendingJoin **subqueries, Error *err);
+/* Columns of an outer join's other side. */
+void rel_mark_nullable(Binder *binder, const Rel *rel);
 /* bind_table_function.c */
 const char *table_function_name(const PgQuery__FuncCall *call); /* NULL: not a set-returning function */
 Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err);

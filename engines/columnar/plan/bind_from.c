@@ -35,7 +35,7 @@ static bool same_name(const char *a, const char *b) {
     return (!a || !*a) && (!b || !*b) ? true : a && b && strcmp(a, b) == 0;
 }
 
-static const TableBinding *find_binding(const Binder *binder, const PgQuery__RangeVar *var) {
+const TableBinding *bind_find_binding(const Binder *binder, const PgQuery__RangeVar *var) {
     const Statement *statement = binder->statement;
     for (int i = 0; i < statement->binding_count; i++) {
         const TableBinding *binding = &statement->bindings[i];
@@ -47,8 +47,8 @@ static const TableBinding *find_binding(const Binder *binder, const PgQuery__Ran
     return NULL;
 }
 
-static Status load_version(Binder *binder, const char *schema, const char *name, TableVersion **out,
-                           Error *err) {
+Status bind_load_version(Binder *binder, const char *schema, const char *name, TableVersion **out,
+                         Error *err) {
     for (struct LoadedTable *at = binder->loaded; at; at = at->next)
         if (same_name(at->schema, schema) && strcmp(at->name, name) == 0) {
             *out = at->version;
@@ -113,7 +113,7 @@ static Status undefined_table(Query *query, const PgQuery__RangeVar *var, Error 
 
 static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
     Binder *binder = query->binder;
-    const TableBinding *binding = find_binding(binder, var);
+    const TableBinding *binding = bind_find_binding(binder, var);
     Rel *rel = rel_new(binder, PLAN_SCAN, 0);
     const char *alias =
         var->alias && var->alias->aliasname && *var->alias->aliasname ? var->alias->aliasname : var->relname;
@@ -134,7 +134,7 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
                              : var->schemaname && *var->schemaname ? var->schemaname
                                                                    : NULL;
         TableVersion *version = NULL;
-        Status status = load_version(
+        Status status = bind_load_version(
             binder, schema, binding && binding->table ? binding->table->name : var->relname, &version, err);
         if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) {
             TRY(bind_view(query, var, binding && binding->table ? binding->table->name : var->relname, out,
@@ -146,6 +146,27 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
     }
     TRY(from_item_name_columns(query, item, var->alias, var->location, err));
     *out = item;
+    return STATUS_OK;
+}
+
+/* The columns of a scan beyond the table's: which file a row stands in, and where. */
+static int add_hidden_column(Query *query, Rel *rel, const char *name, SqlTypeId type) {
+    Binder *binder = query->binder;
+    int id = binder_add_column(binder, name, sqltype_of(type), false);
+    binder->columns[id].table_column = rel->table_ids.count;
+    id_list_add(binder->arena, &rel->ids, id);
+    id_list_add(binder->arena, &rel->table_ids, id);
+    return id;
+}
+
+Status bind_target_table(Query *query, PgQuery__RangeVar *var, FromItem **out, int *file_id, int *position_id,
+                         Error *err) {
+    TRY(bind_table(query, var, out, err));
+    Rel *rel = (*out)->rel;
+    if (rel->kind != PLAN_SCAN || !rel->version)
+        return binder_unsupported(query->binder, var->location, err, "writing to %s", var->relname);
+    *file_id = add_hidden_column(query, rel, "_file", SQL_INT4);
+    *position_id = add_hidden_column(query, rel, "_pos", SQL_INT8);
     return STATUS_OK;
 }
 
@@ -292,7 +313,7 @@ static const char **using_names(Query *query, PgQuery__JoinExpr *join, const Fro
     return names;
 }
 
-static void mark_nullable(Binder *binder, const Rel *rel) {
+void rel_mark_nullable(Binder *binder, const Rel *rel) {
     for (int i = 0; i < rel->ids.count; i++)
         binder->columns[rel->ids.items[i]].nullable = true;
 }
@@ -340,11 +361,9 @@ static Rel *join_rels(Query *query, JoinType type, Rel *left, Rel *right, const 
     return join;
 }
 
-static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err);
-
 /* `subqueries`: those in the condition, for the join to place. */
-static Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *conditions,
-                      PendingJoin **subqueries, Error *err) {
+Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *conditions,
+               PendingJoin **subqueries, Error *err) {
     FromItem outside = query->from;
     Clause clause = query->clause;
     Expr *condition = NULL;
@@ -415,8 +434,8 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
                          "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions");
     item->rel = subqueries ? join_with_subqueries(query, type, sides, subqueries, &conditions)
                            : join_rels(query, type, sides[0], sides[1], &conditions);
-    if (type == JOIN_FULL) mark_nullable(binder, sides[0]);
-    if (type == JOIN_FULL || type == JOIN_LEFT) mark_nullable(binder, sides[1]);
+    if (type == JOIN_FULL) rel_mark_nullable(binder, sides[0]);
+    if (type == JOIN_FULL || type == JOIN_LEFT) rel_mark_nullable(binder, sides[1]);
     if (join->alias) {
         FromItem *named = from_item_new(query, join->alias->aliasname, item->rel);
         named->tables[0]->columns = item->columns;
@@ -429,7 +448,7 @@ static Status bind_join(Query *query, PgQuery__JoinExpr *join, FromItem **out, E
     return STATUS_OK;
 }
 
-static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err) {
+Status bind_from_item(Query *query, Node *node, FromItem **out, Error *err) {
     Binder *binder = query->binder;
     enum { DEEPEST = 500 };
     if (binder->depth >= DEEPEST)
@@ -455,6 +474,17 @@ static Status bind_from_item(Query *query, Node *node, FromItem **out, Error *er
     return status;
 }
 
+Status from_item_join(Query *query, const FromItem *left, const FromItem *right, JoinType type,
+                      FromItem **out, Error *err) {
+    FromItem *joined = ARENA_NEW(query->binder->arena, FromItem);
+    ExprList none = {0};
+    TRY(merge_tables(query, joined, left, right, err));
+    concatenate_columns(query, joined, left, right);
+    joined->rel = join_rels(query, type, left->rel, right->rel, &none);
+    *out = joined;
+    return STATUS_OK;
+}
+
 Status bind_from(Query *query, Node *const *items, size_t count, Error *err) {
     Binder *binder = query->binder;
     if (count == 0) {
@@ -466,21 +496,15 @@ Status bind_from(Query *query, Node *const *items, size_t count, Error *err) {
         return STATUS_OK;
     }
     FromItem *all = NULL;
-    ExprList none = {0};
     for (size_t i = 0; i < count; i++) {
         FromItem *next = NULL;
         query->lateral = (FromItem){0};
         if (all) lateral_add(query, all);
         TRY(bind_from_item(query, items[i], &next, err));
-        if (!all) {
+        if (all)
+            TRY(from_item_join(query, all, next, JOIN_INNER, &all, err));
+        else
             all = next;
-            continue;
-        }
-        FromItem *joined = ARENA_NEW(binder->arena, FromItem);
-        TRY(merge_tables(query, joined, all, next, err));
-        concatenate_columns(query, joined, all, next);
-        joined->rel = join_rels(query, JOIN_INNER, all->rel, next->rel, &none);
-        all = joined;
     }
     query->from = *all;
     return STATUS_OK;

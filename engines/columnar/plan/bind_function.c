@@ -12,6 +12,9 @@ const char *query_clause_name(Clause clause) {
     case CLAUSE_FILTER: return "FILTER";
     case CLAUSE_FRAME: return "window definitions";
     case CLAUSE_FROM: return "functions in FROM";
+    case CLAUSE_UPDATE: return "UPDATE";
+    case CLAUSE_RETURNING: return "RETURNING";
+    case CLAUSE_MERGE_WHEN: return "MERGE WHEN conditions";
     default: return NULL;
     }
 }

@@ -109,10 +109,9 @@ static void publish(Query *query, Rel *rel, BoundQuery *out) {
 /* ---- SELECT
  * ---------------------------------------------------------------------------------------------------- */
 
-static Status bind_targets(Query *query, PgQuery__SelectStmt *select, bool resolve_unknown, Error *err) {
-    query->clause = CLAUSE_SELECT;
-    for (size_t i = 0; i < select->n_target_list; i++) {
-        PgQuery__ResTarget *target = select->target_list[i]->res_target;
+Status bind_target_list(Query *query, Node *const *nodes, size_t count, bool resolve_unknown, Error *err) {
+    for (size_t i = 0; i < count; i++) {
+        PgQuery__ResTarget *target = nodes[i]->res_target;
         Node *value = target->val;
         if (value && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && value->column_ref->n_fields > 0 &&
             value->column_ref->fields[value->column_ref->n_fields - 1]->node_case ==
@@ -136,7 +135,7 @@ static Status bind_targets(Query *query, PgQuery__SelectStmt *select, bool resol
     return STATUS_OK;
 }
 
-static Status bind_where_node(Query *query, Node *node, ExprList *conjuncts, Error *err) {
+Status bind_where_node(Query *query, Node *node, ExprList *conjuncts, Error *err) {
     if (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
         node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
         for (size_t i = 0; i < node->bool_expr->n_args; i++)
@@ -217,7 +216,8 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     query->select = select;
     TRY(bind_from(query, select->from_clause, select->n_from_clause, err));
     TRY(query_bind_windows(query, select, err));
-    TRY(bind_targets(query, select, resolve_unknown, err));
+    query->clause = CLAUSE_SELECT;
+    TRY(bind_target_list(query, select->target_list, select->n_target_list, resolve_unknown, err));
     ExprList where = {0}, having_list = {0};
     query->clause = CLAUSE_WHERE;
     if (select->where_clause) TRY(bind_where_node(query, select->where_clause, &where, err));
@@ -274,7 +274,7 @@ static Status bind_values_rows(Query *query, PgQuery__SelectStmt *select, Expr *
 }
 
 /* Rows with subqueries: each is a projection of one row beside all the subqueries' values. */
-static Rel *rows_with_subqueries(Query *query, Rel *values) {
+Rel *rows_with_subqueries(Query *query, Rel *values) {
     Binder *binder = query->binder;
     Rel *rows = rel_new(binder, PLAN_UNION_ALL, values->value_row_count);
     for (int r = 0; r < values->value_row_count; r++) {

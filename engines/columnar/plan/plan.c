@@ -9,7 +9,7 @@ enum { MOST_PARAMETERS = 65535 };
 /* ---- statements
  * ------------------------------------------------------------------------------------------------ */
 
-static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err) {
+static Status bind_statement(Binder *binder, BoundQuery *out, Error *err) {
     const PgQuery__ParseResult *tree = binder->statement->tree;
     if (!tree || tree->n_stmts != 1 || !tree->stmts[0]->stmt)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
@@ -19,18 +19,15 @@ static Status find_select(Binder *binder, PgQuery__SelectStmt **out, Error *err)
         TRY(bind_explain(binder, node->explain_stmt, err));
         node = node->explain_stmt->query;
     }
-    switch (node->node_case) {
-    case PG_QUERY__NODE__NODE_SELECT_STMT: *out = node->select_stmt; return STATUS_OK;
-    case PG_QUERY__NODE__NODE_INSERT_STMT: return binder_unsupported(binder, -1, err, "INSERT");
-    case PG_QUERY__NODE__NODE_UPDATE_STMT: return binder_unsupported(binder, -1, err, "UPDATE");
-    case PG_QUERY__NODE__NODE_DELETE_STMT: return binder_unsupported(binder, -1, err, "DELETE");
-    case PG_QUERY__NODE__NODE_MERGE_STMT: return binder_unsupported(binder, -1, err, "MERGE");
-    case PG_QUERY__NODE__NODE_CREATE_STMT:
-    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
-        return binder_unsupported(binder, -1, err, "CREATE TABLE");
-    case PG_QUERY__NODE__NODE_DROP_STMT: return binder_unsupported(binder, -1, err, "DROP");
-    default: return binder_unsupported(binder, -1, err, "this kind of statement");
-    }
+    bool writes = false;
+    TRY(bind_write(binder, node, &writes, out, err));
+    if (writes && binder->plan->analyze)
+        return binder_unsupported(binder, -1, err, "EXPLAIN ANALYZE of a statement that writes");
+    if (writes && binder->plan->explain) binder->plan->write = NULL;
+    if (writes) return STATUS_OK;
+    if (node->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+        return binder_unsupported(binder, -1, err, "this kind of statement");
+    return bind_query(binder, NULL, NULL, node->select_stmt, true, out, err);
 }
 
 /* Up to the join order; then rows are known. */
@@ -118,10 +115,8 @@ static Status settle_params(Binder *binder, Error *err) {
 }
 
 static Status build(Binder *binder, Error *err) {
-    PgQuery__SelectStmt *select = NULL;
-    TRY(find_select(binder, &select, err));
     BoundQuery bound = {0};
-    TRY(bind_query(binder, NULL, NULL, select, true, &bound, err));
+    TRY(bind_statement(binder, &bound, err));
     IdList output = {0};
     const char **names = ARENA_NEW_ARRAY(binder->arena, const char *, bound.column_count + 1);
     for (int c = 0; c < bound.column_count; c++) {

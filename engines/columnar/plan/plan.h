@@ -282,6 +282,7 @@ typedef struct Plan {
     int cte_count;
     SqlType *param_types; /* inferred, one per parameter */
     int param_count;
+    struct WritePlan *write; /* write_plan.h; NULL for a query */
     Definition *definitions; /* views and functions that were expanded */
     int definition_count;
     TableVersion **versions; /* every table version read, each retained once */

@@ -1,0 +1,48 @@
+#include "engines/columnar/dml/table_options.h"
+
+#include <stdio.h>
+
+static const char *option_value(Arena *arena, const PgQuery__Node *arg) {
+    if (!arg) return "true";
+    switch (arg->node_case) {
+    case PG_QUERY__NODE__NODE_STRING: return arg->string->sval;
+    case PG_QUERY__NODE__NODE_INTEGER: return arena_printf(arena, "%d", arg->integer->ival);
+    case PG_QUERY__NODE__NODE_FLOAT: return arg->float_->fval;
+    case PG_QUERY__NODE__NODE_BOOLEAN: return arg->boolean->boolval ? "true" : "false";
+    case PG_QUERY__NODE__NODE_TYPE_NAME: /* a bare word: month, none ... */
+        return arg->type_name->n_names > 0 && arg->type_name->names[arg->type_name->n_names - 1]->node_case ==
+                                                  PG_QUERY__NODE__NODE_STRING
+                   ? arg->type_name->names[arg->type_name->n_names - 1]->string->sval
+                   : NULL;
+    default: return NULL;
+    }
+}
+
+Status table_options_read(Binder *binder, PgQuery__Node *const *options, size_t count, TableOptions *out,
+                          Error *err) {
+    Arena *arena = binder->arena;
+    *out = (TableOptions){0};
+    out->properties = ARENA_NEW_ARRAY(arena, TableProperty, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const PgQuery__DefElem *option = options[i]->def_elem;
+        const char *value = option_value(arena, option->arg), *name = option->defname;
+        int position = binder_position(binder, option->location);
+        if (option->defnamespace && *option->defnamespace)
+            name = arena_printf(arena, "%s.%s", option->defnamespace, name);
+        if (!value)
+            return error_set_at(err, SQLSTATE_INVALID_PARAMETER, position,
+                                "invalid value for parameter \"%s\"", name);
+        if (strcmp(name, "engine") == 0) continue; /* the router's: it brought the statement here */
+        if (strcmp(name, "partitioning") == 0)
+            out->partitioning = arena_strdup(arena, value);
+        else if (strcmp(name, "sort_order") == 0)
+            out->sort_order = arena_strdup(arena, value);
+        else if (strchr(name, '.'))
+            out->properties[out->property_count++] =
+                (TableProperty){arena_strdup(arena, name), arena_strdup(arena, value)};
+        else
+            return error_set_at(err, SQLSTATE_INVALID_PARAMETER, position, "unrecognized parameter \"%s\"",
+                                name);
+    }
+    return STATUS_OK;
+}
