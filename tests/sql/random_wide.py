@@ -334,8 +334,8 @@ class WideGenerator(Generator):
             lambda: ('text', ('(array_agg(', typed, ' ORDER BY ', typed, ordered, ')', tail, ')[', self.pick('1:2', '2:', '1:1'), ']::text')),
             lambda: ('text', ('string_agg(DISTINCT (', value, ")::text, ',' ORDER BY (", value, ')::text', self.pick('', ' DESC'), ')', tail)),
             lambda: ('int', ('count(DISTINCT (', s('int'), ', ', s('text'), '))', tail)),
-            # Rounded: what cancels to nearly nothing depends on the order of rows.
-            lambda: ('num', ('round(', self.pick('corr', 'covar_pop', 'covar_samp', 'regr_count', 'regr_avgx'), '(', self.column(scope, 'int'), ', ', self.column(scope, 'int'), ')', tail, '::numeric, 6)')),
+            # Rounded: what cancels to nearly nothing depends on the order of rows; a real: so do the last digits of what is large.
+            lambda: ('float', ('round(', self.pick('corr', 'covar_pop', 'covar_samp', 'regr_count', 'regr_avgx'), '(', self.column(scope, 'int'), ', ', self.column(scope, 'int'), ')', tail, '::numeric, 6)::real')),
             lambda: ('float', ('percentile_cont(', self.pick('0.5', '0.25', '1'), ') WITHIN GROUP (ORDER BY ', self.column(scope, self.pick('int', 'float')), ')', tail)),
             lambda: ('text', ('percentile_disc(ARRAY[0.1, 0.5, 1]) WITHIN GROUP (ORDER BY ', self.column(scope, self.pick('int', 'text', 'date')), ')', tail, '::text')),
             lambda: ('int', (self.pick('rank', 'dense_rank'), '(', self.literal('int'), ') WITHIN GROUP (ORDER BY ', self.column(scope, 'int'), self.pick('', ' DESC'), ')', tail)),

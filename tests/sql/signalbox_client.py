@@ -2,7 +2,6 @@
 
 The directory (VAR of ./run) and the port say where it is. Answers keep every value as the server wrote it, so that 1.50 and
 1.5 differ."""
-import http.client
 import json
 import os
 import shutil
@@ -11,6 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+
+import http_connection
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -43,6 +44,7 @@ class Answer:
             self.columns.append(column['name'])
             self.types.append(column['type'])
         self.rows = data.get('data', [])
+        self.truncated = data.get('truncated', False)
 
     @property
     def declined(self):
@@ -64,30 +66,33 @@ class Server:
 
     def close(self):
         shutil.rmtree(self.scratch, ignore_errors=True)
-        if self.connection:
-            self.connection.close()
+        self.close_connection()
 
     def query(self, sql, engine='auto', params=None, **more):
         body = {'sql': sql, 'engine': engine, 'max_rows': 50000000, 'cache': False, **more}
         if params is not None:
             body['params'] = params
-        data = json.dumps(body)
-        headers = {'Content-Type': 'application/json', 'Accept': 'application/vnd.signalbox.compact+json'}
+        return Answer(*self.post(body))
+
+    def post(self, body):
+        """-> the status and the answer's bytes; 0 and a problem when the connection was cut."""
+        data = json.dumps(body).encode()
         for attempt in (1, 2):
             reused = self.connection is not None
-            if not reused:
-                self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=more.get('max_runtime_seconds', 0) + TIMEOUT_S)
             try:
-                self.connection.request('POST', '/query', data, headers)
-                response = self.connection.getresponse()
-                text = response.read()
-                return Answer(response.status, text)
-            except (http.client.HTTPException, OSError) as problem:
-                self.connection.close()
-                self.connection = None
+                if not reused:
+                    self.connection = http_connection.Connection(self.port, body.get('max_runtime_seconds', 0) + TIMEOUT_S)
+                return self.connection.post(data, 'application/vnd.signalbox.compact+json')
+            except (http_connection.Cut, OSError) as problem:
+                self.close_connection()
                 # nginx may end a kept connection between two requests; anything else is the answer.
-                if attempt == 2 or not reused or isinstance(problem, http.client.IncompleteRead):
-                    return Answer(0, json.dumps({'detail': repr(problem), 'sqlstate': 'cut'}))
+                if attempt == 2 or not reused or not getattr(problem, 'fresh', False):
+                    return 0, json.dumps({'detail': repr(problem), 'sqlstate': 'cut'}).encode()
+
+    def close_connection(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
 
     # ---- programs beside it -----------------------------------------------------------------------------
 

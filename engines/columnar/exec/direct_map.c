@@ -133,15 +133,14 @@ bool direct_map_locate(DirectMap *map, const Vector *columns, int column_count, 
                        const uint16_t *selection, int selected, uint32_t *cells) {
     if (column_count < 1 || column_count > DIRECT_MAX_KEYS || !selected) return false;
     bool changed = false;
+    /* A constant may differ from batch to batch. Looked for first: no key may grow without its cells. */
     for (int i = 0; i < column_count; i++)
-        if (columns[i].encoding != VECTOR_CONSTANT &&
-            !fit(&map->keys[i], &columns[i], selection, selected, &changed)) {
+        if (columns[i].encoding == VECTOR_CONSTANT) return false;
+    for (int i = 0; i < column_count; i++)
+        if (!fit(&map->keys[i], &columns[i], selection, selected, &changed)) {
             map->cell_count = 0;
             return false;
         }
-    for (int i = 0; i < column_count; i++)
-        if (columns[i].encoding == VECTOR_CONSTANT)
-            return false; /* its value may differ from batch to batch */
     if ((changed || !map->cell_count) && !resize(map, column_count)) {
         map->cell_count = 0;
         return false;

@@ -162,11 +162,22 @@ static DictionaryCache *cache_of(Evaluator *evaluator, int slot) {
     return evaluator->caches[slot];
 }
 
+/* A join's dictionary holds zeros where nothing matched, which no row asks for; but no array, row or JSON is
+ * an empty string: to the function those are NULL. */
+static void hide_absent(Vector *part, int rows, Arena *arena) {
+    SqlTypeId id = part->type.id;
+    if (!part->type.is_array && id != SQL_RECORD && id != SQL_JSON && id != SQL_JSONB) return;
+    for (int i = 0; i < rows; i++)
+        if (((const StringView *)part->values)[i].length == 0)
+            bitmap_clear(vector_make_validity(part, rows, arena), (size_t)i);
+}
+
 /* The function over the whole dictionary, in blocks of a batch's size, for kernels with buffers of that size.
  */
 static Status apply_to_dictionary(EvalContext *context, const ExprNode *node, Vector *args, int which,
                                   Vector *result, Arena *arena, Error *err) {
     Vector whole = *args[which].dictionary;
+    whole.type = args[which].type; /* a file's dictionary of a jsonb column knows only that it is text */
     int length = (int)args[which].dictionary_length;
     vector_init_flat(result, node->type, length > 0 ? length : 1, arena);
     size_t in_width = physical_width((PhysicalType)whole.physical),
@@ -178,6 +189,7 @@ static Status apply_to_dictionary(EvalContext *context, const ExprNode *node, Ve
         args[which].encoding = VECTOR_FLAT;
         args[which].values = (char *)whole.values + (size_t)start * in_width;
         args[which].validity = NULL;
+        hide_absent(&args[which], rows, arena);
         TRY(apply(context, node, args, rows, NULL, rows, false, &part, arena, err));
         for (int i = 0; i < rows; i++) {
             memcpy((char *)result->values + (size_t)(start + i) * width,
@@ -229,16 +241,16 @@ static void spread_lifted(const DictionaryResult *lifted, const Vector *arg, int
     }
 }
 
-/* A function of one dictionary and constants is run over the dictionary's values once. Not when it can raise:
- * the dictionary may hold values of rows that are not asked for. A non-strict function's value for NULL is
- * not among the dictionary's, so those only lift over vectors without NULLs. */
+/* A function of one dictionary and the statement's constants is run over the dictionary's values once. Not
+ * when it can raise: the dictionary may hold values of rows that are not asked for. A non-strict function's
+ * value for NULL is not among the dictionary's, so those only lift over vectors without NULLs. */
 static bool can_lift(const ExprNode *node, const Vector *args, int *which) {
     if (node->may_raise) return false;
     int dictionaries = 0;
     for (int i = 0; i < node->arg_count; i++) {
         if (args[i].encoding == VECTOR_DICTIONARY)
             dictionaries++, *which = i;
-        else if (args[i].encoding != VECTOR_CONSTANT)
+        else if (!node->args[i]->is_constant) /* another batch may have another constant */
             return false;
     }
     if (dictionaries != 1 || args[*which].dictionary_length > DICTIONARY_LIFT_LIMIT) return false;

@@ -236,6 +236,10 @@ static Status buffer_begin(Expansion *expansion, int f, Error *err) {
     buffer->out = ARENA_NEW_ARRAY(arena, Vector, call->column_count + 1);
     buffer->count = buffer->at = 0;
     buffer->done = buffer->row_count == 0;
+    if (buffer->done) { /* its columns are NULL beside longer ones, and have types */
+        arena_reset(&buffer->arena);
+        init_outputs(call, buffer->out, &buffer->arena);
+    }
     return STATUS_OK;
 }
 

@@ -554,7 +554,13 @@ static Status format_rows(const KernelCall *call, NumberRow one, const Numeric *
     return status;
 }
 
-/* V multiplies within the integer's type. */
+/* As printf writes it: ties go to the even digit. */
+static void print_scientific(double value, int scale, StrBuf *out) {
+    strbuf_printf(out, "%+.*e", scale, value);
+    if (out->data[0] == '+') out->data[0] = ' ';
+}
+
+/* V multiplies within the integer's type. EEEE shows an integer as a double, a bigint as a numeric. */
 static Status format_integer(NumberJob *job, int64_t value, bool wide, Error *err) {
     NumberTemplate t = job->t;
     const char *overflow = wide ? "bigint out of range" : "integer out of range";
@@ -562,6 +568,10 @@ static Status format_integer(NumberJob *job, int64_t value, bool wide, Error *er
         if (wide && (value > INT32_MAX || value < INT32_MIN))
             return error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "integer out of range");
         return write_roman(&t, value, &job->out, err);
+    }
+    if (t.exponent && !wide) {
+        print_scientific((double)value, t.after, &job->out);
+        return STATUS_OK;
     }
     if (t.exponent) {
         strbuf_append_i64(&job->digits, value);
@@ -630,12 +640,10 @@ static Status format_float(NumberJob *job, double value, int digits, Error *err)
                            err);
     }
     if (t.exponent) {
-        if (!isfinite(value)) {
+        if (isfinite(value))
+            print_scientific(value, t.after, &job->out);
+        else
             write_not_scientific(&t, &job->out);
-        } else {
-            strbuf_printf(&job->out, "%+.*e", t.after, value);
-            if (job->out.data[0] == '+') job->out.data[0] = ' ';
-        }
         return STATUS_OK;
     }
     if (t.shifts) {

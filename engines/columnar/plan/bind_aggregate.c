@@ -85,7 +85,12 @@ Status bind_aggregate_keys(Query *query, PgQuery__FuncCall *call, AggregateCall 
         Expr *expr = NULL;
         if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING)
             return binder_unsupported(binder, sort->location, err, "ORDER BY ... USING");
+        PendingJoin **before = query->pending_end;
         TRY(bind_expr(query, sort->node, &expr, err));
+        if (bound->distinct &&
+            query->pending_end != before) /* whether it is the argument's subquery is not seen */
+            return binder_unsupported(binder, sort->location, err,
+                                      "an aggregate with DISTINCT ordered by a subquery");
         if (expr_is_unknown(expr))
             TRY(coerce_expr(binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
         TRY(order_type_check(query, expr, err));

@@ -52,7 +52,10 @@ Status query_find_target(Query *query, Node *node, bool group_by, int *target, E
             return error_set_at(err, "42P10", position, "%s position %d is not in select list", clause,
                                 ordinal);
         *target = ordinal - 1;
-        return STATUS_OK;
+        Expr **expr = &query->targets[*target].expr;
+        return expr_is_unknown(*expr)
+                   ? coerce_expr(query->binder, *expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, expr, err)
+                   : STATUS_OK;
     }
     Expr *expr = NULL;
     TRY(bind_expr(query, node, &expr, err));

@@ -217,7 +217,9 @@ static Status bind_select(Query *query, PgQuery__SelectStmt *select, bool resolv
     TRY(bind_from(query, select->from_clause, select->n_from_clause, err));
     TRY(query_bind_windows(query, select, err));
     query->clause = CLAUSE_SELECT;
-    TRY(bind_target_list(query, select->target_list, select->n_target_list, resolve_unknown, err));
+    /* What is told apart or sorted by has a type before an enclosing UNION looks for a common one. */
+    TRY(bind_target_list(query, select->target_list, select->n_target_list, resolve_unknown || distinct,
+                         err));
     ExprList where = {0}, having_list = {0};
     query->clause = CLAUSE_WHERE;
     if (select->where_clause) TRY(bind_where_node(query, select->where_clause, &where, err));

@@ -43,7 +43,61 @@ static bool grows_too_large(const ExprList *list, const Moved *step) {
     return false;
 }
 
-static void replace_everywhere(Unnest *unnest, const Moved *moved) {
+static bool gives_nulls_for(const Rel *join, int input) {
+    if (join->kind != PLAN_JOIN) return false;
+    bool left = join->join_type == JOIN_RIGHT || join->join_type == JOIN_FULL;
+    bool right =
+        join->join_type == JOIN_LEFT || join->join_type == JOIN_FULL || join->join_type == JOIN_SINGLE;
+    return input == 0 ? left : right;
+}
+
+typedef enum Place { PLACE_ELSEWHERE, PLACE_BELOW, PLACE_BELOW_OUTER_JOIN } Place;
+
+static Place place_of(const Rel *rel, const Rel *at) {
+    if (rel == at) return PLACE_BELOW;
+    for (int i = 0; i < rel->input_count; i++) {
+        Place place = place_of(rel->inputs[i], at);
+        if (place == PLACE_ELSEWHERE) continue;
+        return gives_nulls_for(rel, i) ? PLACE_BELOW_OUTER_JOIN : place;
+    }
+    return PLACE_ELSEWHERE;
+}
+
+/* The columns, computed right above `*at` under new ids. */
+static void compute_moved(Unnest *unnest, Rel **at, const Moved *moved) {
+    Binder *binder = unnest->binder;
+    Rel *project = rel_new(binder, PLAN_PROJECT, 1);
+    Moved renamed = {.ids = moved->ids};
+    project->inputs[0] = *at;
+    for (int i = 0; i < (*at)->ids.count; i++) {
+        expr_list_add(binder->arena, &project->exprs, expr_column(binder, (*at)->ids.items[i]));
+        id_list_add(binder->arena, &project->ids, (*at)->ids.items[i]);
+    }
+    for (int i = 0; i < moved->ids.count; i++) {
+        ColumnInfo info = binder->columns[moved->ids.items[i]];
+        int id = binder_add_column(binder, info.name, info.type, true);
+        binder->columns[id].has_modifiers = info.has_modifiers;
+        id_list_add(binder->arena, &project->ids, id);
+        expr_list_add(binder->arena, &project->exprs, moved->exprs.items[i]);
+        expr_list_add(binder->arena, &renamed.exprs, expr_column(binder, id));
+    }
+    ColumnMap map = {.from = renamed.ids.items, .to = renamed.exprs.items, .count = renamed.ids.count};
+    rel_substitute(binder, *unnest->root, &map);
+    *at = project;
+}
+
+/* Where the columns are read, what they move to is computed, above the join of `*slot`. Above an outer join
+ * that gives NULLs for them it would make values of those NULLs (a count's 0): there it is computed at once.
+ */
+static void replace_everywhere(Unnest *unnest, Rel **slot, const Moved *moved) {
+    bool computes = false;
+    for (int i = 0; i < moved->exprs.count; i++)
+        computes = computes || moved->exprs.items[i]->kind != EXPR_COLUMN;
+    if (computes && place_of(*unnest->root, *slot) == PLACE_BELOW_OUTER_JOIN) {
+        compute_moved(unnest, (*slot)->kind == PLAN_FILTER ? &(*slot)->inputs[0] : slot, moved);
+        if ((*slot)->kind == PLAN_FILTER) rel_refresh_ids(unnest->binder, *slot);
+        return;
+    }
     ColumnMap map = {.from = moved->ids.items, .to = moved->exprs.items, .count = moved->ids.count};
     rel_substitute(unnest->binder, *unnest->root, &map);
 }
@@ -161,7 +215,7 @@ static Status join_aggregate(Unnest *unnest, Rel **slot, bool *done, Error *err)
             moved.exprs.items[i] =
                 when(binder, expr_and_all(binder->arena, &moved.having), moved.exprs.items[i]);
     *slot = rel_filter(binder, join, &above);
-    replace_everywhere(unnest, &moved);
+    replace_everywhere(unnest, slot, &moved);
     *done = true;
     return STATUS_OK;
 }
@@ -201,8 +255,9 @@ static void guard_columns(Binder *binder, Rel *project, Moved *moved) {
     }
 }
 
-static bool pull_rows(Unnest *unnest, Rel *join) {
+static bool pull_rows(Unnest *unnest, Rel **slot) {
     Binder *binder = unnest->binder;
+    Rel *join = *slot;
     Rel *right = rel_clone(binder, join->inputs[1]);
     Moved moved = {0};
     ExprList conditions = {0};
@@ -219,7 +274,7 @@ static bool pull_rows(Unnest *unnest, Rel *join) {
     add_all(binder, &join->predicates, &conditions);
     rel_refresh_ids(binder, join);
     rel_note(binder, join, "unnested");
-    if (moved.ids.count > 0) replace_everywhere(unnest, &moved);
+    if (moved.ids.count > 0) replace_everywhere(unnest, slot, &moved);
     return true;
 }
 
@@ -275,7 +330,7 @@ static Status make_ordinary(Binder *binder, Rel **root, Rel **slot, Error *err) 
     }
     bool done = false;
     TRY(join_aggregate(&unnest, slot, &done, err));
-    if (done || pull_rows(&unnest, join)) return STATUS_OK;
+    if (done || pull_rows(&unnest, slot)) return STATUS_OK;
     return join_domain(&unnest, join, err);
 }
 
