@@ -206,6 +206,10 @@ const TableVersion *table_append_target(const TableAppend *append) {
     return append->target;
 }
 
+int64_t table_append_snapshot_id(const TableAppend *append) {
+    return append->snapshot_id;
+}
+
 static Status open_file(TableAppendWriter *writer, Error *err) {
     TableAppend *append = writer->append;
     const TableVersion *target = append->target;

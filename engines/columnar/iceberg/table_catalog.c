@@ -52,6 +52,7 @@ Status table_catalog_open(const char *catalog_path, const char *warehouse_direct
         catalog->db = db;
         catalog->warehouse = strdup(warehouse);
         open_pins(catalog);
+        catalog->append_lanes = append_lanes_create();
         pthread_mutex_init(&catalog->lock, NULL);
         for (int i = 0; i < COMMIT_LOCKS; i++)
             pthread_mutex_init(&catalog->commit_locks[i], NULL);
@@ -70,6 +71,7 @@ void table_catalog_close(TableCatalog *catalog) {
         pthread_mutex_destroy(&catalog->commit_locks[i]);
     pthread_mutex_destroy(&catalog->lock);
     table_pins_close(catalog->pins);
+    append_lanes_destroy(catalog->append_lanes);
     catalog_db_close(catalog->db);
     free(catalog->warehouse);
     free(catalog);

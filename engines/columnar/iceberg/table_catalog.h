@@ -98,6 +98,8 @@ Status table_append_begin_create(TableCatalog *catalog, const char *namespace_na
                                  const TableColumn *columns, int column_count, bool or_replace,
                                  TableAppend **out, Error *err);
 const TableVersion *table_append_target(const TableAppend *append);
+/* The id that the snapshot of its commit will have. */
+int64_t table_append_snapshot_id(const TableAppend *append);
 Status table_append_batch(TableAppend *append, const Batch *batch, Error *err);
 /* One more writer of the same append, with files of its own: opened by the append's thread, then one
  * thread's, beside others. table_append_writer_finish writes its last file out (the commit does it for those

@@ -18,15 +18,19 @@ typedef struct CacheSlot {
 
 struct TableCatalog {
     CatalogDb *db;
-    char *warehouse;      /* absolute */
-    TablePins *pins;      /* NULL: the warehouse cannot be written to */
-    pthread_mutex_t lock; /* guards cache and clock */
+    char *warehouse;                  /* absolute */
+    struct AppendLanes *append_lanes; /* append_group.c */
+    TablePins *pins;                  /* NULL: the warehouse cannot be written to */
+    pthread_mutex_t lock;             /* guards cache and clock */
     CacheSlot cache[CACHE_SETS][CACHE_WAYS];
     uint64_t clock;
     /* Commits of one process to one table queue here, so that they do not fail each other's compare-and-swap.
      */
     pthread_mutex_t commit_locks[COMMIT_LOCKS];
 };
+
+struct AppendLanes *append_lanes_create(void);
+void append_lanes_destroy(struct AppendLanes *lanes);
 
 uint64_t table_catalog_hash(const char *namespace_name, const char *name);
 /* The metadata file at a location (URI), without its manifests. */

@@ -96,11 +96,10 @@ static inline Status table_text_file(TableText *text, const DataFile *file, int6
     return status;
 }
 
-static inline Status table_text_read(TableCatalog *catalog, const char *name, TableText *text, Error *err) {
-    TableVersion *version;
+/* Takes the reference to the version. */
+static inline Status table_text_read_version(TableVersion *version, TableText *text, Error *err) {
     memset(text, 0, sizeof *text);
     arena_init(&text->arena);
-    TRY(table_catalog_load(catalog, NULL, name, &version, err));
     text->version = version;
     text->row_count = version->row_count;
     text->column_count = version->column_count;
@@ -113,6 +112,12 @@ static inline Status table_text_read(TableCatalog *catalog, const char *name, Ta
         first_row += version->files[i].row_count;
     }
     return STATUS_OK;
+}
+
+static inline Status table_text_read(TableCatalog *catalog, const char *name, TableText *text, Error *err) {
+    TableVersion *version;
+    TRY(table_catalog_load(catalog, NULL, name, &version, err));
+    return table_text_read_version(version, text, err);
 }
 
 static inline void table_text_free(TableText *text) {
