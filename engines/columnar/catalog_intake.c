@@ -1,8 +1,10 @@
 #include "engines/columnar/catalog_intake.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "engines/columnar/iceberg/table_catalog_internal.h"
 #include "engines/columnar/ingest/ingest.h"
 
 /* ---- rows in ---------------------------------------------------------------------------------------------
@@ -140,6 +142,42 @@ Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableInt
  * ------------------------------------------------------------------------
  */
 
+/* A count of a snapshot's summary, where numbers are strings. */
+static int64_t summary_count(const json_t *summary, const char *name) {
+    const char *text = json_string_value(json_object_get(summary, name));
+    return text && text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : -1;
+}
+
+static void read_snapshots(const json_t *list, Arena *arena, TableDetails *out) {
+    TableSnapshot *snapshots = ARENA_NEW_ARRAY(arena, TableSnapshot, json_array_size(list) + 1);
+    size_t index;
+    const json_t *item;
+    json_array_foreach(list, index, item) {
+        const json_t *summary = json_object_get(item, "summary"),
+                     *parent = json_object_get(item, "parent-snapshot-id");
+        const char *operation = json_string_value(json_object_get(summary, "operation"));
+        snapshots[out->snapshot_count++] =
+            (TableSnapshot){.id = json_integer_value(json_object_get(item, "snapshot-id")),
+                            .parent_id = json_is_integer(parent) ? json_integer_value(parent) : -1,
+                            .timestamp_us = json_integer_value(json_object_get(item, "timestamp-ms")) * 1000,
+                            .operation = arena_strdup(arena, operation ? operation : ""),
+                            .added_rows = summary_count(summary, "added-records"),
+                            .deleted_rows = summary_count(summary, "deleted-records"),
+                            .total_rows = summary_count(summary, "total-records")};
+    }
+    out->snapshots = snapshots;
+}
+
+static Status read_metadata(const char *location, Arena *arena, TableDetails *out, Error *err) {
+    TableMetadata metadata;
+    TRY(table_catalog_read_metadata(location, arena, &metadata, err));
+    out->location = arena_strdup(arena, metadata.location);
+    out->format_version = metadata.format_version;
+    read_snapshots(json_object_get(metadata.root, "snapshots"), arena, out);
+    table_metadata_deinit(&metadata);
+    return STATUS_OK;
+}
+
 Status catalog_table_details(TableCatalog *catalog, const char *schema, const char *table, Arena *arena,
                              TableDetails *out, Error *err) {
     TableVersion *version;
@@ -149,11 +187,9 @@ Status catalog_table_details(TableCatalog *catalog, const char *schema, const ch
         files[i] = (TableFile){.path = arena_strdup(arena, version->files[i].path),
                                .row_count = version->files[i].row_count,
                                .bytes = version->files[i].bytes};
-    *out = (TableDetails){.location = arena_strdup(arena, version->metadata_location),
-                          .format_version = 2,
-                          .snapshot_id = version->snapshot_id,
-                          .files = files,
-                          .file_count = version->file_count};
+    *out = (TableDetails){
+        .snapshot_id = version->snapshot_id, .files = files, .file_count = version->file_count};
+    Status status = read_metadata(version->metadata_location, arena, out, err);
     table_version_release(version);
-    return STATUS_OK;
+    return status;
 }

@@ -396,6 +396,16 @@ static void set_limits(QueryRun *run) {
     if (run->max_rows > INT64_MAX - 1) run->max_rows = INT64_MAX - 1;
 }
 
+void query_run_on_worker(Api *api, Exchange *exchange, const QueryBody *body) {
+    QueryRun *run = ARENA_NEW(&exchange->arena, QueryRun);
+    *run = (QueryRun){.api = api, .exchange = exchange, .body = *body, .stats = {.rows_affected = -1}};
+    if (!negotiate(exchange, &run->format)) return;
+    exchange->state = run;
+    set_limits(run);
+    run->queued_ns = clock_now_ns();
+    run_on_worker(exchange);
+}
+
 void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     QueryRun *run = ARENA_NEW(&exchange->arena, QueryRun);
     *run = (QueryRun){.api = api, .exchange = exchange, .stats = {.rows_affected = -1}};

@@ -31,3 +31,7 @@ void query_answer_append_tail(StrBuf *out, QueryRun *run);
 /* Whole documents. */
 void query_answer_append_write(StrBuf *out, QueryRun *run);
 void query_answer_append_dry_run(StrBuf *out, QueryRun *run);
+
+/* query.c: a statement that another resource has made, answered as POST /query answers it, on the worker that
+ * calls. The body's memory lives as long as the exchange. */
+void query_run_on_worker(Api *api, Exchange *exchange, const QueryBody *body);

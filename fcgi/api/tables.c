@@ -3,17 +3,35 @@
  * A logical table is a name; its placements are the engines that hold it. {t} is a name, schema.name or
  * engine.schema.name.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/decision_json.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/table_target.h"
 
+enum { MAX_FILES_SHOWN = 1000 };
+
 static void append_text(StrBuf *out, const char *name, const char *value) {
     strbuf_printf(out, "\"%s\":", name);
     strbuf_append_json(out, value, strlen(value));
+}
+
+static void append_text_or_null(StrBuf *out, const char *value) {
+    if (value)
+        strbuf_append_json(out, value, strlen(value));
+    else
+        strbuf_append_text(out, "null");
+}
+
+static void append_number_or_null(StrBuf *out, int64_t value) {
+    if (value >= 0)
+        strbuf_append_i64(out, value);
+    else
+        strbuf_append_text(out, "null");
 }
 
 static void append_columns(StrBuf *out, const TableDesc *table) {
@@ -57,21 +75,87 @@ static void append_sizes(StrBuf *out, const TableDesc *table) {
     json_append_estimate(out, (double)table->bytes);
 }
 
-static void append_placement(StrBuf *out, const RegistryTable *entry) {
+static void append_snapshots(StrBuf *out, const TableDetails *details) {
+    strbuf_append_text(out, ",\"snapshots\":[");
+    for (int i = 0; i < details->snapshot_count; i++) {
+        const TableSnapshot *snapshot = &details->snapshots[i];
+        char time[40];
+        time_t seconds = (time_t)(snapshot->timestamp_us / 1000000);
+        struct tm parts;
+        gmtime_r(&seconds, &parts);
+        size_t length = strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &parts);
+        snprintf(time + length, sizeof time - length, ".%03dZ", (int)(snapshot->timestamp_us / 1000 % 1000));
+        strbuf_printf(out, "%s{\"id\":%lld,\"parent_id\":", i ? "," : "", (long long)snapshot->id);
+        append_number_or_null(out, snapshot->parent_id);
+        strbuf_printf(out, ",\"timestamp\":\"%s\",", time);
+        append_text(out, "operation", snapshot->operation ? snapshot->operation : "");
+        strbuf_append_text(out, ",\"added_rows\":");
+        append_number_or_null(out, snapshot->added_rows);
+        strbuf_append_text(out, ",\"deleted_rows\":");
+        append_number_or_null(out, snapshot->deleted_rows);
+        strbuf_append_text(out, ",\"total_rows\":");
+        append_number_or_null(out, snapshot->total_rows);
+        strbuf_append_char(out, '}');
+    }
+    strbuf_append_char(out, ']');
+}
+
+static void append_details(StrBuf *out, const TableDetails *details) {
+    strbuf_append_char(out, ',');
+    append_text(out, "location", details->location);
+    strbuf_printf(out, ",\"format_version\":%d,\"snapshot_id\":", details->format_version);
+    append_number_or_null(out, details->snapshot_id);
+    strbuf_append_text(out, ",\"partitioning\":");
+    append_text_or_null(out, details->partitioning);
+    strbuf_append_text(out, ",\"sort_order\":");
+    append_text_or_null(out, details->sort_order);
+    strbuf_printf(out, ",\"file_count\":%d,\"files\":[", details->file_count);
+    for (int i = 0; i < details->file_count && i < MAX_FILES_SHOWN; i++) {
+        strbuf_append_text(out, i ? ",{" : "{");
+        append_text(out, "path", details->files[i].path);
+        strbuf_printf(out, ",\"row_count\":%lld,\"bytes\":%lld}", (long long)details->files[i].row_count,
+                      (long long)details->files[i].bytes);
+    }
+    strbuf_append_char(out, ']');
+    append_snapshots(out, details);
+}
+
+/* What only the table's engine knows, asked now; the counts are then those of this moment. */
+static bool find_details(Exchange *exchange, const RegistryTable *entry, TableDesc *table,
+                         TableDetails *details) {
+    Error ignored;
+    const EngineOps *ops = entry->engine->ops;
+    if (!ops->table_details || ops->table_details(entry->engine, table->schema, table->name, &exchange->arena,
+                                                  details, &ignored) != STATUS_OK)
+        return false;
+    table->row_estimate = 0;
+    table->bytes = 0;
+    for (int i = 0; i < details->file_count; i++) {
+        table->row_estimate += (double)details->files[i].row_count;
+        table->bytes += details->files[i].bytes;
+    }
+    return true;
+}
+
+static void append_placement(StrBuf *out, const Engine *engine, const TableDesc *table) {
     strbuf_append_char(out, '{');
-    append_text(out, "engine", entry->engine->name);
+    append_text(out, "engine", engine->name);
     strbuf_append_char(out, ',');
-    append_text(out, "schema", entry->table->schema);
+    append_text(out, "schema", table->schema);
     strbuf_append_char(out, ',');
-    append_text(out, "kind", entry->table->kind ? entry->table->kind : "table");
+    append_text(out, "kind", table->kind ? table->kind : "table");
     strbuf_append_text(out, ",\"freshness\":\"current\"");
-    append_sizes(out, entry->table);
+    append_sizes(out, table);
     strbuf_append_char(out, '}');
 }
 
 /* `entries` are the placements of one logical table, the first describes it. */
-static void append_table(StrBuf *out, const RegistryTable *const *entries, int count) {
-    const TableDesc *table = entries[0]->table;
+static void append_table(StrBuf *out, Exchange *exchange, const RegistryTable *const *entries, int count,
+                         bool detailed) {
+    TableDesc described = *entries[0]->table;
+    const TableDesc *table = &described;
+    TableDetails details;
+    detailed = detailed && find_details(exchange, entries[0], &described, &details);
     strbuf_append_char(out, '{');
     append_text(out, "name", table->name);
     strbuf_append_char(out, ',');
@@ -86,9 +170,11 @@ static void append_table(StrBuf *out, const RegistryTable *const *entries, int c
     strbuf_append_text(out, ",\"placements\":[");
     for (int i = 0; i < count; i++) {
         if (i) strbuf_append_char(out, ',');
-        append_placement(out, entries[i]);
+        append_placement(out, entries[i]->engine, i ? entries[i]->table : table);
     }
-    strbuf_append_text(out, "]}");
+    strbuf_append_char(out, ']');
+    if (detailed) append_details(out, &details);
+    strbuf_append_char(out, '}');
 }
 
 static int compare_entries(const void *left, const void *right) {
@@ -123,7 +209,7 @@ static void reply_tables(Api *api, Exchange *exchange, const char *schema) {
             next++;
         if (schema && strcmp(schema, entries[i]->table->schema) != 0) continue;
         strbuf_append_text(&out, shown++ ? ",\n" : "\n");
-        append_table(&out, entries + i, next - i);
+        append_table(&out, exchange, entries + i, next - i, false);
     }
     strbuf_append_text(&out, "\n]}\n");
     registry_view_release(&view);
@@ -136,35 +222,49 @@ static void reply_tables(Api *api, Exchange *exchange, const char *schema) {
 }
 
 void tables_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
-    reply_tables(api, exchange, NULL);
+    if (exchange->method == HTTP_POST)
+        tables_make_handle(api, exchange, arguments);
+    else
+        reply_tables(api, exchange, NULL);
 }
 
 void schema_tables_handle(Api *api, Exchange *exchange, char *const *arguments) {
     reply_tables(api, exchange, arguments[0]);
 }
 
-void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
+void table_reply(Api *api, Exchange *exchange, const char *wanted, int http_status) {
     RegistryView view;
     api_catch_up(api);
     router_registry(api->router, &view);
     const RegistryTable **found = ARENA_NEW_ARRAY(&exchange->arena, const RegistryTable *, view.count + 1);
     int count = 0;
     for (int i = 0; i < view.count; i++)
-        if (table_is_called(&view.tables[i], arguments[0])) found[count++] = &view.tables[i];
+        if (table_is_called(&view.tables[i], wanted)) found[count++] = &view.tables[i];
     StrBuf out;
     strbuf_init(&out);
-    if (count) append_table(&out, found, count);
+    if (count) append_table(&out, exchange, found, count, true);
     registry_view_release(&view);
     if (!count) {
         strbuf_deinit(&out);
-        table_target_reply_missing(exchange, arguments[0]);
+        table_target_reply_missing(exchange, wanted);
         return;
     }
     strbuf_append_char(&out, '\n');
-    api_reply_json(exchange, 200, &out);
+    api_reply_json(exchange, http_status, &out);
+}
+
+void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
+    if (exchange->method == HTTP_DELETE)
+        table_drop_handle(api, exchange, arguments);
+    else
+        table_reply(api, exchange, arguments[0], 200);
 }
 
 void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
+    if (exchange->method == HTTP_POST) {
+        schemas_make_handle(api, exchange, arguments);
+        return;
+    }
     RegistryView view;
     api_catch_up(api);
     router_registry(api->router, &view);
