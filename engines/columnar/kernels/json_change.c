@@ -409,6 +409,7 @@ static Status contain_rows(const KernelCall *call, int whole, Error *err) {
     int fixed = kernel_is_constant(&call->args[0]) ? 0 : kernel_is_constant(&call->args[1]) ? 1 : -1;
     KERNEL_ROWS(call, row) {
         JsonNode *sides[2] = {NULL, NULL};
+        if (kernel_is_stopped()) return STATUS_OK;
         for (int i = 0; i < 2; i++) {
             if (i == fixed && constant) {
                 sides[i] = constant;

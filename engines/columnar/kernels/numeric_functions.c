@@ -303,6 +303,7 @@ typedef MathResult (*MathBinary)(Numeric a, Numeric b, Numeric *out);
 static Status unary_rows(const KernelCall *call, MathUnary compute, Error *err) {
     const Numeric *a = numeric_rows(&call->args[0], call);
     KERNEL_ROWS(call, row) {
+        if (kernel_is_stopped()) return STATUS_OK;
         Numeric value = a[kernel_index(&call->args[0], row)], result = value;
         if (!value.special) TRY(math_error(compute(value, &result), err));
         if (value.special == NUMERIC_MINUS_INFINITY) {
@@ -316,6 +317,7 @@ static Status unary_rows(const KernelCall *call, MathUnary compute, Error *err) 
 static Status binary_rows(const KernelCall *call, MathBinary compute, Error *err) {
     const Numeric *a = numeric_rows(&call->args[0], call), *b = numeric_rows(&call->args[1], call);
     KERNEL_ROWS(call, row) {
+        if (kernel_is_stopped()) return STATUS_OK;
         Numeric left = a[kernel_index(&call->args[0], row)], right = b[kernel_index(&call->args[1], row)];
         Numeric result = numeric_nan();
         bool infinite =

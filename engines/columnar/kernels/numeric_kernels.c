@@ -299,6 +299,7 @@ static Status kernel_numeric_trunc_to(const KernelCall *call, Error *err) {
 static Status kernel_numeric_sqrt(const KernelCall *call, Error *err) {
     const Numeric *a = numeric_rows(&call->args[0], call);
     KERNEL_ROWS(call, row) {
+        if (kernel_is_stopped()) return STATUS_OK;
         Numeric value = a[kernel_index(&call->args[0], row)], result;
         if (numeric_sign(value) < 0)
             return error_set(err, "2201F", "cannot take square root of a negative number");
