@@ -6,3 +6,7 @@
 uint64_t hash64_bytes(const void *data, size_t length, uint64_t seed) {
     return XXH3_64bits_withSeed(data, length, seed);
 }
+
+uint64_t hash64_xxh64(const void *data, size_t length) {
+    return XXH64(data, length, 0);
+}

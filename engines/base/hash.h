@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 uint64_t hash64_bytes(const void *data, size_t length, uint64_t seed);
+/* XXH64 with seed 0: the hash that Parquet's bloom filters are made of. */
+uint64_t hash64_xxh64(const void *data, size_t length);
 
 static inline uint64_t hash64_u64(uint64_t value) {
     __uint128_t product = (__uint128_t)(value ^ 0x9E3779B97F4A7C15u) * 0xBF58476D1CE4E5B9u;

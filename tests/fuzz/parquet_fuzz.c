@@ -43,6 +43,22 @@ static Status step_reader(ParquetColumnReader *reader, int step, int rows, Error
     return STATUS_OK;
 }
 
+static void look_at_indexes(ParquetFile *file, int group, int column) {
+    const ParquetPageIndex *index = parquet_chunk_page_index(file, group, column);
+    SqlType type = parquet_file_column(file, column)->type;
+    for (int i = 0; index && i < index->page_count; i++) {
+        const ParquetColumnStats *stats = &index->pages[i].stats;
+        sink += (uint64_t)index->pages[i].row_count;
+        if (stats->has_min_max && physical_type_of(type) == PHYS_STRING)
+            sink += stringview_compare(&stats->min.string, &stats->max.string) < 0;
+    }
+    _Alignas(16) char value[16] = "0123456789abcde";
+    StringView view = stringview_make(value, sizeof value);
+    Vector probe = {.type = type, .physical = (uint8_t)physical_type_of(type), .encoding = VECTOR_CONSTANT};
+    probe.values = probe.physical == PHYS_STRING ? (void *)&view : (void *)value;
+    sink += parquet_chunk_may_hold(file, group, column, &probe, 1);
+}
+
 static void read_column(ParquetFile *file, int group, int column) {
     Error err;
     ParquetColumnReader *reader;
@@ -51,6 +67,7 @@ static void read_column(ParquetFile *file, int group, int column) {
     uint32_t length;
     parquet_chunk_stats(file, group, column, &stats);
     sink += (uint64_t)parquet_chunk_bytes(file, group, column);
+    look_at_indexes(file, group, column);
     if (parquet_column_open(file, group, column, 0, &reader, &err) != STATUS_OK) return;
     if (parquet_column_dictionary(reader, &dictionary, &length, &err) == STATUS_OK && dictionary)
         consume(dictionary, (int)(length < MOST_ROWS ? length : MOST_ROWS));

@@ -56,6 +56,10 @@ static void annotate(void *context, const PlanNode *node, bool json, StrBuf *out
             (long long)atomic_load(&stats->files_skipped), (long long)atomic_load(&stats->files_total),
             (long long)atomic_load(&stats->row_groups_skipped),
             (long long)atomic_load(&stats->row_groups_total));
+    long long pages = atomic_load(&stats->pages_total);
+    if (pages)
+        strbuf_printf(out, json ? ",\"pages_skipped\":%lld,\"pages\":%lld" : ", pages skipped=%lld of %lld",
+                      (long long)atomic_load(&stats->pages_skipped), pages);
     long long dropped = atomic_load(&stats->runtime_dropped);
     if (dropped)
         strbuf_printf(out, json ? ",\"runtime_filtered\":%lld" : ", runtime filtered=%lld rows", dropped);

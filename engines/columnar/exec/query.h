@@ -21,6 +21,7 @@ typedef struct OperatorStats {
     _Atomic int64_t spilled_bytes; /* as written to disk */
     _Atomic int64_t files_total, files_skipped;
     _Atomic int64_t row_groups_total, row_groups_skipped;
+    _Atomic int64_t pages_total, pages_skipped; /* of the filters' columns, by the page index */
     _Atomic int64_t rows_read;
     _Atomic int64_t runtime_dropped; /* rows a scan left out because no join partner awaits them */
 } OperatorStats;

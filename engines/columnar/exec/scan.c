@@ -94,17 +94,35 @@ static Status open_file(ScanSource *scan, const DataFile *data, ScanFile *out, E
     return STATUS_OK;
 }
 
-static void add_morsels(ScanSource *scan, int file, int row_group) {
-    int64_t rows = parquet_row_group_row_count(scan->files[file].file, row_group);
-    for (int64_t first = 0; first < rows; first += MORSEL_ROWS) {
-        if (scan->source.morsel_count == scan->morsel_capacity) {
-            scan->morsel_capacity = scan->morsel_capacity ? scan->morsel_capacity * 2 : 64;
-            scan->morsels = realloc(scan->morsels, sizeof(ScanMorsel) * (size_t)scan->morsel_capacity);
-            if (!scan->morsels) abort();
-        }
-        scan->morsels[scan->source.morsel_count++] =
-            (ScanMorsel){file, row_group, first, rows - first < MORSEL_ROWS ? rows - first : MORSEL_ROWS};
+static void add_morsel(ScanSource *scan, ScanMorsel morsel) {
+    if (scan->source.morsel_count == scan->morsel_capacity) {
+        scan->morsel_capacity = scan->morsel_capacity ? scan->morsel_capacity * 2 : 64;
+        scan->morsels = realloc(scan->morsels, sizeof(ScanMorsel) * (size_t)scan->morsel_capacity);
+        if (!scan->morsels) abort();
     }
+    scan->morsels[scan->source.morsel_count++] = morsel;
+}
+
+/* The rows that no page's bounds exclude, cut where all row groups are. */
+static void add_morsels(ScanSource *scan, int file, int row_group) {
+    RowRanges rows;
+    const ScanFile *opened = &scan->files[file];
+    int *columns = ARENA_NEW_ARRAY(&scan->query->arena, int, scan->pruner.test_count + 1);
+    for (int t = 0; t < scan->pruner.test_count; t++)
+        columns[t] = opened->columns[scan->filter_slots[scan->pruner.tests[t].column]];
+    scan_surviving_rows(&scan->pruner, opened->file, row_group, columns, &rows);
+    for (int r = 0; r < rows.count; r++) {
+        int64_t end = rows.ranges[r].first + rows.ranges[r].count;
+        for (int64_t first = rows.ranges[r].first; first < end;) {
+            int64_t next = (first / MORSEL_ROWS + 1) * MORSEL_ROWS;
+            add_morsel(scan, (ScanMorsel){file, row_group, first, (next < end ? next : end) - first});
+            first = next;
+        }
+    }
+    free(rows.ranges);
+    if (!scan->source.stats) return;
+    atomic_fetch_add(&scan->source.stats->pages_total, rows.pages);
+    atomic_fetch_add(&scan->source.stats->pages_skipped, rows.pages_skipped);
 }
 
 static void count_skip(ScanSource *scan, int64_t files, int64_t row_groups) {
@@ -125,6 +143,7 @@ static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_g
         const ParquetColumn *described = parquet_file_column(file->file, column);
         int64_t rows = parquet_row_group_row_count(file->file, row_group);
         if (prune_excludes(&scan->pruner.tests[t], &stats, described->type, rows)) return true;
+        if (prune_by_bloom(&scan->pruner.tests[t], file->file, row_group, column)) return true;
     }
     return false;
 }

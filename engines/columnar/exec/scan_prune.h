@@ -31,3 +31,21 @@ typedef struct ScanPruner {
 void scan_pruner_build(Query *query, const PlanNode *node, ScanPruner *out);
 /* No row of a chunk with these statistics can pass. */
 bool prune_excludes(const PruneTest *test, const ParquetColumnStats *stats, SqlType stats_type, int64_t rows);
+
+/* The chunk's bloom filter rules out every value of an equality or an IN list. */
+bool prune_by_bloom(const PruneTest *test, const ParquetFile *file, int row_group, int column);
+
+/* Rows of a row group that pages' bounds do not exclude, as ranges in order. */
+typedef struct RowRange {
+    int64_t first, count;
+} RowRange;
+typedef struct RowRanges {
+    RowRange *ranges; /* malloc'd */
+    int count;
+    int64_t pages, pages_skipped; /* of the filters' columns */
+} RowRanges;
+
+/* `columns[t]`: the file's column of test t, -1 = not in this file. Everything when there is no page index.
+ */
+void scan_surviving_rows(const ScanPruner *pruner, ParquetFile *file, int row_group, const int *columns,
+                         RowRanges *out);

@@ -83,6 +83,10 @@ static bool less(PhysicalType physical, const union ParquetBound *a, const union
     }
 }
 
+int parquet_bound_compare(PhysicalType physical, const union ParquetBound *a, const union ParquetBound *b) {
+    return less(physical, a, b) ? -1 : less(physical, b, a);
+}
+
 void parquet_bounds_merge(PhysicalType physical, ParquetBounds *into, const ParquetBounds *from) {
     into->null_count += from->null_count;
     into->nan_count += from->nan_count;

@@ -17,6 +17,8 @@ typedef struct ParquetBounds {
 /* Over `rows` rows from `first` of row-aligned values. Strings point into the values' memory. */
 void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity,
                             int64_t first, int64_t rows, ParquetBounds *out);
+/* <0, 0, >0. */
+int parquet_bound_compare(PhysicalType physical, const union ParquetBound *a, const union ParquetBound *b);
 /* into += from. */
 void parquet_bounds_merge(PhysicalType physical, ParquetBounds *into, const ParquetBounds *from);
 /* A bound's bytes as stored in Statistics and ColumnIndex. Strings longer than PARQUET_BOUND_BYTES are cut,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engines/base/hash.h"
+#include "engines/columnar/parquet/parquet_bloom.h"
 #include "engines/columnar/parquet/parquet_encode.h"
 #include "engines/columnar/parquet/parquet_write.h"
 
@@ -189,10 +190,14 @@ static Status encode_values(const ChunkJob *job, int encoding, int64_t first, in
     case ENCODING_BYTE_STREAM_SPLIT:
         parquet_encode_byte_stream_split(values, job->dense_width, count, out);
         return STATUS_OK;
-    case ENCODING_DELTA_LENGTH_BYTE_ARRAY: {
-        int32_t *lengths = malloc((size_t)(count ? count : 1) * sizeof *lengths);
+    case ENCODING_DELTA_LENGTH_BYTE_ARRAY:
+    case ENCODING_DELTA_BYTE_ARRAY: {
+        int32_t *lengths = malloc((size_t)(count ? count : 1) * 2 * sizeof *lengths);
         if (!lengths) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-        parquet_encode_delta_lengths((const StringView *)values, count, lengths, out);
+        if (encoding == ENCODING_DELTA_BYTE_ARRAY)
+            parquet_encode_delta_strings((const StringView *)values, count, lengths, out);
+        else
+            parquet_encode_delta_lengths((const StringView *)values, count, lengths, out);
         free(lengths);
         return STATUS_OK;
     }
@@ -244,14 +249,17 @@ static Status sample(const ChunkJob *job, int encoding, double *raw, double *pac
     return STATUS_OK;
 }
 
-static int list_candidates(const ChunkJob *job, int candidates[4]) {
+static int list_candidates(const ChunkJob *job, int candidates[5]) {
     int count = 0;
     bool is_float = job->storage->physical == PARQUET_FLOAT || job->storage->physical == PARQUET_DOUBLE;
     bool is_integer = job->storage->physical == PARQUET_INT32 || job->storage->physical == PARQUET_INT64;
     candidates[count++] = ENCODING_PLAIN;
     if (is_float) candidates[count++] = ENCODING_BYTE_STREAM_SPLIT;
     if (is_integer) candidates[count++] = ENCODING_DELTA_BINARY_PACKED;
-    if (job->storage->physical == PARQUET_BYTE_ARRAY) candidates[count++] = ENCODING_DELTA_LENGTH_BYTE_ARRAY;
+    if (job->storage->physical == PARQUET_BYTE_ARRAY) {
+        candidates[count++] = ENCODING_DELTA_LENGTH_BYTE_ARRAY;
+        candidates[count++] = ENCODING_DELTA_BYTE_ARRAY;
+    }
     if (job->dictionary_length > 0) candidates[count++] = ENCODING_RLE_DICTIONARY;
     return count;
 }
@@ -259,7 +267,7 @@ static int list_candidates(const ChunkJob *job, int candidates[4]) {
 /* Smallest after compression, with a handicap for what costs later: strings without codes lose the work on
  * codes, delta and split cost a little to decode. Compression is left off where it hardly gains. */
 static Status choose(ChunkJob *job, Error *err) {
-    int candidates[4];
+    int candidates[5];
     int count = list_candidates(job, candidates);
     bool is_string = job->storage->vector_physical == PHYS_STRING;
     double best = 0, best_raw = 0, best_packed = 0;
@@ -272,6 +280,8 @@ static Status choose(ChunkJob *job, Error *err) {
             weight = 1;
         else if (candidates[i] == ENCODING_RLE_DICTIONARY)
             weight = is_string ? 0.7 : 0.95;
+        else if (candidates[i] == ENCODING_DELTA_BYTE_ARRAY)
+            weight = 1.25;
         if (i == 0 || packed * weight < best) {
             best = packed * weight;
             best_raw = raw;
@@ -398,6 +408,59 @@ static Status write_pages(ChunkJob *job, int64_t offset, Arena *arena, WrittenCh
     return STATUS_OK;
 }
 
+/* ---- order and bloom filter ---- */
+
+static ParquetPageOrder order_of_pages(const ChunkJob *job, const WrittenChunk *chunk) {
+    const ParquetBounds *previous = NULL;
+    bool ascending = true, descending = true;
+    for (int i = 0; i < chunk->page_count; i++) {
+        const ParquetBounds *bounds = &chunk->pages[i].bounds;
+        if (!bounds->any) continue;
+        if (previous) {
+            int min = parquet_bound_compare(job->storage->vector_physical, &previous->min, &bounds->min);
+            int max = parquet_bound_compare(job->storage->vector_physical, &previous->max, &bounds->max);
+            ascending &= min <= 0 && max <= 0;
+            descending &= min >= 0 && max >= 0;
+        }
+        previous = bounds;
+    }
+    return ascending ? PAGES_ASCENDING : descending ? PAGES_DESCENDING : PAGES_UNORDERED;
+}
+
+/* Values one looks up, many different ones, and in no order: where bounds say nothing. */
+static bool wants_bloom(const ChunkJob *job, const WrittenChunk *chunk) {
+    enum { FEWEST_VALUES = 1024, LARGEST_SHARE = 4 };
+    int64_t distinct = job->dictionary_length ? (int64_t)job->dictionary_length : job->dense_count;
+    if (job->storage->type.is_array || chunk->page_count < 2 || chunk->page_order != PAGES_UNORDERED ||
+        distinct < FEWEST_VALUES ||
+        (int64_t)parquet_bloom_bytes_for(distinct) > chunk->compressed_bytes / LARGEST_SHARE)
+        return false;
+    switch (job->storage->type.id) {
+    case SQL_INT4:
+    case SQL_INT8:
+    case SQL_TEXT:
+    case SQL_VARCHAR:
+    case SQL_BYTEA:
+    case SQL_UUID: return true;
+    default: return false;
+    }
+}
+
+/* Without the memory for it the file is as good, only slower to search. */
+static void build_bloom(const ChunkJob *job, WrittenChunk *chunk) {
+    int64_t count = job->dictionary_length ? (int64_t)job->dictionary_length : job->dense_count;
+    chunk->bloom_bits = parquet_bloom_bytes_for(count);
+    chunk->bloom = calloc(chunk->bloom_bits, 1);
+    for (int64_t i = 0; chunk->bloom && i < count; i++) {
+        const uint8_t *value = dense_value(job, job->dictionary_length ? job->dictionary_rows[i] : i);
+        const StringView *view = (const StringView *)value;
+        bool is_string = job->storage->vector_physical == PHYS_STRING;
+        uint64_t hash = is_string ? parquet_bloom_hash(stringview_data(view), view->length)
+                                  : parquet_bloom_hash(value, job->dense_width);
+        parquet_bloom_insert(chunk->bloom, chunk->bloom_bits, hash);
+    }
+}
+
 Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t offset, Arena *arena,
                     WrittenChunk *out, Error *err) {
     ChunkJob job = {
@@ -413,6 +476,10 @@ Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t o
     if (job.dense_count > 0 && buffer->storage.physical != PARQUET_BOOLEAN) build_dictionary(&job);
     Status status = choose(&job, err);
     if (status == STATUS_OK) status = write_pages(&job, offset, arena, out, err);
+    if (status == STATUS_OK) {
+        out->page_order = order_of_pages(&job, out);
+        if (wants_bloom(&job, out)) build_bloom(&job, out);
+    }
     free(job.dictionary_rows);
     out->encoding = job.encoding;
     out->codec = job.codec;

@@ -169,6 +169,26 @@ void parquet_encode_delta_lengths(const StringView *values, int64_t count, int32
         strbuf_append(out, stringview_data(&values[i]), values[i].length);
 }
 
+void parquet_encode_delta_strings(const StringView *values, int64_t count, int32_t *lengths, StrBuf *out) {
+    int32_t *prefixes = lengths, *suffixes = lengths + count;
+    for (int64_t i = 0; i < count; i++) {
+        const char *value = stringview_data(&values[i]);
+        const char *previous = i > 0 ? stringview_data(&values[i - 1]) : "";
+        uint32_t most = i == 0                                    ? 0
+                        : values[i].length < values[i - 1].length ? values[i].length
+                                                                  : values[i - 1].length;
+        uint32_t shared = 0;
+        while (shared < most && value[shared] == previous[shared])
+            shared++;
+        prefixes[i] = (int32_t)shared;
+        suffixes[i] = (int32_t)(values[i].length - shared);
+    }
+    parquet_encode_delta32(prefixes, count, out);
+    parquet_encode_delta32(suffixes, count, out);
+    for (int64_t i = 0; i < count; i++)
+        strbuf_append(out, stringview_data(&values[i]) + prefixes[i], (size_t)suffixes[i]);
+}
+
 void parquet_encode_bools(const uint8_t *values, int64_t count, StrBuf *out) {
     for (int64_t i = 0; i < count; i += 8) {
         uint8_t byte = 0;

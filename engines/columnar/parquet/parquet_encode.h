@@ -17,4 +17,6 @@ void parquet_encode_byte_stream_split(const uint8_t *values, size_t width, int64
 void parquet_encode_plain_strings(const StringView *values, int64_t count, StrBuf *out);
 /* DELTA_LENGTH_BYTE_ARRAY; `lengths` is room for `count`. */
 void parquet_encode_delta_lengths(const StringView *values, int64_t count, int32_t *lengths, StrBuf *out);
+/* DELTA_BYTE_ARRAY; `lengths` is room for 2 × `count`. */
+void parquet_encode_delta_strings(const StringView *values, int64_t count, int32_t *lengths, StrBuf *out);
 void parquet_encode_bools(const uint8_t *values, int64_t count, StrBuf *out);

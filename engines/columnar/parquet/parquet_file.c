@@ -26,7 +26,10 @@ static void file_destroy(ParquetFile *file) {
     int maps = file->metadata.row_group_count * file->metadata.leaf_count;
     for (int i = 0; file->maps && i < maps; i++)
         free(atomic_load(&file->maps[i]));
+    for (int i = 0; file->indexes && i < maps; i++)
+        free(atomic_load(&file->indexes[i]));
     free(file->maps);
+    free(file->indexes);
     arena_deinit(&file->arena);
     if (file->fd >= 0) close(file->fd);
     free(file->path);
@@ -57,7 +60,8 @@ static Status read_footer(ParquetFile *file, Error *err) {
     size_t maps = (size_t)file->metadata.row_group_count * (size_t)file->metadata.leaf_count;
     if (maps > INT32_MAX) return parquet_corrupt(err, file->path, "too many column chunks");
     file->maps = calloc(maps ? maps : 1, sizeof *file->maps);
-    if (!file->maps) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    file->indexes = calloc(maps ? maps : 1, sizeof *file->indexes);
+    if (!file->maps || !file->indexes) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     return STATUS_OK;
 }
 

@@ -30,8 +30,9 @@ struct ParquetFile {
     ParquetPageKey identity; /* offset 0 */
     Arena arena;
     ParquetMetadata metadata;
-    int64_t data_end;                 /* where the footer starts */
-    _Atomic(ParquetChunkMap *) *maps; /* row group × leaf, filled when first asked for */
+    int64_t data_end;                     /* where the footer starts */
+    _Atomic(ParquetChunkMap *) *maps;     /* row group × leaf, filled when first asked for */
+    _Atomic(ParquetPageIndex *) *indexes; /* the same */
 };
 
 /* Reads exactly `bytes` at `offset`. */

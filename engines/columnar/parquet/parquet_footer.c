@@ -66,7 +66,7 @@ void parquet_write_column_index(const ParquetStorage *storage, const WrittenChun
             thrift_write_element_bytes(&writer, strbuf_text(&bytes), bytes.length);
         }
     }
-    thrift_write_i32(&writer, 4, 0); /* unordered: always true */
+    thrift_write_i32(&writer, 4, chunk->page_order);
     thrift_write_list_begin(&writer, 5, THRIFT_I64, pages);
     for (size_t i = 0; i < pages; i++)
         thrift_write_element_i64(&writer, chunk->pages[i].bounds.null_count);
@@ -220,6 +220,10 @@ static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column,
     if (dictionary) thrift_write_i64(writer, 11, chunk->dictionary_offset);
     write_statistics(writer, 12, storage, chunk);
     write_encoding_stats(writer, chunk);
+    if (chunk->bloom_offset > 0) {
+        thrift_write_i64(writer, 14, chunk->bloom_offset);
+        thrift_write_i32(writer, 15, chunk->bloom_bytes);
+    }
     thrift_write_struct_end(writer);
     thrift_write_i64(writer, 4, chunk->offset_index_offset);
     thrift_write_i32(writer, 5, chunk->offset_index_bytes);
@@ -228,6 +232,17 @@ static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column,
         thrift_write_i32(writer, 7, chunk->column_index_bytes);
     }
     thrift_write_stop(writer);
+}
+
+static void write_sorting(ThriftWriter *writer, const FooterInput *input) {
+    thrift_write_list_begin(writer, 4, THRIFT_STRUCT, (size_t)input->sorted_by_count);
+    for (int i = 0; i < input->sorted_by_count; i++) {
+        thrift_write_element_begin(writer);
+        thrift_write_i32(writer, 1, input->sorted_by[i].column);
+        thrift_write_bool(writer, 2, input->sorted_by[i].descending);
+        thrift_write_bool(writer, 3, input->sorted_by[i].nulls_first);
+        thrift_write_stop(writer);
+    }
 }
 
 static void write_row_group(ThriftWriter *writer, const FooterInput *input, int group) {
@@ -242,6 +257,7 @@ static void write_row_group(ThriftWriter *writer, const FooterInput *input, int 
     }
     thrift_write_i64(writer, 2, raw);
     thrift_write_i64(writer, 3, input->group_rows[group]);
+    if (input->sorted_by_count > 0) write_sorting(writer, input);
     if (input->column_count > 0) thrift_write_i64(writer, 5, chunks[0].first_offset);
     thrift_write_i64(writer, 6, packed);
     if (group <= INT16_MAX) thrift_write_i16(writer, 7, (int16_t)group);

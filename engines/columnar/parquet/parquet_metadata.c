@@ -187,6 +187,7 @@ static void parse_chunk_metadata(ThriftReader *reader, const ThriftField *outer,
         case 11: out->dictionary_page_offset = thrift_read_i64(reader, &field); break;
         case 12: parse_statistics(reader, &field, &out->statistics); break;
         case 13: parse_encoding_stats(reader, &field, out); break;
+        case 14: out->bloom_offset = thrift_read_i64(reader, &field); break;
         default: thrift_skip(reader, &field); break;
         }
     }

@@ -166,6 +166,7 @@ typedef struct ParquetChunk {
     int64_t dictionary_page_offset; /* 0 = not told */
     int64_t offset_index_offset, column_index_offset;
     int32_t offset_index_bytes, column_index_bytes;
+    int64_t bloom_offset;  /* 0 = no bloom filter */
     uint32_t encodings;    /* bit per ParquetEncoding */
     int8_t all_dictionary; /* from encoding_stats: 1 yes, 0 no, -1 not told */
     bool encrypted;

@@ -89,6 +89,15 @@ static Status reserve(LeafCursor *cursor, int64_t entries, int64_t values, Error
     return STATUS_OK;
 }
 
+static void copy_values(LeafCursor *cursor, int64_t count, size_t width) {
+    const ParquetPage *page = cursor->page;
+    char *to = cursor->batch.values + (size_t)cursor->batch.value_count * width;
+    if (page->coded)
+        parquet_gather(cursor->pages->dictionary->values, page->codes + cursor->value, count, width, to);
+    else
+        memcpy(to, (const char *)page->values + (size_t)cursor->value * width, (size_t)count * width);
+}
+
 /* Entries up to `end` of the page go into the batch, or are passed over. */
 static Status take_entries(LeafCursor *cursor, int64_t end, bool copy, Error *err) {
     NestedLeaf *batch = &cursor->batch;
@@ -101,11 +110,7 @@ static Status take_entries(LeafCursor *cursor, int64_t end, bool copy, Error *er
         TRY(reserve(cursor, entries, values, err));
         memcpy(batch->definitions + batch->entry_count, page->definitions + cursor->entry, (size_t)entries);
         memcpy(batch->repetitions + batch->entry_count, page->repetitions + cursor->entry, (size_t)entries);
-        char *to = batch->values + (size_t)batch->value_count * width;
-        if (page->coded && values)
-            parquet_gather(cursor->pages->dictionary->values, page->codes + cursor->value, values, width, to);
-        else if (values)
-            memcpy(to, (const char *)page->values + (size_t)cursor->value * width, (size_t)values * width);
+        if (values) copy_values(cursor, values, width);
         batch->entry_count += entries;
         batch->value_count += values;
     }

@@ -57,6 +57,21 @@ int64_t parquet_row_group_row_count(const ParquetFile *file, int row_group);
 /* Compressed bytes of a column chunk. */
 int64_t parquet_chunk_bytes(const ParquetFile *file, int row_group, int column);
 void parquet_chunk_stats(const ParquetFile *file, int row_group, int column, ParquetColumnStats *out);
+/* Bounds of a chunk's pages, from the column index; they live as long as the file. NULL when it has none that
+ * can be believed. */
+typedef struct ParquetPageStats {
+    int64_t first_row, row_count; /* within the row group */
+    ParquetColumnStats stats;
+} ParquetPageStats;
+typedef struct ParquetPageIndex {
+    int page_count;
+    ParquetPageStats pages[];
+} ParquetPageIndex;
+const ParquetPageIndex *parquet_chunk_page_index(ParquetFile *file, int row_group, int column);
+/* False when the chunk's bloom filter says that it holds none of the values: CONSTANT vectors, not NULL, of
+ * the column's type (integers of any width). Reads a few bytes per value. */
+bool parquet_chunk_may_hold(const ParquetFile *file, int row_group, int column, const Vector *values,
+                            int count);
 /* Value of a key in the footer's key-value metadata, or NULL. */
 const char *parquet_file_metadata(const ParquetFile *file, const char *key);
 /* JSON text of the footer (created_by, schema, row groups, encodings), for `signalbox` diagnostics and tests.

@@ -51,7 +51,15 @@ typedef struct WrittenChunk {
     ParquetBounds bounds;
     int64_t column_index_offset, offset_index_offset;
     int32_t column_index_bytes, offset_index_bytes;
+    int page_order;       /* ParquetPageOrder of the pages' bounds */
+    uint8_t *bloom;       /* malloc'd until it is written; NULL = none */
+    size_t bloom_bits;    /* bytes of it */
+    int64_t bloom_offset; /* 0 = none */
+    int32_t bloom_bytes;  /* with the header */
 } WrittenChunk;
+
+/* BoundaryOrder of the column index. */
+typedef enum ParquetPageOrder { PAGES_UNORDERED, PAGES_ASCENDING, PAGES_DESCENDING } ParquetPageOrder;
 
 /* Scratch shared by all chunks of a writer. */
 typedef struct ChunkEncoder {
@@ -93,6 +101,8 @@ typedef struct FooterInput {
     const WrittenChunk *chunks; /* row group × column */
     const int64_t *group_rows;
     int group_count;
+    const ParquetSortColumn *sorted_by;
+    int sorted_by_count;
     const char *const *metadata;
     const ColumnBuffer *buffers; /* their sketches; NULL = none */
 } FooterInput;

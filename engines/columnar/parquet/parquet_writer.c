@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engines/columnar/parquet/parquet_bloom.h"
 #include "engines/columnar/parquet/parquet_write.h"
 
 enum { DEFAULT_ROW_GROUP_ROWS = 1 << 20, DEFAULT_PAGE_ROWS = 1 << 15, DEFAULT_ZSTD_LEVEL = 3 };
@@ -35,8 +36,10 @@ struct ParquetWriter {
 static void writer_destroy(ParquetWriter *writer) {
     for (int i = 0; i < writer->column_count; i++)
         column_buffer_deinit(&writer->buffers[i]);
-    for (int i = 0; i < writer->group_count * writer->column_count; i++)
+    for (int i = 0; i < writer->group_count * writer->column_count; i++) {
         free(writer->chunks[i].pages);
+        free(writer->chunks[i].bloom);
+    }
     chunk_encoder_deinit(&writer->encoder);
     free(writer->chunks);
     free(writer->group_rows);
@@ -92,6 +95,10 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
     writer->columns = ARENA_NEW_ARRAY(arena, ParquetWriterColumn, count);
     writer->storages = ARENA_NEW_ARRAY(arena, ParquetStorage, count);
     copy_metadata(writer, writer->options.metadata);
+    if (writer->options.sorted_by_count > 0)
+        writer->options.sorted_by =
+            arena_memdup(arena, writer->options.sorted_by,
+                         (size_t)writer->options.sorted_by_count * sizeof *writer->options.sorted_by);
     for (size_t i = 0; i < count; i++) {
         writer->columns[i] = columns[i];
         writer->columns[i].name = arena_strdup(arena, columns[i].name);
@@ -142,6 +149,24 @@ static Status grow_groups(ParquetWriter *writer, Error *err) {
     return STATUS_OK;
 }
 
+/* Behind the row group's chunks, so that these stand together. */
+static Status write_bloom_filters(ParquetWriter *writer, WrittenChunk *chunks, Error *err) {
+    for (int i = 0; i < writer->column_count; i++) {
+        WrittenChunk *chunk = &chunks[i];
+        if (!chunk->bloom) continue;
+        StrBuf *out = &writer->encoder.out;
+        strbuf_reset(out);
+        parquet_bloom_write_header(chunk->bloom_bits, out);
+        chunk->bloom_offset = writer->offset;
+        chunk->bloom_bytes = (int32_t)(out->length + chunk->bloom_bits);
+        TRY(write_bytes(writer, strbuf_text(out), out->length, err));
+        TRY(write_bytes(writer, chunk->bloom, chunk->bloom_bits, err));
+        free(chunk->bloom);
+        chunk->bloom = NULL;
+    }
+    return STATUS_OK;
+}
+
 static Status flush_row_group(ParquetWriter *writer, Error *err) {
     if (writer->buffered_rows == 0) return STATUS_OK;
     TRY(grow_groups(writer, err));
@@ -156,7 +181,7 @@ static Status flush_row_group(ParquetWriter *writer, Error *err) {
         column_buffer_reset(&writer->buffers[i]);
     }
     writer->buffered_rows = 0;
-    return STATUS_OK;
+    return write_bloom_filters(writer, chunks, err);
 }
 
 static bool holds_too_much(const ParquetWriter *writer) {
@@ -225,6 +250,8 @@ static Status write_tail(ParquetWriter *writer, Error *err) {
                          .chunks = writer->chunks,
                          .group_rows = writer->group_rows,
                          .group_count = writer->group_count,
+                         .sorted_by = writer->options.sorted_by,
+                         .sorted_by_count = writer->options.sorted_by_count,
                          .metadata = writer->metadata,
                          .buffers = writer->buffers};
     strbuf_reset(out);

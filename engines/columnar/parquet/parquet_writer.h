@@ -21,10 +21,18 @@ typedef struct ParquetWriterColumn {
     int field_id; /* -1 = none */
 } ParquetWriterColumn;
 
+/* The rows of each row group come in this order: said in the file, for who reads it. */
+typedef struct ParquetSortColumn {
+    int column;
+    bool descending, nulls_first;
+} ParquetSortColumn;
+
 typedef struct ParquetWriterOptions {
-    int64_t row_group_rows;      /* 0 = 1,048,576 */
-    int page_rows;               /* 0 = 32,768 */
-    int zstd_level;              /* 0 = 3 */
+    int64_t row_group_rows;             /* 0 = 1,048,576 */
+    int page_rows;                      /* 0 = 32,768 */
+    int zstd_level;                     /* 0 = 3 */
+    const ParquetSortColumn *sorted_by; /* copied; may be NULL */
+    int sorted_by_count;
     const char *const *metadata; /* key, value, key, value ..., NULL-terminated; may be NULL */
 } ParquetWriterOptions;
 
