@@ -50,6 +50,8 @@ static int home_of(const ChoiceInput *input) {
     const Resolution *resolution = input->resolution;
     if (resolution->target >= 0) return resolution->target;
     if (input->wanted >= 0) return input->wanted;
+    if (input->features->creates_table && input->features->file_function && input->forced < 0)
+        return first_of_kind(input, "columnar");
     if (input->features->creates_table && input->forced >= 0) return input->forced;
     if (resolution->home >= 0) return resolution->home;
     /* A function names no table: who asks for the columnar engine gets it made there. */
@@ -93,6 +95,9 @@ static bool refuse_elsewhere(const Choice *choice, int engine, EngineVerdict *ve
                       input->features->kind == STATEMENT_DDL ? "this definition"
                                                              : "the table that is written",
                       input->engines[choice->home]->name);
+    if (input->features->file_function && !is_kind(input->engines[engine], "columnar"))
+        return refuse(verdict, "%s() reads files, which only the columnar engine does%s",
+                      input->features->file_function, "");
     bool may_pull = federates(input->engines[engine]) &&
                     (resolution->home == RESOLUTION_SEVERAL || choice->home == engine);
     for (int i = 0; i < resolution->count && !may_pull; i++)

@@ -98,7 +98,7 @@ void classify(const Features *features, const Resolution *resolution, Classifica
         out->class = CLASS_WRITE;
     else if (features->kind == STATEMENT_DDL)
         out->class = CLASS_DDL;
-    else if (features->table_count == 0)
+    else if (features->table_count == 0 && !features->file_function)
         out->class = CLASS_CONSTANT;
     else if (resolution->home == RESOLUTION_SEVERAL)
         out->class = CLASS_FEDERATED;

@@ -147,7 +147,8 @@ static void fill_traits(Decision *decision, const Features *features, const Clas
         decision->max_rows_hint = features_read_limit(features->select);
     decision->repeatable = features->kind == STATEMENT_READ && !features->is_explain &&
                            !features->has_locking && !features->volatile_function &&
-                           !features->session_function && !features->unknown_function;
+                           !features->session_function && !features->unknown_function &&
+                           !features->file_function; /* files change without telling */
 }
 
 static Status decide_in_body(const DecideInput *input, DecisionBody *body, DecideTiming *timing, Error *err) {

@@ -102,6 +102,8 @@ static void add_function(Walker *walker, const PgQuery__FuncCall *call) {
     } else if (nature == FUNCTION_SESSION && !features->session_function) {
         features->session_function = name;
         features->session_function_location = call->location;
+    } else if (nature == FUNCTION_FILE && !schema) {
+        features->file_function = name;
     } else if (nature == FUNCTION_UNKNOWN && !features->unknown_function) {
         features->unknown_function = name;
         features->unknown_function_location = call->location;

@@ -49,6 +49,7 @@ typedef struct Features {
     const char *volatile_function;
     const char *session_function;
     const char *unknown_function;
+    const char *file_function;
     int session_function_location, volatile_function_location, unknown_function_location; /* byte offsets */
 
     /* The one SELECT of the statement when it has no WITH and is no set operation, else NULL. */

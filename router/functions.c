@@ -378,7 +378,11 @@ static bool has_prefix(const char *name, const char *prefix) {
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
+static const char *const file_names[] = {"read_csv",       "read_csv_auto", "read_json",
+                                         "read_json_auto", "read_ndjson",   "read_parquet"};
+
 FunctionNature function_nature(const char *name) {
+    if (listed(name, file_names, sizeof file_names / sizeof *file_names)) return FUNCTION_FILE;
     if (listed(name, function_safe_names, function_safe_count)) return FUNCTION_SAFE;
     if (listed(name, function_aggregate_names, function_aggregate_count)) return FUNCTION_AGGREGATE;
     if (listed(name, function_window_names, function_window_count)) return FUNCTION_WINDOW;

@@ -11,6 +11,7 @@ typedef enum FunctionNature {
     FUNCTION_AGGREGATE, /* safe, too */
     FUNCTION_WINDOW,    /* only with OVER; safe */
     FUNCTION_VOLATILE,
+    FUNCTION_FILE,   /* reads files, which the columnar engine does */
     FUNCTION_SESSION /* volatile, and leaves state in the connection */
 } FunctionNature;
 

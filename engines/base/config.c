@@ -62,6 +62,7 @@ static const ConfigKey engine_keys[] = {
     {"spill", KEY_BOOL, offsetof(EngineConfig, spill), 0, 1},
     {"spill_limit_bytes", KEY_BYTES, offsetof(EngineConfig, spill_limit_bytes), 0, 1e15},
     {"cache_bytes", KEY_BYTES, offsetof(EngineConfig, cache_bytes), 0, 1e15},
+    {"file_directories", KEY_LIST, offsetof(EngineConfig, file_directories), 0, 0},
     {"plugins", KEY_LIST, offsetof(EngineConfig, plugins), 0, 0},
     {"latency_ms", KEY_DOUBLE, offsetof(EngineConfig, latency_ms), 0, 1e6},
 };
@@ -74,6 +75,7 @@ static void engine_defaults(EngineConfig *engine, const char *name, const char *
     engine->conninfo = engine->host = engine->socket = engine->user = engine->password = engine->database =
         "";
     engine->directory = engine->catalog = engine->plugins = "";
+    engine->file_directories = "";
     engine->query_memory_bytes = (int64_t)2 << 30;
     engine->cache_bytes = (int64_t)1 << 30;
     engine->spill = true;
@@ -285,6 +287,8 @@ static void fill_in(Config *config) {
         if (!strcmp(engine->kind, "columnar")) {
             if (!engine->directory[0])
                 engine->directory = arena_printf(&config->arena, "%s/warehouse", config->data_directory);
+            if (!engine->file_directories[0])
+                engine->file_directories = arena_printf(&config->arena, "%s/files", config->data_directory);
             if (!engine->catalog[0])
                 engine->catalog = arena_printf(&config->arena, "%s/catalog.db", engine->directory);
         }

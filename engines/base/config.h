@@ -30,11 +30,12 @@ typedef struct EngineConfig {
     int threads;           /* columnar: 0 = the machine's cores */
     int64_t memory_bytes;  /* columnar: budget of the process, 0 = 3/4 of the machine / pool */
     int64_t query_memory_bytes;
-    bool spill;                /* columnar: what exceeds a query's memory goes to DIRECTORY/spill */
-    int64_t spill_limit_bytes; /* columnar: on disk per query, 0 = no limit */
-    int64_t cache_bytes;       /* decoded pages */
-    const char *plugins;       /* columnar: shared objects with functions, colons between them */
-    double latency_ms;         /* fixed cost assumed before any measurement */
+    bool spill;                   /* columnar: what exceeds a query's memory goes to DIRECTORY/spill */
+    int64_t spill_limit_bytes;    /* columnar: on disk per query, 0 = no limit */
+    int64_t cache_bytes;          /* decoded pages */
+    const char *file_directories; /* columnar: what statements may read and write, colons between them */
+    const char *plugins;          /* columnar: shared objects with functions, colons between them */
+    double latency_ms;            /* fixed cost assumed before any measurement */
 } EngineConfig;
 
 typedef struct Config {

@@ -19,6 +19,7 @@
 #include "engines/columnar/exec/executor.h"
 #include "engines/columnar/exec/spill.h"
 #include "engines/columnar/iceberg/table_pins.h"
+#include "engines/columnar/files/file_tables.h"
 #include "engines/columnar/kernels/plugin_functions.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
@@ -30,6 +31,7 @@ typedef struct ColumnarEngine {
     Budget budget;
     ExecutorResources resources;
     char *spill_directory;
+    FileTables *files;
 } ColumnarEngine;
 
 /* One Plan, shared by an EnginePlan and the streams that run it. */
@@ -173,6 +175,7 @@ static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedP
 static void columnar_close(Engine *base) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     if (engine->workers) threadpool_destroy(engine->workers);
+    file_tables_close(engine->files);
     if (engine->catalog) table_catalog_close(engine->catalog);
     budget_deinit(&engine->budget);
     free(engine->spill_directory);
@@ -215,6 +218,7 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
         columnar_close(&engine->base);
         return STATUS_ERROR;
     }
+    engine->files = file_tables_open(config->file_directories, engine->spill_directory);
     if (config->cache_bytes > 0) parquet_cache_configure(config->cache_bytes);
     block_pool_configure(engine->budget.limit_bytes / 8);
     if (config->spill) clean_spill_directory(engine);
@@ -306,6 +310,17 @@ static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Erro
  * ----------------------------------------------------------------------------------------------------------
  */
 
+static Status open_files(void *files, const FileRequest *request, TableVersion **out, Error *err) {
+    return file_tables_load(files, request, out, err);
+}
+
+static Status plan_anew(ColumnarEngine *engine, const Statement *statement, Plan **out, Error *err) {
+    PlanTableSource source = plan_catalog_source(engine->catalog);
+    source.open_files = open_files;
+    source.files_context = engine->files;
+    return plan_statement_from(&engine->base, &source, statement, out, err);
+}
+
 static void verdict_declined(const Error *failure, EngineVerdict *verdict) {
     snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", failure->sqlstate);
     snprintf(verdict->why, sizeof verdict->why, "%.250s", failure->message);
@@ -370,7 +385,7 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     if (statement->kind == STATEMENT_DDL && status == STATUS_OK && !*out)
         status = plan_definition(engine, statement, verdict, out, &failure);
     if (*out) return STATUS_OK;
-    if (status == STATUS_OK) status = plan_statement(base, engine->catalog, statement, &plan, &failure);
+    if (status == STATUS_OK) status = plan_anew(engine, statement, &plan, &failure);
     if (status != STATUS_OK) {
         if (strcmp(failure.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) != 0) {
             if (err) *err = failure;
@@ -418,6 +433,7 @@ static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current
     for (int i = 0; i < plan->version_count && *current; i++) {
         const TableVersion *pinned = plan->versions[i];
         TableVersion *latest = NULL;
+        if (file_tables_check(engine->files, pinned, current)) continue;
         TRY(table_catalog_load(engine->catalog, pinned->namespace_name, pinned->name, &latest, err));
         *current = strcmp(latest->metadata_location, pinned->metadata_location) == 0;
         table_version_release(latest);
@@ -437,7 +453,7 @@ static Status fresh_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan 
     shared_plan_release(shared);
     TRY(status);
     Plan *again = NULL;
-    TRY(plan_statement(&engine->base, engine->catalog, plan->base.statement, &again, err));
+    TRY(plan_anew(engine, plan->base.statement, &again, err));
     shared = shared_plan_make(again);
     atomic_fetch_add(&shared->references, 1);
     pthread_mutex_lock(&plan->lock);

@@ -40,6 +40,7 @@ static const struct {
     {"55", 409, "Object in use"},
     {"57", 503, "Engine intervened"},
     {"57014", 408, "Statement cancelled"},
+    {"58P01", 400, "No such file"},
     {"58", 502, "Engine failed"},
     {"F0", 500, "Configuration error"},
     {"HV", 502, "Engine failed"},

@@ -271,6 +271,11 @@ Status bind_on(Query *query, Node *quals, const FromItem *item, ExprList *condit
 void rel_mark_nullable(Binder *binder, const Rel *rel);
 /* bind_table_function.c */
 const char *table_function_name(const PgQuery__FuncCall *call); /* NULL: not a set-returning function */
+/* bind_file_function.c: read_parquet(), read_csv(), read_json(); *out stays NULL for any other. */
+Status bind_file_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err);
+/* bind_from.c: what the version holds, as a table of its own. */
+Status bind_version_item(Query *query, TableVersion *version, const char *alias, PgQuery__Alias *names,
+                         FromItem **out, Error *err);
 Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err);
 Status bind_table_sample(Query *query, PgQuery__RangeTableSample *node, FromItem *item, Error *err);
 Status bind_set_call(Query *query, PgQuery__FuncCall *node, const char *name, Expr **out, Error *err);

@@ -149,6 +149,18 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
     return STATUS_OK;
 }
 
+Status bind_version_item(Query *query, TableVersion *version, const char *alias, PgQuery__Alias *names,
+                         FromItem **out, Error *err) {
+    Rel *rel = rel_new(query->binder, PLAN_SCAN, 0);
+    FromItem *item = from_item_new(query, alias, rel);
+    rel->alias = arena_strdup(query->binder->arena, alias);
+    item->tables[0]->written = alias;
+    fill_columnar(query, rel, item->tables[0], version);
+    TRY(from_item_name_columns(query, item, names, -1, err));
+    *out = item;
+    return STATUS_OK;
+}
+
 /* The columns of a scan beyond the table's: which file a row stands in, and where. */
 static int add_hidden_column(Query *query, Rel *rel, const char *name, SqlTypeId type) {
     Binder *binder = query->binder;

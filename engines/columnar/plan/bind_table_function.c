@@ -179,6 +179,8 @@ static Status bind_user_item(Query *query, PgQuery__RangeFunction *node, FromIte
 
 Status bind_range_function(Query *query, PgQuery__RangeFunction *node, FromItem **out, Error *err) {
     Binder *binder = query->binder;
+    TRY(bind_file_function(query, node, out, err));
+    if (*out) return STATUS_OK;
     TRY(bind_user_item(query, node, out, err));
     if (*out) return STATUS_OK;
     if (node->n_coldeflist > 0) return binder_unsupported(binder, -1, err, "a column definition list");

@@ -187,7 +187,6 @@ void expr_split_conjuncts(Arena *arena, Expr *expr, ExprList *out);
 Expr *expr_and_all(Arena *arena, const ExprList *conjuncts); /* NULL for none */
 bool expr_is_equality(const Expr *expr);
 
-PlanTableSource plan_catalog_source(TableCatalog *catalog);
 /* The parse trees of views and functions that binding has read. */
 void binder_free_texts(Binder *binder);
 

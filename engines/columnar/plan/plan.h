@@ -11,6 +11,7 @@
 #include "engines/columnar/iceberg/table_catalog.h"
 #include "engines/columnar/kernels/function.h"
 #include "engines/columnar/kernels/table_function.h"
+#include "engines/columnar/plan/file_request.h"
 #include "engines/engine.h"
 
 /* ---- expressions ----------------------------------------------------------------------------------------
@@ -300,7 +301,12 @@ typedef struct PlanTableSource {
     Status (*definitions)(void *context, DefinitionKind kind, const char *name, Arena *arena,
                           Definition **out, int *count, Error *err);
     void *context;
+    /* Files as a table; NULL when there are none. */
+    Status (*open_files)(void *files_context, const FileRequest *request, TableVersion **out, Error *err);
+    void *files_context;
 } PlanTableSource;
+/* Without files. */
+PlanTableSource plan_catalog_source(TableCatalog *catalog);
 /* As plan_statement, over any source of tables. */
 Status plan_statement_from(Engine *self, const PlanTableSource *source, const Statement *statement,
                            Plan **out, Error *err);
