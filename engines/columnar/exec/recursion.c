@@ -353,9 +353,7 @@ void recursion_add_pipeline(Recursion *recursion, Pipeline *pipeline) {
 }
 
 Status recursion_prepare(Recursion *recursion, Error *err) {
-    TRY(build_term(recursion, err));
-    if (!can_feed(recursion)) recursion->lazy = false;
-    return STATUS_OK;
+    return build_term(recursion, err);
 }
 
 bool recursion_is_reader(const Recursion *recursion, const PlanNode *node) {
