@@ -50,13 +50,15 @@ static int home_of(const ChoiceInput *input) {
     const Resolution *resolution = input->resolution;
     if (resolution->target >= 0) return resolution->target;
     if (input->wanted >= 0) return input->wanted;
-    if (input->features->creates_table && input->features->file_function && input->forced < 0)
-        return first_of_kind(input, "columnar");
+    bool from_files =
+        input->features->file_function && (input->features->creates_table || input->features->copies);
+    if (from_files && input->forced < 0) return first_of_kind(input, "columnar");
     if (input->features->creates_table && input->forced >= 0) return input->forced;
     if (resolution->home >= 0) return resolution->home;
-    /* A function names no table: who asks for the columnar engine gets it made there. */
-    if (kind == STATEMENT_DDL && resolution->home != RESOLUTION_SEVERAL && input->forced >= 0 &&
-        is_kind(input->engines[input->forced], "columnar"))
+    /* A function, or COPY of a query without tables, names none: who asks for the columnar engine gets it
+     * made there. */
+    if ((kind == STATEMENT_DDL || input->features->copies) && resolution->home != RESOLUTION_SEVERAL &&
+        input->forced >= 0 && is_kind(input->engines[input->forced], "columnar"))
         return input->forced;
     return first_of_kind(input, resolution->home == RESOLUTION_SEVERAL ? "columnar" : "postgres");
 }

@@ -213,6 +213,10 @@ static bool walk_statement(Walker *walker, const ProtobufCMessage *message) {
     } else if (type == &pg_query__merge_stmt__descriptor) {
         const PgQuery__MergeStmt *merge = (const PgQuery__MergeStmt *)message;
         walk_with(walker, message, merge->with_clause, merge->relation);
+    } else if (type == &pg_query__copy_stmt__descriptor) {
+        const PgQuery__CopyStmt *copy = (const PgQuery__CopyStmt *)message;
+        if (!copy->relation || !copy->is_from || walker->features->kind != STATEMENT_WRITE) return false;
+        walk_with(walker, message, NULL, copy->relation);
     } else if (type == &pg_query__into_clause__descriptor) {
         const PgQuery__IntoClause *into = (const PgQuery__IntoClause *)message;
         note_new_table(walker, into->options, into->n_options);
@@ -295,6 +299,14 @@ static StatementKind kind_of(const PgQuery__Node *node, const char **command) {
     case PG_QUERY__NODE__NODE_UPDATE_STMT: *command = "UPDATE"; return STATEMENT_WRITE;
     case PG_QUERY__NODE__NODE_DELETE_STMT: *command = "DELETE"; return STATEMENT_WRITE;
     case PG_QUERY__NODE__NODE_MERGE_STMT: *command = "MERGE"; return STATEMENT_WRITE;
+    case PG_QUERY__NODE__NODE_COPY_STMT:
+        /* Between a table and a file it is a write like others; with the client's own streams it needs the
+         * protocol. */
+        *command = "COPY";
+        if (node->copy_stmt->filename && node->copy_stmt->filename[0] && !node->copy_stmt->is_program)
+            return STATEMENT_WRITE;
+        *command = "SESSION";
+        return STATEMENT_SESSION;
     case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
     case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
     case PG_QUERY__NODE__NODE_VARIABLE_SHOW_STMT:
@@ -311,7 +323,6 @@ static StatementKind kind_of(const PgQuery__Node *node, const char **command) {
     case PG_QUERY__NODE__NODE_UNLISTEN_STMT:
     case PG_QUERY__NODE__NODE_NOTIFY_STMT:
     case PG_QUERY__NODE__NODE_LOAD_STMT:
-    case PG_QUERY__NODE__NODE_COPY_STMT:
     case PG_QUERY__NODE__NODE_DO_STMT:
     case PG_QUERY__NODE__NODE_CALL_STMT:
     case PG_QUERY__NODE__NODE_VACUUM_STMT:
@@ -336,6 +347,7 @@ static void read_statement(Walker *walker, const PgQuery__Node *node, bool only)
     if (only) {
         features->kind = kind;
         features->command = command;
+        features->copies = kind == STATEMENT_WRITE && inner->node_case == PG_QUERY__NODE__NODE_COPY_STMT;
         features->is_explain = explain;
         bool plain = inner && inner->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
         const PgQuery__SelectStmt *select = plain ? inner->select_stmt : NULL;

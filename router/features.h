@@ -30,6 +30,7 @@ typedef struct Features {
     int statement_count;
     bool is_explain;
     bool changes_schema;
+    bool copies;                /* COPY between a table and a file */
     bool creates_table;         /* CREATE TABLE [AS], SELECT INTO */
     const char *wanted_engine;  /* of a new table: WITH (engine = 'columnar') */
     int wanted_engine_location; /* byte offset */

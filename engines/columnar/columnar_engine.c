@@ -14,6 +14,7 @@
 #include "engines/base/log.h"
 #include "engines/columnar/catalog_intake.h"
 #include "engines/columnar/dml/dml.h"
+#include "engines/columnar/columnar_copy.h"
 #include "engines/columnar/exec/block_pool.h"
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
@@ -46,6 +47,7 @@ typedef struct ColumnarPlan {
     SharedPlan *current;
     PlanCommand command; /* in place of a plan */
     Arena command_arena;
+    bool is_copy;
     bool is_table_command; /* in place of a plan: read off the statement */
     bool writes;           /* the plan's rows are for dml/ */
 } ColumnarPlan;
@@ -314,10 +316,15 @@ static Status open_files(void *files, const FileRequest *request, TableVersion *
     return file_tables_load(files, request, out, err);
 }
 
-static Status plan_anew(ColumnarEngine *engine, const Statement *statement, Plan **out, Error *err) {
+static PlanTableSource plan_source(ColumnarEngine *engine) {
     PlanTableSource source = plan_catalog_source(engine->catalog);
     source.open_files = open_files;
     source.files_context = engine->files;
+    return source;
+}
+
+static Status plan_anew(ColumnarEngine *engine, const Statement *statement, Plan **out, Error *err) {
+    PlanTableSource source = plan_source(engine);
     return plan_statement_from(&engine->base, &source, statement, out, err);
 }
 
@@ -338,6 +345,24 @@ static ColumnarPlan *columnar_plan_make(Engine *base, const Statement *statement
 
 static DmlContext dml_context(ColumnarEngine *engine) {
     return (DmlContext){.self = &engine->base, .catalog = engine->catalog, .resources = &engine->resources};
+}
+
+static CopyContext copy_context(ColumnarEngine *engine) {
+    return (CopyContext){.dml = dml_context(engine), .files = engine->files, .source = plan_source(engine)};
+}
+
+/* *out stays NULL when the statement is no COPY. */
+static Status plan_copy(ColumnarEngine *engine, const Statement *statement, EngineVerdict *verdict,
+                        EnginePlan **out, Error *err) {
+    CopyContext context = copy_context(engine);
+    int64_t rows;
+    if (!copy_of(statement)) return STATUS_OK;
+    TRY(copy_run(&context, statement, true, NULL, &rows, err));
+    ColumnarPlan *made = columnar_plan_make(&engine->base, statement);
+    made->is_copy = true;
+    verdict->eligible = true;
+    *out = &made->base;
+    return STATUS_OK;
 }
 
 /* CREATE, DROP, ALTER TABLE, TRUNCATE. *out stays NULL when the statement is none. */
@@ -380,6 +405,7 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     *verdict = (EngineVerdict){.estimate = {.rows = -1}};
     *out = NULL;
     Status status = STATUS_OK;
+    if (statement->kind == STATEMENT_WRITE) status = plan_copy(engine, statement, verdict, out, &failure);
     if (statement->kind == STATEMENT_DDL)
         status = plan_table_command(engine, statement, verdict, out, &failure);
     if (statement->kind == STATEMENT_DDL && status == STATUS_OK && !*out)
@@ -510,6 +536,17 @@ static Status pinned_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan
     return status;
 }
 
+static Status run_copy(ColumnarEngine *engine, const Statement *statement, Execution *execution,
+                       ArrowArrayStream *out, Error *err) {
+    CopyContext context = copy_context(engine);
+    int64_t rows;
+    TRY(copy_run(&context, statement, false, execution, &rows, err));
+    snprintf(execution->stats->command, sizeof execution->stats->command, "COPY");
+    execution->stats->rows_affected = rows;
+    arrow_stream_make_empty(out);
+    return STATUS_OK;
+}
+
 /* What another transaction got in before is planned and done again over its result. */
 static Status run_write(ColumnarEngine *engine, ColumnarPlan *plan, Execution *execution,
                         ArrowArrayStream *out, Error *err) {
@@ -539,6 +576,7 @@ static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execut
     ColumnarPlan *own = (ColumnarPlan *)plan;
     const PlanCommand *command = &own->command;
     if (command->kind != COMMAND_NONE) return run_command(engine, command, execution, out, err);
+    if (own->is_copy) return run_copy(engine, plan->statement, execution, out, err);
     if (own->is_table_command) {
         DmlContext context = dml_context(engine);
         bool handled;
