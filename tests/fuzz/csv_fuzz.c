@@ -4,6 +4,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    fuzz_text_ingest(load_csv_source, data, size);
+    fuzz_text_ingest(INGEST_CSV, data, size);
     return 0;
 }

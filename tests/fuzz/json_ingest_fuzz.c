@@ -4,6 +4,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    fuzz_text_ingest(load_json_source, data, size);
+    fuzz_text_ingest(INGEST_JSON, data, size);
     return 0;
 }

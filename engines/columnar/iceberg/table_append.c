@@ -13,7 +13,7 @@
 #include "engines/columnar/iceberg/table_catalog_internal.h"
 #include "engines/columnar/store/local_store.h"
 
-enum { COMMIT_ATTEMPTS = 64, MAX_BACKOFF_MS = 100, ROWS_PER_FILE = 16 << 20 };
+enum { COMMIT_ATTEMPTS = 64, MAX_BACKOFF_MS = 100, ROWS_PER_FILE = 16 << 20, SHARED_BUFFER_BYTES = 48 << 20 };
 
 void (*table_append_step_hook)(const char *step);
 
@@ -221,7 +221,8 @@ static Status open_file(TableAppendWriter *writer, Error *err) {
     store_make_uuid(uuid);
     writer->path = arena_printf(&writer->arena, "%s/%05d-%s.parquet", append->data_directory,
                                 append->next_file_number++, uuid);
-    ParquetWriterOptions options = {0};
+    /* Several writers share what one may hold. */
+    ParquetWriterOptions options = {.buffer_bytes = writer->next ? SHARED_BUFFER_BYTES : 0};
     return parquet_writer_open(writer->path, columns, target->column_count, &options, &writer->parquet, err);
 }
 

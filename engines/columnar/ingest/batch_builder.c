@@ -1,59 +1,14 @@
+/* Any cell into any type, one at a time: what batch_columns.c does not do at once. */
 #include "engines/columnar/ingest/batch_builder.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "engines/base/utf8.h"
+#include "engines/columnar/ingest/json_scan.h"
 #include "engines/columnar/ingest/value_parse.h"
 
-enum { BATCH_TEXT_BYTES = 64 << 20, SHOWN_BYTES = 60 };
-
-void batch_builder_init(BatchBuilder *builder, const SqlType *types, int column_count) {
-    memset(builder, 0, sizeof *builder);
-    arena_init(&builder->arena);
-    arena_init(&builder->batch_arena);
-    strbuf_init(&builder->scratch);
-    builder->batch.column_count = column_count;
-    builder->batch.columns = ARENA_NEW_ARRAY(&builder->arena, Vector, column_count + 1);
-    builder->validity = ARENA_NEW_ARRAY(&builder->arena, uint64_t *, column_count + 1);
-    builder->value_counts = ARENA_NEW_ARRAY(&builder->arena, int, column_count + 1);
-    for (int i = 0; i < column_count; i++) {
-        vector_init_flat(&builder->batch.columns[i], types[i], BATCH_ROWS, &builder->arena);
-        builder->validity[i] = arena_alloc(&builder->arena, bitmap_bytes(BATCH_ROWS));
-    }
-    batch_builder_reset(builder);
-}
-
-void batch_builder_deinit(BatchBuilder *builder) {
-    arena_deinit(&builder->arena);
-    arena_deinit(&builder->batch_arena);
-    strbuf_deinit(&builder->scratch);
-}
-
-void batch_builder_reset(BatchBuilder *builder) {
-    builder->row = 0;
-    arena_reset(&builder->batch_arena);
-    for (int i = 0; i < builder->batch.column_count; i++) {
-        Vector *vector = &builder->batch.columns[i];
-        vector->validity = NULL;
-        memset(builder->validity[i], 0, bitmap_bytes(BATCH_ROWS));
-        /* Rows that stay NULL must not show strings of an earlier batch. */
-        memset(vector->values, 0, physical_width(vector->physical) * BATCH_ROWS);
-        builder->value_counts[i] = 0;
-    }
-}
-
-bool batch_builder_is_full(const BatchBuilder *builder) {
-    return builder->row == BATCH_ROWS || builder->batch_arena.used_bytes > BATCH_TEXT_BYTES;
-}
-
-const Batch *batch_builder_batch(BatchBuilder *builder) {
-    builder->batch.row_count = builder->batch.selected = builder->row;
-    for (int i = 0; i < builder->batch.column_count; i++)
-        builder->batch.columns[i].validity =
-            builder->value_counts[i] == builder->row ? NULL : builder->validity[i];
-    return &builder->batch;
-}
+enum { SHOWN_BYTES = 60 };
 
 static Status invalid(SqlType type, const Cell *cell, Error *err) {
     char name[SQLTYPE_NAME_BYTES];
@@ -156,9 +111,19 @@ static Status put_text(BatchBuilder *builder, Vector *vector, int row, const Cel
     return STATUS_OK;
 }
 
-/* JSON as JSON; a JSON string gets its quotes back. CSV text must be JSON already, which json_reader checks
- * elsewhere. */
-static Status put_json(BatchBuilder *builder, Vector *vector, int row, const Cell *cell) {
+static bool is_json(const Cell *cell) {
+    CellKind kind;
+    const char *text;
+    size_t length;
+    JsonScan scan = {.at = json_skip_space(cell->data), .end = cell->data + cell->length};
+    if (!json_scan_value(&scan, &kind, &text, &length)) return false;
+    return json_skip_space(scan.at) >= scan.end;
+}
+
+/* JSON as JSON; a JSON string gets its quotes back. CSV text must be JSON already. */
+static Status put_json(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+    bool is_csv = cell->kind == CELL_TEXT || cell->kind == CELL_QUOTED;
+    if (is_csv && !is_json(cell)) return invalid(vector->type, cell, err);
     if (cell->kind != CELL_STRING) {
         put_string(builder, vector, row, cell->data, cell->length);
         return STATUS_OK;
@@ -197,7 +162,7 @@ static Status put_uuid(BatchBuilder *builder, Vector *vector, int row, const Cel
     return STATUS_OK;
 }
 
-static Status put_value(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+Status batch_builder_put(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
     bool flag;
     switch (vector->type.id) {
     case SQL_BOOL:
@@ -224,23 +189,7 @@ static Status put_value(BatchBuilder *builder, Vector *vector, int row, const Ce
     case SQL_UUID: return put_uuid(builder, vector, row, cell, err);
     case SQL_BYTEA: return put_bytea(builder, vector, row, cell, err);
     case SQL_JSON:
-    case SQL_JSONB: return put_json(builder, vector, row, cell);
+    case SQL_JSONB: return put_json(builder, vector, row, cell, err);
     default: return put_text(builder, vector, row, cell, err);
     }
-}
-
-Status batch_builder_put(BatchBuilder *builder, int column, const Cell *cell, Error *err) {
-    Vector *vector = &builder->batch.columns[column];
-    bool empty_is_null =
-        cell->kind == CELL_TEXT || (cell->kind == CELL_QUOTED && !sqltype_is_text(vector->type));
-    bool was_valid = bitmap_get(builder->validity[column], (size_t)builder->row); /* a JSON key given twice */
-    if (cell->kind == CELL_NULL || (cell->length == 0 && empty_is_null)) {
-        bitmap_clear(builder->validity[column], (size_t)builder->row);
-        builder->value_counts[column] -= was_valid;
-        return STATUS_OK;
-    }
-    TRY(put_value(builder, vector, builder->row, cell, err));
-    bitmap_set(builder->validity[column], (size_t)builder->row);
-    builder->value_counts[column] += !was_valid;
-    return STATUS_OK;
 }

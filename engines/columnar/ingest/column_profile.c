@@ -1,5 +1,7 @@
 #include "engines/columnar/ingest/column_profile.h"
 
+#include "engines/columnar/ingest/batch_builder.h"
+#include "engines/columnar/ingest/fast_parse.h"
 #include "engines/columnar/ingest/value_parse.h"
 
 /* A double tells apart any two numbers of this many digits. */
@@ -54,6 +56,62 @@ void column_profile_add(ColumnProfile *profile, const Cell *cell) {
     }
     profile->shapes |= SHAPE_BIT(shape);
     profile->from_json |= cell->kind == CELL_STRING || cell->kind == CELL_NUMBER || cell->kind == CELL_BOOL;
+}
+
+void column_profile_merge(ColumnProfile *into, const ColumnProfile *from) {
+    into->shapes |= from->shapes;
+    into->nested |= from->nested;
+    into->from_json |= from->from_json;
+    into->beyond_i64 |= from->beyond_i64;
+    if (from->min_int < into->min_int) into->min_int = from->min_int;
+    if (from->max_int > into->max_int) into->max_int = from->max_int;
+    if (from->max_integer_digits > into->max_integer_digits)
+        into->max_integer_digits = from->max_integer_digits;
+    if (from->max_scale > into->max_scale) into->max_scale = from->max_scale;
+    if (from->max_digits > into->max_digits) into->max_digits = from->max_digits;
+}
+
+/* The spellings that fill most columns. False: look closer. */
+static bool add_usual(ColumnProfile *profile, CellKind kind, const char *text, size_t length) {
+    int64_t value;
+    bool utc;
+    if (kind == CELL_TEXT || kind == CELL_QUOTED || kind == CELL_NUMBER) {
+        if (fast_integer(text, length, &value)) {
+            NumberShape number = {.shape = SHAPE_INT, .fits_i64 = true, .i64 = value};
+            number.integer_digits = value == 0 ? 0 : (int)length - (*text == '-');
+            add_number(profile, &number);
+            profile->shapes |= SHAPE_BIT(SHAPE_INT);
+            profile->from_json |= kind == CELL_NUMBER;
+            return true;
+        }
+    }
+    if (kind == CELL_NUMBER) return false;
+    if (length == 10 && fast_date(text, &value))
+        profile->shapes |= SHAPE_BIT(SHAPE_DATE);
+    else if (length >= 19 && fast_timestamp(text, length, &value, &utc))
+        profile->shapes |= utc ? SHAPE_BIT(SHAPE_TIMESTAMPTZ) : SHAPE_BIT(SHAPE_TIMESTAMP);
+    else
+        return false;
+    profile->from_json |= kind == CELL_STRING;
+    return true;
+}
+
+void column_profile_add_cells(ColumnProfile *profile, const char *base, const CellRef *cells, int count,
+                              Arena *arena, StrBuf *scratch) {
+    for (int i = 0; i < count; i++) {
+        CellKind kind = cell_ref_kind(cells[i]);
+        uint32_t length = cell_ref_length(cells[i]);
+        const char *text = base + cells[i].offset;
+        if (kind == CELL_NULL || (length == 0 && kind <= CELL_QUOTED_ESCAPED)) continue;
+        /* Once a column is text, nothing but nested values changes that. */
+        if (profile->shapes & SHAPE_BIT(SHAPE_TEXT) && kind != CELL_NESTED) continue;
+        if (kind != CELL_NESTED && kind != CELL_QUOTED_ESCAPED && kind != CELL_STRING_ESCAPED &&
+            add_usual(profile, kind, text, length))
+            continue;
+        Cell cell;
+        const char *problem; /* what is no text cannot be loaded either: reported then */
+        if (cell_resolve(base, cells[i], arena, scratch, &cell, &problem)) column_profile_add(profile, &cell);
+    }
 }
 
 static SqlType exact_type(const ColumnProfile *profile) {

@@ -35,6 +35,12 @@ static void insert_slot(ColumnRegistry *registry, int column) {
     registry->slots[slot] = column + 1;
 }
 
+static bool is_plain(const char *name, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < 32 || name[i] == '"' || name[i] == '\\') return false;
+    return length <= 128;
+}
+
 Status column_registry_add(ColumnRegistry *registry, const char *name, size_t length, int *column,
                            Error *err) {
     *column = column_registry_find(registry, name, length, -1);
@@ -53,8 +59,9 @@ Status column_registry_add(ColumnRegistry *registry, const char *name, size_t le
             insert_slot(registry, i);
     }
     *column = registry->count++;
-    registry->columns[*column] =
-        (RegistryColumn){.name = arena_strndup(&registry->arena, name, length), .name_length = length};
+    registry->columns[*column] = (RegistryColumn){.name = arena_strndup(&registry->arena, name, length),
+                                                  .name_length = length,
+                                                  .is_plain = is_plain(name, length)};
     insert_slot(registry, *column);
     return STATUS_OK;
 }

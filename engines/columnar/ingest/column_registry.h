@@ -11,6 +11,8 @@ enum { REGISTRY_MAX_COLUMNS = 10000 };
 typedef struct RegistryColumn {
     const char *name;
     size_t name_length;
+    bool is_plain;      /* short, and spelled in JSON as it is */
+    int64_t first_seen; /* orders columns that different threads found */
     ColumnProfile profile;
 } RegistryColumn;
 

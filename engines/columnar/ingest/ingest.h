@@ -46,8 +46,12 @@ typedef struct IngestOptions {
     int column_count;
     const char
         *null_text; /* CSV: an unquoted field of exactly this text is NULL too; NULL = only the empty field */
+    const char *encoding; /* text: a name that iconv knows; NULL = UTF-8, or UTF-16 by its byte order mark */
     IngestOnError on_error;
     int max_rejects_listed; /* SKIP: entries of IngestResult.rejects; 0 = 100. All are counted. */
+    bool keep_columns;      /* APPEND: a column the table has not, or a value too wide, is an error */
+    int threads;            /* that parse and write; 0 = one per core */
+    size_t block_bytes;     /* text is parsed in blocks of about this size; 0 = 1 MiB */
     CancelToken *cancel;    /* may be NULL */
     /* Called now and then from the loading thread. `bytes` of `total_bytes` counts all passes over the input;
      * total_bytes is 0 while it is not known (streams). May be NULL. */

@@ -1,168 +1,101 @@
-#include <inttypes.h>
+/* CSV records → cells. */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-#include "engines/columnar/ingest/loader.h"
-#include "engines/columnar/ingest/value_parse.h"
+#include "engines/base/utf8.h"
+#include "engines/columnar/ingest/load_worker.h"
 
-enum { SAMPLE_BYTES = 256 << 10, HEADER_SAMPLE_RECORDS = 200 };
-
-typedef struct CsvColumns {
-    Arena arena;
-    int *mapping; /* field → column of the loader */
-    int count;
-} CsvColumns;
-
-static bool is_null_text(const Loader *loader, const CsvField *field) {
-    const char *text = loader->options->null_text;
-    return text && !field->quoted && strlen(text) == field->length &&
-           memcmp(text, field->data, field->length) == 0;
-}
-
-static Cell cell_of(const Loader *loader, const CsvField *field) {
-    CellKind kind = is_null_text(loader, field) ? CELL_NULL : field->quoted ? CELL_QUOTED : CELL_TEXT;
-    return (Cell){kind, field->data, field->length};
-}
-
-/* Whether the first record names the columns: it does when some column's values have a shape (number, date
- * ...) that its first value has not, or when nothing has a shape and the first record is all names, each used
- * once. */
-static bool looks_like_header(CsvReader *probe, Error *err) {
-    enum { PROBED = 256 };
-    bool header_shaped[PROBED], text_below[PROBED], shaped_below[PROBED], more;
-    memset(text_below, 0, sizeof text_below);
-    memset(shaped_below, 0, sizeof shaped_below);
-    if (csv_reader_next(probe, &more, err) != STATUS_OK || !more) return false;
-    int columns = probe->field_count < PROBED ? probe->field_count : PROBED;
-    bool all_names = true;
-    for (int i = 0; i < columns; i++) {
-        const CsvField *field = &probe->fields[i];
-        header_shaped[i] = value_shape(field->data, field->length) != SHAPE_TEXT;
-        if (header_shaped[i] || field->length == 0) all_names = false;
-        for (int j = 0; j < i && all_names; j++)
-            if (probe->fields[j].length == field->length &&
-                memcmp(probe->fields[j].data, field->data, field->length) == 0)
-                all_names = false;
+/* The cells of each field's column; other columns have none. */
+static bool map_fields(LoadWorker *worker) {
+    const InputPlan *plan = worker->block->plan;
+    LoadPass *pass = worker->pass;
+    Error err;
+    if (worker->mapped == plan) return true;
+    if (plan->field_count > worker->fields_capacity) {
+        worker->fields_capacity = plan->field_count;
+        worker->fields = realloc(worker->fields, (size_t)plan->field_count * sizeof *worker->fields);
+        if (!worker->fields) abort();
     }
-    for (int record = 0; record < HEADER_SAMPLE_RECORDS; record++) {
-        if (csv_reader_next(probe, &more, err) != STATUS_OK || !more) break;
-        for (int i = 0; i < columns && i < probe->field_count; i++) {
-            const CsvField *field = &probe->fields[i];
-            if (field->length == 0) continue;
-            if (value_shape(field->data, field->length) == SHAPE_TEXT)
-                text_below[i] = true;
-            else
-                shaped_below[i] = true;
+    int columns = pass->types ? pass->columns->count : worker->registry.count;
+    for (int i = 0; i < columns && i < worker->cells_capacity; i++) {
+        free(worker->cells[i]);
+        worker->cells[i] = NULL;
+    }
+    for (int i = 0; i < plan->field_count; i++) {
+        int column = pass->types ? plan->columns[i] : 0;
+        if (!pass->types) {
+            if (column_registry_add(&worker->registry, plan->names[i], strlen(plan->names[i]), &column,
+                                    &err) != STATUS_OK)
+                return pass_fail(worker->run, worker->block, -1, NULL, &err);
+            RegistryColumn *entry = &worker->registry.columns[column];
+            if (!entry->first_seen) entry->first_seen = (plan->first_block << 40) + i + 1;
         }
+        if (column >= worker->cells_capacity) load_worker_reserve(worker, column + 1);
+        if (!worker->cells[column]) worker->cells[column] = calloc(BATCH_ROWS, sizeof(CellRef));
+        if (!worker->cells[column]) abort();
+        worker->fields[i] = worker->cells[column];
     }
-    for (int i = 0; i < columns; i++)
-        if (shaped_below[i] && !text_below[i] && !header_shaped[i]) return true;
-    return all_names;
+    worker->mapped = plan;
+    return true;
 }
 
-static Status detect(Loader *loader, ByteSource *source, CsvDialect *dialect, bool *header, Error *err) {
-    const IngestOptions *options = loader->options;
-    while (source->end - source->start < SAMPLE_BYTES && !source->at_end)
-        TRY(byte_source_fill(source, err));
-    const char *sample = source->buffer + source->start;
-    size_t bytes = source->end - source->start;
-    *dialect = csv_dialect_detect(sample, bytes, (CsvDialect){options->delimiter, options->quote});
-    *header = options->header == 1;
-    if (options->header >= 0) return STATUS_OK;
-    ByteSource copy;
-    CsvReader probe;
-    Error ignored;
-    byte_source_open_memory(&copy, sample, bytes, source->name);
-    csv_reader_init(&probe, &copy, *dialect);
-    *header = looks_like_header(&probe, &ignored);
-    csv_reader_deinit(&probe);
-    byte_source_close(&copy);
-    return STATUS_OK;
+static bool is_clean(const char *text, size_t length) {
+    return !memchr(text, 0, length) && utf8_is_valid(text, length);
 }
 
-/* Names of the columns of one file, unique: "column3" for an empty one, "name_2" for the second "name". */
-static char **unique_names(const CsvReader *reader, bool header, Arena *arena) {
-    char **names = ARENA_NEW_ARRAY(arena, char *, reader->field_count + 1);
-    for (int i = 0; i < reader->field_count; i++) {
-        const CsvField *field = &reader->fields[i];
-        const char *base = header && field->length > 0 ? arena_strndup(arena, field->data, field->length)
-                                                       : arena_printf(arena, "column%d", i + 1);
-        names[i] = arena_strdup(arena, base);
-        for (int suffix = 2, j = 0; j < i; j++) {
-            if (strcmp(names[j], names[i]) == 0) {
-                names[i] = arena_printf(arena, "%s_%d", base, suffix++);
-                j = -1; /* compare the new name with all of them again */
-            }
-        }
+static bool bad_record(LoadWorker *worker, const CsvParser *parser, CsvOutcome outcome) {
+    char reason[128];
+    if (outcome == CSV_TOO_WIDE)
+        return load_worker_bad_row(worker, -1, SQLSTATE_PROGRAM_LIMIT, csv_outcome_text(outcome));
+    if (outcome != CSV_RECORD) return load_worker_bad_row(worker, -1, "22P04", csv_outcome_text(outcome));
+    size_t length = (size_t)(parser->at - parser->record);
+    if (memchr(parser->record, 0, length))
+        return load_worker_bad_row(worker, -1, "22021", "it contains a NUL byte");
+    if (!utf8_is_valid(parser->record, length))
+        return load_worker_bad_row(worker, -1, "22021",
+                                   "it is not valid UTF-8; name the encoding if it is another one");
+    snprintf(reason, sizeof reason, "it has %d fields where %d are expected", parser->field_count,
+             worker->block->plan->field_count);
+    return load_worker_bad_row(worker, -1, "22P04", reason);
+}
+
+/* Unquoted fields that stand for NULL. */
+static void find_null_texts(LoadWorker *worker) {
+    const char *text = worker->pass->options->null_text, *base = worker->block->text;
+    size_t length = strlen(text);
+    for (int i = 0; i < worker->block->plan->field_count; i++) {
+        CellRef *cells = worker->fields[i];
+        for (int row = 0; row < worker->batch_rows; row++)
+            if (cell_ref_kind(cells[row]) == CELL_TEXT && cell_ref_length(cells[row]) == length &&
+                memcmp(base + cells[row].offset, text, length) == 0)
+                cells[row] = (CellRef){0, CELL_NULL};
     }
-    return names;
 }
 
-static Status map_columns(Loader *loader, const CsvReader *reader, bool header, CsvColumns *columns,
-                          Error *err) {
-    columns->count = reader->field_count;
-    columns->mapping = ARENA_NEW_ARRAY(&columns->arena, int, columns->count + 1);
-    if (!header && loader->fixed) {
-        /* Without names the order decides. */
-        if (columns->count != loader->registry.count)
-            return error_set(err, "22P04", "\"%s\" has %d columns without names, table \"%s\" has %d",
-                             reader->source->name, columns->count, loader->options->table,
-                             loader->registry.count);
-        for (int i = 0; i < columns->count; i++)
-            columns->mapping[i] = i;
-        return STATUS_OK;
-    }
-    char **names = unique_names(reader, header, &columns->arena);
-    for (int i = 0; i < columns->count; i++)
-        TRY(loader_column(loader, names[i], strlen(names[i]), i, reader->source->name, &columns->mapping[i],
-                          err));
-    return STATUS_OK;
-}
-
-static Status load_record(Loader *loader, const CsvReader *reader, const CsvColumns *columns, Error *err) {
-    const char *file = reader->source->name;
-    if (reader->field_count != columns->count)
-        return error_set(err, "22P04", "\"%s\", row %" PRId64 ": it has %d fields where %d are expected",
-                         file, reader->record, reader->field_count, columns->count);
-    for (int i = 0; i < columns->count; i++) {
-        Cell cell = cell_of(loader, &reader->fields[i]);
-        TRY(loader_cell(loader, columns->mapping[i], &cell, file, reader->record, err));
-    }
-    return loader_end_row(loader, reader->source->bytes_read, err);
-}
-
-static Status load_records(Loader *loader, CsvReader *reader, bool header, CsvColumns *columns, Error *err) {
-    bool more;
-    TRY(csv_reader_next(reader, &more, err));
-    if (!more) return STATUS_OK;
-    TRY(map_columns(loader, reader, header, columns, err));
-    if (!header) TRY(load_record(loader, reader, columns, err));
+bool load_csv_block(LoadWorker *worker) {
+    const TextBlock *block = worker->block;
+    const InputPlan *plan = block->plan;
+    CsvParser parser;
+    if (!map_fields(worker)) return false;
+    bool clean = is_clean(block->text, block->length), has_null_text = worker->pass->options->null_text;
+    csv_parser_init(&parser, block->text, block->length, plan->dialect);
     for (;;) {
-        TRY(csv_reader_next(reader, &more, err));
-        if (!more) return STATUS_OK;
-        TRY(load_record(loader, reader, columns, err));
+        CsvOutcome outcome = csv_parser_next(&parser, worker->fields, plan->field_count, worker->batch_rows);
+        if (outcome == CSV_END) break;
+        worker->block_row++;
+        if (outcome != CSV_RECORD || parser.field_count != plan->field_count ||
+            (!clean && !is_clean(parser.record, (size_t)(parser.at - parser.record)))) {
+            if (has_null_text) find_null_texts(worker);
+            if (!bad_record(worker, &parser, outcome)) return false;
+            continue;
+        }
+        if (has_null_text && worker->batch_rows + 1 == worker->batch_capacity) {
+            worker->batch_rows++;
+            find_null_texts(worker);
+            worker->batch_rows--;
+        }
+        if (!load_worker_end_row(worker)) return false;
     }
-}
-
-Status load_csv_source(Loader *loader, ByteSource *source, Error *err) {
-    CsvDialect dialect;
-    bool header;
-    TRY(detect(loader, source, &dialect, &header, err));
-    CsvColumns columns = {.count = 0};
-    CsvReader reader;
-    arena_init(&columns.arena);
-    csv_reader_init(&reader, source, dialect);
-    Status status = load_records(loader, &reader, header, &columns, err);
-    csv_reader_deinit(&reader);
-    arena_deinit(&columns.arena);
-    return status;
-}
-
-Status load_csv_input(Loader *loader, const LoadInput *input, Error *err) {
-    ByteSource source;
-    byte_source_open(&source, input);
-    Status status = load_csv_source(loader, &source, err);
-    loader->finished_bytes += source.bytes_read;
-    byte_source_close(&source);
-    return status;
+    if (has_null_text) find_null_texts(worker);
+    return true;
 }

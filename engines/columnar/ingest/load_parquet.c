@@ -80,7 +80,7 @@ static Status copy_batches(Loader *loader, const ParquetSource *source, ParquetC
         TRY(table_append_batch(loader->append, &batch, err));
         left -= rows;
         loader->rows += rows;
-        TRY(loader_report(loader, 0, err));
+        TRY(loader_report(loader, err));
     }
     return STATUS_OK;
 }
@@ -121,7 +121,15 @@ static Status open_file(const LoadInput *input, Arena *arena, ParquetFile **out,
         input->is_path ? input->name : arena_printf(arena, "/proc/self/fd/%d", input->fd), out, err);
 }
 
+static Status begin_append(Loader *loader, Error *err) {
+    const IngestOptions *options = loader->options;
+    if (options->mode != INGEST_APPEND) return STATUS_OK; /* the first file has the columns */
+    return table_append_begin(loader->catalog, options->namespace_name, options->table, false,
+                              &loader->append, err);
+}
+
 Status load_parquet_files(Loader *loader, Error *err) {
+    TRY(begin_append(loader, err));
     Arena arena, batch_arena;
     arena_init(&arena);
     arena_init(&batch_arena);

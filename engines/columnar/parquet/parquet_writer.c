@@ -185,10 +185,14 @@ static Status flush_row_group(ParquetWriter *writer, Error *err) {
 }
 
 static bool holds_too_much(const ParquetWriter *writer) {
-    size_t bytes = 0;
-    for (int i = 0; i < writer->column_count; i++)
-        bytes += writer->buffers[i].strings.used_bytes;
-    return bytes > LARGEST_STRING_BYTES;
+    size_t strings = 0, values = 0;
+    for (int i = 0; i < writer->column_count; i++) {
+        strings += writer->buffers[i].strings.used_bytes;
+        values += physical_width(writer->storages[i].vector_physical);
+    }
+    if (strings > LARGEST_STRING_BYTES) return true;
+    size_t limit = writer->options.buffer_bytes;
+    return limit && strings + values * (size_t)writer->buffered_rows > limit;
 }
 
 static Status append_rows(ParquetWriter *writer, const Batch *batch, const uint16_t *selection, int count,

@@ -29,6 +29,7 @@ typedef struct ParquetSortColumn {
 
 typedef struct ParquetWriterOptions {
     int64_t row_group_rows;             /* 0 = 1,048,576 */
+    size_t buffer_bytes;                /* a row group ends when so much is buffered, too; 0 = rows decide */
     int page_rows;                      /* 0 = 32,768 */
     int zstd_level;                     /* 0 = 3 */
     const ParquetSortColumn *sorted_by; /* copied; may be NULL */

@@ -1,0 +1,150 @@
+/* The passes over text inputs. A new table's types are found in a sample first, and trusted until a value is
+ * met that they would be others with: then the whole input is profiled, and read again. An input that the
+ * sample holds whole is read once more than that. */
+#include <string.h>
+
+#include "engines/columnar/ingest/load_pass.h"
+#include "engines/columnar/ingest/loader.h"
+
+enum { SAMPLED_INPUTS = 8 };
+
+typedef struct TextLoad {
+    Loader *loader;
+    bool json_lines;
+    int64_t bytes_before; /* of passes that are over */
+} TextLoad;
+
+SqlType *load_profiled_types(const ColumnRegistry *registry, Arena *arena) {
+    SqlType *types = ARENA_NEW_ARRAY(arena, SqlType, registry->count + 1);
+    for (int i = 0; i < registry->count; i++)
+        types[i] = column_profile_type(&registry->columns[i].profile);
+    return types;
+}
+
+static LoadPass new_pass(TextLoad *load) {
+    Loader *loader = load->loader;
+    return (LoadPass){.options = loader->options,
+                      .inputs = loader->inputs,
+                      .input_count = loader->input_count,
+                      .json_lines = load->json_lines,
+                      .arena = &loader->arena,
+                      .rejects = &loader->rejects,
+                      .bytes_before = load->bytes_before,
+                      .bytes_total = load->bytes_before + loader->total_bytes};
+}
+
+/* Finds columns and types; `limit` blocks of each of the first inputs, or all. `found` is initialised. */
+static Status profile(TextLoad *load, int limit, ColumnRegistry *found, bool *whole, Error *err) {
+    for (;;) {
+        LoadPass pass = new_pass(load);
+        column_registry_init(&pass.found);
+        pass.blocks_limit = limit;
+        if (limit && pass.input_count > SAMPLED_INPUTS) pass.input_count = SAMPLED_INPUTS;
+        if (!limit) pass.bytes_total += load->loader->total_bytes; /* the pass that follows */
+        Status status = load_pass_run(&pass, err);
+        if (status == STATUS_OK && pass.not_lines) {
+            column_registry_deinit(&pass.found);
+            load->json_lines = false;
+            continue;
+        }
+        if (status != STATUS_OK) column_registry_deinit(&pass.found);
+        if (!limit) load->bytes_before += pass.bytes_read;
+        *found = pass.found;
+        *whole = pass.whole && pass.input_count == load->loader->input_count;
+        return status;
+    }
+}
+
+static Status begin_create(TextLoad *load, const TableColumn *columns, int count, Error *err) {
+    const IngestOptions *options = load->loader->options;
+    return table_append_begin_create(load->loader->catalog, options->namespace_name, options->table, columns,
+                                     count, options->mode == INGEST_REPLACE, &load->loader->append, err);
+}
+
+static Status begin_found(TextLoad *load, const ColumnRegistry *found, const SqlType *types, Error *err) {
+    TableColumn *columns = ARENA_NEW_ARRAY(&load->loader->arena, TableColumn, found->count + 1);
+    if (found->count == 0)
+        return error_set(err, "22P04", "\"%s\" has no columns", load->loader->inputs[0].name);
+    for (int i = 0; i < found->count; i++)
+        columns[i] = (TableColumn){.name = found->columns[i].name, .type = types[i], .nullable = true};
+    return begin_create(load, columns, found->count, err);
+}
+
+/* Writes the rows. *conflict: nothing was, and the append is gone. */
+static Status write(TextLoad *load, const ColumnRegistry *columns, const SqlType *types,
+                    const ColumnProfile *const *sampled, bool fixed, bool *conflict, Error *err) {
+    Loader *loader = load->loader;
+    LoadPass pass = new_pass(load);
+    pass.append = loader->append;
+    pass.columns = columns;
+    pass.types = types;
+    pass.sampled = sampled;
+    pass.fold_names = fixed;
+    Status status = load_pass_run(&pass, err);
+    loader->rows = pass.row_count;
+    loader->rejected_count = pass.rejected_count;
+    loader->finished_bytes = pass.bytes_read;
+    *conflict = status == STATUS_OK && pass.conflict;
+    if (pass.not_lines) load->json_lines = false;
+    if (*conflict) {
+        table_append_abort(loader->append);
+        loader->append = NULL;
+        load->bytes_before += pass.bytes_read;
+    }
+    return status;
+}
+
+/* A new table whose columns are found. */
+static Status load_found(TextLoad *load, Error *err) {
+    Arena *arena = &load->loader->arena;
+    ColumnRegistry found;
+    bool certain, conflict = true;
+    TRY(profile(load, 1, &found, &certain, err));
+    for (;;) {
+        SqlType *types = load_profiled_types(&found, arena);
+        const ColumnProfile **sampled = ARENA_NEW_ARRAY(arena, const ColumnProfile *, found.count + 1);
+        for (int i = 0; i < found.count; i++)
+            sampled[i] = &found.columns[i].profile;
+        Status status = begin_found(load, &found, types, err);
+        if (status == STATUS_OK)
+            status = write(load, &found, types, certain ? NULL : sampled, false, &conflict, err);
+        column_registry_deinit(&found);
+        if (status != STATUS_OK || !conflict) return status;
+        TRY(profile(load, 0, &found, &certain, err));
+        certain = true;
+    }
+}
+
+/* A table whose columns are there already. */
+static Status load_fixed(TextLoad *load, Error *err) {
+    Loader *loader = load->loader;
+    const IngestOptions *options = loader->options;
+    bool conflict = true;
+    while (conflict) {
+        if (options->mode == INGEST_APPEND)
+            TRY(table_append_begin(loader->catalog, options->namespace_name, options->table, false,
+                                   &loader->append, err));
+        else
+            TRY(begin_create(load, options->columns, options->column_count, err));
+        const TableVersion *target = table_append_target(loader->append);
+        ColumnRegistry columns;
+        column_registry_init(&columns);
+        SqlType *types = ARENA_NEW_ARRAY(&loader->arena, SqlType, target->column_count + 1);
+        Status status = STATUS_OK;
+        for (int i = 0, column; i < target->column_count && status == STATUS_OK; i++) {
+            types[i] = target->columns[i].type;
+            status = column_registry_add(&columns, target->columns[i].name, strlen(target->columns[i].name),
+                                         &column, err);
+        }
+        if (status == STATUS_OK) status = write(load, &columns, types, NULL, true, &conflict, err);
+        column_registry_deinit(&columns);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+Status load_text(Loader *loader, Error *err) {
+    TextLoad load = {.loader = loader, .json_lines = true};
+    bool fixed = loader->options->mode == INGEST_APPEND || loader->options->columns;
+    return fixed ? load_fixed(&load, err) : load_found(&load, err);
+}
