@@ -341,55 +341,79 @@ static void keep_bound(union ParquetBound *bound, Arena *arena) {
         bound->string.pointer = arena_memdup(arena, bound->string.pointer, bound->string.length);
 }
 
+static void write_levels(const ColumnBuffer *buffer, int64_t first_row, int64_t rows, StrBuf *out) {
+    uint32_t length = 0;
+    size_t at = out->length;
+    strbuf_append(out, &length, 4);
+    parquet_encode_levels(buffer->validity, first_row, rows, out);
+    length = (uint32_t)(out->length - at) - 4;
+    memcpy(out->data + at, &length, 4);
+}
+
 static Status write_data_page(ChunkJob *job, int64_t first_row, int64_t rows, int64_t *dense_at,
                               int64_t offset, Arena *arena, WrittenChunk *out, Error *err) {
     ChunkEncoder *encoder = job->encoder;
     const ColumnBuffer *buffer = job->buffer;
     WrittenPage *page = &out->pages[out->page_count++];
+    int64_t first_value = first_row, values = rows, entries = rows;
+    if (job->storage->list) {
+        const uint32_t *ends = buffer->lists.ends;
+        first_value = first_row ? ends[first_row - 1] : 0;
+        values = rows ? ends[first_row + rows - 1] - first_value : 0;
+    }
     page->offset = offset + (int64_t)encoder->out.length;
     page->first_row = first_row;
-    parquet_bounds_collect(job->storage->vector_physical, buffer->values, buffer->validity, first_row, rows,
-                           &page->bounds);
+    parquet_bounds_collect(job->storage->vector_physical, buffer->values, buffer->validity, first_value,
+                           values, &page->bounds);
     if (page->bounds.any && job->storage->vector_physical == PHYS_STRING) {
         keep_bound(&page->bounds.min, arena);
         keep_bound(&page->bounds.max, arena);
     }
-    parquet_bounds_merge(job->storage->vector_physical, &out->bounds, &page->bounds);
-    int64_t dense = rows - page->bounds.null_count;
+    int64_t dense = values - page->bounds.null_count;
     strbuf_reset(&encoder->body);
-    if (buffer->column->nullable) {
-        uint32_t length = 0;
-        strbuf_append(&encoder->body, &length, 4);
-        parquet_encode_levels(buffer->validity, first_row, rows, &encoder->body);
-        length = (uint32_t)encoder->body.length - 4;
-        memcpy(encoder->body.data, &length, 4);
+    if (job->storage->list) {
+        entries = list_levels_write(buffer, first_row, rows, &encoder->body);
+        page->bounds.null_count = entries - dense; /* NULL and empty lists are entries too */
+        out->value_count += entries;
+    } else if (buffer->column->nullable) {
+        write_levels(buffer, first_row, rows, &encoder->body);
     }
+    parquet_bounds_merge(job->storage->vector_physical, &out->bounds, &page->bounds);
     TRY(encode_values(job, job->encoding, *dense_at, dense, &encoder->body, err));
     *dense_at += dense;
     size_t before = encoder->out.length;
-    TRY(finish_page(job, false, rows, out, err));
+    TRY(finish_page(job, false, entries, out, err));
     page->bytes = (int32_t)(encoder->out.length - before);
     return STATUS_OK;
 }
 
-/* Long strings get shorter pages, by halves, so that pages still end together with other columns'. */
+static int64_t buffered_rows(const ColumnBuffer *buffer) {
+    return buffer->storage.list ? buffer->lists.count : buffer->row_count;
+}
+
+/* Long strings and lists get shorter pages, by halves, so that pages still end together with other columns'.
+ */
 static int rows_per_page(const ChunkJob *job) {
     enum { TARGET_BYTES = 4 << 20, FEWEST_ROWS = 64 };
     int rows = job->encoder->page_rows;
-    if (job->storage->physical != PARQUET_BYTE_ARRAY || job->buffer->row_count == 0) return rows;
-    uint64_t bytes = 0;
-    const StringView *views = (const StringView *)job->buffer->values;
-    for (int64_t i = 0; i < job->buffer->row_count; i++)
-        bytes += views[i].length;
-    double average = (double)bytes / (double)job->buffer->row_count;
-    while (rows >= 2 * FEWEST_ROWS && rows % 128 == 0 && average * rows > TARGET_BYTES)
+    int64_t count = buffered_rows(job->buffer), values = job->buffer->row_count;
+    if (count == 0 || (job->storage->physical != PARQUET_BYTE_ARRAY && !job->storage->list)) return rows;
+    double bytes = (double)values * physical_width(job->storage->vector_physical);
+    if (job->storage->physical == PARQUET_BYTE_ARRAY) {
+        const StringView *views = (const StringView *)job->buffer->values;
+        uint64_t text_bytes = 0;
+        for (int64_t i = 0; i < values; i++)
+            text_bytes += views[i].length;
+        bytes = (double)text_bytes;
+    }
+    while (rows >= 2 * FEWEST_ROWS && rows % 128 == 0 && bytes / (double)count * rows > TARGET_BYTES)
         rows /= 2;
     return rows;
 }
 
 static Status write_pages(ChunkJob *job, int64_t offset, Arena *arena, WrittenChunk *out, Error *err) {
     ChunkEncoder *encoder = job->encoder;
-    int64_t rows = job->buffer->row_count, dense_at = 0;
+    int64_t rows = buffered_rows(job->buffer), dense_at = 0;
     job->page_rows = rows_per_page(job);
     out->pages = malloc((size_t)(rows / job->page_rows + 2) * sizeof *out->pages);
     if (!out->pages) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
@@ -431,7 +455,7 @@ static ParquetPageOrder order_of_pages(const ChunkJob *job, const WrittenChunk *
 static bool wants_bloom(const ChunkJob *job, const WrittenChunk *chunk) {
     enum { FEWEST_VALUES = 1024, LARGEST_SHARE = 4 };
     int64_t distinct = job->dictionary_length ? (int64_t)job->dictionary_length : job->dense_count;
-    if (job->storage->type.is_array || chunk->page_count < 2 || chunk->page_order != PAGES_UNORDERED ||
+    if (job->storage->list || chunk->page_count < 2 || chunk->page_order != PAGES_UNORDERED ||
         distinct < FEWEST_VALUES ||
         (int64_t)parquet_bloom_bytes_for(distinct) > chunk->compressed_bytes / LARGEST_SHARE)
         return false;
@@ -470,7 +494,7 @@ Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t o
     memset(out, 0, sizeof *out);
     out->first_offset = offset;
     out->distinct_count = -1;
-    out->value_count = buffer->row_count;
+    out->value_count = buffer->storage.list ? 0 : buffer->row_count; /* of a list: its entries */
     strbuf_reset(&encoder->out);
     make_dense(&job);
     if (job.dense_count > 0 && buffer->storage.physical != PARQUET_BOOLEAN) build_dictionary(&job);

@@ -4,6 +4,7 @@
 
 #include "engines/base/hash.h"
 #include "engines/columnar/parquet/parquet_write.h"
+#include "engines/columnar/types/array_value.h"
 
 static int decimal_bytes(int precision) {
     /* The fewest bytes whose two's complement holds 10^precision - 1, as Iceberg asks. */
@@ -17,8 +18,9 @@ static int decimal_bytes(int precision) {
 }
 
 Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out, Error *err) {
-    SqlType type = column->type;
-    *out = (ParquetStorage){.type = type, .vector_physical = physical_type_of(type)};
+    SqlType type = array_element_type(column->type);
+    *out = (ParquetStorage){
+        .type = type, .vector_physical = physical_type_of(type), .list = column->type.is_array};
     switch (out->vector_physical) {
     case PHYS_BOOL: out->physical = PARQUET_BOOLEAN; break;
     case PHYS_I16:
@@ -73,7 +75,7 @@ Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out
     return STATUS_OK;
 }
 
-static Status reserve_rows(ColumnBuffer *buffer, int64_t rows, Error *err) {
+Status column_buffer_reserve(ColumnBuffer *buffer, int64_t rows, Error *err) {
     if ((size_t)rows <= buffer->value_capacity) return STATUS_OK;
     size_t capacity = buffer->value_capacity ? buffer->value_capacity : 4096;
     while (capacity < (size_t)rows)
@@ -88,7 +90,7 @@ static Status reserve_rows(ColumnBuffer *buffer, int64_t rows, Error *err) {
 }
 
 /* Bits for all rows of the buffer's capacity, those so far set. */
-static Status reserve_validity(ColumnBuffer *buffer, Error *err) {
+Status column_buffer_reserve_validity(ColumnBuffer *buffer, Error *err) {
     size_t words = bitmap_words(buffer->value_capacity) + 1, known = buffer->validity_words;
     if (known >= words) return STATUS_OK;
     uint64_t *validity = realloc(buffer->validity, words * 8);
@@ -149,7 +151,7 @@ static Status copy_nulls(ColumnBuffer *buffer, const Vector *vector, const uint1
         if (!buffer->column->nullable)
             return error_set(err, "23502", "null value in column \"%s\" violates not-null constraint",
                              buffer->column->name);
-        TRY(reserve_validity(buffer, err));
+        TRY(column_buffer_reserve_validity(buffer, err));
         bitmap_clear(buffer->validity, (size_t)(buffer->row_count + i));
         memset(buffer->values + (size_t)(buffer->row_count + i) * width, 0, width);
     }
@@ -161,10 +163,11 @@ Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const ui
     size_t width = physical_width(buffer->storage.vector_physical);
     const char *from = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
     uint32_t index[BATCH_ROWS];
+    if (buffer->storage.list) return list_buffer_append(buffer, vector, selection, count, err);
     if (vector->physical != buffer->storage.vector_physical || count > BATCH_ROWS)
         return error_set(err, SQLSTATE_INTERNAL, "column %s: a batch of another type", buffer->column->name);
-    TRY(reserve_rows(buffer, buffer->row_count + count, err));
-    if (buffer->validity) TRY(reserve_validity(buffer, err));
+    TRY(column_buffer_reserve(buffer, buffer->row_count + count, err));
+    if (buffer->validity) TRY(column_buffer_reserve_validity(buffer, err));
     char *to = buffer->values + (size_t)buffer->row_count * width;
     for (int i = 0; i < count; i++) {
         int row = selection ? selection[i] : i;
@@ -196,6 +199,7 @@ Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const ui
 
 void column_buffer_reset(ColumnBuffer *buffer) {
     buffer->row_count = 0;
+    buffer->lists.count = 0;
     if (buffer->validity) memset(buffer->validity, 0xff, buffer->validity_words * 8);
     arena_reset(&buffer->strings);
 }
@@ -203,6 +207,8 @@ void column_buffer_reset(ColumnBuffer *buffer) {
 void column_buffer_deinit(ColumnBuffer *buffer) {
     free(buffer->values);
     free(buffer->validity);
+    free(buffer->lists.ends);
+    free(buffer->lists.null_rows);
     arena_deinit(&buffer->strings);
 }
 
@@ -236,6 +242,7 @@ static uint64_t hash_at(const ColumnBuffer *buffer, int64_t row) {
 }
 
 void column_buffer_sketch(ColumnBuffer *buffer) {
+    if (buffer->storage.list) return; /* whole arrays were noted as they came */
     for (int64_t row = 0; row < buffer->row_count; row++)
         if (is_set(buffer, row)) distinct_sketch_add(&buffer->sketch, hash_at(buffer, row));
 }

@@ -100,7 +100,6 @@ static void write_time_type(ThriftWriter *writer, int member, bool utc) {
 }
 
 static int logical_of(SqlType type) {
-    if (type.is_array) return LOGICAL_STRING;
     switch (type.id) {
     case SQL_BOOL:
     case SQL_INT4:
@@ -158,29 +157,61 @@ static void write_logical_type(ThriftWriter *writer, const ParquetStorage *stora
     thrift_write_struct_end(writer);
 }
 
+static void write_leaf_element(ThriftWriter *writer, const ParquetStorage *storage, const char *name,
+                               bool nullable, int field_id) {
+    int logical = logical_of(storage->type), converted = converted_of(storage->type, logical);
+    thrift_write_element_begin(writer);
+    thrift_write_i32(writer, 1, (int32_t)storage->physical);
+    if (storage->physical == PARQUET_FIXED) thrift_write_i32(writer, 2, storage->bytes);
+    thrift_write_i32(writer, 3, nullable ? 1 : 0);
+    thrift_write_text(writer, 4, name);
+    if (converted >= 0) thrift_write_i32(writer, 6, converted);
+    if (logical == LOGICAL_DECIMAL) {
+        thrift_write_i32(writer, 7, storage->decimal_scale);
+        thrift_write_i32(writer, 8, storage->decimal_precision);
+    }
+    if (field_id >= 0) thrift_write_i32(writer, 9, field_id);
+    if (logical) write_logical_type(writer, storage, logical);
+    thrift_write_stop(writer);
+}
+
+/* The three-level form that all readers take. */
+static void write_list_elements(ThriftWriter *writer, const ParquetWriterColumn *column,
+                                const ParquetStorage *storage) {
+    enum { CONVERTED_LIST = 3, REPEATED = 2 };
+    thrift_write_element_begin(writer);
+    thrift_write_i32(writer, 3, column->nullable ? 1 : 0);
+    thrift_write_text(writer, 4, column->name);
+    thrift_write_i32(writer, 5, 1);
+    thrift_write_i32(writer, 6, CONVERTED_LIST);
+    if (column->field_id >= 0) thrift_write_i32(writer, 9, column->field_id);
+    thrift_write_struct_begin(writer, 10);
+    thrift_write_empty_struct(writer, LOGICAL_LIST);
+    thrift_write_struct_end(writer);
+    thrift_write_stop(writer);
+    thrift_write_element_begin(writer);
+    thrift_write_i32(writer, 3, REPEATED);
+    thrift_write_text(writer, 4, "list");
+    thrift_write_i32(writer, 5, 1);
+    thrift_write_stop(writer);
+    write_leaf_element(writer, storage, "element", true, storage->element_field_id);
+}
+
 static void write_schema(ThriftWriter *writer, const FooterInput *input) {
-    thrift_write_list_begin(writer, 2, THRIFT_STRUCT, (size_t)input->column_count + 1);
+    size_t elements = 1;
+    for (int i = 0; i < input->column_count; i++)
+        elements += input->storages[i].list ? 3 : 1;
+    thrift_write_list_begin(writer, 2, THRIFT_STRUCT, elements);
     thrift_write_element_begin(writer);
     thrift_write_text(writer, 4, "schema");
     thrift_write_i32(writer, 5, input->column_count);
     thrift_write_stop(writer);
     for (int i = 0; i < input->column_count; i++) {
         const ParquetWriterColumn *column = &input->columns[i];
-        const ParquetStorage *storage = &input->storages[i];
-        int logical = logical_of(column->type), converted = converted_of(column->type, logical);
-        thrift_write_element_begin(writer);
-        thrift_write_i32(writer, 1, (int32_t)storage->physical);
-        if (storage->physical == PARQUET_FIXED) thrift_write_i32(writer, 2, storage->bytes);
-        thrift_write_i32(writer, 3, column->nullable ? 1 : 0);
-        thrift_write_text(writer, 4, column->name);
-        if (converted >= 0) thrift_write_i32(writer, 6, converted);
-        if (logical == LOGICAL_DECIMAL) {
-            thrift_write_i32(writer, 7, storage->decimal_scale);
-            thrift_write_i32(writer, 8, storage->decimal_precision);
-        }
-        if (column->field_id >= 0) thrift_write_i32(writer, 9, column->field_id);
-        if (logical) write_logical_type(writer, storage, logical);
-        thrift_write_stop(writer);
+        if (input->storages[i].list)
+            write_list_elements(writer, column, &input->storages[i]);
+        else
+            write_leaf_element(writer, &input->storages[i], column->name, column->nullable, column->field_id);
     }
 }
 
@@ -210,8 +241,12 @@ static void write_chunk(ThriftWriter *writer, const ParquetWriterColumn *column,
     if (plain_too) thrift_write_element_i32(writer, ENCODING_PLAIN);
     thrift_write_element_i32(writer, ENCODING_RLE);
     thrift_write_element_i32(writer, chunk->encoding);
-    thrift_write_list_begin(writer, 3, THRIFT_BINARY, 1);
+    thrift_write_list_begin(writer, 3, THRIFT_BINARY, storage->list ? 3 : 1);
     thrift_write_element_bytes(writer, column->name, strlen(column->name));
+    if (storage->list) {
+        thrift_write_element_bytes(writer, "list", 4);
+        thrift_write_element_bytes(writer, "element", 7);
+    }
     thrift_write_i32(writer, 4, chunk->codec);
     thrift_write_i64(writer, 5, chunk->value_count);
     thrift_write_i64(writer, 6, chunk->uncompressed_bytes);

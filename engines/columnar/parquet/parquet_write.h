@@ -17,7 +17,16 @@ typedef struct ParquetStorage {
     PhysicalType vector_physical;
     SqlType type;
     int decimal_precision, decimal_scale;
+    int element_field_id; /* of a list's elements, -1 = none */
+    bool list;            /* an array: all of this is about its elements */
 } ParquetStorage;
+
+/* Which rows of an array column have which elements. */
+typedef struct ListRows {
+    uint32_t *ends;     /* elements up to and with each row's */
+    uint8_t *null_rows; /* 1 = NULL */
+    int64_t count, capacity;
+} ListRows;
 
 typedef struct ColumnBuffer {
     const ParquetWriterColumn *column;
@@ -26,7 +35,8 @@ typedef struct ColumnBuffer {
     size_t value_capacity; /* rows */
     uint64_t *validity;    /* NULL until the first NULL of the row group */
     size_t validity_words;
-    int64_t row_count;
+    int64_t row_count; /* of values: of a list its elements */
+    ListRows lists;
     Arena strings;         /* bytes of long strings of the row group */
     DistinctSketch sketch; /* of the whole file */
 } ColumnBuffer;
@@ -81,6 +91,16 @@ Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out
 
 Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const uint16_t *selection, int count,
                             Error *err);
+/* For arrays: their elements become the buffer's values. 0A000 for what a list cannot say (several
+ * dimensions, other lower bounds). */
+Status list_buffer_append(ColumnBuffer *buffer, const Vector *vector, const uint16_t *selection, int count,
+                          Error *err);
+/* Repetition and definition levels of rows [first, first + rows), each behind its length; returns the number
+ * of entries. */
+int64_t list_levels_write(const ColumnBuffer *buffer, int64_t first, int64_t rows, StrBuf *out);
+/* Room for that many values, and validity bits for them. */
+Status column_buffer_reserve(ColumnBuffer *buffer, int64_t rows, Error *err);
+Status column_buffer_reserve_validity(ColumnBuffer *buffer, Error *err);
 /* Notes the row group's values in the sketch. */
 void column_buffer_sketch(ColumnBuffer *buffer);
 void column_buffer_reset(ColumnBuffer *buffer);

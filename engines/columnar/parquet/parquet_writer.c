@@ -103,6 +103,8 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
         writer->columns[i] = columns[i];
         writer->columns[i].name = arena_strdup(arena, columns[i].name);
         TRY(parquet_storage_of(&writer->columns[i], &writer->storages[i], err));
+        const int *element_ids = writer->options.element_field_ids;
+        writer->storages[i].element_field_id = element_ids && element_ids[i] > 0 ? element_ids[i] : -1;
         writer->buffers[i].column = &writer->columns[i];
         writer->buffers[i].storage = writer->storages[i];
     }
@@ -187,12 +189,15 @@ static Status flush_row_group(ParquetWriter *writer, Error *err) {
 static bool holds_too_much(const ParquetWriter *writer) {
     size_t strings = 0, values = 0;
     for (int i = 0; i < writer->column_count; i++) {
+        size_t width = physical_width(writer->storages[i].vector_physical);
+        size_t held = (size_t)writer->buffers[i].row_count * width;
         strings += writer->buffers[i].strings.used_bytes;
-        values += physical_width(writer->storages[i].vector_physical);
+        if (writer->storages[i].list) strings += held; /* no number of rows bounds their elements */
+        values += writer->storages[i].list ? 0 : held;
     }
     if (strings > LARGEST_STRING_BYTES) return true;
     size_t limit = writer->options.buffer_bytes;
-    return limit && strings + values * (size_t)writer->buffered_rows > limit;
+    return limit && strings + values > limit;
 }
 
 static Status append_rows(ParquetWriter *writer, const Batch *batch, const uint16_t *selection, int count,
@@ -298,6 +303,11 @@ static void describe_column(const ParquetWriter *writer, int column, Arena *aren
         out->compressed_bytes += chunk->compressed_bytes;
     }
     out->value_count = writer->row_count;
+    out->nested = writer->storages[column].list;
+    if (out->nested) { /* the bounds are of elements */
+        out->null_count = out->stats.null_count = out->stats.distinct_count = -1;
+        return;
+    }
     out->null_count = bounds.null_count;
     out->nan_count = bounds.nan_count;
     out->stats.null_count = bounds.null_count;

@@ -1,5 +1,6 @@
 /* Writes Parquet files that other engines open without complaint: zstd pages, dictionary or delta or plain by
- * what the data asks for, statistics, page index (column and offset index), field ids.
+ * what the data asks for, statistics, page index (column and offset index), bloom filters, field ids. Arrays
+ * become lists, json and jsonb strings annotated as JSON.
  *
  * parquet_writer_open → parquet_writer_append(batch)* → parquet_writer_finish (footer, fsync) or
  * parquet_writer_abort (removes the file). Rows are buffered per row group (row_group_rows); memory is
@@ -34,7 +35,8 @@ typedef struct ParquetWriterOptions {
     int zstd_level;                     /* 0 = 3 */
     const ParquetSortColumn *sorted_by; /* copied; may be NULL */
     int sorted_by_count;
-    const char *const *metadata; /* key, value, key, value ..., NULL-terminated; may be NULL */
+    const int *element_field_ids; /* per column, of an array's elements, 0 = none; may be NULL */
+    const char *const *metadata;  /* key, value, key, value ..., NULL-terminated; may be NULL */
 } ParquetWriterOptions;
 
 /* What was written, for Iceberg's manifests: one entry per column in order. */
@@ -43,6 +45,7 @@ typedef struct ParquetWrittenColumn {
     int64_t value_count; /* with NULLs */
     int64_t null_count;
     int64_t nan_count;        /* floats */
+    bool nested;              /* a list: nothing is known but its bytes */
     ParquetColumnStats stats; /* over the whole file; strings point into the result's arena */
 } ParquetWrittenColumn;
 typedef struct ParquetWritten {
