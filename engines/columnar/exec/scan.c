@@ -176,6 +176,9 @@ static bool file_excluded(ScanSource *scan, const DataFile *data) {
 static Status scan_prepare(Source *source, Query *query, Error *err) {
     ScanSource *scan = (ScanSource *)source;
     const TableVersion *version = source->node->version;
+    if (version->has_deletes)
+        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                         "table \"%s\" has delete files, which cannot be read yet", version->name);
     scan->files = ARENA_NEW_ARRAY(&query->arena, ScanFile, version->file_count + 1);
     source->morsel_count = 0;
     int groups = 0, group_capacity = 16;

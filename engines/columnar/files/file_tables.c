@@ -286,7 +286,7 @@ bool file_tables_check(FileTables *tables, const TableVersion *version, bool *cu
 FileTables *file_tables_open(const char *directories, const char *scratch_parent) {
     FileTables *tables = calloc(1, sizeof *tables);
     if (!tables) abort();
-    tables->directories = strdup(directories);
+    tables->directories = strdup(directories ? directories : "");
     tables->scratch_parent = strdup(scratch_parent);
     tables->lock_file = -1;
     pthread_mutex_init(&tables->load_lock, NULL);

@@ -288,6 +288,13 @@ const AvroValue *avro_record_field(const AvroValue *record, const char *name) {
     return NULL;
 }
 
+const AvroValue *avro_record_field_by_id(const AvroValue *record, int64_t id) {
+    if (!record || record->kind != AVRO_RECORD) return NULL;
+    for (int i = 0; i < record->count; i++)
+        if (record->schema->fields[i].id == id) return &record->items[i];
+    return NULL;
+}
+
 int64_t avro_field_integer(const AvroValue *record, const char *name, int64_t fallback) {
     const AvroValue *value = avro_record_field(record, name);
     bool is_integer =

@@ -71,6 +71,8 @@ const char *avro_file_metadata(const AvroFile *file, const char *key, size_t *le
 
 /* A record's field; NULL when the schema has none of that name. */
 const AvroValue *avro_record_field(const AvroValue *record, const char *name);
+/* The field whose attribute "field-id" is `id`; NULL when there is none. */
+const AvroValue *avro_record_field_by_id(const AvroValue *record, int64_t id);
 /* The integer in a field, `fallback` when it is absent, null or of another kind. */
 int64_t avro_field_integer(const AvroValue *record, const char *name, int64_t fallback);
 

@@ -64,7 +64,9 @@ static Status parse_record(SchemaParser *parser, AvroSchema *schema, json_t *nod
         json_t *field = json_array_get(fields, i);
         const char *name = json_string_value(json_object_get(field, "name"));
         if (!name) return bad_schema(err, "a field without a name");
+        json_t *id = json_object_get(field, "field-id");
         parsed[i].name = arena_strdup(parser->arena, name);
+        parsed[i].id = json_is_integer(id) ? json_integer_value(id) : -1;
         TRY(parse_node(parser, json_object_get(field, "type"), depth + 1, &parsed[i].schema, err));
     }
     schema->fields = parsed;

@@ -8,6 +8,7 @@ enum { AVRO_MAX_DEPTH = 48 };
 typedef struct AvroField {
     const char *name;
     const AvroSchema *schema;
+    int64_t id; /* attribute "field-id", -1 = none */
 } AvroField;
 
 struct AvroSchema {

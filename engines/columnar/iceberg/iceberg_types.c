@@ -192,37 +192,40 @@ static void encode_decimal(__int128 value, StrBuf *out) {
     strbuf_append(out, bytes + first, (size_t)(16 - first));
 }
 
-bool iceberg_bound_encode(SqlType type, const union ParquetBound *bound, bool upper, StrBuf *out) {
+void iceberg_value_encode(SqlType type, const union ParquetBound *value, StrBuf *out) {
     switch (type.id) {
-    case SQL_BOOL: strbuf_append_char(out, bound->i64 != 0); return true;
+    case SQL_BOOL: strbuf_append_char(out, value->i64 != 0); return;
     case SQL_INT2:
     case SQL_INT4:
     case SQL_DATE: {
-        int32_t value = (int32_t)bound->i64;
-        strbuf_append(out, &value, sizeof value);
-        return true;
+        int32_t narrow = (int32_t)value->i64;
+        strbuf_append(out, &narrow, sizeof narrow);
+        return;
     }
     case SQL_INT8:
     case SQL_OID:
     case SQL_TIME:
     case SQL_TIMESTAMP:
-    case SQL_TIMESTAMPTZ: strbuf_append(out, &bound->i64, sizeof bound->i64); return true;
+    case SQL_TIMESTAMPTZ: strbuf_append(out, &value->i64, sizeof value->i64); return;
     case SQL_FLOAT4: {
-        float value = (float)bound->f64;
-        strbuf_append(out, &value, sizeof value);
-        return true;
+        float narrow = (float)value->f64;
+        strbuf_append(out, &narrow, sizeof narrow);
+        return;
     }
-    case SQL_FLOAT8: strbuf_append(out, &bound->f64, sizeof bound->f64); return true;
-    case SQL_NUMERIC:
-        encode_decimal(type.precision <= 18 ? (__int128)bound->i64 : bound->i128, out);
-        return true;
-    case SQL_BYTEA: return encode_binary_bound(&bound->string, upper, out);
-    case SQL_UUID:
+    case SQL_FLOAT8: strbuf_append(out, &value->f64, sizeof value->f64); return;
+    case SQL_NUMERIC: encode_decimal(type.precision <= 18 ? (__int128)value->i64 : value->i128, out); return;
+    default: strbuf_append(out, stringview_data(&value->string), value->string.length); return;
+    }
+}
+
+bool iceberg_bound_encode(SqlType type, const union ParquetBound *bound, bool upper, StrBuf *out) {
+    if (physical_type_of(type) == PHYS_STRING) {
+        if (type.id == SQL_BYTEA) return encode_binary_bound(&bound->string, upper, out);
+        if (type.id != SQL_UUID) return encode_text_bound(&bound->string, upper, out);
         if (bound->string.length != 16) return false;
-        strbuf_append(out, stringview_data(&bound->string), 16);
-        return true;
-    default: return encode_text_bound(&bound->string, upper, out);
     }
+    iceberg_value_encode(type, bound, out);
+    return true;
 }
 
 static bool decode_integer(const char *data, size_t length, int64_t *out) {

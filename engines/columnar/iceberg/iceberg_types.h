@@ -20,7 +20,10 @@ Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAM
 SqlType iceberg_type_parse(const json_t *type, const char *declared);
 bool iceberg_type_needs_property(SqlType type);
 
-/* Appends the bounds; false when there is no bound to give (a string without an upper neighbour). */
+/* Appends a value whole. */
+void iceberg_value_encode(SqlType type, const union ParquetBound *value, StrBuf *out);
+/* Appends the bounds, long strings cut; false when there is no bound to give (a string without an upper
+ * neighbour). */
 bool iceberg_bound_encode(SqlType type, const union ParquetBound *bound, bool upper, StrBuf *out);
 /* False when the bytes are no bound of that type. Strings point into `data`. */
 bool iceberg_bound_decode(SqlType type, const char *data, size_t length, union ParquetBound *out);

@@ -1,4 +1,3 @@
-#include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/iceberg/table_catalog.h"
 
 #include <ctype.h>
@@ -86,109 +85,27 @@ uint64_t table_catalog_hash(const char *namespace_name, const char *name) {
                           hash64_bytes(name, strlen(name), 0));
 }
 
-TableVersion *table_version_create(const char *namespace_name, const char *name,
-                                   const char *metadata_location, const TableColumn *columns,
-                                   int column_count) {
-    TableVersion *version = calloc(1, sizeof *version);
-    if (!version) abort();
-    version->references = 1;
-    arena_init(&version->arena);
-    version->namespace_name = arena_strdup(&version->arena, namespace_name);
-    version->name = arena_strdup(&version->arena, name);
-    version->metadata_location = arena_strdup(&version->arena, metadata_location);
-    version->snapshot_id = -1;
-    TableColumn *copy = ARENA_NEW_ARRAY(&version->arena, TableColumn, column_count + 1);
-    for (int i = 0; i < column_count; i++) {
-        copy[i] = columns[i];
-        copy[i].name = arena_strdup(&version->arena, columns[i].name);
-    }
-    version->columns = copy;
-    version->column_count = column_count;
-    return version;
-}
-
-TableVersion *table_version_retain(TableVersion *version) {
-    version->references++;
-    return version;
-}
-
-void table_version_release(TableVersion *version) {
-    if (!version || --version->references > 0) return;
-    table_statistics_free(version->statistics);
-    arena_deinit(&version->arena);
-    free(version);
-}
-
-Status table_catalog_read_metadata(const char *location, Arena *arena, TableMetadata *out, Error *err) {
-    const char *path;
-    char *text;
-    size_t bytes;
-    *out = (TableMetadata){0};
-    TRY(store_path_from_uri(location, arena, &path, err));
-    TRY(store_read_file(path, METADATA_MAX_BYTES, arena, &text, &bytes, err));
-    if (table_metadata_parse(text, bytes, path, arena, out, err) != STATUS_OK) {
-        table_metadata_deinit(out);
-        return STATUS_ERROR;
-    }
-    return STATUS_OK;
-}
-
-static Status read_files(const TableMetadata *metadata, TableVersion *version, Error *err) {
-    ManifestFile *manifests;
-    int count;
-    DataFileList list = {0};
-    TRY(manifest_list_read(metadata->manifest_list, &version->arena, &manifests, &count, err));
-    for (int i = 0; i < count; i++) {
-        if (manifests[i].added_files == 0 && manifests[i].existing_files == 0) continue;
-        if (manifests[i].deletes)
-            return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                             "table \"%s\" has delete files, which cannot be read yet", version->name);
-        TRY(manifest_read(&manifests[i], version->columns, version->column_count, &version->arena, &list,
-                          err));
-    }
-    version->files = list.files;
-    version->file_count = list.count;
-    for (int i = 0; i < list.count; i++) {
-        version->row_count += list.files[i].row_count;
-        version->bytes += list.files[i].bytes;
-    }
-    return STATUS_OK;
-}
-
-static Status read_version(const char *namespace_name, const char *name, const char *location,
-                           TableVersion **out, Error *err) {
-    Arena arena;
-    arena_init(&arena);
-    TableMetadata metadata;
-    Status status = table_catalog_read_metadata(location, &arena, &metadata, err);
-    if (status == STATUS_OK) {
-        TableVersion *version =
-            table_version_create(namespace_name, name, location, metadata.columns, metadata.column_count);
-        version->snapshot_id = metadata.snapshot_id;
-        if (metadata.manifest_list) status = read_files(&metadata, version, err);
-        if (status == STATUS_OK)
-            *out = version;
-        else
-            table_version_release(version);
-        table_metadata_deinit(&metadata);
-    }
-    arena_deinit(&arena);
-    return status;
-}
-
 static bool version_is_of(const TableVersion *version, const char *namespace_name, const char *name) {
     return version && strcmp(version->name, name) == 0 &&
            strcmp(version->namespace_name, namespace_name) == 0;
 }
 
+/* Of the past, or of a branch: what the metadata has selected. NULL = the current version. */
+static bool version_is_at(const TableVersion *version, const TableMetadata *at) {
+    if (!at) return !version->is_as_of;
+    return version->is_as_of && version->snapshot_id == at->snapshot_id &&
+           version->schema_id == at->schema_id;
+}
+
 static TableVersion *cache_find(TableCatalog *catalog, const char *namespace_name, const char *name,
-                                const char *location) {
+                                const char *location, const TableMetadata *at) {
     CacheSlot *set = catalog->cache[table_catalog_hash(namespace_name, name) % CACHE_SETS];
     TableVersion *found = NULL;
     pthread_mutex_lock(&catalog->lock);
     for (int way = 0; way < CACHE_WAYS && !found; way++) {
         if (version_is_of(set[way].version, namespace_name, name) &&
-            strcmp(set[way].version->metadata_location, location) == 0) {
+            strcmp(set[way].version->metadata_location, location) == 0 &&
+            version_is_at(set[way].version, at)) {
             set[way].last_use = ++catalog->clock;
             found = table_version_retain(set[way].version);
         }
@@ -203,7 +120,8 @@ static void cache_put(TableCatalog *catalog, TableVersion *version) {
     pthread_mutex_lock(&catalog->lock);
     CacheSlot *victim = &set[0];
     for (int way = 0; way < CACHE_WAYS; way++) {
-        if (version_is_of(set[way].version, version->namespace_name, version->name)) {
+        if (!version->is_as_of && version_is_of(set[way].version, version->namespace_name, version->name) &&
+            !set[way].version->is_as_of) {
             victim = &set[way];
             break;
         }
@@ -222,33 +140,61 @@ Status table_catalog_undefined(const char *namespace_name, const char *name, Err
                      is_default ? "" : namespace_name, is_default ? "" : ".", name);
 }
 
-static Status load_with(TableCatalog *catalog, const char *namespace_name, const char *name, StrBuf *location,
-                        StrBuf *previous, TableVersion **out, Error *err) {
+/* The version that one metadata file describes, from the cache or the files. */
+static Status load_at(TableCatalog *catalog, const char *namespace_name, const char *name,
+                      const char *location, const TableAsOf *as_of, TableVersion **out, Error *err) {
+    *out = as_of ? NULL : cache_find(catalog, namespace_name, name, location, NULL);
+    if (*out) return STATUS_OK;
+    Arena arena;
+    arena_init(&arena);
+    TableMetadata metadata;
+    Status status = table_catalog_read_metadata(location, &arena, &metadata, err);
+    if (status == STATUS_OK && as_of) {
+        status = table_metadata_as_of(&metadata, as_of, name, &arena, err);
+        if (status == STATUS_OK) *out = cache_find(catalog, namespace_name, name, location, &metadata);
+    }
+    if (status == STATUS_OK && !*out) {
+        status = table_version_read(namespace_name, name, location, &metadata, out, err);
+        if (status == STATUS_OK) {
+            (*out)->is_as_of = as_of != NULL;
+            cache_put(catalog, *out);
+        }
+    }
+    table_metadata_deinit(&metadata);
+    arena_deinit(&arena);
+    return status;
+}
+
+static Status load_with(TableCatalog *catalog, const char *namespace_name, const char *name,
+                        const TableAsOf *as_of, StrBuf *location, StrBuf *previous, TableVersion **out,
+                        Error *err) {
     for (int attempt = 0;; attempt++) {
         bool found;
         strbuf_reset(location);
         TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
         if (!found) return table_catalog_undefined(namespace_name, name, err);
-        *out = cache_find(catalog, namespace_name, name, strbuf_text(location));
-        if (*out) return STATUS_OK;
-        if (read_version(namespace_name, name, strbuf_text(location), out, err) == STATUS_OK) break;
+        if (load_at(catalog, namespace_name, name, strbuf_text(location), as_of, out, err) == STATUS_OK)
+            return STATUS_OK;
         /* Dropped or replaced while it was read, its files may be gone: look again, once per location. */
         if (attempt == LOAD_ATTEMPTS || strcmp(strbuf_text(previous), strbuf_text(location)) == 0)
             return STATUS_ERROR;
         strbuf_reset(previous);
         strbuf_append(previous, strbuf_text(location), location->length);
     }
-    cache_put(catalog, *out);
-    return STATUS_OK;
 }
 
 Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name,
                           TableVersion **out, Error *err) {
+    return table_catalog_load_as_of(catalog, namespace_name, name, NULL, out, err);
+}
+
+Status table_catalog_load_as_of(TableCatalog *catalog, const char *namespace_name, const char *name,
+                                const TableAsOf *as_of, TableVersion **out, Error *err) {
     StrBuf location, previous;
     strbuf_init(&location);
     strbuf_init(&previous);
-    Status status = load_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, &location,
-                              &previous, out, err);
+    Status status = load_with(catalog, namespace_name ? namespace_name : DEFAULT_NAMESPACE, name, as_of,
+                              &location, &previous, out, err);
     strbuf_deinit(&location);
     strbuf_deinit(&previous);
     return status;
@@ -297,10 +243,10 @@ static void purge_snapshot(const char *manifest_list, Arena *arena) {
     Error ignored;
     if (manifest_list_read(manifest_list, arena, &manifests, &count, &ignored) != STATUS_OK) return;
     for (int i = 0; i < count; i++) {
-        DataFileList list = {0};
-        if (manifest_read(&manifests[i], NULL, 0, arena, &list, &ignored) == STATUS_OK)
+        EntryList list = {0};
+        if (manifest_read(&manifests[i], NULL, arena, &list, &ignored) == STATUS_OK)
             for (int j = 0; j < list.count; j++)
-                unlink(list.files[j].path);
+                remove_uri(list.entries[j].uri, arena);
         remove_uri(manifests[i].path, arena);
     }
     remove_uri(manifest_list, arena);

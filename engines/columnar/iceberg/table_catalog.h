@@ -12,7 +12,7 @@
 
 #include "engines/base/arena.h"
 #include "engines/base/error.h"
-#include "engines/columnar/parquet/parquet_writer.h"
+#include "engines/columnar/iceberg/table_layout.h"
 
 typedef struct TableCatalog TableCatalog;
 
@@ -23,12 +23,12 @@ typedef struct TableColumn {
     int field_id;
 } TableColumn;
 
-typedef struct DataFile {
-    const char *path; /* absolute */
-    int64_t row_count;
-    int64_t bytes;
-    const ParquetColumnStats *stats; /* per table column; has_min_max false where unknown */
-} DataFile;
+/* What a column is in files that say less than the schema. */
+typedef struct TableColumnOrigin {
+    const char *const *aliases; /* its names in files without field ids (schema.name-mapping.default) */
+    int alias_count;
+    const PartitionValue *initial_default; /* of rows in files written before it was added; NULL = NULL */
+} TableColumnOrigin;
 
 typedef struct TableVersion {
     _Atomic int references;
@@ -36,11 +36,21 @@ typedef struct TableVersion {
     const char *name;
     const char *metadata_location;
     int64_t snapshot_id; /* -1 = empty table without snapshots */
+    int schema_id;
+    bool is_as_of; /* of table_catalog_load_as_of: not to be written to */
     const TableColumn *columns;
     int column_count;
+    const TableColumnOrigin *origins; /* per column; NULL: by their own names, without defaults */
+    bool name_mapping;                /* `origins` are all the names that count in files without field ids */
+    const PartitionSpec *specs;       /* files may be of any of them */
+    int spec_count;
+    int spec_id;                 /* files are written with this one */
+    const SortOrder *sort_order; /* files are written in; NULL = none */
+    int64_t sequence_number;     /* of the snapshot */
     const DataFile *files;
     int file_count;
-    int64_t row_count;
+    bool has_deletes;  /* some file has rows that are deleted */
+    int64_t row_count; /* with those deleted by equality deletes, without the others */
     int64_t bytes;
     _Atomic(struct TableStatistics *) statistics; /* table_statistics.h; NULL until asked for */
     Arena arena;                                  /* owns everything above but the statistics */
@@ -58,8 +68,63 @@ Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, 
 /* 42P01 when there is no such table. `namespace_name` NULL = "default". */
 Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name,
                           TableVersion **out, Error *err);
+/* The table as it was or as a branch or tag has it. Exactly one of the members is set. */
+typedef struct TableAsOf {
+    int64_t snapshot_id;  /* -1 = not by this */
+    int64_t timestamp_ms; /* the snapshot that was current then; -1 = not by this */
+    const char *ref;      /* branch or tag; NULL = not by this */
+} TableAsOf;
+/* As load; 42704 when there is no such snapshot or ref, 22023 when the table is younger than the time. A
+ * version of the past has the columns of its time, a branch those of now. */
+Status table_catalog_load_as_of(TableCatalog *catalog, const char *namespace_name, const char *name,
+                                const TableAsOf *as_of, TableVersion **out, Error *err);
 TableVersion *table_version_retain(TableVersion *version);
 void table_version_release(TableVersion *version);
+
+/* What a table's metadata remembers, read from its file (no data files are looked at). */
+typedef struct PropertyPair {
+    const char *key, *value;
+} PropertyPair;
+typedef struct LoggedSnapshot {
+    int64_t snapshot_id, parent_id; /* -1 = none */
+    int64_t sequence_number, timestamp_ms;
+    int schema_id;         /* -1 = not told */
+    const char *operation; /* "append", "overwrite", "delete", "replace" or "" */
+    const char *manifest_list;
+    const PropertyPair *summary; /* without "operation" */
+    int summary_count;
+} LoggedSnapshot;
+typedef struct TableRef {
+    const char *name;
+    bool is_tag;
+    int64_t snapshot_id;
+    int64_t max_ref_age_ms, max_snapshot_age_ms, min_snapshots_to_keep; /* -1 = not told */
+} TableRef;
+typedef struct TableHistoryEntry {
+    int64_t timestamp_ms, snapshot_id;
+    bool is_ancestor; /* of the current snapshot */
+} TableHistoryEntry;
+typedef struct TableMetadataFile {
+    int64_t timestamp_ms;
+    const char *location; /* URI */
+} TableMetadataFile;
+typedef struct TableLog {
+    LoggedSnapshot *snapshots; /* as listed: oldest first */
+    int snapshot_count;
+    TableRef *refs;
+    int ref_count;
+    TableHistoryEntry *history; /* what was current, oldest first */
+    int history_count;
+    TableMetadataFile *metadata_files; /* earlier ones */
+    int metadata_file_count;
+    PropertyPair *properties;
+    int property_count;
+    int64_t current_snapshot_id; /* -1 = none */
+    int64_t updated_ms;
+    int format_version;
+    const char *uuid, *location;
+} TableLog;
+Status table_version_read_log(const TableVersion *version, Arena *arena, TableLog *out, Error *err);
 
 /* Views and SQL functions, kept beside the tables as the text of the statement that made them. */
 typedef enum DefinitionKind { DEFINITION_VIEW, DEFINITION_FUNCTION } DefinitionKind;

@@ -6,6 +6,7 @@
 #include "engines/columnar/iceberg/catalog_db.h"
 #include "engines/columnar/iceberg/manifest.h"
 #include "engines/columnar/iceberg/table_pins.h"
+#include "engines/columnar/iceberg/table_version.h"
 
 enum { CACHE_SETS = 256, CACHE_WAYS = 4, COMMIT_LOCKS = 16 };
 
@@ -33,18 +34,14 @@ struct AppendLanes *append_lanes_create(void);
 void append_lanes_destroy(struct AppendLanes *lanes);
 
 uint64_t table_catalog_hash(const char *namespace_name, const char *name);
-/* The metadata file at a location (URI), without its manifests. */
-Status table_catalog_read_metadata(const char *location, Arena *arena, TableMetadata *out, Error *err);
 /* Absolute directory a new table of this name gets. */
 char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
                               Arena *arena);
 /* Deletes what the snapshots of a dropped table's metadata refer to, and its metadata. */
 void table_catalog_purge(const char *location, Arena *arena);
 Status table_catalog_undefined(const char *namespace_name, const char *name, Error *err);
-/* A version without files that describes `columns`; caller fills or releases it. */
-TableVersion *table_version_create(const char *namespace_name, const char *name,
-                                   const char *metadata_location, const TableColumn *columns,
-                                   int column_count);
-
 /* For crash tests: called with the name of each step a commit has just finished. NULL outside tests. */
 extern void (*table_append_step_hook)(const char *step);
+static inline void table_step_done(const char *step) {
+    if (table_append_step_hook) table_append_step_hook(step);
+}

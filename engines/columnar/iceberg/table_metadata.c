@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "engines/base/clock.h"
 #include "engines/columnar/store/local_store.h"
@@ -11,7 +13,7 @@ static Status malformed(const char *name, const char *what, Error *err) {
     return error_set(err, SQLSTATE_DATA_CORRUPTED, "table metadata \"%s\": %s", name, what);
 }
 
-static json_t *find_by_id(json_t *list, const char *key, int64_t id) {
+json_t *json_find_by_id(json_t *list, const char *key, int64_t id) {
     size_t index;
     json_t *item;
     json_array_foreach(list, index, item) {
@@ -21,47 +23,86 @@ static json_t *find_by_id(json_t *list, const char *key, int64_t id) {
     return NULL;
 }
 
-static Status parse_columns(TableMetadata *metadata, const char *name, Arena *arena, Error *err) {
-    json_t *schema = find_by_id(json_object_get(metadata->root, "schemas"), "schema-id", metadata->schema_id);
-    json_t *fields = json_object_get(schema, "fields");
+static json_t *member(json_t *root, const char *key, json_t *(*make)(void), json_type type) {
+    json_t *found = json_object_get(root, key);
+    if (!found || json_typeof(found) != type) {
+        found = make();
+        json_object_set_new(root, key, found);
+    }
+    return found;
+}
+
+json_t *json_array_member(json_t *root, const char *key) {
+    return member(root, key, json_array, JSON_ARRAY);
+}
+
+json_t *json_object_member(json_t *root, const char *key) {
+    return member(root, key, json_object, JSON_OBJECT);
+}
+
+static Status parse_column(json_t *field, json_t *properties, const char *name, Arena *arena,
+                           TableColumn *out, Error *err) {
+    const char *column = json_string_value(json_object_get(field, "name"));
+    json_t *id = json_object_get(field, "id");
+    if (!column || !json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+        return malformed(name, "a field has no name or id", err);
+    char key[64];
+    snprintf(key, sizeof key, ICEBERG_TYPE_PROPERTY "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+    *out = (TableColumn){
+        .name = arena_strdup(arena, column),
+        .type = iceberg_type_parse(json_object_get(field, "type"),
+                                   json_string_value(json_object_get(properties, key))),
+        .nullable = !json_is_true(json_object_get(field, "required")),
+        .field_id = (int)json_integer_value(id),
+    };
+    return STATUS_OK;
+}
+
+/* Version 1 writers may give one "schema" without an id. */
+static json_t *schema_of(const TableMetadata *metadata, int schema_id) {
+    json_t *schema = json_find_by_id(json_object_get(metadata->root, "schemas"), "schema-id", schema_id);
+    return schema ? schema : json_object_get(metadata->root, "schema");
+}
+
+Status table_metadata_read_schema(TableMetadata *metadata, int schema_id, const char *name, Arena *arena,
+                                  Error *err) {
+    if (schema_id >= 0) metadata->schema_id = schema_id;
+    json_t *fields = json_object_get(schema_of(metadata, metadata->schema_id), "fields");
     if (!json_is_array(fields)) return malformed(name, "the current schema is missing", err);
     json_t *properties = json_object_get(metadata->root, "properties");
     size_t count = json_array_size(fields);
     if (count > 100000) return malformed(name, "the schema has too many columns", err);
     metadata->columns = ARENA_NEW_ARRAY(arena, TableColumn, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        json_t *field = json_array_get(fields, i);
-        const char *column = json_string_value(json_object_get(field, "name"));
-        json_t *id = json_object_get(field, "id");
-        if (!column || !json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) > INT32_MAX)
-            return malformed(name, "a field has no name or id", err);
-        char key[64];
-        snprintf(key, sizeof key, ICEBERG_TYPE_PROPERTY "%" JSON_INTEGER_FORMAT, json_integer_value(id));
-        metadata->columns[i] = (TableColumn){
-            .name = arena_strdup(arena, column),
-            .type = iceberg_type_parse(json_object_get(field, "type"),
-                                       json_string_value(json_object_get(properties, key))),
-            .nullable = !json_is_true(json_object_get(field, "required")),
-            .field_id = (int)json_integer_value(id),
-        };
-    }
     metadata->column_count = (int)count;
+    for (size_t i = 0; i < count; i++)
+        TRY(parse_column(json_array_get(fields, i), properties, name, arena, &metadata->columns[i], err));
+    return table_metadata_read_origins(metadata, fields, name, arena, err);
+}
+
+json_t *table_metadata_find_snapshot(const TableMetadata *metadata, int64_t snapshot_id) {
+    return json_find_by_id(json_object_get(metadata->root, "snapshots"), "snapshot-id", snapshot_id);
+}
+
+Status table_metadata_select(TableMetadata *metadata, int64_t snapshot_id, const char *name, Error *err) {
+    metadata->snapshot_id = snapshot_id;
+    metadata->snapshot = NULL;
+    metadata->manifest_list = NULL;
+    if (snapshot_id == -1) return STATUS_OK;
+    metadata->snapshot = table_metadata_find_snapshot(metadata, snapshot_id);
+    if (!metadata->snapshot) return malformed(name, "the current snapshot is not among the snapshots", err);
+    metadata->manifest_list = json_string_value(json_object_get(metadata->snapshot, "manifest-list"));
+    if (!metadata->manifest_list && !json_is_array(json_object_get(metadata->snapshot, "manifests")))
+        return malformed(name, "a snapshot has no manifest list", err);
     return STATUS_OK;
 }
 
-static Status parse_snapshot(TableMetadata *metadata, const char *name, Error *err) {
-    json_t *current = json_object_get(metadata->root, "current-snapshot-id");
-    metadata->snapshot_id = json_is_integer(current) ? json_integer_value(current) : -1;
-    if (metadata->snapshot_id == -1) return STATUS_OK;
-    metadata->snapshot =
-        find_by_id(json_object_get(metadata->root, "snapshots"), "snapshot-id", metadata->snapshot_id);
-    if (!metadata->snapshot) return malformed(name, "the current snapshot is not among the snapshots", err);
-    metadata->manifest_list = json_string_value(json_object_get(metadata->snapshot, "manifest-list"));
-    if (!metadata->manifest_list)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "table metadata \"%s\": the current snapshot has no manifest list", name);
-    return STATUS_OK;
+int64_t table_metadata_property(const TableMetadata *metadata, const char *key, int64_t fallback) {
+    const char *text = json_string_value(json_object_get(json_object_get(metadata->root, "properties"), key));
+    char *end;
+    if (!text || !*text) return fallback;
+    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0) return (text[0] | 32) == 't';
+    long long value = strtoll(text, &end, 10);
+    return *end ? fallback : value;
 }
 
 Status table_metadata_parse(const char *text, size_t bytes, const char *name, Arena *arena,
@@ -82,13 +123,18 @@ Status table_metadata_parse(const char *text, size_t bytes, const char *name, Ar
     out->last_sequence_number = json_integer_value(json_object_get(root, "last-sequence-number"));
     out->schema_id = (int)json_integer_value(json_object_get(root, "current-schema-id"));
     out->last_column_id = (int)json_integer_value(json_object_get(root, "last-column-id"));
-    size_t index;
-    json_t *spec;
-    json_array_foreach(json_object_get(root, "partition-specs"), index, spec) {
-        if (json_array_size(json_object_get(spec, "fields")) > 0) out->partitioned = true;
-    }
-    TRY(parse_columns(out, name, arena, err));
-    return parse_snapshot(out, name, err);
+    TRY(table_metadata_read_schema(out, -1, name, arena, err));
+    TRY(table_metadata_read_layout(out, name, arena, err));
+    json_t *current = json_object_get(root, "current-snapshot-id");
+    return table_metadata_select(out, json_is_integer(current) ? json_integer_value(current) : -1, name, err);
+}
+
+void table_metadata_copy(const TableMetadata *from, TableMetadata *out) {
+    *out = *from;
+    out->root = json_deep_copy(from->root);
+    out->location = json_string_value(json_object_get(out->root, "location"));
+    out->snapshot = table_metadata_find_snapshot(out, from->snapshot_id);
+    out->manifest_list = json_string_value(json_object_get(out->snapshot, "manifest-list"));
 }
 
 void table_metadata_deinit(TableMetadata *metadata) {
@@ -164,7 +210,7 @@ Status table_metadata_create(const char *location, const TableColumn *columns, i
     if (!out->root)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "the location \"%s\" is not valid UTF-8", location);
     out->location = json_string_value(json_object_get(out->root, "location"));
-    return STATUS_OK;
+    return table_metadata_read_layout(out, location, arena, err);
 }
 
 Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, int column_count,
@@ -193,11 +239,7 @@ Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, 
         }
     }
     if (same) return STATUS_OK;
-    json_t *properties = json_object_get(metadata->root, "properties");
-    if (!properties) {
-        properties = json_object();
-        json_object_set_new(metadata->root, "properties", properties);
-    }
+    json_t *properties = json_object_member(metadata->root, "properties");
     json_t *schema;
     TRY(schema_json(columns, column_count, schema_id, properties, &schema, err));
     json_array_append_new(schemas, schema);
@@ -206,85 +248,97 @@ Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, 
     metadata->schema_id = schema_id;
     metadata->columns = copy_columns(columns, column_count, arena);
     metadata->column_count = column_count;
+    metadata->origins = NULL;
     return STATUS_OK;
 }
 
-static void set_count(json_t *summary, const char *key, int64_t value) {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    json_object_set_new(summary, key, json_string(text));
+void table_metadata_log_current(TableMetadata *metadata, int64_t snapshot_id) {
+    json_array_append_new(json_array_member(metadata->root, "snapshot-log"),
+                          json_pack("{s:I, s:I}", "timestamp-ms", (json_int_t)now_ms(), "snapshot-id",
+                                    (json_int_t)snapshot_id));
 }
 
-static json_t *summary_json(const SnapshotChange *change) {
-    json_t *summary = json_pack("{s:s}", "operation", change->overwrite ? "overwrite" : "append");
-    set_count(summary, "added-data-files", change->added_files);
-    set_count(summary, "added-records", change->added_rows);
-    set_count(summary, "added-files-size", change->added_bytes);
-    if (change->overwrite && change->deleted_files > 0) {
-        set_count(summary, "deleted-data-files", change->deleted_files);
-        set_count(summary, "deleted-records", change->deleted_rows);
-        set_count(summary, "removed-files-size", change->deleted_bytes);
-    }
-    set_count(summary, "total-data-files", change->total_files);
-    set_count(summary, "total-records", change->total_rows);
-    set_count(summary, "total-files-size", change->total_bytes);
-    set_count(summary, "total-delete-files", 0);
-    set_count(summary, "total-position-deletes", 0);
-    set_count(summary, "total-equality-deletes", 0);
-    return summary;
-}
-
-/* The member as an array, made when absent. */
-static json_t *array_member(json_t *root, const char *key) {
-    json_t *list = json_object_get(root, key);
-    if (!json_is_array(list)) {
-        list = json_array();
-        json_object_set_new(root, key, list);
-    }
-    return list;
-}
-
-void table_metadata_add_snapshot(TableMetadata *metadata, const SnapshotChange *change,
-                                 const char *previous_location) {
+static void set_current(TableMetadata *metadata, const SnapshotChange *change, json_t *snapshot) {
     json_t *root = metadata->root;
-    json_t *snapshot =
-        json_pack("{s:I, s:I, s:I, s:s, s:o, s:i}", "sequence-number", (json_int_t)change->sequence_number,
-                  "snapshot-id", (json_int_t)change->snapshot_id, "timestamp-ms",
-                  (json_int_t)change->timestamp_ms, "manifest-list", change->manifest_list, "summary",
-                  summary_json(change), "schema-id", metadata->schema_id);
-    if (metadata->snapshot_id != -1)
-        json_object_set_new(snapshot, "parent-snapshot-id", json_integer(metadata->snapshot_id));
-    json_array_append_new(array_member(root, "snapshots"), snapshot);
-    json_array_append_new(array_member(root, "snapshot-log"),
+    json_array_append_new(json_array_member(root, "snapshot-log"),
                           json_pack("{s:I, s:I}", "timestamp-ms", (json_int_t)change->timestamp_ms,
                                     "snapshot-id", (json_int_t)change->snapshot_id));
-    if (previous_location[0]) {
-        json_t *log = array_member(root, "metadata-log");
-        json_array_append_new(log, json_pack("{s:O, s:s}", "timestamp-ms",
-                                             json_object_get(root, "last-updated-ms"), "metadata-file",
-                                             previous_location));
-        while (json_array_size(log) > METADATA_LOG_ENTRIES)
-            json_array_remove(log, 0);
-    }
-    json_t *refs = json_object_get(root, "refs");
-    if (!json_is_object(refs)) {
-        refs = json_object();
-        json_object_set_new(root, "refs", refs);
-    }
-    json_t *branch = json_object_get(refs, "main");
-    if (json_is_object(branch))
-        json_object_set_new(branch, "snapshot-id", json_integer(change->snapshot_id));
-    else
-        json_object_set_new(
-            refs, "main",
-            json_pack("{s:I, s:s}", "snapshot-id", (json_int_t)change->snapshot_id, "type", "branch"));
     json_object_set_new(root, "current-snapshot-id", json_integer(change->snapshot_id));
-    json_object_set_new(root, "last-sequence-number", json_integer(change->sequence_number));
-    json_object_set_new(root, "last-updated-ms", json_integer(change->timestamp_ms));
     metadata->snapshot_id = change->snapshot_id;
-    metadata->last_sequence_number = change->sequence_number;
     metadata->snapshot = snapshot;
     metadata->manifest_list = json_string_value(json_object_get(snapshot, "manifest-list"));
+}
+
+void table_metadata_add_snapshot(TableMetadata *metadata, const SnapshotChange *change) {
+    json_t *root = metadata->root;
+    const char *branch = change->branch ? change->branch : "main";
+    json_t *snapshot = json_pack(
+        "{s:I, s:I, s:I, s:s, s:o, s:i}", "sequence-number", (json_int_t)change->sequence_number,
+        "snapshot-id", (json_int_t)change->snapshot_id, "timestamp-ms", (json_int_t)change->timestamp_ms,
+        "manifest-list", change->manifest_list, "summary", change->summary, "schema-id", metadata->schema_id);
+    if (change->parent_id != -1)
+        json_object_set_new(snapshot, "parent-snapshot-id", json_integer(change->parent_id));
+    json_array_append_new(json_array_member(root, "snapshots"), snapshot);
+    json_t *refs = json_object_member(root, "refs");
+    json_t *ref = json_object_get(refs, branch);
+    if (json_is_object(ref))
+        json_object_set_new(ref, "snapshot-id", json_integer(change->snapshot_id));
+    else
+        json_object_set_new(
+            refs, branch,
+            json_pack("{s:I, s:s}", "snapshot-id", (json_int_t)change->snapshot_id, "type", "branch"));
+    json_object_set_new(root, "last-sequence-number", json_integer(change->sequence_number));
+    metadata->last_sequence_number = change->sequence_number;
+    if (strcmp(branch, "main") == 0) set_current(metadata, change, snapshot);
+}
+
+/* An entry whose snapshot is gone would tell wrongly what was current when: it goes, and those before it. */
+static void trim_log(TableMetadata *metadata) {
+    json_t *known = json_object(), *log = json_object_get(metadata->root, "snapshot-log"), *item;
+    size_t index;
+    char key[32];
+    json_array_foreach(json_object_get(metadata->root, "snapshots"), index, item) {
+        snprintf(key, sizeof key, "%" PRId64,
+                 (int64_t)json_integer_value(json_object_get(item, "snapshot-id")));
+        json_object_set_new(known, key, json_true());
+    }
+    json_t *kept = json_array();
+    json_array_foreach(log, index, item) {
+        snprintf(key, sizeof key, "%" PRId64,
+                 (int64_t)json_integer_value(json_object_get(item, "snapshot-id")));
+        if (json_object_get(known, key))
+            json_array_append(kept, item);
+        else
+            json_array_clear(kept);
+    }
+    json_object_set_new(metadata->root, "snapshot-log", kept);
+    json_decref(known);
+}
+
+void table_metadata_finish(TableMetadata *metadata, const char *previous_location, Arena *arena,
+                           const char ***dropped, int *dropped_count) {
+    json_t *root = metadata->root;
+    *dropped_count = 0;
+    *dropped = NULL;
+    if (metadata->expired) trim_log(metadata);
+    if (previous_location[0]) {
+        json_t *log = json_array_member(root, "metadata-log");
+        json_t *updated = json_object_get(root, "last-updated-ms");
+        json_array_append_new(log, json_pack("{s:I, s:s}", "timestamp-ms", json_integer_value(updated),
+                                             "metadata-file", previous_location));
+        int64_t most =
+            table_metadata_property(metadata, "write.metadata.previous-versions-max", METADATA_LOG_ENTRIES);
+        if (most < 1) most = 1;
+        size_t excess = json_array_size(log) > (size_t)most ? json_array_size(log) - (size_t)most : 0;
+        *dropped = ARENA_NEW_ARRAY(arena, const char *, excess + 1);
+        for (; excess > 0; excess--) {
+            json_t *file = json_object_get(json_array_get(log, 0), "metadata-file");
+            if (json_is_string(file))
+                (*dropped)[(*dropped_count)++] = arena_strdup(arena, json_string_value(file));
+            json_array_remove(log, 0);
+        }
+    }
+    json_object_set_new(root, "last-updated-ms", json_integer(now_ms()));
 }
 
 char *table_metadata_text(const TableMetadata *metadata) {

@@ -5,8 +5,6 @@
 
 #include "engines/columnar/store/local_store.h"
 
-enum { ENTRY_DELETED = 2 };
-
 static const char *path_text(const AvroValue *record, const char *name, Arena *arena, Error *err) {
     const AvroValue *value = avro_record_field(record, name);
     const char *path;

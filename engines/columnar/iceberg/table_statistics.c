@@ -81,7 +81,8 @@ static void conclude(const TableVersion *version, int column, const Gathering *g
     }
     *out = (ColumnStatistics){.distinct = -1, .null_fraction = -1, .stored_bytes = -1};
     if (nulls_known && rows > 0) out->null_fraction = fmin(1, nulls / rows);
-    out->tight_bounds = gathering->sketched && !gathering->missing && version->file_count <= MOST_FILES;
+    out->tight_bounds = gathering->sketched && !gathering->missing && version->file_count <= MOST_FILES &&
+                        !version->has_deletes;
     double values = nulls_known ? rows - nulls : rows, looked_at = gathering->file_rows;
     if (gathering->bytes > 0 && looked_at > 0) out->stored_bytes = gathering->bytes / looked_at * rows;
     double distinct = gathering->sketched ? distinct_sketch_estimate(&gathering->sketch) : -1;

@@ -67,7 +67,7 @@ Rel *rule_count(Binder *binder, Rel *rel) {
         rel->inputs[i] = rule_count(binder, rel->inputs[i]);
     if (rel->kind != PLAN_AGGREGATE || rel->exprs.count > 0 || rel->call_count == 0 ||
         rel->grouping_call_count > 0 || rel->inputs[0]->kind != PLAN_SCAN ||
-        rel->inputs[0]->predicates.count > 0)
+        rel->inputs[0]->predicates.count > 0 || rel->inputs[0]->version->has_deletes)
         return rel;
     Expr **answers = ARENA_NEW_ARRAY(binder->arena, Expr *, rel->call_count);
     for (int c = 0; c < rel->call_count; c++) {

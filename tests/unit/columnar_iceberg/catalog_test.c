@@ -370,46 +370,6 @@ static void a_read_only_directory_is_named(void **state) {
     check_pair(catalog, "pair", 0);
 }
 
-/* What another engine's DELETE would leave: a manifest of delete files in the list. */
-static void delete_files_are_refused(void **state) {
-    Error err;
-    OK(table_catalog_create(catalog, NULL, "pair", PAIR, 2, &err));
-    OK(append_pair(catalog, "pair", false, 0, 10, &err));
-    Arena arena;
-    TableVersion *version;
-    TableMetadata metadata;
-    arena_init(&arena);
-    OK(table_catalog_load(catalog, NULL, "pair", &version, &err));
-    OK(table_catalog_read_metadata(version->metadata_location, &arena, &metadata, &err));
-    ManifestFile *manifests, both[2];
-    int count;
-    OK(manifest_list_read(metadata.manifest_list, &arena, &manifests, &count, &err));
-    assert_int_equal(count, 1);
-    both[0] = both[1] = manifests[0];
-    both[1].deletes = true;
-    char list[128], next[128];
-    snprintf(list, sizeof list, "%s/list.avro", scratch);
-    snprintf(next, sizeof next, "%s/00007-next.metadata.json", scratch);
-    OK(manifest_list_write(list, both, 2, &metadata, 99, 2, &err));
-    SnapshotChange change = {.snapshot_id = 99,
-                             .sequence_number = 2,
-                             .timestamp_ms = 1,
-                             .manifest_list = store_uri_from_path(list, &arena)};
-    table_metadata_add_snapshot(&metadata, &change, version->metadata_location);
-    char *text = table_metadata_text(&metadata);
-    OK(store_write_durable(next, text, strlen(text), &err));
-    free(text);
-    bool swapped;
-    OK(catalog_db_swap(catalog->db, "default", "pair", version->metadata_location,
-                       store_uri_from_path(next, &arena), &swapped, &err));
-    assert_true(swapped);
-    table_version_release(version);
-    table_metadata_deinit(&metadata);
-    arena_deinit(&arena);
-    assert_int_equal(table_catalog_load(catalog, NULL, "pair", &version, &err), STATUS_ERROR);
-    assert_string_equal(err.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED);
-}
-
 static void a_stale_swap_changes_nothing(void **state) {
     Error err;
     OK(table_catalog_create(catalog, NULL, "pair", PAIR, 2, &err));
@@ -435,7 +395,6 @@ int main(void) {
         TEST(processes_append_at_once_and_lose_nothing),
         TEST(a_crash_at_any_step_leaves_the_last_commit),
         TEST(a_read_only_directory_is_named),
-        TEST(delete_files_are_refused),
         TEST(a_stale_swap_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,119 @@
+/* What happened to the table since the change's base, and whether the change still holds. */
+#include <string.h>
+
+#include "engines/columnar/iceberg/table_change_internal.h"
+#include "engines/columnar/store/local_store.h"
+
+static Status conflict(const TableChange *change, const char *what, Error *err) {
+    return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
+                     "could not commit to table \"%s\": another transaction %s", change->name, what);
+}
+
+static bool concerns(const TableChange *change, const DeleteFile *deletes, const DataFile *file) {
+    /* Compacted rows keep their sequence number, so equality deletes of later apply to them as before. */
+    if (deletes->content == CONTENT_EQUALITY_DELETES && change->keep_sequence >= 0) return false;
+    if (deletes->referenced_path) return strcmp(deletes->referenced_path, file->path) == 0;
+    const PartitionSpec *spec = table_metadata_spec(&change->metadata, deletes->spec_id);
+    if (!spec || spec->field_count == 0) return true;
+    if (deletes->spec_id != file->spec_id) return false;
+    for (int i = 0; i < spec->field_count; i++)
+        if (!partition_value_equals(spec->fields[i].result_type, &deletes->partition[i], &file->partition[i]))
+            return false;
+    return true;
+}
+
+static Status check_new_deletes(const TableChange *change, const ManifestEntry *entry, Arena *scratch,
+                                Error *err) {
+    DeleteFile deletes;
+    TRY(manifest_entry_delete_file(entry, scratch, &deletes, err));
+    deletes.partition = entry->partition;
+    for (int i = 0; i < change->removed_count; i++)
+        if (concerns(change, &deletes, change->removed[i].file))
+            return conflict(change, "deleted rows of a file that this one changes", err);
+    for (int i = 0; i < change->pending_count && change->added.count > 0; i++)
+        if (concerns(change, &deletes, change->pending[i].file))
+            return conflict(change, "changed rows of a file that this one changes", err);
+    return STATUS_OK;
+}
+
+static Status check_new_data(const TableChange *change, const CommitAttempt *attempt,
+                             const ManifestEntry *entry, Arena *scratch, Error *err) {
+    DataFile file;
+    if (!change->requirement.any) return STATUS_OK;
+    TRY(manifest_entry_data_file(entry, attempt->metadata.columns, attempt->metadata.column_count, scratch,
+                                 &file, err));
+    if (!change->requirement.may_match || change->requirement.may_match(change->requirement.context, &file))
+        return conflict(change, "added rows that this one would have had to see", err);
+    return STATUS_OK;
+}
+
+/* Files whose rows are deleted by position have to be there still. */
+static Status mark_alive(const TableChange *change, const ManifestEntry *entry, bool *alive, Arena *scratch,
+                         Error *err) {
+    const char *path;
+    TRY(store_path_from_uri(entry->uri, scratch, &path, err));
+    for (int i = 0; i < change->pending_count; i++)
+        if (!alive[i] && strcmp(change->pending[i].file->path, path) == 0) alive[i] = true;
+    return STATUS_OK;
+}
+
+static Status check_manifest(const TableChange *change, const CommitAttempt *attempt,
+                             const ManifestFile *manifest, bool is_new, bool *alive, Arena *scratch,
+                             Error *err) {
+    EntryList list = {0};
+    const PartitionSpec *spec = table_metadata_spec(&attempt->metadata, manifest->spec_id);
+    TRY(manifest_read(manifest, spec, scratch, &list, err));
+    for (int i = 0; i < list.count; i++) {
+        const ManifestEntry *entry = &list.entries[i];
+        if (entry->status == ENTRY_DELETED) continue;
+        bool fresh = is_new && entry->sequence_number > change->base->sequence_number;
+        if (entry->content != CONTENT_DATA) {
+            if (fresh) TRY(check_new_deletes(change, entry, scratch, err));
+            continue;
+        }
+        if (fresh) TRY(check_new_data(change, attempt, entry, scratch, err));
+        if (alive) TRY(mark_alive(change, entry, alive, scratch, err));
+    }
+    return STATUS_OK;
+}
+
+static bool is_listed(const ManifestFile *files, int count, const char *path) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(files[i].path, path) == 0) return true;
+    return false;
+}
+
+static Status check_all(const TableChange *change, const CommitAttempt *attempt, Arena *arena, Arena *scratch,
+                        Error *err) {
+    ManifestFile *old;
+    int old_count;
+    TableMetadata before;
+    TRY(table_catalog_read_metadata(change->base->metadata_location, arena, &before, err));
+    Status status = manifest_list_of(&before, arena, &old, &old_count, err);
+    table_metadata_deinit(&before);
+    TRY(status);
+    bool *alive = change->pending_count ? ARENA_NEW_ARRAY(arena, bool, change->pending_count) : NULL;
+    for (int i = 0; i < attempt->base_count; i++) {
+        const ManifestFile *manifest = &attempt->base[i];
+        bool is_new = !is_listed(old, old_count, manifest->path);
+        if (!is_new && (manifest->deletes || !alive)) continue;
+        TRY(check_manifest(change, attempt, manifest, is_new, alive, scratch, err));
+        arena_reset(scratch);
+    }
+    for (int i = 0; i < change->pending_count; i++)
+        if (!alive[i]) return conflict(change, "removed or rewrote a file that this one changes", err);
+    return STATUS_OK;
+}
+
+Status change_validate(TableChange *change, CommitAttempt *attempt, Error *err) {
+    bool rests = change->requirement.any || change->removed_count > 0 || change->pending_count > 0;
+    if (!rests || !change->base || attempt->parent.snapshot_id == change->base->snapshot_id || change->branch)
+        return STATUS_OK;
+    Arena arena, scratch;
+    arena_init(&arena);
+    arena_init(&scratch);
+    Status status = check_all(change, attempt, &arena, &scratch, err);
+    arena_deinit(&scratch);
+    arena_deinit(&arena);
+    return status;
+}
