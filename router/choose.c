@@ -100,8 +100,9 @@ static bool refuse_elsewhere(const Choice *choice, int engine, EngineVerdict *ve
     if (input->features->file_function && !is_kind(input->engines[engine], "columnar"))
         return refuse(verdict, "%s() reads files, which only the columnar engine does%s",
                       input->features->file_function, "");
-    bool may_pull = federates(input->engines[engine]) &&
-                    (resolution->home == RESOLUTION_SEVERAL || choice->home == engine);
+    bool may_pull =
+        federates(input->engines[engine]) &&
+        (resolution->home == RESOLUTION_SEVERAL || choice->home == engine || input->features->file_function);
     for (int i = 0; i < resolution->count && !may_pull; i++)
         if (resolution->uses[i].engine >= 0 && resolution->uses[i].engine != engine)
             return refuse(verdict, "table %s is in %s", input->features->tables[i].name,

@@ -1,8 +1,11 @@
 #include "engines/columnar/catalog_intake.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "engines/columnar/iceberg/table_catalog_internal.h"
 #include "engines/columnar/ingest/ingest.h"
@@ -20,17 +23,42 @@ static const char *path_of(const TableIntakeSource *source, Arena *arena) {
     return arena_printf(arena, "/proc/self/fd/%d", source->fd);
 }
 
-static IngestInput *make_inputs(const TableIntake *intake) {
-    IngestInput *inputs = ARENA_NEW_ARRAY(intake->arena, IngestInput, intake->source_count + 1);
+/* Parquet is read by offsets, from a file: one in memory. */
+static bool needs_file(const TableIntake *intake, const TableIntakeSource *source) {
+    bool looks_so = source->bytes >= 4 && !memcmp(source->data, "PAR1", 4);
+    return intake->format == TABLE_INTAKE_PARQUET || (intake->format == TABLE_INTAKE_AUTO && looks_so);
+}
+
+static Status put_into_file(TableIntakeSource *source, Error *err) {
+    size_t at = 0;
+    source->fd = memfd_create("rows", MFD_CLOEXEC);
+    if (source->fd < 0) return error_set_errno(err, errno, "cannot keep the rows of \"%s\"", source->name);
+    while (at < source->bytes) {
+        ssize_t count = write(source->fd, (const char *)source->data + at, source->bytes - at);
+        if (count < 0 && errno != EINTR)
+            return error_set_errno(err, errno, "cannot keep the rows of \"%s\"", source->name);
+        at += count > 0 ? (size_t)count : 0;
+    }
+    return STATUS_OK;
+}
+
+/* `made`: which descriptors are ours. */
+static Status make_inputs(const TableIntake *intake, bool *made, TableIntakeSource *sources,
+                          IngestInput *inputs, Error *err) {
     for (int i = 0; i < intake->source_count; i++) {
-        const TableIntakeSource *source = &intake->sources[i];
+        TableIntakeSource *source = &sources[i];
+        if (source->fd < 0 && needs_file(intake, source)) {
+            Status status = put_into_file(source, err);
+            made[i] = source->fd >= 0;
+            TRY(status);
+        }
         if (source->fd >= 0)
             inputs[i] = (IngestInput){.kind = INGEST_PATH, .name = path_of(source, intake->arena)};
         else
             inputs[i] = (IngestInput){
                 .kind = INGEST_MEMORY, .name = source->name, .data = source->data, .bytes = source->bytes};
     }
-    return inputs;
+    return STATUS_OK;
 }
 
 /* What the user called it, in place of the path we opened it by. */
@@ -116,9 +144,8 @@ static Status table_is_there(TableCatalog *catalog, const TableIntake *intake, b
 }
 
 /* A table that comes or goes meanwhile is met in the second round. */
-Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
-                      Error *err) {
-    IngestInput *inputs = make_inputs(intake);
+static Status load(TableCatalog *catalog, const TableIntake *intake, const IngestInput *inputs,
+                   TableIntakeResult *result, Error *err) {
     Status status = STATUS_ERROR;
     for (int attempt = 0; attempt < 2; attempt++) {
         bool there;
@@ -135,6 +162,20 @@ Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableInt
         if (!raced) break;
     }
     if (status != STATUS_OK) show_names(intake, inputs, err);
+    return status;
+}
+
+Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
+                      Error *err) {
+    IngestInput *inputs = ARENA_NEW_ARRAY(intake->arena, IngestInput, intake->source_count + 1);
+    bool *made = ARENA_NEW_ARRAY(intake->arena, bool, intake->source_count + 1);
+    TableIntakeSource *sources =
+        arena_memdup(intake->arena, intake->sources, sizeof *sources * (size_t)intake->source_count);
+    *result = (TableIntakeResult){.snapshot_id = -1};
+    Status status = make_inputs(intake, made, sources, inputs, err);
+    if (status == STATUS_OK) status = load(catalog, intake, inputs, result, err);
+    for (int i = 0; i < intake->source_count; i++)
+        if (made[i]) close(sources[i].fd);
     return status;
 }
 

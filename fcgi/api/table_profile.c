@@ -12,7 +12,7 @@
 #include "fcgi/api/problem.h"
 #include "fcgi/api/table_target.h"
 
-enum { MAX_COLUMNS = 200, BUCKETS = 20, COMMONEST = 10 };
+enum { MAX_COLUMNS = 200, BUCKETS = 20, COMMONEST = 10, EXACT_ROWS = 100000 };
 
 typedef enum ProfileKind { PROFILE_NUMBER, PROFILE_TIME, PROFILE_VALUE, PROFILE_OPAQUE } ProfileKind;
 
@@ -269,7 +269,8 @@ void table_profile_handle(Api *api, Exchange *exchange, char *const *arguments) 
                                       &profile->target, &err);
     bool missing = status == STATUS_OK && !profile->target.exists;
     if (status == STATUS_OK && !missing) {
-        profile->sketches = !strcmp(profile->target.engine->ops->kind, "columnar");
+        profile->sketches = !strcmp(profile->target.engine->ops->kind, "columnar") &&
+                            profile->target.desc->row_estimate > EXACT_ROWS;
         status = make_profile(profile, &err);
     }
     if (status == STATUS_OK && !missing) {
