@@ -73,14 +73,17 @@ void progress_line_show(ProgressLine *progress, int64_t rows, int64_t done, int6
     int64_t now = clock_now_ns();
     if (!progress->on_terminal || now < progress->next_ns) return;
     progress->next_ns = now + 100000000;
-    double part = total > 0 ? (double)done / (double)total : 0;
+    double part = total > 0 ? (double)done / (double)total : 0, seconds;
+    seconds = (double)(now - progress->started_ns) / 1e9;
     int filled = (int)((part > 1 ? 1 : part) * BAR_CELLS);
-    char bar[BAR_CELLS + 1], count[32];
+    char bar[BAR_CELLS + 1], count[32], megabytes[48] = "", left[48] = "";
     memset(bar, ' ', BAR_CELLS);
     memset(bar, '=', (size_t)filled);
     bar[BAR_CELLS] = 0;
-    fprintf(stderr, "\r[%s] %3.0f %%  %s rows  %.1f s ", bar, part * 100, text_with_commas(rows, count),
-            (double)(now - progress->started_ns) / 1e9);
+    if (progress->in_bytes) snprintf(megabytes, sizeof megabytes, "  %.0f MB", (double)done / 1e6);
+    if (part > 0.02 && part < 1) snprintf(left, sizeof left, "  %.0f s left", seconds * (1 - part) / part);
+    fprintf(stderr, "\r\033[K[%s] %3.0f %%  %s rows%s  %.1f s%s ", bar, part * 100,
+            text_with_commas(rows, count), megabytes, seconds, left);
 }
 
 void progress_line_clear(ProgressLine *progress) {

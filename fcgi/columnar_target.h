@@ -10,6 +10,7 @@ TableCatalog *columnar_target_open(const CommandLine *line);
 /* A progress line on the terminal, nothing when standard error is none. */
 typedef struct ProgressLine {
     bool on_terminal;
+    bool in_bytes; /* the unit of `done`, shown then */
     int64_t started_ns, next_ns;
 } ProgressLine;
 void progress_line_start(ProgressLine *progress);

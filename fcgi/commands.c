@@ -23,6 +23,9 @@ const Command commands[] = {
      "text'\n"
      "  --delimiter, --quote, --header, --no-header   CSV: otherwise detected\n"
      "  --null TEXT  CSV: this unquoted text is NULL, as the empty field is\n"
+     "  --encoding E what the text is written in (latin1, windows-1252 ...); default UTF-8, or UTF-16 by its "
+     "mark\n"
+     "  --on-error skip   leaves out rows that cannot be read, and lists them\n"
      "Every row is loaded, as one snapshot, or none: an error names file, row and column.",
      command_load},
     {"generate", "users|transactions|events|products|sensors --count N [--table T | --output FILE]",

@@ -5,6 +5,7 @@
 
 #include "engines/base/strbuf.h"
 #include "engines/base/utf8.h"
+#include "engines/columnar/ingest/column_registry.h"
 #include "engines/columnar/ingest/value_parse.h"
 
 enum { SAMPLE_BYTES = 256 << 10, HEADER_SAMPLE_RECORDS = 200 };
@@ -74,19 +75,22 @@ static char *field_text(const Probe *probe, int field, Arena *arena) {
 
 /* "column3" for an empty name, "name_2" for the second "name". */
 static const char **unique_names(const Probe *probe, bool header, Arena *arena) {
-    int count = probe->parser.field_count;
+    int count = probe->parser.field_count, column;
     const char **names = ARENA_NEW_ARRAY(arena, const char *, count + 1);
+    ColumnRegistry taken;
+    column_registry_init(&taken);
     for (int i = 0; i < count; i++) {
         const char *base = header ? field_text(probe, i, arena) : "";
         if (!base[0]) base = arena_printf(arena, "column%d", i + 1);
         names[i] = base;
-        for (int suffix = 2, j = 0; j < i; j++) {
-            if (strcmp(names[j], names[i]) == 0) {
-                names[i] = arena_printf(arena, "%s_%d", base, suffix++);
-                j = -1; /* compare the new name with all of them again */
-            }
-        }
+        int first = column_registry_find(&taken, base, strlen(base), -1);
+        /* Its suffixes so far are counted at the first of a name: thousands may be the same. */
+        while (first >= 0 && column_registry_find(&taken, names[i], strlen(names[i]), -1) >= 0)
+            names[i] = arena_printf(arena, "%s_%d", base, (int)++taken.columns[first].first_seen + 1);
+        Error ignored; /* beyond what a table may have: said when they become its columns */
+        if (column_registry_add(&taken, names[i], strlen(names[i]), &column, &ignored) != STATUS_OK) continue;
     }
+    column_registry_deinit(&taken);
     return names;
 }
 

@@ -44,21 +44,22 @@ static Status fill(BlockReader *reader, char *text, size_t *length, size_t wante
     return STATUS_OK;
 }
 
-/* Each document on a line of its own, as far as the sample goes? */
-static bool looks_like_lines(char *text, size_t length) {
+/* Most of the sample's first lines are documents? Those that are not may be meant to be left out. */
+static bool looks_like_lines(const char *text, size_t length) {
     const char *at = text, *end = text + length;
-    for (int documents = 0; documents < 100; documents++) {
-        JsonScan scan = {.at = json_skip_space(at), .end = end};
+    int documents = 0, lines = 0;
+    while (lines < 100 && (at = json_skip_space(at)) < end) {
+        JsonScan scan = {.at = at, .end = end};
         CellKind kind;
-        const char *value, *line_end;
+        const char *value, *line_end = memchr(at, '\n', (size_t)(end - at));
         size_t bytes;
-        if (scan.at >= end) return true;
-        line_end = memchr(scan.at, '\n', (size_t)(end - scan.at));
-        if (!line_end) return documents > 0;
-        if (!json_scan_value(&scan, &kind, &value, &bytes) || scan.at > line_end) return false;
+        if (!line_end) break;
+        lines++;
+        documents += json_scan_value(&scan, &kind, &value, &bytes) && scan.at <= line_end &&
+                     json_skip_space(scan.at) >= line_end;
         at = line_end;
     }
-    return true;
+    return lines > 0 && documents * 2 >= lines;
 }
 
 static Status plan_json(BlockReader *reader, bool lines, Error *err) {
