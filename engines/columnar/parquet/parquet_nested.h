@@ -10,7 +10,9 @@
 #include "engines/base/strbuf.h"
 #include "engines/columnar/parquet/parquet_column.h"
 
-typedef enum NestedKind { NESTED_LEAF, NESTED_LIST, NESTED_STRUCT, NESTED_MAP } NestedKind;
+/* VARIANT: its children are metadata (only of the outermost), value, typed_value; NULL where there is none.
+ */
+typedef enum NestedKind { NESTED_LEAF, NESTED_LIST, NESTED_STRUCT, NESTED_MAP, NESTED_VARIANT } NestedKind;
 
 enum { NESTED_MAX_DEPTH = 64 };
 

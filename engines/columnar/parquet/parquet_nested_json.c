@@ -1,8 +1,9 @@
 /* A row of a nested column from its leaves' entries: as jsonb's text or as an array's elements. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "engines/columnar/parquet/parquet_entries.h"
 #include "engines/columnar/parquet/parquet_nested.h"
+#include "engines/columnar/parquet/parquet_variant.h"
 
 /* What one row may come to. */
 static const size_t LARGEST_ROW_BYTES = (size_t)256 << 20;
@@ -107,117 +108,168 @@ static Status put_list(const Assembly *assembly, const NestedNode *node, int def
     return STATUS_OK;
 }
 
-/* An entry of a map as it stands in the text: `"key": value`. */
-typedef struct MapEntry {
-    StringView key; /* of a string */
-    bool key_in_text;
-    size_t text, length; /* in the buffer */
-    size_t key_length;   /* when in the text, behind the quote */
-    const char *base;    /* of the buffer, while sorting */
-    size_t order;
-} MapEntry;
-
-static int by_map_key(const void *a, const void *b) {
-    const MapEntry *left = a, *right = b;
-    const char *left_key = left->key_in_text ? left->base + left->text + 1 : stringview_data(&left->key);
-    const char *right_key = right->key_in_text ? right->base + right->text + 1 : stringview_data(&right->key);
-    size_t left_length = left->key_in_text ? left->key_length : left->key.length;
-    size_t right_length = right->key_in_text ? right->key_length : right->key.length;
-    if (left_length != right_length) return left_length < right_length ? -1 : 1;
-    int order = memcmp(left_key, right_key, left_length);
-    return order ? order : (left->order > right->order) - (left->order < right->order);
-}
-
-static bool same_key(const MapEntry *a, const MapEntry *b) {
-    MapEntry left = *a, right = *b;
-    left.order = right.order = 0;
-    return by_map_key(&left, &right) == 0;
-}
-
-static Status put_key(const Assembly *assembly, const NestedNode *node, MapEntry *entry) {
-    StrBuf *out = assembly->out;
+/* The key of a map's next entry as text: what is not text by itself as json prints it. */
+static Status take_key(const Assembly *assembly, const NestedNode *node, Arena *arena, StringView *out) {
     NestedLeaf *leaf = assembly->leaves[node->first_leaf];
     int definition;
     TRY(definition_of(assembly, node, &definition));
-    size_t before = out->length;
-    const void *value = NULL;
-    if (definition < node->definition)
+    if (definition < node->definition) {
         leaf->entry++;
-    else
-        value = next_value(leaf);
-    entry->key_in_text = !value || !sqltype_is_text(node->leaf->type);
-    if (value && !entry->key_in_text) {
-        memcpy(&entry->key, value, sizeof entry->key);
-        strbuf_append_json(out, stringview_data(&entry->key), entry->key.length);
+        *out = stringview_make("null", 4);
         return STATUS_OK;
     }
-    if (value)
-        nested_scalar_json(node->leaf, value, out);
-    else
-        strbuf_append_text(out, "null");
-    if (out->data[before] != '"') { /* keys are strings */
-        strbuf_append_text(out, "\"\"");
-        memmove(out->data + before + 1, out->data + before, out->length - before - 2);
-        out->data[before] = '"';
+    const void *value = next_value(leaf);
+    if (sqltype_is_text(node->leaf->type)) {
+        memcpy(out, value, sizeof *out);
+        return STATUS_OK;
     }
-    entry->key_length = out->length - before - 2;
+    StrBuf text;
+    strbuf_init(&text);
+    nested_scalar_json(node->leaf, value, &text);
+    bool quoted = text.data[0] == '"';
+    size_t length = text.length - (quoted ? 2 : 0);
+    *out = stringview_make(arena_memdup(arena, text.data + quoted, length), (uint32_t)length);
+    strbuf_deinit(&text);
     return STATUS_OK;
 }
 
-/* Writes the entries again in jsonb's order, the last of equal keys. */
-static void sort_entries(StrBuf *out, size_t start, MapEntry *entries, size_t count) {
-    StrBuf sorted;
-    strbuf_init(&sorted);
-    for (size_t i = 0; i < count; i++)
-        entries[i].base = out->data;
-    qsort(entries, count, sizeof *entries, by_map_key);
-    for (size_t i = 0; i < count; i++) {
-        if (i + 1 < count && same_key(&entries[i], &entries[i + 1])) continue;
-        if (sorted.length) strbuf_append_text(&sorted, ", ");
-        strbuf_append(&sorted, out->data + entries[i].text, entries[i].length);
-    }
-    out->length = start;
-    strbuf_append(out, strbuf_text(&sorted), sorted.length);
-    strbuf_deinit(&sorted);
-}
-
-static Status collect_entries(const Assembly *assembly, const NestedNode *node, MapEntry **entries,
-                              size_t *count) {
-    StrBuf *out = assembly->out;
-    size_t capacity = 0;
+static Status put_entries(const Assembly *assembly, const NestedNode *node, JsonEntries *entries,
+                          Arena *arena) {
     for (bool more = true; more;) {
-        if (*count == capacity) {
-            capacity = capacity ? capacity * 2 : 16;
-            MapEntry *grown = realloc(*entries, capacity * sizeof *grown);
-            if (!grown) return error_set(assembly->err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-            *entries = grown;
-        }
-        MapEntry *entry = &(*entries)[*count];
-        *entry = (MapEntry){.text = out->length, .order = *count};
-        *count += 1;
-        TRY(put_key(assembly, node->children[0], entry));
-        strbuf_append_text(out, ": ");
+        StringView key;
+        TRY(take_key(assembly, node->children[0], arena, &key));
+        json_entries_begin(entries, &key, assembly->out);
         TRY(put_value(assembly, node->children[1]));
-        entry->length = out->length - entry->text;
+        json_entries_end(entries, assembly->out);
         TRY(has_more(assembly, node, &more));
     }
     return STATUS_OK;
 }
 
 static Status put_map(const Assembly *assembly, const NestedNode *node, int definition) {
-    StrBuf *out = assembly->out;
-    strbuf_append_char(out, '{');
+    strbuf_append_char(assembly->out, '{');
     if (definition < node->repeated_definition) {
         TRY(pass_entry(assembly, node));
     } else {
-        MapEntry *entries = NULL;
-        size_t start = out->length, count = 0;
-        Status status = collect_entries(assembly, node, &entries, &count);
-        if (status == STATUS_OK) sort_entries(out, start, entries, count);
-        free(entries);
+        JsonEntries entries;
+        Arena arena;
+        arena_init(&arena);
+        json_entries_init(&entries, assembly->out);
+        Status status = put_entries(assembly, node, &entries, &arena);
+        if (status == STATUS_OK) json_entries_sort(&entries, assembly->out);
+        json_entries_deinit(&entries);
+        arena_deinit(&arena);
         TRY(status);
     }
-    strbuf_append_char(out, '}');
+    strbuf_append_char(assembly->out, '}');
+    return STATUS_OK;
+}
+
+/* ---- variants ---- */
+
+static Status put_variant(const Assembly *assembly, const NestedNode *node, VariantBytes metadata,
+                          bool *missing);
+
+/* A byte string's next value; absent when NULL or when there is no such column. */
+static Status take_bytes(const Assembly *assembly, const NestedNode *node, StringView *out, bool *present) {
+    int definition;
+    *present = false;
+    if (!node) return STATUS_OK;
+    TRY(definition_of(assembly, node, &definition));
+    if (definition < node->definition) return pass_entry(assembly, node);
+    memcpy(out, next_value(assembly->leaves[node->first_leaf]), sizeof *out);
+    *present = true;
+    return STATUS_OK;
+}
+
+/* Shredded fields, and those that stayed in the value beside them. */
+static Status put_shredded_fields(const Assembly *assembly, const NestedNode *typed, VariantBytes metadata,
+                                  const StringView *rest, JsonEntries *entries) {
+    StrBuf *out = assembly->out;
+    for (int i = 0; i < typed->child_count; i++) {
+        const NestedNode *field = typed->children[i];
+        StringView key = stringview_make(field->name, (uint32_t)strlen(field->name));
+        size_t before = out->length;
+        bool missing;
+        json_entries_begin(entries, &key, out);
+        TRY(put_variant(assembly, field, metadata, &missing));
+        if (missing)
+            out->length = before;
+        else
+            json_entries_end(entries, out);
+    }
+    VariantObject object;
+    if (!rest) return STATUS_OK;
+    if (!variant_open_object(metadata, variant_bytes(rest), &object)) return uneven(assembly);
+    for (uint32_t i = 0; i < object.count; i++) {
+        StringView key;
+        VariantBytes value;
+        if (!variant_object_member(&object, i, &key, &value)) return uneven(assembly);
+        json_entries_begin(entries, &key, out);
+        TRY(variant_put_json(metadata, value, assembly->path, LARGEST_ROW_BYTES, out, assembly->err));
+        json_entries_end(entries, out);
+    }
+    return STATUS_OK;
+}
+
+static Status put_shredded_object(const Assembly *assembly, const NestedNode *typed, VariantBytes metadata,
+                                  const StringView *rest) {
+    JsonEntries entries;
+    strbuf_append_char(assembly->out, '{');
+    json_entries_init(&entries, assembly->out);
+    Status status = put_shredded_fields(assembly, typed, metadata, rest, &entries);
+    if (status == STATUS_OK) json_entries_sort(&entries, assembly->out);
+    json_entries_deinit(&entries);
+    TRY(status);
+    strbuf_append_char(assembly->out, '}');
+    return STATUS_OK;
+}
+
+static Status put_shredded_list(const Assembly *assembly, const NestedNode *typed, VariantBytes metadata,
+                                int definition) {
+    bool more = definition >= typed->repeated_definition, missing;
+    strbuf_append_char(assembly->out, '[');
+    if (!more) TRY(pass_entry(assembly, typed));
+    while (more) {
+        TRY(put_variant(assembly, typed->children[0], metadata, &missing));
+        if (missing) strbuf_append_text(assembly->out, "null");
+        TRY(has_more(assembly, typed, &more));
+        if (more) strbuf_append_text(assembly->out, ", ");
+    }
+    strbuf_append_char(assembly->out, ']');
+    return STATUS_OK;
+}
+
+/* `missing`: neither a value nor a typed one. */
+static Status put_variant(const Assembly *assembly, const NestedNode *node, VariantBytes metadata,
+                          bool *missing) {
+    const NestedNode *typed = node->children[2];
+    StringView own, value;
+    bool has_own, has_value;
+    int definition = -1;
+    *missing = false;
+    TRY(take_bytes(assembly, node->children[0], &own, &has_own));
+    if (has_own) metadata = variant_bytes(&own);
+    TRY(take_bytes(assembly, node->children[1], &value, &has_value));
+    if (typed) TRY(definition_of(assembly, typed, &definition));
+    if (!typed || definition < typed->definition) {
+        if (typed) TRY(pass_entry(assembly, typed));
+        *missing = !has_value;
+        if (*missing) return STATUS_OK;
+        return variant_put_json(metadata, variant_bytes(&value), assembly->path, LARGEST_ROW_BYTES,
+                                assembly->out, assembly->err);
+    }
+    if (typed->kind == NESTED_STRUCT)
+        return put_shredded_object(assembly, typed, metadata, has_value ? &value : NULL);
+    if (typed->kind == NESTED_LIST) return put_shredded_list(assembly, typed, metadata, definition);
+    nested_scalar_json(typed->leaf, next_value(assembly->leaves[typed->first_leaf]), assembly->out);
+    return STATUS_OK;
+}
+
+static Status put_outermost_variant(const Assembly *assembly, const NestedNode *node) {
+    bool missing;
+    TRY(put_variant(assembly, node, (VariantBytes){0}, &missing));
+    if (missing) strbuf_append_text(assembly->out, "null");
     return STATUS_OK;
 }
 
@@ -237,6 +289,7 @@ static Status put_value(const Assembly *assembly, const NestedNode *node) {
         return STATUS_OK;
     case NESTED_STRUCT: return put_struct(assembly, node);
     case NESTED_LIST: return put_list(assembly, node, definition);
+    case NESTED_VARIANT: return put_outermost_variant(assembly, node);
     default: return put_map(assembly, node, definition);
     }
 }

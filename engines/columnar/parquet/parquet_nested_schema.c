@@ -125,6 +125,46 @@ static NestedNode *build_map(TreeBuilder *builder, NestedNode *node, int definit
     return finish_node(builder, node);
 }
 
+/* ---- variants: parquet-format's VariantShredding.md ---- */
+
+static void become_variant(TreeBuilder *builder, NestedNode *node, bool outermost);
+
+static bool is_bytes(const NestedNode *node) {
+    return node && node->kind == NESTED_LEAF && node->leaf->conversion == CONVERT_STRING;
+}
+
+/* What a shredded value's own children are: variants without metadata. */
+static void become_shredded(TreeBuilder *builder, NestedNode *typed) {
+    for (int i = 0; typed->kind != NESTED_LEAF && i < typed->child_count; i++) {
+        if (typed->kind == NESTED_MAP || typed->children[i]->kind != NESTED_STRUCT)
+            builder->why = "a variant shredded in a form that is not known";
+        else
+            become_variant(builder, typed->children[i], false);
+    }
+}
+
+static void become_variant(TreeBuilder *builder, NestedNode *node, bool outermost) {
+    static const char *const names[3] = {"metadata", "value", "typed_value"};
+    NestedNode *parts[3] = {NULL};
+    int found = 0;
+    for (int i = 0; i < node->child_count; i++)
+        for (int k = 0; k < 3; k++)
+            if (!parts[k] && strcmp(node->children[i]->name, names[k]) == 0) {
+                parts[k] = node->children[i];
+                found++;
+            }
+    bool good = found == node->child_count && (parts[1] || parts[2]) && (!parts[1] || is_bytes(parts[1])) &&
+                (outermost ? is_bytes(parts[0]) : parts[0] == NULL);
+    if (!good) {
+        builder->why = "a variant whose group is not as the format has it";
+        return;
+    }
+    node->kind = NESTED_VARIANT;
+    node->child_count = 3;
+    node->children = arena_memdup(builder->arena, parts, sizeof parts);
+    if (parts[2]) become_shredded(builder, parts[2]);
+}
+
 /* A group as a value, whatever its own repetition. */
 static NestedNode *build_group(TreeBuilder *builder, int definition, int repetition, int depth) {
     const SchemaElement *element = &builder->metadata->schema[builder->next];
@@ -145,11 +185,9 @@ static NestedNode *build_group(TreeBuilder *builder, int definition, int repetit
         builder->next++;
         return build_map(builder, node, definition, repetition, depth);
     }
-    if (element->logical == LOGICAL_VARIANT) {
-        builder->why = "variant column";
-        return NULL;
-    }
-    return build_struct(builder, definition, repetition, depth);
+    NestedNode *node = build_struct(builder, definition, repetition, depth);
+    if (element->logical == LOGICAL_VARIANT && !builder->why) become_variant(builder, node, true);
+    return node;
 }
 
 static NestedNode *build_field(TreeBuilder *builder, int definition, int repetition, int depth) {

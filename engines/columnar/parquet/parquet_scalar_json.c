@@ -58,6 +58,10 @@ static void put_float(double value, bool narrow, StrBuf *out) {
         strbuf_append_text(out, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
         return;
     }
+    if (value == 0) { /* numeric has no negative zero */
+        strbuf_append_char(out, '0');
+        return;
+    }
     size_t length = narrow ? float4_format((float)value, text) : float8_format(value, text);
     text[length] = 0;
     put_float_text(text, length, out);

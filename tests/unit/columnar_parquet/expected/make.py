@@ -83,6 +83,8 @@ def number(value):
         return '"NaN"'
     if value in (float("inf"), float("-inf")):
         return '"Infinity"' if value > 0 else '"-Infinity"'
+    if value == 0:
+        return "0"
     text = format(decimal.Decimal(repr(value)), "f")
     return text[:-2] if text.endswith(".0") else text
 
