@@ -1,21 +1,16 @@
-/* Rows kept in order: LIMIT and OFFSET inside a plan. */
+/* Rows kept in order: LIMIT and OFFSET inside a plan. Those of OFFSET alone can be any number. */
 #include <stdlib.h>
 
 #include "engines/columnar/exec/operators.h"
-#include "engines/columnar/exec/row_segments.h"
+#include "engines/columnar/exec/row_stash.h"
 
-enum { SEGMENTS_PER_MORSEL = 16 };
+enum { PIECES_PER_MORSEL = 16 };
 
 typedef struct Collect {
     Sink sink;
     Source source;
-    Query *query;
-    RowLayout layout;
+    RowStash stash;
     int64_t limit, offset;
-    RowCollector **collectors;
-    int collector_count;
-    RowSegment *segments;
-    int64_t segment_count;
     /* Morsels that are done, for stopping early: rows of each, -1 = not done. */
     pthread_mutex_t lock;
     int64_t *done_rows;
@@ -27,18 +22,16 @@ static Collect *collect_of_source(Source *source) {
 }
 
 static Status collect_sink_open(Sink *sink, Query *query, void **out, Error *err) {
-    Collect *collect = (Collect *)sink;
-    RowCollector *collector = calloc(1, sizeof *collector);
-    if (!collector) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
-    row_collector_init(collector, query, collect->layout.width ? collect->layout.width : 8);
-    *out = collector;
+    StashWriter *writer = malloc(sizeof *writer);
+    if (!writer) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    stash_writer_init(writer, &((Collect *)sink)->stash);
+    *out = writer;
     return STATUS_OK;
 }
 
 static Status collect_push(Sink *sink, Chain *chain, void *state, Batch *batch, Error *err) {
     Collect *collect = (Collect *)sink;
-    char *rows;
-    TRY(row_collector_add(state, &collect->layout, batch, chain->morsel, &rows, err));
+    TRY(stash_writer_add(state, batch, chain->morsel, err));
     if (collect->limit >= 0 && chain->morsel_rows >= collect->limit + collect->offset)
         chain->morsel_stop = true;
     return STATUS_OK;
@@ -72,36 +65,39 @@ static Status collect_morsel_end(Sink *sink, Chain *chain, void *state, Error *e
 
 /* Cuts OFFSET off the front and what is beyond LIMIT off the end. */
 static void trim(Collect *collect) {
+    StashPieces *pieces = &collect->stash.pieces;
     int64_t skip = collect->offset, left = collect->limit < 0 ? INT64_MAX : collect->limit, kept = 0;
-    size_t width = collect->layout.width ? collect->layout.width : 8;
-    for (int64_t i = 0; i < collect->segment_count && left > 0; i++) {
-        RowSegment segment = collect->segments[i];
-        int64_t cut = segment.count < skip ? segment.count : skip;
+    for (int64_t i = 0; i < pieces->count && left > 0; i++) {
+        StashPiece piece = pieces->items[i];
+        int64_t cut = piece.count < skip ? piece.count : skip;
         skip -= cut;
-        segment.rows += (size_t)cut * width;
-        segment.count -= cut;
-        if (segment.count > left) segment.count = left;
-        left -= segment.count;
-        if (segment.count) collect->segments[kept++] = segment;
+        if (piece.rows) piece.rows += (size_t)cut * collect->stash.row_width;
+        piece.offset += cut;
+        piece.count -= cut;
+        if (piece.count > left) piece.count = left;
+        left -= piece.count;
+        if (piece.count) pieces->items[kept++] = piece;
     }
-    collect->segment_count = kept;
+    pieces->count = kept;
 }
 
 static Status collect_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
     Collect *collect = (Collect *)sink;
-    collect->segments = row_segments_merge((RowCollector *const *)states, count, &collect->segment_count);
+    for (int i = 0; i < count; i++)
+        if (states[i]) TRY(stash_take(&collect->stash, states[i], err));
+    stash_sort(&collect->stash, 0);
     trim(collect);
     return STATUS_OK;
 }
 
 static void collect_state_close(Sink *sink, Query *query, void *state) {
-    row_collector_deinit(state);
+    stash_writer_deinit(state);
     free(state);
 }
 
 static void collect_destroy(Sink *sink, Query *query) {
     Collect *collect = (Collect *)sink;
-    free(collect->segments);
+    stash_deinit(&collect->stash);
     free(collect->done_rows);
     pthread_mutex_destroy(&collect->lock);
 }
@@ -113,62 +109,30 @@ static const SinkOps collect_sink_ops = {.open = collect_sink_open,
                                          .close = collect_state_close,
                                          .destroy = collect_destroy};
 
-typedef struct CollectReader {
-    int64_t next, end;
-    Batch batch;
-} CollectReader;
-
 static Status reader_prepare(Source *source, Query *query, Error *err) {
-    source->morsel_count =
-        (collect_of_source(source)->segment_count + SEGMENTS_PER_MORSEL - 1) / SEGMENTS_PER_MORSEL;
+    int64_t pieces = collect_of_source(source)->stash.pieces.count;
+    source->morsel_count = (pieces + PIECES_PER_MORSEL - 1) / PIECES_PER_MORSEL;
     return STATUS_OK;
 }
 
 static Status reader_open(Source *source, Chain *chain, void **state, Error *err) {
-    *state = calloc(1, sizeof(CollectReader));
-    return *state ? STATUS_OK : error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    return stash_source_open(&collect_of_source(source)->stash, source, state, err);
 }
 
 static Status reader_morsel_open(Source *source, Chain *chain, void *state, int64_t morsel, bool *exhausted,
                                  Error *err) {
-    CollectReader *reader = state;
-    int64_t count = collect_of_source(source)->segment_count;
-    reader->next = morsel * SEGMENTS_PER_MORSEL;
-    reader->end = reader->next + SEGMENTS_PER_MORSEL < count ? reader->next + SEGMENTS_PER_MORSEL : count;
+    StashReader *reader = state;
+    int64_t pieces = reader->stash->pieces.count;
+    reader->next = morsel * PIECES_PER_MORSEL;
+    reader->end = reader->next + PIECES_PER_MORSEL < pieces ? reader->next + PIECES_PER_MORSEL : pieces;
     return STATUS_OK;
-}
-
-static Status reader_next(Source *source, Chain *chain, void *state, Batch **out, Error *err) {
-    CollectReader *reader = state;
-    Collect *collect = collect_of_source(source);
-    if (reader->next >= reader->end) return STATUS_OK;
-    const RowSegment *segment = &collect->segments[reader->next++];
-    Arena *arena = &chain->batch_arena;
-    int count = (int)segment->count;
-    size_t width = collect->layout.width ? collect->layout.width : 8;
-    char **rows = arena_alloc(arena, sizeof *rows * (size_t)(count + 1));
-    for (int k = 0; k < count; k++)
-        rows[k] = segment->rows + (size_t)k * width;
-    Vector *columns = ARENA_NEW_ARRAY(arena, Vector, collect->layout.column_count + 1);
-    for (int i = 0; i < collect->layout.column_count; i++)
-        rows_gather(&collect->layout, i, rows, count, NULL, count, &columns[i], arena);
-    reader->batch = (Batch){.row_count = count,
-                            .column_count = collect->layout.column_count,
-                            .columns = columns,
-                            .selected = count};
-    *out = &reader->batch;
-    return STATUS_OK;
-}
-
-static void reader_close(Source *source, void *state) {
-    free(state);
 }
 
 static const SourceOps collect_source_ops = {.prepare = reader_prepare,
                                              .open = reader_open,
                                              .morsel_open = reader_morsel_open,
-                                             .next = reader_next,
-                                             .close = reader_close};
+                                             .next = stash_source_next,
+                                             .close = stash_source_close};
 
 Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t offset, Sink **sink,
                       Source **source, Error *err) {
@@ -176,12 +140,11 @@ Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t
     OperatorStats *stats = query_stats_of(query, node);
     collect->sink = (Sink){.ops = &collect_sink_ops, .node = node, .stats = stats, .ordered = true};
     collect->source = (Source){.ops = &collect_source_ops, .node = node, .stats = stats};
-    collect->query = query;
     collect->limit = limit;
     collect->offset = offset > 0 ? offset : 0;
     if (limit > INT64_MAX / 2) collect->limit = -1;
     pthread_mutex_init(&collect->lock, NULL);
-    row_layout_init(&collect->layout, plan_column_types(query, node), node->column_count, 0, &query->arena);
+    stash_init(&collect->stash, query, plan_column_types(query, node), node->column_count, stats);
     *sink = &collect->sink;
     *source = &collect->source;
     return STATUS_OK;

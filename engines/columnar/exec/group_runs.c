@@ -47,7 +47,10 @@ static int64_t largest_run(const GroupRuns *runs) {
     enum { PARTS = 16 };
     int64_t bytes = LARGEST_RUN_BYTES, limit = runs->query->budget.limit_bytes / GROUP_PARTITIONS / PARTS;
     if (limit > 0 && limit < bytes) bytes = limit;
-    return bytes / (int64_t)runs->row_bytes + 1;
+    /* With its head no larger than a block of the pool: the next size is twice that, of which half would lie
+     * idle. */
+    int64_t rows = (bytes - (int64_t)sizeof(GroupRun)) / (int64_t)runs->row_bytes;
+    return rows > 0 ? rows : 1;
 }
 
 static Status add_run(GroupRuns *runs, GroupPartition *partition, Error *err) {
