@@ -48,6 +48,7 @@ int command_serve(CommandLine *line);
 int command_query(CommandLine *line);
 int command_route(CommandLine *line);
 int command_load(CommandLine *line);
+int command_archive(CommandLine *line);
 int command_generate(CommandLine *line);
 int command_export(CommandLine *line);
 int command_check(CommandLine *line);

@@ -28,6 +28,15 @@ const Command commands[] = {
      "  --on-error skip   leaves out rows that cannot be read, and lists them\n"
      "Every row is loaded, as one snapshot, or none: an error names file, row and column.",
      command_load},
+    {"archive", "TABLE --older-than WHEN --to DIRECTORY|--drop",
+     "take old rows out of a columnar table, by whole files: the old partitions of one partitioned by time",
+     "  --older-than  a date (2024-03-01, UTC), a time (\"2024-03-01 12:00:00\") or an age (90d, 12h, 8w)\n"
+     "  --to          keeps the Parquet files there, below the table's name and partitions\n"
+     "  --drop        keeps them nowhere; snapshots from before still have them until they expire\n"
+     "  --column      which date or time says how old a row is; otherwise what the table is partitioned by\n"
+     "  --dry-run     says what would leave\n"
+     "A file leaves when all of its rows are older; all of them leave in one commit.",
+     command_archive},
     {"generate", "users|transactions|events|products|sensors --count N [--table T | --output FILE]",
      "make realistic example data",
      "  --output     .csv, .ndjson, .jsonl or .parquet; \"-\" (default) is CSV to standard output\n"

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engines/columnar/iceberg/layout_text.h"
 #include "engines/columnar/iceberg/table_catalog_internal.h"
 #include "engines/columnar/ingest/ingest.h"
 
@@ -228,8 +229,21 @@ Status catalog_table_details(TableCatalog *catalog, const char *schema, const ch
         files[i] = (TableFile){.path = arena_strdup(arena, version->files[i].path),
                                .row_count = version->files[i].row_count,
                                .bytes = version->files[i].bytes};
-    *out = (TableDetails){
-        .snapshot_id = version->snapshot_id, .files = files, .file_count = version->file_count};
+    StrBuf partitioning, sort_order;
+    strbuf_init(&partitioning);
+    strbuf_init(&sort_order);
+    for (int s = 0; s < version->spec_count; s++)
+        if (version->specs[s].spec_id == version->spec_id)
+            layout_spec_text(&version->specs[s], version->columns, version->column_count, &partitioning);
+    if (version->sort_order)
+        layout_sort_text(version->sort_order, version->columns, version->column_count, &sort_order);
+    *out = (TableDetails){.partitioning = partitioning.length ? arena_strdup(arena, partitioning.data) : NULL,
+                          .sort_order = sort_order.length ? arena_strdup(arena, sort_order.data) : NULL,
+                          .snapshot_id = version->snapshot_id,
+                          .files = files,
+                          .file_count = version->file_count};
+    strbuf_deinit(&partitioning);
+    strbuf_deinit(&sort_order);
     Status status = read_metadata(version->metadata_location, arena, out, err);
     table_version_release(version);
     return status;
