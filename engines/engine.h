@@ -88,6 +88,15 @@ typedef struct TableBinding {
     const TableDesc *table; /* lives as long as the statement */
 } TableBinding;
 
+/* FOR SYSTEM_TIME AS OF or FOR VERSION AS OF, which stood behind the table whose name comes last before
+ * `location`. */
+typedef struct TableTravel {
+    bool is_version;
+    int location;     /* byte offset in Statement.sql, where blanks stand now */
+    int position;     /* of the value: 1-based, in characters */
+    const char *text; /* the value, as written */
+} TableTravel;
+
 typedef enum StatementKind {
     STATEMENT_READ,   /* SELECT, VALUES, EXPLAIN of them */
     STATEMENT_WRITE,  /* INSERT, UPDATE, DELETE, MERGE */
@@ -106,6 +115,10 @@ typedef struct Statement {
     const TableBinding *bindings;
     int binding_count;
     uint64_t text_hash;
+    const TableTravel *travels;
+    int travel_count;
+    const char *as_of; /* of the request, for every table without a travel of its own: a time, a snapshot's
+                          number, or the name of a branch or tag. NULL = now */
 } Statement;
 
 /* ---- planning ------------------------------------------------------------------------------------------ */

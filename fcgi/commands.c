@@ -7,7 +7,9 @@ const Command commands[] = {
      "A listening descriptor inherited from systemd or spawn-fcgi is used in place of the address.\n"
      "SIGTERM finishes the requests in flight and exits 0; SIGHUP reads the configuration again.",
      command_serve},
-    {"query", "[--engine NAME] [--format table|json|compact|csv|ndjson] [--max-rows N] SQL",
+    {"query",
+     "[--engine NAME] [--as-of TIME|SNAPSHOT|REF] [--format table|json|compact|csv|ndjson] [--max-rows N] "
+     "SQL",
      "run a statement",
      "SQL may be '-': the statement is read from standard input. All rows are shown unless --max-rows is "
      "given.",

@@ -10,7 +10,7 @@
 enum { FLUSH_BYTES = 64 << 10 };
 
 typedef struct QueryCommand {
-    const char *engine;
+    const char *engine, *as_of;
     RowFormat format;
     int64_t max_rows;
     char *sql;
@@ -96,8 +96,10 @@ static Status print_answer(QueryCommand *command, ArrowArrayStream *stream, Erro
 
 static int run_query(Runtime *runtime, void *argument) {
     QueryCommand *command = argument;
-    RouteRequest request = {
-        .sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
+    RouteRequest request = {.sql = command->sql,
+                            .sql_length = strlen(command->sql),
+                            .engine = command->engine,
+                            .as_of = command->as_of};
     RouteTiming timing;
     Error err = {0};
     command->started_ns = clock_now_ns();
@@ -125,6 +127,7 @@ int command_query(CommandLine *line) {
     QueryCommand command = {.format = ROWFORMAT_TABLE};
     const char *format, *max_rows;
     if (!command_take_option(line, "--engine", &command.engine) ||
+        !command_take_option(line, "--as-of", &command.as_of) ||
         !command_take_option(line, "--format", &format) ||
         !command_take_option(line, "--max-rows", &max_rows))
         return command_usage_error("query", "an option needs a value");

@@ -48,6 +48,9 @@ static int home_of(const ChoiceInput *input) {
     StatementKind kind = input->features->kind;
     if (kind != STATEMENT_WRITE && kind != STATEMENT_DDL) return -1;
     const Resolution *resolution = input->resolution;
+    bool forced_columnar = input->forced >= 0 && is_kind(input->engines[input->forced], "columnar");
+    if (input->features->is_own_call)
+        return forced_columnar ? input->forced : first_of_kind(input, "columnar");
     if (resolution->target >= 0) return resolution->target;
     if (input->wanted >= 0) return input->wanted;
     bool from_files =
@@ -58,7 +61,7 @@ static int home_of(const ChoiceInput *input) {
     /* A function, or COPY of a query without tables, names none: who asks for the columnar engine gets it
      * made there. */
     if ((kind == STATEMENT_DDL || input->features->copies) && resolution->home != RESOLUTION_SEVERAL &&
-        input->forced >= 0 && is_kind(input->engines[input->forced], "columnar"))
+        forced_columnar)
         return input->forced;
     return first_of_kind(input, resolution->home == RESOLUTION_SEVERAL ? "columnar" : "postgres");
 }
@@ -92,6 +95,9 @@ static bool refuse_unless_postgres(const ChoiceInput *input, EngineVerdict *verd
 static bool refuse_elsewhere(const Choice *choice, int engine, EngineVerdict *verdict) {
     const ChoiceInput *input = choice->input;
     const Resolution *resolution = input->resolution;
+    bool past = input->statement->travel_count > 0 || input->statement->as_of;
+    if (past && !is_kind(input->engines[engine], "columnar"))
+        return refuse(verdict, "%s keeps no past of its tables%s", input->engines[engine]->name, "");
     if (choice->home >= 0 && choice->home != engine)
         return refuse(verdict, "%s belongs to %s",
                       input->features->kind == STATEMENT_DDL ? "this definition"

@@ -9,6 +9,7 @@
 #include "engines/base/utf8.h"
 #include "router/choose.h"
 #include "router/hints.h"
+#include "router/time_travel.h"
 
 /* What a Decision is made of; only the first member is public. */
 typedef struct DecisionBody {
@@ -79,6 +80,9 @@ typedef struct Reading {
     const char *sql;
     size_t sql_length;
     PgQuery__ParseResult *tree;
+    const TableTravel *travels;
+    int travel_count;
+    const char *as_of;
     Features features;
     Resolution resolution;
 } Reading;
@@ -91,6 +95,21 @@ static Status parse_timed(const DecideInput *input, DecisionBody *body, Reading 
     timing->parse_ns += clock_now_ns() - start;
     timing->parses++;
     return status;
+}
+
+/* The length is capped before anything of it is read. */
+static Status take_travels(const DecideInput *input, DecisionBody *body, Reading *reading, Error *err) {
+    if (reading->sql_length > (size_t)input->limits.max_bytes) return STATUS_OK; /* parse_sql says so */
+    return time_travel_take(reading->sql, reading->sql_length, &body->arena, &reading->sql,
+                            &reading->sql_length, &reading->travels, &reading->travel_count, err);
+}
+
+static Status check_travels(const Reading *reading, Error *err) {
+    if ((reading->travel_count == 0 && !reading->as_of) || reading->features.kind == STATEMENT_READ)
+        return STATUS_OK;
+    return error_set_at(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+                        reading->travel_count > 0 ? reading->travels[0].position : 0,
+                        "only queries can read the past of a table");
 }
 
 /* Engines do not know their own names, so when one engine has it all, the names are blanked and the text read
@@ -131,7 +150,10 @@ static void fill_statement(DecisionBody *body, const Reading *reading) {
                              .kind = reading->features.kind,
                              .statement_count = reading->features.statement_count,
                              .param_count = reading->features.param_count,
-                             .text_hash = hash64_bytes(reading->sql, reading->sql_length, 0)};
+                             .text_hash = hash64_bytes(reading->sql, reading->sql_length, 0),
+                             .travels = reading->travels,
+                             .travel_count = reading->travel_count,
+                             .as_of = reading->as_of};
     resolve_bindings(&reading->features, &reading->resolution, &body->arena, &statement->bindings,
                      &statement->binding_count);
     body->decision.statement = statement;
@@ -154,13 +176,17 @@ static void fill_traits(Decision *decision, const Features *features, const Clas
 static Status decide_in_body(const DecideInput *input, DecisionBody *body, DecideTiming *timing, Error *err) {
     const RouteRequest *request = input->request;
     Reading reading = {.sql = request->sql, .sql_length = request->sql_length};
+    TRY(take_travels(input, body, &reading, err));
     TRY(parse_timed(input, body, &reading, timing, err)); /* before the copy: the caps come first */
-    reading.sql = arena_strndup(&body->arena, request->sql, request->sql_length);
+    if (reading.sql == request->sql)
+        reading.sql = arena_strndup(&body->arena, request->sql, request->sql_length);
+    if (request->as_of) reading.as_of = arena_strdup(&body->arena, request->as_of);
     Hints hints;
     hints_read(reading.sql, reading.sql_length, &body->arena, &hints);
     int forced;
     TRY(find_forced(input, hints.engine, &forced, err));
     TRY(read_statement(input, body, &reading, forced, timing, err));
+    TRY(check_travels(&reading, err));
     fill_statement(body, &reading);
     int wanted;
     TRY(find_wanted(input, &reading.features, reading.sql, &wanted, err));

@@ -37,11 +37,13 @@ void decision_key_init(DecisionKey *key, const RouteRequest *request) {
     *key = (DecisionKey){.sql = request->sql,
                          .sql_length = request->sql_length,
                          .engine = forced_or_null(request->engine),
-                         .header_engine = forced_or_null(request->header_engine)};
+                         .header_engine = forced_or_null(request->header_engine),
+                         .as_of = request->as_of};
     key->hash = hash64_bytes(key->sql, key->sql_length, 0);
     if (key->engine) key->hash = hash64_bytes(key->engine, strlen(key->engine), key->hash);
     if (key->header_engine)
         key->hash = hash64_bytes(key->header_engine, strlen(key->header_engine), key->hash + 1);
+    if (key->as_of) key->hash = hash64_bytes(key->as_of, strlen(key->as_of), key->hash + 2);
 }
 
 static bool same_text(const char *a, const char *b) {
@@ -51,7 +53,7 @@ static bool same_text(const char *a, const char *b) {
 static bool same_key(const DecisionKey *a, const DecisionKey *b) {
     return a->hash == b->hash && a->sql_length == b->sql_length &&
            memcmp(a->sql, b->sql, a->sql_length) == 0 && same_text(a->engine, b->engine) &&
-           same_text(a->header_engine, b->header_engine);
+           same_text(a->header_engine, b->header_engine) && same_text(a->as_of, b->as_of);
 }
 
 static CacheShard *shard_of(DecisionCache *cache, uint64_t hash) {
@@ -66,6 +68,7 @@ static void entry_free(CacheEntry *entry) {
     free((char *)entry->key.sql);
     free((char *)entry->key.engine);
     free((char *)entry->key.header_engine);
+    free((char *)entry->key.as_of);
     free(entry);
 }
 
@@ -158,6 +161,7 @@ void decision_cache_add(DecisionCache *cache, const DecisionKey *key, uint64_t e
     entry->key.engine = copy_text(key->engine, key->engine ? strlen(key->engine) : 0);
     entry->key.header_engine =
         copy_text(key->header_engine, key->header_engine ? strlen(key->header_engine) : 0);
+    entry->key.as_of = copy_text(key->as_of, key->as_of ? strlen(key->as_of) : 0);
     decision_retain(decision);
 
     CacheShard *shard = shard_of(cache, key->hash);

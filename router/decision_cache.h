@@ -14,6 +14,7 @@ typedef struct DecisionKey {
     size_t sql_length;
     const char *engine;        /* NULL = not forced by the body */
     const char *header_engine; /* NULL = not by the header */
+    const char *as_of;         /* NULL = now */
     uint64_t hash;
 } DecisionKey;
 

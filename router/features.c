@@ -290,8 +290,17 @@ static const PgQuery__Node *explained(const PgQuery__Node *node) {
     return node && node->node_case == PG_QUERY__NODE__NODE_EXPLAIN_STMT ? node->explain_stmt->query : node;
 }
 
+/* CALL signalbox.compact('t') and its kin are commands of the columnar engine. */
+static bool is_own_call(const PgQuery__Node *node) {
+    const PgQuery__FuncCall *call =
+        node && node->node_case == PG_QUERY__NODE__NODE_CALL_STMT ? node->call_stmt->funccall : NULL;
+    const char *schema = call && call->n_funcname == 2 ? string_of(call->funcname[0]) : NULL;
+    return schema && strcmp(schema, "signalbox") == 0;
+}
+
 static StatementKind kind_of(const PgQuery__Node *node, const char **command) {
-    *command = "SELECT";
+    *command = is_own_call(node) ? "CALL" : "SELECT";
+    if (is_own_call(node)) return STATEMENT_DDL;
     switch (node ? node->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
     case PG_QUERY__NODE__NODE_SELECT_STMT:
         return node->select_stmt->into_clause ? STATEMENT_DDL : STATEMENT_READ;
@@ -349,6 +358,7 @@ static void read_statement(Walker *walker, const PgQuery__Node *node, bool only)
         features->command = command;
         features->copies = kind == STATEMENT_WRITE && inner->node_case == PG_QUERY__NODE__NODE_COPY_STMT;
         features->is_explain = explain;
+        features->is_own_call = is_own_call(inner);
         bool plain = inner && inner->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
         const PgQuery__SelectStmt *select = plain ? inner->select_stmt : NULL;
         if (select && !select->larg && !select->with_clause && !select->into_clause &&

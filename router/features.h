@@ -31,6 +31,7 @@ typedef struct Features {
     bool is_explain;
     bool changes_schema;
     bool copies;                /* COPY between a table and a file */
+    bool is_own_call;           /* CALL signalbox.... */
     bool creates_table;         /* CREATE TABLE [AS], SELECT INTO */
     const char *wanted_engine;  /* of a new table: WITH (engine = 'columnar') */
     int wanted_engine_location; /* byte offset */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/metadata_name.h"
 #include "engines/base/utf8.h"
 #include "router/sqlscan.h"
 
@@ -89,6 +90,30 @@ static Status settle(const Resolver *resolver, const TableUse *use, const Regist
     return STATUS_OK;
 }
 
+/* t$snapshots, t.snapshots: the columnar table whose metadata it shows. */
+static bool resolve_metadata(const Resolver *resolver, int engine, const char *schema,
+                             const char *outer_schema, const char *name, ResolvedUse *out) {
+    const RegistryTable *found[ROUTER_MAX_CANDIDATES];
+    char base[256];
+    size_t length;
+    MetadataTable kind;
+    if (metadata_name_split(name, &length, &kind) && length < sizeof base) {
+        snprintf(base, sizeof base, "%.*s", (int)length, name);
+    } else {
+        if (!schema || !metadata_name_kind(name, &kind)) return false;
+        snprintf(base, sizeof base, "%s", schema);
+        schema = outer_schema;
+    }
+    int count = registry_find(resolver->snapshot, engine, schema, base, found, ROUTER_MAX_CANDIDATES);
+    for (int i = 0; i < count && i < ROUTER_MAX_CANDIDATES; i++) {
+        if (strcmp(found[i]->engine->ops->kind, "columnar") != 0) continue;
+        out->entry = found[i];
+        out->engine = index_of_engine(resolver->snapshot, found[i]->engine);
+        return true;
+    }
+    return false;
+}
+
 static Status resolve_in_engine(const Resolver *resolver, const TableUse *use, int engine, const char *schema,
                                 ResolvedUse *out, Error *err) {
     const RegistryTable *found;
@@ -103,6 +128,8 @@ static Status resolve_in_engine(const Resolver *resolver, const TableUse *use, i
         out->is_catalog = true;
         return STATUS_OK;
     }
+    if (use->role == TABLE_READ && resolve_metadata(resolver, engine, schema, NULL, use->name, out))
+        return STATUS_OK;
     bool may_be_missing = use->role == TABLE_CREATED || use->role == TABLE_ALTERED; /* DROP ... IF EXISTS */
     return may_be_missing || resolver->lenient ? STATUS_OK : fail_unknown(resolver, use, err);
 }
@@ -130,6 +157,8 @@ static Status resolve_use(const Resolver *resolver, const TableUse *use, Resolve
         out->is_catalog = true;
         return STATUS_OK;
     }
+    if (use->role == TABLE_READ && resolve_metadata(resolver, -1, use->schema, NULL, use->name, out))
+        return STATUS_OK;
     return resolver->lenient || use->role == TABLE_ALTERED ? STATUS_OK : fail_unknown(resolver, use, err);
 }
 

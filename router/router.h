@@ -62,6 +62,7 @@ typedef struct RouteRequest {
         *engine; /* from body field or header, NULL or "auto" = not forced; a comment in the text is seen by
                     the router. Body beats comment beats header: put the body's here, the header's below */
     const char *header_engine;
+    const char *as_of; /* Statement.as_of; NULL = now */
     const Param *params;
     int param_count;
 } RouteRequest;

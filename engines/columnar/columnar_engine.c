@@ -454,7 +454,7 @@ static Status definitions_current(ColumnarEngine *engine, const Plan *plan, bool
 }
 
 static Status is_current(ColumnarEngine *engine, const Plan *plan, bool *current, Error *err) {
-    *current = true;
+    *current = !plan->reads_moving_past;
     TRY(definitions_current(engine, plan, current, err));
     for (int i = 0; i < plan->version_count && *current; i++) {
         const TableVersion *pinned = plan->versions[i];

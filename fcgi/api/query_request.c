@@ -27,12 +27,6 @@ bool query_request_read(Exchange *exchange, QueryBody *body) {
         problem_reply(exchange, 400, &err);
         return false;
     }
-    if (body->as_of) {
-        (void)!error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "\"as_of\" is not supported by any engine of this server");
-        problem_reply(exchange, 422, &err);
-        return false;
-    }
     return true;
 }
 
@@ -42,6 +36,7 @@ RouteRequest query_request_route(Exchange *exchange, const QueryBody *body) {
                           .sql_length = body->sql_bytes,
                           .engine = body->engine,
                           .header_engine = header && header[0] && strcmp(header, "auto") != 0 ? header : NULL,
+                          .as_of = body->as_of,
                           .params = body->params,
                           .param_count = body->param_count};
 }

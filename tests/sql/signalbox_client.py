@@ -39,6 +39,7 @@ class Answer:
             self.position = data.get('position')
             return
         self.engine = data.get('engine')
+        self.row_count, self.command = data.get('row_count'), data.get('command')
         self.timing = data.get('timing', {})
         for column in data.get('columns', []):
             self.columns.append(column['name'])

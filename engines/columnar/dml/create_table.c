@@ -82,6 +82,16 @@ static Status refuse_kinds(const Ddl *ddl, const PgQuery__CreateStmt *stmt, Erro
     return STATUS_OK;
 }
 
+Status ddl_create(const Ddl *ddl, DdlTable table, const TableColumn *columns, int count,
+                  const TableOptions *options, Error *err) {
+    TableChange *change = NULL;
+    TRY(table_change_begin_create(ddl->context->catalog, table.namespace_name, table.name, columns, count,
+                                  false, &change, err));
+    if (table_options_apply(options, change, err) == STATUS_OK) return table_change_commit(change, NULL, err);
+    table_change_abort(change);
+    return STATUS_ERROR;
+}
+
 Status ddl_create_table(Ddl *ddl, const PgQuery__CreateStmt *stmt, Error *err) {
     DdlTable table = ddl_range_table(ddl, stmt->relation);
     TableColumn *columns;
@@ -96,5 +106,5 @@ Status ddl_create_table(Ddl *ddl, const PgQuery__CreateStmt *stmt, Error *err) {
     if (ddl->check) return STATUS_OK;
     TRY(ddl_check_free(ddl, table, stmt->if_not_exists, &exists, err));
     if (exists) return STATUS_OK;
-    return table_catalog_create(ddl->context->catalog, table.namespace_name, table.name, columns, count, err);
+    return ddl_create(ddl, table, columns, count, &options, err);
 }

@@ -76,6 +76,11 @@ static Status run(Ddl *ddl, const Node *node, bool *handled, Error *err) {
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_CREATE_STMT: return ddl_create_table(ddl, node->create_stmt, err);
     case PG_QUERY__NODE__NODE_TRUNCATE_STMT: return ddl_truncate(ddl, node->truncate_stmt, err);
+    case PG_QUERY__NODE__NODE_ALTER_TABLE_STMT:
+        if (node->alter_table_stmt->objtype != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) break;
+        return ddl_alter_table(ddl, node->alter_table_stmt, err);
+    case PG_QUERY__NODE__NODE_RENAME_STMT: return ddl_rename(ddl, node->rename_stmt, err);
+    case PG_QUERY__NODE__NODE_CALL_STMT: return ddl_call(ddl, node->call_stmt, err);
     case PG_QUERY__NODE__NODE_DROP_STMT:
         if (node->drop_stmt->remove_type != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) break;
         return ddl_drop_table(ddl, node->drop_stmt, err);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engines/columnar/dml/dml.h"
+#include "engines/columnar/dml/table_options.h"
 #include "engines/columnar/plan/logical.h"
 
 typedef PgQuery__Node Node;
@@ -39,7 +40,13 @@ Status ddl_unsupported(const Ddl *ddl, int location, Error *err, const char *for
 
 Status ddl_create_table(Ddl *ddl, const PgQuery__CreateStmt *stmt, Error *err);
 Status ddl_drop_table(Ddl *ddl, const PgQuery__DropStmt *stmt, Error *err);
+Status ddl_alter_table(Ddl *ddl, const PgQuery__AlterTableStmt *stmt, Error *err);
+Status ddl_rename(Ddl *ddl, const PgQuery__RenameStmt *stmt, Error *err);
+Status ddl_call(Ddl *ddl, const PgQuery__CallStmt *stmt, Error *err);
 Status ddl_truncate(Ddl *ddl, const PgQuery__TruncateStmt *stmt, Error *err);
 
+/* A table without rows. */
+Status ddl_create(const Ddl *ddl, DdlTable table, const TableColumn *columns, int count,
+                  const TableOptions *options, Error *err);
 /* create_table.c: one column of CREATE TABLE or ALTER TABLE ADD COLUMN. */
 Status ddl_column(const Ddl *ddl, const PgQuery__ColumnDef *def, TableColumn *out, Error *err);

@@ -15,8 +15,9 @@ Batch rows_values(const WritePlan *write, const Batch *batch, Arena *arena) {
     return values;
 }
 
-static const char *command_tag(WriteKind kind) {
-    switch (kind) {
+static const char *command_tag(const RowWrite *run) {
+    if (run->without_rows) return "CREATE TABLE AS";
+    switch (run->write->kind) {
     case WRITE_INSERT: return "INSERT";
     case WRITE_UPDATE: return "UPDATE";
     case WRITE_DELETE: return "DELETE";
@@ -29,9 +30,7 @@ static Status run_kind(RowWrite *run, Error *err) {
     switch (run->write->kind) {
     case WRITE_INSERT: return rows_insert(run, err);
     case WRITE_CREATE_AS: return rows_create_as(run, err);
-    default:
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "this write is not available in the columnar engine");
+    default: return rows_change(run, err);
     }
 }
 
@@ -44,7 +43,7 @@ Status dml_run(const DmlContext *context, const Plan *plan, Execution *execution
         return STATUS_ERROR;
     }
     returning_finish(run.returning, out);
-    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", command_tag(run.write->kind));
-    execution->stats->rows_affected = run.rows;
+    snprintf(execution->stats->command, sizeof execution->stats->command, "%s", command_tag(&run));
+    execution->stats->rows_affected = run.without_rows ? -1 : run.rows;
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 /* DROP TABLE and TRUNCATE. */
 #include "engines/columnar/dml/ddl.h"
+#include "engines/columnar/iceberg/table_change.h"
 
 static const char *part(const PgQuery__List *list, size_t from_end) {
     if (list->n_items <= from_end) return NULL;
@@ -46,10 +47,11 @@ Status ddl_drop_table(Ddl *ddl, const PgQuery__DropStmt *stmt, Error *err) {
     return STATUS_OK;
 }
 
-static Status truncate(const Ddl *ddl, DdlTable table, Error *err) {
-    TableAppend *append;
-    TRY(table_append_begin(ddl->context->catalog, table.namespace_name, table.name, true, &append, err));
-    return table_append_commit(append, NULL, NULL, err);
+static Status truncate(const Ddl *ddl, const TableVersion *version, Error *err) {
+    TableChange *change;
+    TRY(table_change_begin(ddl->context->catalog, version, &change, err));
+    table_change_remove_all(change);
+    return table_change_commit(change, NULL, err);
 }
 
 Status ddl_truncate(Ddl *ddl, const PgQuery__TruncateStmt *stmt, Error *err) {
@@ -61,6 +63,7 @@ Status ddl_truncate(Ddl *ddl, const PgQuery__TruncateStmt *stmt, Error *err) {
     TRY(ddl_find(ddl, table, &version, err));
     if (!version)
         return error_set(err, SQLSTATE_UNDEFINED_TABLE, "relation \"%s\" does not exist", table.name);
+    Status status = truncate(ddl, version, err);
     table_version_release(version);
-    return truncate(ddl, table, err);
+    return status;
 }

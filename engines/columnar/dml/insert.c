@@ -2,8 +2,9 @@
 #include "engines/columnar/dml/ddl.h"
 #include "engines/columnar/dml/rows.h"
 #include "engines/columnar/dml/table_options.h"
+#include "engines/columnar/iceberg/table_writer.h"
 
-static Status append_rows(RowWrite *run, TableAppend *append, Error *err) {
+static Status write_rows(RowWrite *run, TableWriter *writer, Error *err) {
     RowSource source;
     Batch *batch = NULL;
     TRY(row_source_open(&source, run->context, run->plan, run->execution, err));
@@ -12,7 +13,7 @@ static Status append_rows(RowWrite *run, TableAppend *append, Error *err) {
         status = row_source_next(&source, &batch, err);
         if (status != STATUS_OK || !batch) break;
         Batch values = rows_values(run->write, batch, &source.arena);
-        status = table_append_batch(append, &values, err);
+        status = table_writer_append(writer, &values, err);
         if (status == STATUS_OK) status = returning_add(run->returning, batch, err);
         run->rows += batch->selected;
     } while (status == STATUS_OK);
@@ -20,21 +21,26 @@ static Status append_rows(RowWrite *run, TableAppend *append, Error *err) {
     return status;
 }
 
-static Status append_and_commit(RowWrite *run, TableAppend *append, Error *err) {
-    Status status = append_rows(run, append, err);
-    if (status == STATUS_OK) status = cancel_check(run->execution->cancel, err);
-    if (status != STATUS_OK) {
-        table_append_abort(append);
-        return STATUS_ERROR;
+/* Ends the change either way. */
+static Status write_and_commit(RowWrite *run, TableChange *change, Error *err) {
+    TableWriter *writer = NULL;
+    Status status = table_writer_open(change, &writer, err);
+    if (status == STATUS_OK) status = write_rows(run, writer, err);
+    if (status == STATUS_OK) {
+        status = table_writer_finish(writer, err);
+        writer = NULL;
     }
-    return table_append_commit(append, NULL, NULL, err);
+    if (writer) table_writer_abort(writer);
+    if (status == STATUS_OK) status = cancel_check(run->execution->cancel, err);
+    if (status == STATUS_OK) return table_change_commit(change, NULL, err);
+    table_change_abort(change);
+    return STATUS_ERROR;
 }
 
 Status rows_insert(RowWrite *run, Error *err) {
-    TableAppend *append;
-    TRY(table_append_begin(run->context->catalog, run->write->namespace_name, run->write->name, false,
-                           &append, err));
-    return append_and_commit(run, append, err);
+    TableChange *change;
+    TRY(table_change_begin(run->context->catalog, run->write->target, &change, err));
+    return write_and_commit(run, change, err);
 }
 
 /* ---- CREATE TABLE AS -------------------------------------------------------------------------------------
@@ -44,18 +50,20 @@ static Status create_as(RowWrite *run, Ddl *ddl, Error *err) {
     const PgQuery__IntoClause *into = run->write->options;
     DdlTable table = ddl_range_table(ddl, into->rel);
     TableOptions options;
-    TableAppend *append;
+    TableChange *change;
     bool exists;
     TRY(table_options_read(ddl->binder, into->options, into->n_options, &options, err));
     TRY(ddl_check_namespace(ddl, table, err));
     TRY(ddl_check_free(ddl, table, run->write->if_not_exists, &exists, err));
+    run->without_rows = exists || run->write->without_data;
     if (exists) return STATUS_OK;
     if (run->write->without_data)
-        return table_catalog_create(run->context->catalog, table.namespace_name, table.name,
-                                    run->write->columns, run->write->column_count, err);
-    TRY(table_append_begin_create(run->context->catalog, table.namespace_name, table.name,
-                                  run->write->columns, run->write->column_count, false, &append, err));
-    return append_and_commit(run, append, err);
+        return ddl_create(ddl, table, run->write->columns, run->write->column_count, &options, err);
+    TRY(table_change_begin_create(run->context->catalog, table.namespace_name, table.name,
+                                  run->write->columns, run->write->column_count, false, &change, err));
+    if (table_options_apply(&options, change, err) == STATUS_OK) return write_and_commit(run, change, err);
+    table_change_abort(change);
+    return STATUS_ERROR;
 }
 
 Status rows_create_as(RowWrite *run, Error *err) {

@@ -11,10 +11,12 @@ typedef struct RowWrite {
     Execution *execution;
     Returning *returning; /* NULL without */
     int64_t rows;         /* for the answer */
+    bool without_rows;    /* CREATE TABLE AS that found the table there, or was not to fill it */
 } RowWrite;
 
 /* The columns of the batch that are the target's, under the types it declares. */
 Batch rows_values(const WritePlan *write, const Batch *batch, Arena *arena);
 
+Status rows_change(RowWrite *run, Error *err);
 Status rows_insert(RowWrite *run, Error *err);
 Status rows_create_as(RowWrite *run, Error *err);

@@ -22,7 +22,7 @@ Status table_options_read(Binder *binder, PgQuery__Node *const *options, size_t 
                           Error *err) {
     Arena *arena = binder->arena;
     *out = (TableOptions){0};
-    out->properties = ARENA_NEW_ARRAY(arena, TableProperty, count + 1);
+    out->properties = ARENA_NEW_ARRAY(arena, PropertyPair, count + 1);
     for (size_t i = 0; i < count; i++) {
         const PgQuery__DefElem *option = options[i]->def_elem;
         const char *value = option_value(arena, option->arg), *name = option->defname;
@@ -39,10 +39,22 @@ Status table_options_read(Binder *binder, PgQuery__Node *const *options, size_t 
             out->sort_order = arena_strdup(arena, value);
         else if (strchr(name, '.'))
             out->properties[out->property_count++] =
-                (TableProperty){arena_strdup(arena, name), arena_strdup(arena, value)};
+                (PropertyPair){arena_strdup(arena, name), arena_strdup(arena, value)};
         else
             return error_set_at(err, SQLSTATE_INVALID_PARAMETER, position, "unrecognized parameter \"%s\"",
                                 name);
     }
+    return STATUS_OK;
+}
+
+bool table_options_any(const TableOptions *options) {
+    return options->partitioning || options->sort_order || options->property_count > 0;
+}
+
+Status table_options_apply(const TableOptions *options, TableChange *change, Error *err) {
+    if (options->partitioning) TRY(table_change_set_partitioning(change, options->partitioning, err));
+    if (options->sort_order) TRY(table_change_set_sort_order(change, options->sort_order, err));
+    for (int i = 0; i < options->property_count; i++)
+        TRY(table_change_set_property(change, options->properties[i].key, options->properties[i].value, err));
     return STATUS_OK;
 }

@@ -12,6 +12,7 @@ enum { MORSEL_ROWS = 131072, SPARSE_SHARE = 8 };
 
 typedef struct ScanFile {
     ParquetFile *file;
+    int number;   /* among the version's files */
     int *columns; /* per slot: the file's column, -1 = not in this file */
 } ScanFile;
 
@@ -19,6 +20,7 @@ typedef struct ScanMorsel {
     int file;
     int row_group;
     int64_t first_row, row_count;
+    int64_t group_row; /* of the file: where its row group begins */
 } ScanMorsel;
 
 typedef struct ScanSource {
@@ -54,6 +56,7 @@ typedef struct ScanState {
     ScanSlot *slots;
     int file, row_group; /* the readers' */
     int64_t row, end;    /* in the row group */
+    int64_t group_row;   /* of the file: where the row group begins */
     ConjunctOrder order;
     FilterState *runtime;
     bool *slot_read; /* of this batch */
@@ -85,12 +88,20 @@ static int find_file_column(const ParquetFile *file, const TableColumn *column) 
     return -1;
 }
 
+/* Beyond the table's columns: the number of the file a row stands in, then its position there. */
+static bool is_hidden(const ScanSource *scan, int slot) {
+    return scan->slot_table_column[slot] >= scan->source.node->version->column_count;
+}
+
 static Status open_file(ScanSource *scan, const DataFile *data, ScanFile *out, Error *err) {
     const TableVersion *version = scan->source.node->version;
     TRY(parquet_file_open(data->path, &out->file, err));
     out->columns = ARENA_NEW_ARRAY(&scan->query->arena, int, scan->slot_count + 1);
+    out->number = (int)(data - version->files);
     for (int i = 0; i < scan->slot_count; i++)
-        out->columns[i] = find_file_column(out->file, &version->columns[scan->slot_table_column[i]]);
+        out->columns[i] = is_hidden(scan, i)
+                              ? -1
+                              : find_file_column(out->file, &version->columns[scan->slot_table_column[i]]);
     return STATUS_OK;
 }
 
@@ -104,7 +115,7 @@ static void add_morsel(ScanSource *scan, ScanMorsel morsel) {
 }
 
 /* The rows that no page's bounds exclude, cut where all row groups are. */
-static void add_morsels(ScanSource *scan, int file, int row_group) {
+static void add_morsels(ScanSource *scan, int file, int row_group, int64_t group_row) {
     RowRanges rows;
     const ScanFile *opened = &scan->files[file];
     int *columns = ARENA_NEW_ARRAY(&scan->query->arena, int, scan->pruner.test_count + 1);
@@ -115,7 +126,8 @@ static void add_morsels(ScanSource *scan, int file, int row_group) {
         int64_t end = rows.ranges[r].first + rows.ranges[r].count;
         for (int64_t first = rows.ranges[r].first; first < end;) {
             int64_t next = (first / MORSEL_ROWS + 1) * MORSEL_ROWS;
-            add_morsel(scan, (ScanMorsel){file, row_group, first, (next < end ? next : end) - first});
+            add_morsel(scan,
+                       (ScanMorsel){file, row_group, first, (next < end ? next : end) - first, group_row});
             first = next;
         }
     }
@@ -196,7 +208,8 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
         scan->file_count++;
         int row_groups = parquet_file_row_group_count(file->file);
         if (source->stats) atomic_fetch_add(&source->stats->row_groups_total, row_groups);
-        for (int g = 0; g < row_groups; g++) {
+        int64_t group_row = 0;
+        for (int g = 0; g < row_groups; group_row += parquet_row_group_row_count(file->file, g), g++) {
             if (row_group_excluded(scan, file, g) || runtime_excluded(scan, file, g, &query->arena)) {
                 count_skip(scan, 0, 1);
                 continue;
@@ -208,7 +221,7 @@ static Status scan_prepare(Source *source, Query *query, Error *err) {
                 if (!scan->group_starts) abort();
             }
             scan->group_starts[groups++] = source->morsel_count;
-            add_morsels(scan, scan->file_count - 1, g);
+            add_morsels(scan, scan->file_count - 1, g, group_row);
         }
     }
     scan->group_starts[groups] = source->morsel_count;
@@ -320,6 +333,7 @@ static Status scan_morsel_open(Source *source, Chain *chain, void *state_pointer
     state->file = morsel->file;
     state->row_group = morsel->row_group;
     state->row = morsel->first_row;
+    state->group_row = morsel->group_row;
     state->end = morsel->first_row + morsel->row_count;
     return STATUS_OK;
 }
@@ -355,9 +369,26 @@ static void widen_vector(ScanSlot *slot, SqlType type, int rows, Arena *arena) {
     slot->vector = wide;
 }
 
+static void fill_hidden(const ScanSource *scan, ScanState *state, int index, int rows, Arena *arena) {
+    const ScanFile *file = &scan->files[state->file];
+    Vector *vector = &state->slots[index].vector;
+    if (scan->slot_table_column[index] == scan->source.node->version->column_count) {
+        int32_t number = file->number;
+        vector_init_constant(vector, sqltype_of(SQL_INT4), &number, arena);
+        return;
+    }
+    vector_init_flat(vector, sqltype_of(SQL_INT8), rows, arena);
+    for (int i = 0; i < rows; i++)
+        ((int64_t *)vector->values)[i] = state->group_row + state->row + i;
+}
+
 static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows, const uint16_t *selection,
                         int selected, Arena *arena, Error *err) {
     ScanSlot *slot = &state->slots[index];
+    if (is_hidden(scan, index)) {
+        fill_hidden(scan, state, index, rows, arena);
+        return STATUS_OK;
+    }
     const TableColumn *column = &scan->source.node->version->columns[scan->slot_table_column[index]];
     if (slot->missing) {
         vector_init_constant(&slot->vector, column->type, NULL, arena);

@@ -12,6 +12,7 @@ typedef enum CatalogStatement {
     INSERT_TABLE,
     INSERT_NAMESPACE,
     SWAP_LOCATION,
+    RENAME_TABLE,
     DELETE_TABLE,
     LIST_TABLES,
     LIST_DEFINITIONS,
@@ -33,6 +34,8 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [SWAP_LOCATION] =
         "UPDATE iceberg_tables SET metadata_location = ?4, previous_metadata_location = ?5"
         " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?5",
+    [RENAME_TABLE] = "UPDATE OR FAIL iceberg_tables SET table_name = ?4"
+                     " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3",
     [DELETE_TABLE] =
         "DELETE FROM iceberg_tables"
         " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?4",
@@ -275,6 +278,19 @@ Status catalog_db_swap(CatalogDb *db, const char *namespace_name, const char *na
     *swapped = changed == 1;
     give_back(db, connection);
     return status;
+}
+
+Status catalog_db_rename(CatalogDb *db, const char *namespace_name, const char *name, const char *new_name,
+                         bool *renamed, Error *err) {
+    Connection *connection;
+    TRY(take(db, &connection, err));
+    const char *texts[] = {CATALOG_NAME, namespace_name, name, new_name};
+    int changed = 0, code = 0;
+    Status status = run(db, connection, RENAME_TABLE, texts, 4, &changed, &code, err);
+    *renamed = changed == 1;
+    give_back(db, connection);
+    if (status == STATUS_OK || (code & 0xFF) != SQLITE_CONSTRAINT) return status;
+    return error_set(err, SQLSTATE_DUPLICATE_TABLE, "relation \"%s\" already exists", new_name);
 }
 
 Status catalog_db_delete(CatalogDb *db, const char *namespace_name, const char *name, const char *location,

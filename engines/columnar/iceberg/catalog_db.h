@@ -22,6 +22,9 @@ Status catalog_db_insert(CatalogDb *db, const char *namespace_name, const char *
 /* Compare-and-swap; `swapped` false when the row no longer says `old_location`. Durable on return. */
 Status catalog_db_swap(CatalogDb *db, const char *namespace_name, const char *name, const char *old_location,
                        const char *new_location, bool *swapped, Error *err);
+/* 42P07 when the new name is taken; `renamed` false when there is no such table. */
+Status catalog_db_rename(CatalogDb *db, const char *namespace_name, const char *name, const char *new_name,
+                         bool *renamed, Error *err);
 Status catalog_db_delete(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                          bool *deleted, Error *err);
 /* Views and functions (table_catalog.h). */

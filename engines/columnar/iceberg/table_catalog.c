@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,10 +217,20 @@ static char *directory_component(const char *name, Arena *arena) {
     return arena_printf(arena, "%s-%016llx", safe, (unsigned long long)hash64_bytes(name, strlen(name), 0));
 }
 
+/* A directory that is there may belong to a table that had this name before it was renamed. */
 char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
                               Arena *arena) {
-    return arena_printf(arena, "%s/%s/%s", catalog->warehouse, directory_component(namespace_name, arena),
-                        directory_component(name, arena));
+    char *path = arena_printf(arena, "%s/%s/%s", catalog->warehouse,
+                              directory_component(namespace_name, arena), directory_component(name, arena));
+    if (access(path, F_OK) != 0) return path;
+    return arena_printf(arena, "%s-%016" PRIx64, path, store_random_u64());
+}
+
+Status table_catalog_rename(TableCatalog *catalog, const char *namespace_name, const char *name,
+                            const char *new_name, Error *err) {
+    bool renamed;
+    TRY(catalog_db_rename(catalog->db, namespace_name, name, new_name, &renamed, err));
+    return renamed ? STATUS_OK : table_catalog_undefined(namespace_name, name, err);
 }
 
 Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, const char *name,

@@ -150,6 +150,10 @@ Status table_catalog_create(TableCatalog *catalog, const char *namespace_name, c
 /* Removes the table, then the files its snapshots refer to (only those). */
 Status table_catalog_drop(TableCatalog *catalog, const char *namespace_name, const char *name, Error *err);
 
+/* The name alone changes; files stay where they are. 42P01, 42P07. */
+Status table_catalog_rename(TableCatalog *catalog, const char *namespace_name, const char *name,
+                            const char *new_name, Error *err);
+
 /* Rows in, one snapshot out: append (or replace everything). Files are written below the table's data
  * directory as batches arrive; nothing is visible before table_append_commit returns, which is durable.
  * Retries on a concurrent commit. Batches have the table's columns in order. */

@@ -1,5 +1,6 @@
 /* FROM: tables, derived tables, CTEs, joins. */
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/bind_travel.h"
 
 FromItem *from_item_new(Query *query, const char *alias, Rel *rel) {
     FromItem *item = ARENA_NEW(query->binder->arena, FromItem);
@@ -111,6 +112,22 @@ static Status undefined_table(Query *query, const PgQuery__RangeVar *var, Error 
                         qualified ? "." : "", var->relname);
 }
 
+/* The version that the statement reads; `as_of` NULL = the newest. Kept by the plan. */
+static Status bind_version(Binder *binder, const PgQuery__RangeVar *var, const TableBinding *binding,
+                           const TableAsOf *as_of, TableVersion **out, Error *err) {
+    const char *schema = binding && binding->table             ? binding->table->schema
+                         : var->schemaname && *var->schemaname ? var->schemaname
+                                                               : NULL;
+    if (!as_of) return bind_load_version(binder, schema, var->relname, out, err);
+    if (!binder->source->load_as_of)
+        return binder_unsupported(binder, var->location, err, "the past of table %s", var->relname);
+    TRY(binder->source->load_as_of(binder->source->context, schema, var->relname, as_of, out, err));
+    struct LoadedTable *entry = ARENA_NEW(binder->arena, struct LoadedTable);
+    *entry = (struct LoadedTable){.schema = schema, .name = "", .version = *out, .next = binder->loaded};
+    binder->loaded = entry;
+    return STATUS_OK;
+}
+
 static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, Error *err) {
     Binder *binder = query->binder;
     const TableBinding *binding = bind_find_binding(binder, var);
@@ -119,6 +136,7 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
         var->alias && var->alias->aliasname && *var->alias->aliasname ? var->alias->aliasname : var->relname;
     FromItem *item = from_item_new(query, alias, rel);
     FromTable *table = item->tables[0];
+    *out = NULL;
     table->binding = binding;
     table->written = var->relname;
     rel->alias = arena_strdup(binder->arena, alias);
@@ -126,22 +144,33 @@ static Status bind_table(Query *query, PgQuery__RangeVar *var, FromItem **out, E
         table->schema = var->schemaname && *var->schemaname ? var->schemaname
                         : binding && binding->table         ? binding->table->schema
                                                             : NULL;
+    TableAsOf as_of;
+    bool travels = false;
+    int as_of_position = 0;
+    TRY(bind_travel(binder, var, &travels, &as_of, &as_of_position, err));
     if (binding && binding->engine != binder->self) {
         if (!binding->table) return undefined_table(query, var, err);
+        if (travels)
+            return binder_unsupported(binder, var->location, err, "the past of table %s of another engine",
+                                      var->relname);
         fill_foreign(query, rel, table, binding);
     } else {
-        const char *schema = binding && binding->table             ? binding->table->schema
-                             : var->schemaname && *var->schemaname ? var->schemaname
-                                                                   : NULL;
+        bool other_name = binding && binding->table && strcmp(binding->table->name, var->relname) != 0;
+        Status status = STATUS_ERROR;
         TableVersion *version = NULL;
-        Status status = bind_load_version(
-            binder, schema, binding && binding->table ? binding->table->name : var->relname, &version, err);
-        if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) {
-            TRY(bind_view(query, var, binding && binding->table ? binding->table->name : var->relname, out,
-                          err));
+        Error failure = {.sqlstate = SQLSTATE_UNDEFINED_TABLE};
+        if (!other_name)
+            status = bind_version(binder, var, binding, travels ? &as_of : NULL, &version, &failure);
+        if (status != STATUS_OK && strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) {
+            if (!other_name) TRY(bind_view(query, var, var->relname, out, err));
+            if (!*out) TRY(bind_metadata_table(query, var, out, err));
             return *out ? STATUS_OK : undefined_table(query, var, err);
         }
-        TRY(status);
+        if (status != STATUS_OK) {
+            if (failure.position == 0) failure.position = as_of_position;
+            if (err) *err = failure;
+            return STATUS_ERROR;
+        }
         fill_columnar(query, rel, table, version);
     }
     TRY(from_item_name_columns(query, item, var->alias, var->location, err));

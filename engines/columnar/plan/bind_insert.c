@@ -65,7 +65,10 @@ static Status insert_values(Insert *insert, Query *query, const PgQuery__SelectS
         const PgQuery__List *list = select->values_lists[r]->list;
         if ((int)list->n_items != width)
             return error_set(err, SQLSTATE_SYNTAX_ERROR, "VALUES lists must all be the same length");
-        TRY(check_width(insert, width, 0, err));
+        Expr *extra = NULL;
+        if (width > insert->column_count)
+            TRY(bind_expr(query, list->items[insert->column_count], &extra, err));
+        TRY(check_width(insert, width, extra ? extra->position : 0, err));
         rel->value_rows[r] = ARENA_NEW_ARRAY(binder->arena, Expr *, width + 1);
         for (int c = 0; c < width; c++)
             TRY(bind_value(query, &insert->write->columns[insert->columns[c]], list->items[c],

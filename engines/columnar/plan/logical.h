@@ -119,6 +119,8 @@ typedef struct Binder {
     Engine *self;
     const PlanTableSource *source;
     const Statement *statement;
+    const char *as_of;     /* the statement's, inside views too */
+    uint64_t travels_used; /* bit i: statement->travels[i] found its table */
     ColumnInfo *columns;
     int column_count, column_capacity;
     int depth;

@@ -2,6 +2,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/bind_travel.h"
 #include "engines/columnar/plan/plan.h"
 
 enum { MOST_PARAMETERS = 65535 };
@@ -117,6 +118,7 @@ static Status settle_params(Binder *binder, Error *err) {
 static Status build(Binder *binder, Error *err) {
     BoundQuery bound = {0};
     TRY(bind_statement(binder, &bound, err));
+    TRY(binder_check_travels(binder, err));
     IdList output = {0};
     const char **names = ARENA_NEW_ARRAY(binder->arena, const char *, bound.column_count + 1);
     for (int c = 0; c < bound.column_count; c++) {
@@ -157,8 +159,12 @@ Status plan_statement_from(Engine *self, const PlanTableSource *source, const St
     plan->param_count = statement->param_count > 0 ? statement->param_count : 0;
     plan->param_types = ARENA_NEW_ARRAY(&plan->arena, SqlType, plan->param_count + 1);
     int64_t start = clock_now_ns();
-    Binder binder = {
-        .arena = &plan->arena, .plan = plan, .self = self, .source = source, .statement = statement};
+    Binder binder = {.arena = &plan->arena,
+                     .plan = plan,
+                     .self = self,
+                     .source = source,
+                     .statement = statement,
+                     .as_of = statement->as_of};
     Status status = build(&binder, err);
     binder_free_texts(&binder);
     keep_versions(&binder);
@@ -181,9 +187,16 @@ static Status load_from_catalog(void *context, const char *schema, const char *n
     return table_catalog_load(context, schema, name, out, err);
 }
 
+static Status load_past_from_catalog(void *context, const char *schema, const char *name,
+                                     const TableAsOf *as_of, TableVersion **out, Error *err) {
+    return table_catalog_load_as_of(context, schema, name, as_of, out, err);
+}
+
 PlanTableSource plan_catalog_source(TableCatalog *catalog) {
-    return (PlanTableSource){
-        .load = load_from_catalog, .definitions = definitions_of_catalog, .context = catalog};
+    return (PlanTableSource){.load = load_from_catalog,
+                             .load_as_of = load_past_from_catalog,
+                             .definitions = definitions_of_catalog,
+                             .context = catalog};
 }
 
 Status plan_statement(Engine *self, TableCatalog *catalog, const Statement *statement, Plan **out,

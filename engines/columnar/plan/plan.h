@@ -290,6 +290,7 @@ typedef struct Plan {
     int version_count;
     double bytes_scanned;     /* estimate: stored bytes of the columns read */
     bool uses_statement_time; /* now() and its kin */
+    bool reads_moving_past;   /* FOR SYSTEM_TIME AS OF now() - ...: to be planned each time it runs */
 } Plan;
 
 /* Binds and optimises `statement`. Tables whose binding.engine == self are columnar, others foreign. A
@@ -297,6 +298,9 @@ typedef struct Plan {
  * the user's error, with PostgreSQL's SQLSTATE and position. The caller frees with plan_destroy. */
 typedef struct PlanTableSource {
     Status (*load)(void *context, const char *schema, const char *name, TableVersion **out, Error *err);
+    /* The table as it was; may be NULL. */
+    Status (*load_as_of)(void *context, const char *schema, const char *name, const TableAsOf *as_of,
+                         TableVersion **out, Error *err);
     /* Views or functions of that name; may be NULL. */
     Status (*definitions)(void *context, DefinitionKind kind, const char *name, Arena *arena,
                           Definition **out, int *count, Error *err);
