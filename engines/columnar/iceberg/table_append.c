@@ -24,7 +24,7 @@ TableAppendWriter *table_append_writer_open(TableAppend *append) {
     return writer;
 }
 
-static Status open_append(TableChange *change, TableAppend **out, Error *err) {
+Status table_append_begin_change(TableChange *change, TableAppend **out, Error *err) {
     TableWriter *writer;
     if (table_writer_open(change, &writer, err) != STATUS_OK) {
         table_change_abort(change);
@@ -44,7 +44,7 @@ Status table_append_begin(TableCatalog *catalog, const char *namespace_name, con
     TableChange *change;
     TRY(table_change_begin_latest(catalog, namespace_name, name, &change, err));
     if (replace) table_change_remove_all(change);
-    return open_append(change, out, err);
+    return table_append_begin_change(change, out, err);
 }
 
 Status table_append_begin_create(TableCatalog *catalog, const char *namespace_name, const char *name,
@@ -53,7 +53,7 @@ Status table_append_begin_create(TableCatalog *catalog, const char *namespace_na
     TableChange *change;
     TRY(table_change_begin_create(catalog, namespace_name, name, columns, column_count, or_replace, &change,
                                   err));
-    return open_append(change, out, err);
+    return table_append_begin_change(change, out, err);
 }
 
 const TableVersion *table_append_target(const TableAppend *append) {

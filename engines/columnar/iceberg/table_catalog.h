@@ -166,6 +166,10 @@ Status table_append_begin(TableCatalog *catalog, const char *namespace_name, con
 Status table_append_begin_create(TableCatalog *catalog, const char *namespace_name, const char *name,
                                  const TableColumn *columns, int column_count, bool or_replace,
                                  TableAppend **out, Error *err);
+/* The same for a change that was begun, whose columns were changed: the append owns it from here on, also
+ * when this fails. */
+struct TableChange;
+Status table_append_begin_change(struct TableChange *change, TableAppend **out, Error *err);
 const TableVersion *table_append_target(const TableAppend *append);
 /* The id that the snapshot of its commit will have. */
 int64_t table_append_snapshot_id(const TableAppend *append);

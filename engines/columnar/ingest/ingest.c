@@ -113,6 +113,8 @@ static void give_rejects(Loader *loader, IngestResult *result) {
     result->rejected_count = loader->rejected_count;
     result->rejects = rejects;
     result->reject_count = loader->rejects.count;
+    result->changes = loader->changes;
+    result->change_count = loader->change_count;
     result->arena = loader->rejects.arena;
 }
 

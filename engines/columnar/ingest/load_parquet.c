@@ -121,11 +121,48 @@ static Status open_file(const LoadInput *input, Arena *arena, ParquetFile **out,
         input->is_path ? input->name : arena_printf(arena, "/proc/self/fd/%d", input->fd), out, err);
 }
 
+/* The columns of all files, each once. */
+static Status list_columns(Loader *loader, TableColumn **columns, int *count, Error *err) {
+    int capacity = 0;
+    *count = 0;
+    for (int i = 0; i < loader->input_count; i++) {
+        ParquetFile *file;
+        TRY(open_file(&loader->inputs[i], &loader->arena, &file, err));
+        int file_columns = parquet_file_column_count(file);
+        if (*count + file_columns > capacity) {
+            capacity = 2 * (*count + file_columns);
+            TableColumn *grown = ARENA_NEW_ARRAY(&loader->arena, TableColumn, capacity);
+            if (*count) memcpy(grown, *columns, (size_t)*count * sizeof *grown);
+            *columns = grown;
+        }
+        Status status = STATUS_OK;
+        for (int j = 0; j < file_columns && status == STATUS_OK; j++) {
+            const ParquetColumn *column = parquet_file_column(file, j);
+            bool known = false;
+            for (int k = 0; k < *count && !known; k++)
+                known = strcmp((*columns)[k].name, column->name) == 0;
+            status = check_readable(file, column, err);
+            if (!known)
+                (*columns)[(*count)++] = (TableColumn){.name = arena_strdup(&loader->arena, column->name),
+                                                       .type = column->type,
+                                                       .nullable = true};
+        }
+        parquet_file_release(file);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
 static Status begin_append(Loader *loader, Error *err) {
     const IngestOptions *options = loader->options;
+    TableColumn *columns = NULL;
+    int count;
     if (options->mode != INGEST_APPEND) return STATUS_OK; /* the first file has the columns */
-    return table_append_begin(loader->catalog, options->namespace_name, options->table, false,
-                              &loader->append, err);
+    if (options->keep_columns)
+        return table_append_begin(loader->catalog, options->namespace_name, options->table, false,
+                                  &loader->append, err);
+    TRY(list_columns(loader, &columns, &count, err));
+    return load_evolve(loader, columns, count, NULL, err);
 }
 
 Status load_parquet_files(Loader *loader, Error *err) {

@@ -191,7 +191,14 @@ static int find_folded(const ColumnRegistry *columns, const char *name) {
 /* Where each field of a CSV input goes. */
 static Status map_plan(PassRun *run, InputPlan *plan, Error *err) {
     LoadPass *pass = run->pass;
-    if (!pass->types || plan->input->format != INGEST_CSV) return STATUS_OK;
+    if (plan->input->format != INGEST_CSV) return STATUS_OK;
+    if (!pass->types) {
+        /* Fields without names are an existing table's columns. */
+        bool by_order = pass->columns && !plan->header && plan->field_count == pass->columns->count;
+        for (int i = 0; by_order && i < plan->field_count; i++)
+            plan->names[i] = pass->columns->columns[i].name;
+        return STATUS_OK;
+    }
     plan->columns = ARENA_NEW_ARRAY(pass->arena, int, plan->field_count + 1);
     if (!plan->header && pass->fold_names) {
         /* Without names the order decides. */

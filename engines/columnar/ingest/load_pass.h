@@ -22,7 +22,8 @@ typedef struct LoadPass {
     int blocks_limit; /* per input: a sample; 0 = all */
     Arena *arena;     /* the load's */
 
-    /* To write rows: where to, the columns it has, their types. NULL append: to find columns. */
+    /* To write rows: where to (NULL = nowhere), the columns it has, their types. NULL types: to find columns,
+     * `columns` being the table's, if there is one. */
     TableAppend *append;
     const ColumnRegistry *columns;
     const SqlType *types;

@@ -11,6 +11,7 @@ enum { SAMPLED_INPUTS = 8 };
 typedef struct TextLoad {
     Loader *loader;
     bool json_lines;
+    bool evolved;         /* the columns follow the input already */
     int64_t bytes_before; /* of passes that are over */
 } TextLoad;
 
@@ -34,11 +35,13 @@ static LoadPass new_pass(TextLoad *load) {
 }
 
 /* Finds columns and types; `limit` blocks of each of the first inputs, or all. `found` is initialised. */
-static Status profile(TextLoad *load, int limit, ColumnRegistry *found, bool *whole, Error *err) {
+static Status profile(TextLoad *load, int limit, const ColumnRegistry *columns, ColumnRegistry *found,
+                      bool *whole, Error *err) {
     for (;;) {
         LoadPass pass = new_pass(load);
         column_registry_init(&pass.found);
         pass.blocks_limit = limit;
+        pass.columns = columns;
         if (limit && pass.input_count > SAMPLED_INPUTS) pass.input_count = SAMPLED_INPUTS;
         if (!limit) pass.bytes_total += load->loader->total_bytes; /* the pass that follows */
         Status status = load_pass_run(&pass, err);
@@ -80,6 +83,8 @@ static Status write(TextLoad *load, const ColumnRegistry *columns, const SqlType
     pass.types = types;
     pass.sampled = sampled;
     pass.fold_names = fixed;
+    pass.may_evolve =
+        fixed && loader->options->mode == INGEST_APPEND && !loader->options->keep_columns && !load->evolved;
     Status status = load_pass_run(&pass, err);
     loader->rows = pass.row_count;
     loader->rejected_count = pass.rejected_count;
@@ -99,7 +104,7 @@ static Status load_found(TextLoad *load, Error *err) {
     Arena *arena = &load->loader->arena;
     ColumnRegistry found;
     bool certain, conflict = true;
-    TRY(profile(load, 1, &found, &certain, err));
+    TRY(profile(load, 1, NULL, &found, &certain, err));
     for (;;) {
         SqlType *types = load_profiled_types(&found, arena);
         const ColumnProfile **sampled = ARENA_NEW_ARRAY(arena, const ColumnProfile *, found.count + 1);
@@ -110,33 +115,61 @@ static Status load_found(TextLoad *load, Error *err) {
             status = write(load, &found, types, certain ? NULL : sampled, false, &conflict, err);
         column_registry_deinit(&found);
         if (status != STATUS_OK || !conflict) return status;
-        TRY(profile(load, 0, &found, &certain, err));
+        TRY(profile(load, 0, NULL, &found, &certain, err));
         certain = true;
     }
+}
+
+/* The whole input's columns and types; then an append to a table that can hold them. */
+static Status evolve(TextLoad *load, const ColumnRegistry *columns, Error *err) {
+    ColumnRegistry found;
+    bool whole;
+    TRY(profile(load, 0, columns, &found, &whole, err));
+    TableColumn *wanted = ARENA_NEW_ARRAY(&load->loader->arena, TableColumn, found.count + 1);
+    for (int i = 0; i < found.count; i++)
+        wanted[i] = (TableColumn){.name = found.columns[i].name,
+                                  .type = column_profile_type(&found.columns[i].profile),
+                                  .nullable = true};
+    Status status = load_evolve(load->loader, wanted, found.count, &found, err);
+    column_registry_deinit(&found);
+    load->evolved = true;
+    return status;
+}
+
+static Status begin_fixed(TextLoad *load, Error *err) {
+    Loader *loader = load->loader;
+    const IngestOptions *options = loader->options;
+    if (loader->append) return STATUS_OK; /* evolved */
+    if (options->mode != INGEST_APPEND)
+        return begin_create(load, options->columns, options->column_count, err);
+    return table_append_begin(loader->catalog, options->namespace_name, options->table, false,
+                              &loader->append, err);
+}
+
+static Status find_columns(const TableVersion *target, ColumnRegistry *columns, SqlType *types, Error *err) {
+    for (int i = 0, column; i < target->column_count; i++) {
+        const char *name = target->columns[i].name;
+        types[i] = target->columns[i].type;
+        TRY(column_registry_add(columns, name, strlen(name), &column, err));
+    }
+    return STATUS_OK;
 }
 
 /* A table whose columns are there already. */
 static Status load_fixed(TextLoad *load, Error *err) {
     Loader *loader = load->loader;
-    const IngestOptions *options = loader->options;
     bool conflict = true;
     while (conflict) {
-        if (options->mode == INGEST_APPEND)
-            TRY(table_append_begin(loader->catalog, options->namespace_name, options->table, false,
-                                   &loader->append, err));
-        else
-            TRY(begin_create(load, options->columns, options->column_count, err));
-        const TableVersion *target = table_append_target(loader->append);
         ColumnRegistry columns;
-        column_registry_init(&columns);
+        bool lines = load->json_lines;
+        TRY(begin_fixed(load, err));
+        const TableVersion *target = table_append_target(loader->append);
         SqlType *types = ARENA_NEW_ARRAY(&loader->arena, SqlType, target->column_count + 1);
-        Status status = STATUS_OK;
-        for (int i = 0, column; i < target->column_count && status == STATUS_OK; i++) {
-            types[i] = target->columns[i].type;
-            status = column_registry_add(&columns, target->columns[i].name, strlen(target->columns[i].name),
-                                         &column, err);
-        }
+        column_registry_init(&columns);
+        Status status = find_columns(target, &columns, types, err);
         if (status == STATUS_OK) status = write(load, &columns, types, NULL, true, &conflict, err);
+        if (status == STATUS_OK && conflict && lines == load->json_lines)
+            status = evolve(load, &columns, err);
         column_registry_deinit(&columns);
         TRY(status);
     }

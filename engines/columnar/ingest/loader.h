@@ -16,6 +16,8 @@ typedef struct Loader {
     TableAppend *append;
     RejectList rejects;
     int64_t rejected_count;
+    IngestSchemaChange *changes; /* in the rejects' arena */
+    int change_count;
     int64_t rows;
     int64_t finished_bytes, total_bytes, next_report;
 } Loader;
@@ -26,6 +28,11 @@ Status loader_report(Loader *loader, Error *err);
 /* All of the inputs, from schema to last batch. */
 Status load_parquet_files(Loader *loader, Error *err);
 Status load_text(Loader *loader, Error *err);
+
+/* Begins the append to a table whose columns follow what was found: those it has not are added, those that
+ * are too narrow widened. `profiles` NULL: the types found are exact. */
+Status load_evolve(Loader *loader, const TableColumn *found, int count, const ColumnRegistry *profiles,
+                   Error *err);
 
 /* Types that hold everything that was profiled, in `arena`. */
 SqlType *load_profiled_types(const ColumnRegistry *registry, Arena *arena);

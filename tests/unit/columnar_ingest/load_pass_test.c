@@ -286,13 +286,54 @@ static void wide_rows_and_deep_values(void **state) {
     check_bytes(TWICE, strlen(TWICE), PLAIN, "a json | [ ]");
 }
 
+static void appended_columns_are_added_and_widened(void **state) {
+    static const char FIRST[] = "id,n,p\n1,5,1.50\n", SECOND[] = "id,P,extra\n3000000000,123456789.25,x\n";
+    static const char THIRD[] = "{\"id\":2,\"when\":\"2020-01-02\",\"extra\":\"y\"}\n";
+    static const char WRONG[] = "id,n\n4,five\n", ORDER[] = "7,8,2.50,z,2020-01-03\n";
+    IngestOptions options = INGEST_OPTIONS_DEFAULT;
+    IngestResult result;
+    Error err;
+    check_bytes(FIRST, strlen(FIRST), PLAIN, "id integer, n integer, p numeric(6,2) | 1, 5, 1.50");
+    options.mode = INGEST_APPEND;
+    if (load_bytes(SECOND, strlen(SECOND), options, &result, &err) != STATUS_OK) fail_msg("%s", err.message);
+    assert_int_equal(result.change_count, 3);
+    assert_string_equal(result.changes[0].column, "id");
+    assert_false(result.changes[0].added);
+    assert_int_equal(result.changes[0].from.id, SQL_INT4);
+    assert_int_equal(result.changes[0].to.id, SQL_INT8);
+    assert_int_equal(result.changes[1].to.precision, 11);
+    assert_true(result.changes[2].added);
+    assert_string_equal(result.changes[2].column, "extra");
+    ingest_result_deinit(&result);
+    assert_int_equal(load_bytes(THIRD, strlen(THIRD), options, &result, &err), STATUS_OK);
+    assert_int_equal(result.change_count, 1);
+    ingest_result_deinit(&result);
+    /* No wider type holds this: an error, and the table as it was. */
+    assert_int_equal(load_bytes(WRONG, strlen(WRONG), options, &result, &err), STATUS_ERROR);
+    assert_non_null(strstr(err.message, "row 2, column \"n\""));
+    ingest_result_deinit(&result);
+    options.header = 0;
+    assert_int_equal(load_bytes(ORDER, strlen(ORDER), options, &result, &err), STATUS_OK);
+    ingest_result_deinit(&result);
+    TableText text;
+    assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
+    assert_int_equal(text.row_count, 4);
+    assert_int_equal(text.column_count, 5);
+    table_text_free(&text);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(rows_left_out_are_listed),        TEST(json_rows_left_out_do_not_spoil_the_next),
-        TEST(encodings_become_utf8),           TEST(compression_is_told_by_content),
-        TEST(late_surprises_change_the_types), TEST(late_keys_become_columns),
-        TEST(the_first_bad_row_is_named),      TEST(wide_rows_and_deep_values),
+        TEST(rows_left_out_are_listed),
+        TEST(json_rows_left_out_do_not_spoil_the_next),
+        TEST(encodings_become_utf8),
+        TEST(compression_is_told_by_content),
+        TEST(late_surprises_change_the_types),
+        TEST(late_keys_become_columns),
+        TEST(the_first_bad_row_is_named),
+        TEST(wide_rows_and_deep_values),
+        TEST(appended_columns_are_added_and_widened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
