@@ -9,6 +9,16 @@
 #include "engines/base/clock.h"
 #include "engines/columnar/store/local_store.h"
 
+/* Iceberg's vectorised reader (Spark's default) refuses every delta encoding, its row reader takes all: which
+ * of them reads is the table's to say. */
+#define VECTORIZED_READS "read.parquet.vectorization.enabled"
+
+bool table_metadata_plain_encodings(const TableMetadata *metadata) {
+    json_t *properties = json_object_get(metadata->root, "properties");
+    const char *vectorized = json_string_value(json_object_get(properties, VECTORIZED_READS));
+    return !vectorized || strcmp(vectorized, "false") != 0;
+}
+
 static Status malformed(const char *name, const char *what, Error *err) {
     return error_set(err, SQLSTATE_DATA_CORRUPTED, "table metadata \"%s\": %s", name, what);
 }
@@ -190,7 +200,8 @@ Status table_metadata_create(const char *location, const TableColumn *columns, i
     out->column_count = column_count;
     for (int i = 0; i < column_count; i++)
         out->columns[i].field_id = i + 1;
-    json_t *properties = json_pack("{s:s}", "write.parquet.compression-codec", "zstd");
+    json_t *properties =
+        json_pack("{s:s, s:s}", "write.parquet.compression-codec", "zstd", VECTORIZED_READS, "false");
     json_t *schema;
     if (schema_json(out->columns, column_count, 0, properties, &schema, err) != STATUS_OK) {
         json_decref(properties);

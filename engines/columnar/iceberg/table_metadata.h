@@ -75,6 +75,9 @@ void table_metadata_log_current(TableMetadata *metadata, int64_t snapshot_id);
  * leave the log are given in `dropped`, an arena array, for write.metadata.delete-after-commit. */
 void table_metadata_finish(TableMetadata *metadata, const char *previous_location, Arena *arena,
                            const char ***dropped, int *dropped_count);
+/* Data files must keep to plain and dictionary encodings: the table does not ask Spark for its row reader, as
+ * those do that we create. */
+bool table_metadata_plain_encodings(const TableMetadata *metadata);
 /* JSON text, malloc'd. */
 char *table_metadata_text(const TableMetadata *metadata);
 

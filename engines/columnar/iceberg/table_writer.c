@@ -146,7 +146,10 @@ static Status open_parquet(TableWriter *writer, OpenFile *file, Error *err) {
                                            .nullable = target->columns[i].nullable,
                                            .field_id = target->columns[i].field_id};
     TRY(name_file(writer, file, &file->path, err));
-    ParquetWriterOptions options = {.buffer_bytes = writer->buffer_bytes};
+    ParquetWriterOptions options = {
+        .buffer_bytes = writer->buffer_bytes,
+        .plain_encodings = table_metadata_plain_encodings(&writer->change->metadata),
+    };
     file->flushes = 0;
     return parquet_writer_open(file->path, columns, target->column_count, &options, &file->writer, err);
 }

@@ -253,10 +253,11 @@ static int list_candidates(const ChunkJob *job, int candidates[5]) {
     int count = 0;
     bool is_float = job->storage->physical == PARQUET_FLOAT || job->storage->physical == PARQUET_DOUBLE;
     bool is_integer = job->storage->physical == PARQUET_INT32 || job->storage->physical == PARQUET_INT64;
+    bool all = !job->encoder->plain_encodings;
     candidates[count++] = ENCODING_PLAIN;
-    if (is_float) candidates[count++] = ENCODING_BYTE_STREAM_SPLIT;
-    if (is_integer) candidates[count++] = ENCODING_DELTA_BINARY_PACKED;
-    if (job->storage->physical == PARQUET_BYTE_ARRAY) {
+    if (is_float && all) candidates[count++] = ENCODING_BYTE_STREAM_SPLIT;
+    if (is_integer && all) candidates[count++] = ENCODING_DELTA_BINARY_PACKED;
+    if (job->storage->physical == PARQUET_BYTE_ARRAY && all) {
         candidates[count++] = ENCODING_DELTA_LENGTH_BYTE_ARRAY;
         candidates[count++] = ENCODING_DELTA_BYTE_ARRAY;
     }

@@ -76,6 +76,7 @@ typedef struct ChunkEncoder {
     ZSTD_CCtx *zstd;
     int zstd_level;
     bool level_is_default;
+    bool plain_encodings;
     int page_rows;
     StrBuf out;      /* the chunk's bytes */
     StrBuf body;     /* a page's values */

@@ -85,6 +85,7 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
     if (writer->options.row_group_rows > INT32_MAX)
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "a row group may have at most %d rows", INT32_MAX);
     writer->encoder.level_is_default = writer->options.zstd_level == 0;
+    writer->encoder.plain_encodings = writer->options.plain_encodings;
     writer->encoder.zstd_level = writer->options.zstd_level ? writer->options.zstd_level : DEFAULT_ZSTD_LEVEL;
     /* Whole words of validity per page. */
     int page_rows = writer->options.page_rows > 0 ? writer->options.page_rows : DEFAULT_PAGE_ROWS;

@@ -36,6 +36,7 @@ typedef struct ParquetWriterOptions {
     const ParquetSortColumn *sorted_by; /* copied; may be NULL */
     int sorted_by_count;
     const int *element_field_ids; /* per column, of an array's elements, 0 = none; may be NULL */
+    bool plain_encodings;         /* plain and dictionary alone: for readers that know no others */
     const char *const *metadata;  /* key, value, key, value ..., NULL-terminated; may be NULL */
 } ParquetWriterOptions;
 

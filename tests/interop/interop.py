@@ -1,0 +1,82 @@
+"""The whole exchange; started by run-interop."""
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import ours  # noqa: E402
+from peers.duckdb_peer import DuckDB  # noqa: E402
+from peers.pyiceberg_peer import PyIceberg  # noqa: E402
+from peers.signalbox import Signalbox  # noqa: E402
+from peers.spark_peer import Spark  # noqa: E402
+from peers.trino_peer import Trino  # noqa: E402
+from report import Report  # noqa: E402
+
+PARTS = {'ours': ours.run}
+
+
+class Warehouse:
+    """A directory of our own; the catalog is SQLite's file in it."""
+
+    def __init__(self):
+        self.work = tempfile.mkdtemp(prefix='signalbox-interop.')
+        self.path = os.path.join(self.work, 'warehouse')
+        self.catalog = os.path.join(self.path, 'catalog.db')
+        os.mkdir(self.path)
+
+
+class Peers:
+    def __init__(self, warehouse, cache):
+        self.warehouse = warehouse
+        self.signalbox = Signalbox(warehouse)
+        # The first statement makes the catalog.
+        self.signalbox.query('SELECT 1')
+        self.pyiceberg = PyIceberg(warehouse)
+        self.duckdb = DuckDB(warehouse, self.pyiceberg)
+        self.spark = self.trino = None
+        self.spark = Spark(warehouse, cache)
+        self.trino = Trino(warehouse, cache)
+
+    def readers(self):
+        return [self.pyiceberg, self.duckdb, self.spark, self.trino]
+
+    def close(self):
+        for peer in (self.spark, self.trino):
+            if peer:
+                peer.close()
+
+
+def parts_wanted(arguments):
+    for i, argument in enumerate(arguments):
+        if argument == '--only':
+            return arguments[i + 1].split(',')
+    return list(PARTS)
+
+
+def main():
+    started = time.time()
+    report, warehouse = Report(), Warehouse()
+    # Spark's Java writes its log to the second descriptor; Python's own errors go on to the terminal.
+    sys.stderr = os.fdopen(os.dup(2), 'w')
+    os.dup2(os.open(os.path.join(warehouse.work, 'spark.log'), os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    peers = Peers(warehouse, os.environ['SIGNALBOX_INTEROP_CACHE'])
+    print('peers started in %.0f s' % (time.time() - started), flush=True)
+    try:
+        for part in parts_wanted(sys.argv[1:]):
+            PARTS[part](peers, report)
+    finally:
+        peers.close()
+        if report.failed or '--keep' in sys.argv:
+            print('The tables are in %s' % warehouse.path)
+        else:
+            shutil.rmtree(warehouse.work)
+    print('in %.0f s' % (time.time() - started))
+    return report.conclude()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
