@@ -260,6 +260,10 @@ struct EngineOps {
     Status (*table_details)(Engine *engine, const char *schema, const char *table, Arena *arena,
                             TableDetails *out, Error *err);
 
+    /* Optional (NULL): the process serves requests from now on, work in the background may begin. It ends
+     * with close. */
+    Status (*serve)(Engine *engine, Error *err);
+
     /* Optional (NULL): a non-blocking lane bound to one event loop. Calls only from the loop's thread. */
     Status (*lane_open)(Engine *engine, EventLoop *loop, EngineLane **out, Error *err);
     void (*lane_close)(EngineLane *lane);

@@ -5,6 +5,7 @@
 
 #include "engines/columnar/iceberg/table_check.h"
 #include "engines/columnar/iceberg/table_trash.h"
+#include "fcgi/ages.h"
 #include "fcgi/check_tables.h"
 #include "fcgi/columnar_target.h"
 
@@ -77,15 +78,6 @@ static Status check_all(TablesCheck *check, Error *err) {
     if (status == STATUS_OK) handle_orphans(check, &strays, "of no table");
     arena_deinit(&arena);
     return status;
-}
-
-static bool parse_age(const char *text, int64_t *out_ms) {
-    char *end;
-    double value = strtod(text, &end);
-    double unit = *end == 'd' ? 86400e3 : *end == 'h' ? 3600e3 : *end == 'm' ? 60e3 : 1e3;
-    if (end == text || value < 0 || value > 1e6 || (*end && (end[1] || !strchr("smhd", *end)))) return false;
-    *out_ms = (int64_t)(value * unit);
-    return true;
 }
 
 int command_check_tables(CommandLine *line) {

@@ -52,4 +52,5 @@ int command_archive(CommandLine *line);
 int command_generate(CommandLine *line);
 int command_export(CommandLine *line);
 int command_check(CommandLine *line);
+int command_maintain(CommandLine *line);
 int command_version(CommandLine *line);

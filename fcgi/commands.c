@@ -61,6 +61,15 @@ const Command commands[] = {
      "               writing them, Signalbox's own writers are seen\n"
      "Exits 1 if any of them fails; files that nothing refers to are no failure.",
      command_check},
+    {"maintain", "[TABLE...] [--dry-run]", "merge small files, expire snapshots, remove what is left over",
+     "All columnar tables unless some are named. Safe while others read and write.\n"
+     "  --only STEPS        of compact, manifests, expire, orphans (commas between; default all)\n"
+     "  --target-bytes N    of a merged file (default 128 MiB, or write.target-file-size-bytes)\n"
+     "  --keep N            snapshots that stay, at most (default 500)\n"
+     "  --max-age AGE       of snapshots that stay (default 5d)\n"
+     "  --orphan-age AGE    files that nothing refers to go when older (default 3d)\n"
+     "  --memory BYTES      of a compaction (default 1g); beyond it sorting spills",
+     command_maintain},
     {"version", "", "print the version", NULL, command_version},
 };
 const int command_count = sizeof commands / sizeof commands[0];

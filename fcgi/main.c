@@ -1,4 +1,5 @@
 /* signalbox: the program. Finds the subcommand, takes --config and --help, runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static int print_command_help(const Command *command) {
 }
 
 int main(int argc, char **argv) {
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit on sizes is an error like a full disk, not the end */
     CommandLine line = {.argc = argc - 1, .argv = argv + 1};
     if (!command_take_option(&line, "--config", &line.config_path)) {
         fprintf(stderr, "signalbox: --config needs a file\n");

@@ -67,6 +67,14 @@ static void share_with_pool(Service *service, const char *listen) {
                  err.message);
 }
 
+static Status serve_engines(Service *service, Error *err) {
+    for (int i = 0; i < service->runtime.engine_count; i++) {
+        Engine *engine = service->runtime.engines[i];
+        if (engine->ops->serve) TRY(engine->ops->serve(engine, err));
+    }
+    return STATUS_OK;
+}
+
 static Status start(Service *service, const char *listen, Error *err) {
     const Config *config = &service->runtime.config;
     TRY(log_open(config->log_file, level_of(config->log_level), !strcmp(config->log_format, "json"), err));
@@ -84,6 +92,7 @@ static Status start(Service *service, const char *listen, Error *err) {
     share_with_pool(service, options.listen);
     api_attach_server(service->api, service->server, reload, service);
     TRY(api_start_upkeep(service->api, err));
+    TRY(serve_engines(service, err));
     log_info("serve", "version=%s listen=\"%s\" engines=%d io_threads=%d", SIGNALBOX_VERSION, options.listen,
              service->runtime.engine_count, options.io_threads);
     return STATUS_OK;

@@ -64,6 +64,10 @@ static const ConfigKey engine_keys[] = {
     {"cache_bytes", KEY_BYTES, offsetof(EngineConfig, cache_bytes), 0, 1e15},
     {"file_directories", KEY_LIST, offsetof(EngineConfig, file_directories), 0, 0},
     {"plugins", KEY_LIST, offsetof(EngineConfig, plugins), 0, 0},
+    {"maintenance", KEY_BOOL, offsetof(EngineConfig, maintenance), 0, 1},
+    {"maintenance_interval_ms", KEY_INT, offsetof(EngineConfig, maintenance_interval_ms), 100, 86400000},
+    {"maintenance_memory_bytes", KEY_BYTES, offsetof(EngineConfig, maintenance_memory_bytes), 32 << 20, 1e15},
+    {"insert_window_ms", KEY_INT, offsetof(EngineConfig, insert_window_ms), 0, 1000},
     {"latency_ms", KEY_DOUBLE, offsetof(EngineConfig, latency_ms), 0, 1e6},
 };
 
@@ -79,6 +83,10 @@ static void engine_defaults(EngineConfig *engine, const char *name, const char *
     engine->query_memory_bytes = (int64_t)2 << 30;
     engine->cache_bytes = (int64_t)1 << 30;
     engine->spill = true;
+    engine->maintenance = true;
+    engine->maintenance_interval_ms = 2000;
+    engine->maintenance_memory_bytes = 256 << 20;
+    engine->insert_window_ms = 5;
     engine->latency_ms = !strcmp(kind, "columnar") ? 0.3 : !strcmp(kind, "mysql") ? 0.2 : 0.15;
 }
 

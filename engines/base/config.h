@@ -35,7 +35,11 @@ typedef struct EngineConfig {
     int64_t cache_bytes;          /* decoded pages */
     const char *file_directories; /* columnar: what statements may read and write, colons between them */
     const char *plugins;          /* columnar: shared objects with functions, colons between them */
-    double latency_ms;            /* fixed cost assumed before any measurement */
+    bool maintenance;             /* columnar: tables are maintained in the background while serving */
+    int maintenance_interval_ms;
+    int64_t maintenance_memory_bytes;
+    int insert_window_ms; /* columnar: how long a small insert waits for others to share its commit */
+    double latency_ms;    /* fixed cost assumed before any measurement */
 } EngineConfig;
 
 typedef struct Config {

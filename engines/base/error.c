@@ -50,6 +50,7 @@ static const char *sqlstate_of_errno(int errno_value) {
     switch (errno_value) {
     case ENOENT: return SQLSTATE_UNDEFINED_FILE;
     case ENOSPC:
+    case EFBIG: /* the limit on file sizes */
     case EDQUOT: return SQLSTATE_DISK_FULL;
     case ENOMEM: return SQLSTATE_OUT_OF_MEMORY;
     case EACCES:

@@ -21,7 +21,9 @@
 #include "engines/columnar/exec/spill.h"
 #include "engines/columnar/iceberg/table_pins.h"
 #include "engines/columnar/files/file_tables.h"
+#include "engines/columnar/iceberg/append_group.h"
 #include "engines/columnar/kernels/plugin_functions.h"
+#include "engines/columnar/maintain/background.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
 typedef struct ColumnarEngine {
@@ -33,6 +35,8 @@ typedef struct ColumnarEngine {
     ExecutorResources resources;
     char *spill_directory;
     FileTables *files;
+    MaintenanceBackground *maintenance;               /* NULL unless serving */
+    MaintenanceBackgroundOptions maintenance_options; /* interval 0: off */
 } ColumnarEngine;
 
 /* One Plan, shared by an EnginePlan and the streams that run it. */
@@ -176,6 +180,7 @@ static void hold_stream(ColumnarEngine *engine, ArrowArrayStream *inner, SharedP
 
 static void columnar_close(Engine *base) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
+    maintenance_background_stop(engine->maintenance);
     if (engine->workers) threadpool_destroy(engine->workers);
     file_tables_close(engine->files);
     if (engine->catalog) table_catalog_close(engine->catalog);
@@ -229,6 +234,12 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
                                             .spill_directory = config->spill ? engine->spill_directory : NULL,
                                             .spill_limit_bytes = config->spill_limit_bytes,
                                             .query_memory_bytes = config->query_memory_bytes};
+    append_group_set_window(engine->catalog, config->insert_window_ms);
+    engine->maintenance_options = (MaintenanceBackgroundOptions){
+        .interval_ms = config->maintenance ? config->maintenance_interval_ms : 0,
+        .warehouse = config->directory,
+        .spill_directory = engine->resources.spill_directory,
+        .memory_bytes = config->maintenance_memory_bytes};
     *out = &engine->base;
     return STATUS_OK;
 }
@@ -680,6 +691,13 @@ static Status columnar_table_details(Engine *base, const char *schema, const cha
     return catalog_table_details(((ColumnarEngine *)base)->catalog, schema, table, arena, out, err);
 }
 
+static Status columnar_serve(Engine *base, Error *err) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    if (engine->maintenance_options.interval_ms == 0) return STATUS_OK;
+    return maintenance_background_start(engine->catalog, &engine->maintenance_options, &engine->maintenance,
+                                        err);
+}
+
 const EngineOps columnar_engine_ops = {
     .kind = "columnar",
     .open = columnar_open,
@@ -690,5 +708,6 @@ const EngineOps columnar_engine_ops = {
     .scan = columnar_scan,
     .health = columnar_health,
     .intake = columnar_intake,
+    .serve = columnar_serve,
     .table_details = columnar_table_details,
 };

@@ -30,7 +30,8 @@ typedef struct Lane {
     pthread_cond_t changed;
     AppendGroup *first, *last; /* waiting */
     bool led;
-    int64_t company_ns; /* when several inserts met last */
+    int64_t company_ns;   /* when several inserts met last */
+    TableVersion *target; /* of the table inserted into last */
 } Lane;
 
 enum { LANES = 64 };
@@ -53,6 +54,7 @@ struct AppendLanes *append_lanes_create(void) {
 
 void append_lanes_destroy(struct AppendLanes *lanes) {
     for (int i = 0; i < LANES; i++) {
+        table_version_release(lanes->lanes[i].target);
         pthread_mutex_destroy(&lanes->lanes[i].lock);
         pthread_cond_destroy(&lanes->lanes[i].changed);
     }
@@ -63,10 +65,53 @@ void append_group_set_window(TableCatalog *catalog, int window_ms) {
     catalog->append_lanes->window_ms = window_ms;
 }
 
+/* The table's columns as they are now, without its files: looked up again only when the table has changed. */
+static Status find_target(TableCatalog *catalog, Lane *lane, const char *namespace_name, const char *name,
+                          StrBuf *location, TableVersion **out, Error *err) {
+    bool found;
+    Arena arena;
+    TableMetadata metadata;
+    *out = NULL;
+    TRY(catalog_db_find(catalog->db, namespace_name, name, location, &found, err));
+    if (!found) return table_catalog_undefined(namespace_name, name, err);
+    pthread_mutex_lock(&lane->lock);
+    if (lane->target && strcmp(lane->target->metadata_location, strbuf_text(location)) == 0)
+        *out = table_version_retain(lane->target);
+    pthread_mutex_unlock(&lane->lock);
+    if (*out) return STATUS_OK;
+    arena_init(&arena);
+    Status status = table_catalog_read_metadata(strbuf_text(location), &arena, &metadata, err);
+    if (status == STATUS_OK) {
+        *out = table_version_describe(namespace_name, name, strbuf_text(location), &metadata);
+        table_metadata_deinit(&metadata);
+        pthread_mutex_lock(&lane->lock);
+        TableVersion *old = lane->target;
+        lane->target = table_version_retain(*out);
+        pthread_mutex_unlock(&lane->lock);
+        table_version_release(old);
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+enum { TARGET_ATTEMPTS = 5 };
+
 Status append_group_begin(TableCatalog *catalog, const char *namespace_name, const char *name,
                           AppendGroup **out, Error *err) {
+    if (!namespace_name) namespace_name = DEFAULT_NAMESPACE;
+    Lane *lane = &catalog->append_lanes->lanes[table_catalog_hash(namespace_name, name) % LANES];
     TableVersion *target;
-    TRY(table_catalog_load(catalog, namespace_name, name, &target, err));
+    StrBuf location;
+    strbuf_init(&location);
+    Status status = STATUS_ERROR;
+    /* Metadata that is gone was trimmed by maintenance since: the table has newer. */
+    for (int i = 0; i < TARGET_ATTEMPTS && status != STATUS_OK; i++) {
+        strbuf_reset(&location);
+        status = find_target(catalog, lane, namespace_name, name, &location, &target, err);
+        if (status != STATUS_OK && err && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) break;
+    }
+    strbuf_deinit(&location);
+    TRY(status);
     AppendGroup *group = calloc(1, sizeof *group);
     if (!group) abort();
     group->catalog = catalog;
@@ -78,7 +123,7 @@ Status append_group_begin(TableCatalog *catalog, const char *namespace_name, con
 }
 
 const TableVersion *append_group_target(const AppendGroup *group) {
-    return group->append ? table_append_target(group->append) : group->target;
+    return group->target;
 }
 
 static void group_destroy(AppendGroup *group) {
@@ -94,14 +139,18 @@ void append_group_abort(AppendGroup *group) {
 }
 
 /* What was gathered so far becomes the beginning of an append of its own. */
-static Status go_alone(AppendGroup *group, Error *err) {
+Status append_group_go_alone(AppendGroup *group, TableAppend **append, Error *err) {
     const TableVersion *target = group->target;
-    TRY(table_append_begin(group->catalog, target->namespace_name, target->name, false, &group->append, err));
-    QueuedInsert insert = {.data = strbuf_text(&group->rows), .bytes = group->rows.length};
-    Status status = append_queue_replay(group->append, &insert, err);
-    strbuf_deinit(&group->rows);
-    strbuf_init(&group->rows);
-    return status;
+    if (!group->append) {
+        TRY(table_append_begin_alone(group->catalog, target->namespace_name, target->name, false,
+                                     &group->append, err));
+        QueuedInsert insert = {.data = strbuf_text(&group->rows), .bytes = group->rows.length};
+        TRY(append_queue_replay(group->append, &insert, err));
+        strbuf_deinit(&group->rows);
+        strbuf_init(&group->rows);
+    }
+    *append = group->append;
+    return STATUS_OK;
 }
 
 static Status check_batch(const AppendGroup *group, const Batch *batch, Error *err) {
@@ -129,7 +178,9 @@ Status append_group_batch(AppendGroup *group, const Batch *batch, Error *err) {
         arena_init(&scratch);
         row_block_put_batch(&group->rows, batch, &scratch);
         arena_deinit(&scratch);
-        return group->rows.length > APPEND_GROUP_BYTES ? go_alone(group, err) : STATUS_OK;
+        TableAppend *alone;
+        return group->rows.length > APPEND_GROUP_BYTES ? append_group_go_alone(group, &alone, err)
+                                                       : STATUS_OK;
     }
     TRY(table_append_batch(group->append, batch, err));
     group->row_count += batch->selection ? batch->selected : batch->row_count;

@@ -3,8 +3,9 @@
  *
  *   append_group_begin → append_group_batch* → append_group_commit or append_group_abort
  *
- * Used like table_append_* (append mode), for rows of any number: beyond APPEND_GROUP_BYTES an insert goes on
- * as an append of its own. Batches are copied. Rows of one insert are all in one commit, or none is.
+ * table_append_begin (append mode) does this; to be used like table_append_*. For rows of any number: beyond
+ * APPEND_GROUP_BYTES an insert goes on as an append of its own. Batches are copied. Rows of one insert are
+ * all in one commit, or none is.
  *
  * Within a process the first caller leads: it waits the window when others have been inserting lately, takes
  * what has gathered, and commits; what comes meanwhile is the next group. Between processes the leaders queue
@@ -24,6 +25,8 @@ Status append_group_begin(TableCatalog *catalog, const char *namespace_name, con
                           AppendGroup **out, Error *err);
 /* What batches must look like: the table's columns in order. */
 const TableVersion *append_group_target(const AppendGroup *group);
+/* No longer part of a group: rows go to `*append`, which stays the group's. */
+Status append_group_go_alone(AppendGroup *group, TableAppend **append, Error *err);
 /* 23502 for a NULL in a NOT NULL column. */
 Status append_group_batch(AppendGroup *group, const Batch *batch, Error *err);
 /* The group is gone after either. 40001 when the table's columns were changed meanwhile. */

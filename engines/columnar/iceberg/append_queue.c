@@ -286,7 +286,7 @@ Status append_queue_replay(TableAppend *append, const QueuedInsert *insert, Erro
 static Status commit_together(Queue *queue, QueuedInsert **inserts, int count, int64_t *snapshot_id,
                               Error *err) {
     TableAppend *append;
-    TRY(table_append_begin(queue->catalog, queue->namespace_name, queue->table, false, &append, err));
+    TRY(table_append_begin_alone(queue->catalog, queue->namespace_name, queue->table, false, &append, err));
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = append_queue_replay(append, inserts[i], err);

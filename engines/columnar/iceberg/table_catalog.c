@@ -26,6 +26,10 @@ static void open_pins(TableCatalog *catalog) {
     free(directory);
 }
 
+const char *table_catalog_warehouse(const TableCatalog *catalog) {
+    return catalog->warehouse;
+}
+
 TablePins *table_catalog_pins(TableCatalog *catalog) {
     return catalog->pins;
 }

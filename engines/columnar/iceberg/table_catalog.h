@@ -59,6 +59,8 @@ typedef struct TableVersion {
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
                           Error *err);
 void table_catalog_close(TableCatalog *catalog);
+/* The directory that tables are made in; absolute. */
+const char *table_catalog_warehouse(const TableCatalog *catalog);
 
 typedef struct TableName {
     const char *namespace_name;

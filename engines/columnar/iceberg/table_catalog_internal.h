@@ -30,6 +30,9 @@ struct TableCatalog {
     pthread_mutex_t commit_locks[COMMIT_LOCKS];
 };
 
+/* An append that is not grouped with others. */
+Status table_append_begin_alone(TableCatalog *catalog, const char *namespace_name, const char *name,
+                                bool replace, TableAppend **out, Error *err);
 struct AppendLanes *append_lanes_create(void);
 void append_lanes_destroy(struct AppendLanes *lanes);
 

@@ -53,10 +53,12 @@ static TableChange *change_new(TableCatalog *catalog, const char *namespace_name
     change->name = arena_strdup(&change->arena, name);
     change->snapshot_id = (int64_t)(store_random_u64() >> 1);
     change->keep_sequence = -1;
+    change->writer_pin = TABLE_PIN_NONE;
     return change;
 }
 
 void change_destroy(TableChange *change) {
+    table_pins_release(change->catalog->pins, &change->writer_pin, 1);
     table_metadata_deinit(&change->metadata);
     table_version_release(change->target);
     table_version_release(change->base);
@@ -78,6 +80,11 @@ static Status prepare_directories(TableChange *change, Error *err) {
     TRY(store_path_from_uri(change->metadata.location, &change->arena, &directory, err));
     change->data_directory = arena_printf(&change->arena, "%s/data", directory);
     change->metadata_directory = arena_printf(&change->arena, "%s/metadata", directory);
+    bool known = change->base && change->base->metadata_location[0];
+    const char *key =
+        known ? change->base->metadata_location
+              : store_uri_from_path(change_metadata_path(change, "", &change->arena), &change->arena);
+    change->writer_pin = table_pins_write(change->catalog->pins, key);
     TRY(store_make_directories(change->data_directory, err));
     return store_make_directories(change->metadata_directory, err);
 }

@@ -114,7 +114,7 @@ Status table_change_expire_snapshot(TableChange *change, int64_t snapshot_id, Er
 
 typedef struct TableChangeResult {
     int64_t snapshot_id; /* current after it; -1 = none */
-    int64_t added_rows;
+    int64_t added_rows, added_files, added_bytes;
     bool changed; /* false: there was nothing to do */
 } TableChangeResult;
 /* `result` may be NULL. */

@@ -235,6 +235,8 @@ static Status attempt_commit(TableChange *change, int number, bool *swapped, Tab
     *result =
         (TableChangeResult){.snapshot_id = snapshot ? change->snapshot_id : attempt.metadata.snapshot_id,
                             .added_rows = change->added_rows,
+                            .added_files = change->added.count,
+                            .added_bytes = change->added_bytes,
                             .changed = !nothing};
     table_metadata_deinit(&attempt.metadata);
     arena_deinit(&attempt.arena);
@@ -249,8 +251,10 @@ static void back_off(int attempt) {
 }
 
 static Status commit(TableChange *change, TableChangeResult *result, Error *err) {
-    for (int i = 0; i < change->added.count; i++)
+    for (int i = 0; i < change->added.count; i++) {
         change->added_rows += change->added.entries[i].row_count;
+        change->added_bytes += change->added.entries[i].bytes;
+    }
     TRY(change_write_deletes(change, err));
     pthread_mutex_t *lock =
         &change->catalog

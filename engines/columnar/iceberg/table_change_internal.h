@@ -67,7 +67,8 @@ struct TableChange {
     int summary_count, summary_capacity;
     const char *branch; /* NULL = main */
     int64_t snapshot_id;
-    int64_t added_rows;
+    int64_t added_rows, added_bytes;
+    int writer_pin; /* its files are no orphans while it lasts: table_pins.h */
     bool uncertain; /* the catalog failed so that nobody knows whether it took the commit */
     ManifestFile *own;
     int own_count;

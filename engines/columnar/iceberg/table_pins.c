@@ -15,7 +15,7 @@
 #include "engines/base/hash.h"
 #include "engines/columnar/store/local_store.h"
 
-enum { PIN_PROCESSES = 128, PIN_SLOTS = 512, PIN_UNLISTED = -1, PIN_NOTHING = -2, PIN_POLL_US = 500 };
+enum { PIN_PROCESSES = 128, PIN_SLOTS = 512, PIN_UNLISTED = -1, PIN_POLL_US = 500 };
 /* Bytes whose locks say who is alive: one per block, and one shared by processes that found no free block. */
 enum { PIN_BLOCKLESS_BYTE = PIN_PROCESSES };
 
@@ -108,7 +108,7 @@ uint64_t table_pins_key(const char *metadata_location) {
 
 /* A slot that says LOOKING, until its state is set to something narrower. */
 static int take_slot(TablePins *pins) {
-    if (!pins || pins->own < 0) return PIN_NOTHING;
+    if (!pins || pins->own < 0) return TABLE_PIN_NONE;
     Block *block = &pins->blocks[pins->own];
     uint32_t start = atomic_fetch_add_explicit(&block->next, 1, memory_order_relaxed);
     for (uint32_t i = 0; i < PIN_SLOTS; i++) {
@@ -134,7 +134,7 @@ int table_pins_enter(TablePins *pins) {
 
 void table_pins_hold(TablePins *pins, TableVersion *const *versions, int count, int *slots) {
     for (int i = 0; i < count; i++) {
-        slots[i] = versions[i]->snapshot_id == -1 ? PIN_NOTHING : take_slot(pins);
+        slots[i] = versions[i]->snapshot_id == -1 ? TABLE_PIN_NONE : take_slot(pins);
         narrow(pins, slots[i], SLOT_READING, table_pins_key(versions[i]->metadata_location),
                versions[i]->snapshot_id);
     }
@@ -148,7 +148,7 @@ int table_pins_write(TablePins *pins, const char *metadata_location) {
 
 void table_pins_release(TablePins *pins, const int *slots, int count) {
     for (int i = 0; i < count; i++) {
-        if (slots[i] == PIN_NOTHING) continue;
+        if (slots[i] == TABLE_PIN_NONE) continue;
         Block *block = &pins->blocks[pins->own];
         if (slots[i] == PIN_UNLISTED) {
             atomic_fetch_sub(&block->unlisted, 1);

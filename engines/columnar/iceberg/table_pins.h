@@ -21,6 +21,8 @@
 
 typedef struct TablePins TablePins;
 
+enum { TABLE_PIN_NONE = -2 }; /* holds nothing; may be released */
+
 /* `directory` is made when missing. */
 Status table_pins_open(const char *directory, TablePins **out, Error *err);
 void table_pins_close(TablePins *pins);
