@@ -123,16 +123,19 @@ static bool is_word_byte(unsigned char c) {
 /* One word stands whole in some text column. */
 static void append_word(RowsRequest *request, const char *word, size_t length) {
     const TableDesc *table = request->target.desc;
-    const char *pattern =
-        arena_printf(&request->exchange->arena, "(^|[^[:alnum:]])%.*s($|[^[:alnum:]])", (int)length, word);
+    bool columnar = !strcmp(request->target.engine->ops->kind, "columnar");
+    const char *pattern = columnar ? arena_strndup(&request->exchange->arena, word, length)
+                                   : arena_printf(&request->exchange->arena,
+                                                  "(^|[^[:alnum:]])%.*s($|[^[:alnum:]])", (int)length, word);
     request->params[request->param_count++] =
         (Param){.kind = PARAM_TEXT, .text = pattern, .length = strlen(pattern)};
     begin_condition(request);
     for (int i = 0, shown = 0; i < table->column_count; i++) {
         if (!sqltype_is_text(table->columns[i].type)) continue;
         strbuf_append_text(&request->sql, shown++ ? " OR " : "(");
+        strbuf_append_text(&request->sql, columnar ? "search(" : "");
         strbuf_append_identifier(&request->sql, table->columns[i].name, '"');
-        strbuf_printf(&request->sql, " ~* $%d", request->param_count);
+        strbuf_printf(&request->sql, columnar ? ", $%d)" : " ~* $%d", request->param_count);
     }
     strbuf_append_char(&request->sql, ')');
 }

@@ -249,6 +249,23 @@ describe('tables as resources', () => {
       assert.equal((await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).status, 400, search);
     assert.equal((await get('/api/v1/tables/e2e_nothing/rows', '/api/v1/tables/{t}/rows')).status, 404);
   });
+  test('search reads no row group whose values cannot match', async () => {
+    const text = 'e2e_words';
+    await drop(text);
+    for (const [i, words] of ['Grün und Blau', 'alpha beta', 'beta, GAMMA!'].entries())
+      await posted(text, Array.from({ length: 5000 }, (_, n) => JSON.stringify({ id: i * 5000 + n, note: words })).join('\n'), { type: 'application/x-ndjson', search: '?create=true' });
+    const found = async (words) => {
+      const { data, stats } = await answer({ sql: `SELECT count(*) AS n FROM ${text} WHERE search(note, $1)`, params: [words], engine: 'columnar' });
+      return [data[0].n, stats.row_groups_skipped];
+    };
+    assert.deepEqual(await found('gamma beta'), [5000, 2]);
+    assert.deepEqual(await found('BETA'), [10000, 1]);
+    assert.deepEqual(await found('GRÜN'), [5000, 2]);
+    assert.deepEqual(await found('alphabet'), [0, 3]);
+    assert.deepEqual(await found('alph'), [0, 3]);
+    assert.equal((await get(`/api/v1/tables/${text}/rows?q=Gamma&limit=9`, '/api/v1/tables/{t}/rows')).json().row_count, 9);
+    await drop(text);
+  });
   test('profile', async () => {
     const profile = (await get(`/api/v1/tables/${table}/profile`, '/api/v1/tables/{t}/profile')).json();
     const [id, at, price, note] = profile.columns;

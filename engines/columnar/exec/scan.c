@@ -5,6 +5,7 @@
 #include "engines/columnar/exec/operators.h"
 #include "engines/columnar/exec/runtime_filter.h"
 #include "engines/columnar/exec/scan_prune.h"
+#include "engines/columnar/exec/scan_words.h"
 
 /* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded
  * twice. */
@@ -156,6 +157,7 @@ static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_g
         int64_t rows = parquet_row_group_row_count(file->file, row_group);
         if (prune_excludes(&scan->pruner.tests[t], &stats, described->type, rows)) return true;
         if (prune_by_bloom(&scan->pruner.tests[t], file->file, row_group, column)) return true;
+        if (words_excluded(&scan->pruner.tests[t], file->file, row_group, column)) return true;
     }
     return false;
 }

@@ -47,6 +47,8 @@ static void add_comparison(Query *query, ScanPruner *pruner, const Expr *expr) {
             add_test(pruner, expr->args[1], ops[i].mirrored, constant_of(query, expr->args[0]), 1);
         return;
     }
+    if (!strcmp(expr->function->name, "search"))
+        add_test(pruner, expr->args[0], PRUNE_WORDS, constant_of(query, expr->args[1]), 1);
     if (!strcmp(expr->function->name, "~~")) {
         const Vector *pattern = constant_of(query, expr->args[1]);
         if (pattern) add_test(pruner, expr->args[0], PRUNE_PREFIX, like_prefix(query, pattern), 1);
@@ -176,7 +178,7 @@ bool prune_excludes(const PruneTest *test, const ParquetColumnStats *stats, SqlT
     if (test->op == PRUNE_IS_NULL) return stats->null_count == 0;
     if (stats->null_count >= 0 && stats->null_count == rows)
         return true; /* nothing but NULLs passes no comparison */
-    if (test->op == PRUNE_NOT_NULL || !stats->has_min_max) return false;
+    if (test->op == PRUNE_NOT_NULL || test->op == PRUNE_WORDS || !stats->has_min_max) return false;
     if (test->op == PRUNE_PREFIX) return prefix_excluded(&test->values[0], stats, stats_type);
     bool floats = physical_type_of(stats_type) == PHYS_F32 || physical_type_of(stats_type) == PHYS_F64;
     for (int i = 0; i < test->value_count; i++) {

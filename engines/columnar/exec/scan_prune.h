@@ -12,7 +12,8 @@ typedef enum PruneOp {
     PRUNE_IN,
     PRUNE_IS_NULL,
     PRUNE_NOT_NULL,
-    PRUNE_PREFIX
+    PRUNE_PREFIX,
+    PRUNE_WORDS /* scan_words.h */
 } PruneOp;
 
 typedef struct PruneTest {

@@ -164,6 +164,7 @@ FunctionTable bytea_functions(void);
 FunctionTable degree_functions(void);
 FunctionTable to_char_functions(void);
 FunctionTable regex_functions(void);
+FunctionTable word_search_functions(void);
 FunctionTable split_functions(void);
 FunctionTable array_functions(void);
 FunctionTable array_build_functions(void);

@@ -34,6 +34,7 @@ static FunctionTable (*const function_tables[])(void) = {
     text_functions,
     pattern_functions,
     regex_functions,
+    word_search_functions,
     split_functions,
     encode_functions,
     quote_functions,

@@ -545,15 +545,20 @@ static SqlType cast_named(const char *name) {
     return sqltype_of(SQL_INVALID);
 }
 
-/* A plugin's: by the same rules, over what the plugin declares. */
-static Status resolve_plugin_function(Binder *binder, const char *name, Expr **args, int arg_count,
-                                      int position, Expr **out, Error *err) {
+/* What PostgreSQL does not have: plugins' functions, and this engine's own search(). */
+static int own_candidates(const char *name, const ScalarFunction **out, int capacity) {
+    return strcmp(name, "search") == 0 ? function_candidates(name, out, capacity)
+                                       : plugin_function_candidates(name, out, capacity);
+}
+
+/* By the same rules, over what is declared there. */
+static Status resolve_own_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
+                                   Expr **out, Error *err) {
     const ScalarFunction *functions[MAX_CANDIDATES];
     Candidate candidates[MAX_CANDIDATES];
     SqlType types[MAX_CALL_ARGS];
     bool ambiguous = false;
-    int found =
-        arg_count <= FUNCTION_MAX_ARGS ? plugin_function_candidates(name, functions, MAX_CANDIDATES) : 0;
+    int found = arg_count <= FUNCTION_MAX_ARGS ? own_candidates(name, functions, MAX_CANDIDATES) : 0;
     int count = 0;
     for (int a = 0; a < arg_count && a < MAX_CALL_ARGS; a++)
         types[a] = args[a]->type;
@@ -579,9 +584,9 @@ static Status resolve_plugin_function(Binder *binder, const char *name, Expr **a
 
 Status resolve_function(Binder *binder, const char *name, Expr **args, int arg_count, int position,
                         Expr **out, Error *err) {
-    const ScalarFunction *plugin[1];
-    if (plugin_function_candidates(name, plugin, 1))
-        return resolve_plugin_function(binder, name, args, arg_count, position, out, err);
+    const ScalarFunction *own[1];
+    if (own_candidates(name, own, 1))
+        return resolve_own_function(binder, name, args, arg_count, position, out, err);
     SqlType cast_type = arg_count == 1 ? cast_named(name) : sqltype_of(SQL_INVALID);
     if (cast_type.id != SQL_INVALID &&
         (expr_is_unknown(args[0]) || pg_cast_context(args[0]->type, cast_type)))
