@@ -16,7 +16,7 @@ typedef struct Clause {
 
 /* Most texts have no word OF, and are not looked at further. */
 static bool may_have_clause(const char *sql, size_t length) {
-    for (size_t i = 1; i + 2 < length; i++)
+    for (size_t i = 1; i + 1 < length; i++)
         if ((sql[i] | 32) == 'o' && (sql[i + 1] | 32) == 'f' && strchr(" \t\r\n\f\v/", sql[i - 1]) &&
             sql[i - 1])
             return true;

@@ -24,6 +24,7 @@
 #include "engines/columnar/iceberg/append_group.h"
 #include "engines/columnar/kernels/plugin_functions.h"
 #include "engines/columnar/maintain/background.h"
+#include "engines/columnar/maintain/compaction_rows.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
 typedef struct ColumnarEngine {
@@ -355,7 +356,10 @@ static ColumnarPlan *columnar_plan_make(Engine *base, const Statement *statement
 }
 
 static DmlContext dml_context(ColumnarEngine *engine) {
-    return (DmlContext){.self = &engine->base, .catalog = engine->catalog, .resources = &engine->resources};
+    return (DmlContext){.self = &engine->base,
+                        .catalog = engine->catalog,
+                        .resources = &engine->resources,
+                        .rewriter = compaction_rewriter(&engine->resources)};
 }
 
 static CopyContext copy_context(ColumnarEngine *engine) {

@@ -102,6 +102,7 @@ Status dml_command(const DmlContext *context, const Statement *statement, bool c
                .statement = statement,
                .arena = &arena,
                .binder = &binder,
+               .cancel = execution ? execution->cancel : NULL,
                .check = check,
                .out = out};
     Status status = run(&ddl, tree->stmts[0]->stmt, handled, err);

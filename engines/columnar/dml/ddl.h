@@ -16,8 +16,9 @@ typedef struct Ddl {
     const DmlContext *context;
     const Statement *statement;
     Arena *arena;
-    Binder *binder; /* for types and positions */
-    bool check;     /* nothing is to be done */
+    Binder *binder;      /* for types and positions */
+    CancelToken *cancel; /* of the run; may be NULL */
+    bool check;          /* nothing is to be done */
     const char *tag;
     ArrowArrayStream *out; /* made by the command when it has rows to give */
     bool has_rows;

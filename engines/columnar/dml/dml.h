@@ -10,12 +10,14 @@
 #pragma once
 
 #include "engines/columnar/exec/executor.h"
+#include "engines/columnar/iceberg/maintenance.h"
 #include "engines/columnar/plan/write_plan.h"
 
 typedef struct DmlContext {
     Engine *self;
     TableCatalog *catalog;
     const ExecutorResources *resources;
+    MaintenanceRewriter rewriter; /* for CALL signalbox.compact() */
 } DmlContext;
 
 /* A plan with `write`. `out` gives the rows of RETURNING, or none of no columns; execution->stats the command

@@ -4,7 +4,9 @@
 #include "engines/columnar/dml/table_options.h"
 #include "engines/columnar/iceberg/table_writer.h"
 
-static Status write_rows(RowWrite *run, TableWriter *writer, Error *err) {
+typedef Status (*TakeRows)(void *to, const Batch *rows, Error *err);
+
+static Status give_rows(RowWrite *run, TakeRows take, void *to, Error *err) {
     RowSource source;
     Batch *batch = NULL;
     TRY(row_source_open(&source, run->context, run->plan, run->execution, err));
@@ -13,38 +15,69 @@ static Status write_rows(RowWrite *run, TableWriter *writer, Error *err) {
         status = row_source_next(&source, &batch, err);
         if (status != STATUS_OK || !batch) break;
         Batch values = rows_values(run->write, batch, &source.arena);
-        status = table_writer_append(writer, &values, err);
+        status = take(to, &values, err);
         if (status == STATUS_OK) status = returning_add(run->returning, batch, err);
         run->rows += batch->selected;
     } while (status == STATUS_OK);
     row_source_close(&source);
+    return status == STATUS_OK ? cancel_check(run->execution->cancel, err) : status;
+}
+
+/* ---- INSERT ----------------------------------------------------------------------------------------------
+ */
+
+static Status take_append(void *to, const Batch *rows, Error *err) {
+    return table_append_batch(to, rows, err);
+}
+
+/* The statement was bound to these columns. */
+static bool same_columns(const TableVersion *now, const WritePlan *write) {
+    if (now->column_count != write->column_count) return false;
+    for (int c = 0; c < now->column_count; c++)
+        if (now->columns[c].field_id != write->columns[c].field_id ||
+            now->columns[c].nullable != write->columns[c].nullable ||
+            !sqltype_equals(now->columns[c].type, write->columns[c].type))
+            return false;
+    return true;
+}
+
+/* An append, so that small ones of many callers share a commit. */
+Status rows_insert(RowWrite *run, Error *err) {
+    const WritePlan *write = run->write;
+    TableAppend *append;
+    TRY(table_append_begin(run->context->catalog, write->namespace_name, write->name, false, &append, err));
+    Status status = STATUS_OK;
+    if (!same_columns(table_append_target(append), write))
+        status = error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
+                           "the columns of table \"%s\" were changed by another transaction meanwhile",
+                           write->name);
+    if (status == STATUS_OK) status = give_rows(run, take_append, append, err);
+    if (status == STATUS_OK) return table_append_commit(append, NULL, NULL, err);
+    table_append_abort(append);
     return status;
+}
+
+/* ---- CREATE TABLE AS -------------------------------------------------------------------------------------
+ */
+
+static Status take_writer(void *to, const Batch *rows, Error *err) {
+    return table_writer_append(to, rows, err);
 }
 
 /* Ends the change either way. */
 static Status write_and_commit(RowWrite *run, TableChange *change, Error *err) {
     TableWriter *writer = NULL;
     Status status = table_writer_open(change, &writer, err);
-    if (status == STATUS_OK) status = write_rows(run, writer, err);
+    if (status == STATUS_OK) status = give_rows(run, take_writer, writer, err);
     if (status == STATUS_OK) {
         status = table_writer_finish(writer, err);
         writer = NULL;
     }
     if (writer) table_writer_abort(writer);
-    if (status == STATUS_OK) status = cancel_check(run->execution->cancel, err);
     if (status == STATUS_OK) return table_change_commit(change, NULL, err);
     table_change_abort(change);
     return STATUS_ERROR;
 }
-
-Status rows_insert(RowWrite *run, Error *err) {
-    TableChange *change;
-    TRY(table_change_begin(run->context->catalog, run->write->target, &change, err));
-    return write_and_commit(run, change, err);
-}
-
-/* ---- CREATE TABLE AS -------------------------------------------------------------------------------------
- */
 
 static Status create_as(RowWrite *run, Ddl *ddl, Error *err) {
     const PgQuery__IntoClause *into = run->write->options;

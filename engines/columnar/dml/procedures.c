@@ -33,13 +33,14 @@ static const Procedure *find_procedure(const char *name) {
     };
     for (size_t i = 0; i < sizeof REFS / sizeof REFS[0]; i++)
         if (strcmp(REFS[i].name, name) == 0) return &REFS[i];
-    return NULL;
+    return procedure_maintenance(name);
 }
 
 static Status wrong_argument(const Ddl *ddl, const ProcedureParameter *parameter, int location, Error *err) {
     return error_set_at(err, SQLSTATE_INVALID_PARAMETER, binder_position(ddl->binder, location),
-                        parameter->kind == ARGUMENT_NUMBER ? "argument \"%s\" must be a whole number"
-                                                           : "argument \"%s\" must be a string",
+                        parameter->kind == ARGUMENT_NUMBER
+                            ? "argument \"%s\" must be a whole number, not negative"
+                            : "argument \"%s\" must be a string",
                         parameter->name);
 }
 
@@ -59,10 +60,10 @@ static Status read_argument(const Ddl *ddl, const ProcedureParameter *parameter,
     if (constant->val_case == PG_QUERY__A__CONST__VAL__NOT_SET) out->number = 0;
     if (parameter->kind == ARGUMENT_TEXT)
         return text ? STATUS_OK : wrong_argument(ddl, parameter, constant->location, err);
-    if (!text) return STATUS_OK;
     errno = 0;
-    out->number = strtoll(text, &end, 10);
-    return errno || *end || end == text ? wrong_argument(ddl, parameter, constant->location, err) : STATUS_OK;
+    if (text) out->number = strtoll(text, &end, 10);
+    bool whole = !text || (!errno && !*end && end != text);
+    return whole && out->number >= 0 ? STATUS_OK : wrong_argument(ddl, parameter, constant->location, err);
 }
 
 static Status parameter_of(const Ddl *ddl, const Procedure *procedure, const Node *node, int at, int *index,

@@ -42,3 +42,5 @@ Status procedure_rollback(const ProcedureCall *call, Error *err);
 Status procedure_create_branch(const ProcedureCall *call, Error *err);
 Status procedure_create_tag(const ProcedureCall *call, Error *err);
 Status procedure_drop_ref(const ProcedureCall *call, Error *err);
+/* maintenance_procedures.c; NULL when it is none of them. */
+const Procedure *procedure_maintenance(const char *name);
