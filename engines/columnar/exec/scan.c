@@ -6,6 +6,7 @@
 #include "engines/columnar/exec/runtime_filter.h"
 #include "engines/columnar/exec/scan_prune.h"
 #include "engines/columnar/exec/scan_words.h"
+#include "engines/columnar/iceberg/table_deletes.h"
 
 /* A morsel is this many rows of a row group: four pages of the writer's size, so that no page is decoded
  * twice. */
@@ -13,8 +14,9 @@ enum { MORSEL_ROWS = 131072, SPARSE_SHARE = 8 };
 
 typedef struct ScanFile {
     ParquetFile *file;
-    int number;   /* among the version's files */
-    int *columns; /* per slot: the file's column, -1 = not in this file */
+    int number;              /* among the version's files */
+    int *columns;            /* per slot: the file's column, -1 = not in this file */
+    const uint64_t *deleted; /* a bit per row; NULL = none is */
 } ScanFile;
 
 typedef struct ScanMorsel {
@@ -62,7 +64,8 @@ typedef struct ScanState {
     FilterState *runtime;
     bool *slot_read; /* of this batch */
     uint16_t selection[BATCH_ROWS];
-    int64_t passed; /* rows given in this morsel */
+    uint16_t alive[BATCH_ROWS]; /* of a file with deletes */
+    int64_t passed;             /* rows given in this morsel */
     bool stopped;
     Batch batch;
 } ScanState;
@@ -77,18 +80,6 @@ static int slot_for(ScanSource *scan, int table_column) {
     return scan->slot_count++;
 }
 
-static int find_file_column(const ParquetFile *file, const TableColumn *column) {
-    int count = parquet_file_column_count(file);
-    for (int i = 0; column->field_id >= 0 && i < count; i++)
-        if (parquet_file_column(file, i)->field_id == column->field_id) return i;
-    for (int i = 0; i < count; i++) {
-        const ParquetColumn *candidate = parquet_file_column(file, i);
-        if ((candidate->field_id < 0 || column->field_id < 0) && !strcmp(candidate->name, column->name))
-            return i;
-    }
-    return -1;
-}
-
 /* Beyond the table's columns: the number of the file a row stands in, then its position there. */
 static bool is_hidden(const ScanSource *scan, int slot) {
     return scan->slot_table_column[slot] >= scan->source.node->version->column_count;
@@ -100,9 +91,15 @@ static Status open_file(ScanSource *scan, const DataFile *data, ScanFile *out, E
     out->columns = ARENA_NEW_ARRAY(&scan->query->arena, int, scan->slot_count + 1);
     out->number = (int)(data - version->files);
     for (int i = 0; i < scan->slot_count; i++)
-        out->columns[i] = is_hidden(scan, i)
-                              ? -1
-                              : find_file_column(out->file, &version->columns[scan->slot_table_column[i]]);
+        out->columns[i] =
+            is_hidden(scan, i) ? -1 : table_file_column(version, scan->slot_table_column[i], out->file);
+    if (data->delete_count == 0) return STATUS_OK;
+    TRY(table_deleted_rows(version, out->number, &out->deleted, err));
+    int64_t rows = 0;
+    for (int g = 0; g < parquet_file_row_group_count(out->file); g++)
+        rows += parquet_row_group_row_count(out->file, g);
+    if (rows != data->row_count)
+        return error_set(err, SQLSTATE_DATA_CORRUPTED, "\"%s\" has not the rows its table says", data->path);
     return STATUS_OK;
 }
 
@@ -190,9 +187,6 @@ static bool file_excluded(ScanSource *scan, const DataFile *data) {
 static Status scan_prepare(Source *source, Query *query, Error *err) {
     ScanSource *scan = (ScanSource *)source;
     const TableVersion *version = source->node->version;
-    if (version->has_deletes)
-        return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-                         "table \"%s\" has delete files, which cannot be read yet", version->name);
     scan->files = ARENA_NEW_ARRAY(&query->arena, ScanFile, version->file_count + 1);
     source->morsel_count = 0;
     int groups = 0, group_capacity = 16;
@@ -384,6 +378,28 @@ static void fill_hidden(const ScanSource *scan, ScanState *state, int index, int
         ((int64_t *)vector->values)[i] = state->group_row + state->row + i;
 }
 
+/* What a column is in files older than it. */
+static void missing_vector(const ScanSource *scan, int column, Vector *out, Arena *arena) {
+    const TableVersion *version = scan->source.node->version;
+    const PartitionValue *initial = version->origins ? version->origins[column].initial_default : NULL;
+    SqlType type = version->columns[column].type;
+    if (!initial) {
+        vector_init_constant(out, type, NULL, arena);
+        return;
+    }
+    PhysicalType physical = physical_type_of(type);
+    uint8_t truth = initial->value.i64 != 0;
+    int16_t small = (int16_t)initial->value.i64;
+    int32_t medium = (int32_t)initial->value.i64;
+    float real = (float)initial->value.f64;
+    const void *value = physical == PHYS_BOOL  ? (const void *)&truth
+                        : physical == PHYS_I16 ? (const void *)&small
+                        : physical == PHYS_I32 ? (const void *)&medium
+                        : physical == PHYS_F32 ? (const void *)&real
+                                               : (const void *)&initial->value;
+    vector_init_constant(out, type, value, arena);
+}
+
 static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows, const uint16_t *selection,
                         int selected, Arena *arena, Error *err) {
     ScanSlot *slot = &state->slots[index];
@@ -393,7 +409,7 @@ static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows,
     }
     const TableColumn *column = &scan->source.node->version->columns[scan->slot_table_column[index]];
     if (slot->missing) {
-        vector_init_constant(&slot->vector, column->type, NULL, arena);
+        missing_vector(scan, scan->slot_table_column[index], &slot->vector, arena);
         return STATUS_OK;
     }
     if (slot->position < state->row) {
@@ -410,13 +426,30 @@ static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows,
     return STATUS_OK;
 }
 
+/* The rows that are not deleted; NULL when all are alive. */
+static const uint16_t *alive_rows(const ScanSource *scan, ScanState *state, int rows, int *count) {
+    const ScanFile *file = &scan->files[state->file];
+    *count = rows;
+    if (!file->deleted) return NULL;
+    int64_t first = state->group_row + state->row;
+    int alive = 0;
+    for (int i = 0; i < rows; i++) {
+        state->alive[alive] = (uint16_t)i;
+        alive += !bitmap_get(file->deleted, (size_t)(first + i));
+    }
+    *count = alive;
+    return alive == rows ? NULL : state->alive;
+}
+
 /* Reads the filter columns of the next `rows` rows and finds which rows pass. */
 static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int rows, int *selected,
                           Error *err) {
     const PlanNode *node = scan->source.node;
     Arena *arena = &chain->batch_arena;
-    *selected = rows;
-    if (!scan->filter_count) return STATUS_OK;
+    const uint16_t *alive = alive_rows(scan, state, rows, selected);
+    if (alive && (!scan->filter_count || !*selected))
+        memcpy(state->selection, alive, sizeof state->selection);
+    if (!scan->filter_count || !*selected) return STATUS_OK;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, node->filter_column_count + 1);
     for (int i = 0; i < node->filter_column_count; i++) {
         int slot = scan->filter_slots[i];
@@ -429,7 +462,7 @@ static Status filter_rows(ScanSource *scan, ScanState *state, Chain *chain, int 
     }
     Batch batch = {
         .row_count = rows, .column_count = node->filter_column_count, .columns = columns, .selected = rows};
-    return conjuncts_filter(&chain->evaluator, &state->order, scan->filters, &batch, NULL, rows, arena,
+    return conjuncts_filter(&chain->evaluator, &state->order, scan->filters, &batch, alive, *selected, arena,
                             state->selection, selected, err);
 }
 

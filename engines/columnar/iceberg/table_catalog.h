@@ -53,7 +53,8 @@ typedef struct TableVersion {
     int64_t row_count; /* with those deleted by equality deletes, without the others */
     int64_t bytes;
     _Atomic(struct TableStatistics *) statistics; /* table_statistics.h; NULL until asked for */
-    Arena arena;                                  /* owns everything above but the statistics */
+    _Atomic(struct TableDeletes *) deletes;       /* table_deletes.h; NULL until asked for */
+    Arena arena;                                  /* owns everything above but these two */
 } TableVersion;
 
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/columnar/iceberg/table_deletes.h"
 #include "engines/columnar/parquet/distinct_sketch.h"
 
 /* Of a table of very many files these are looked at, evenly spread. */
@@ -17,16 +18,6 @@ struct TableStatistics {
 
 void table_statistics_free(struct TableStatistics *statistics) {
     free(statistics);
-}
-
-static int file_column(const ParquetFile *file, const TableColumn *column) {
-    for (int i = 0; i < parquet_file_column_count(file); i++) {
-        const ParquetColumn *candidate = parquet_file_column(file, i);
-        if (column->field_id > 0 && candidate->field_id >= 0 ? candidate->field_id == column->field_id
-                                                             : strcmp(candidate->name, column->name) == 0)
-            return i;
-    }
-    return -1;
 }
 
 /* A file without a sketch: chunks in which every value has a place in the dictionary tell its length. */
@@ -108,7 +99,7 @@ static struct TableStatistics *gather(const TableVersion *version) {
         Error ignored = {0};
         if (parquet_file_open(version->files[at].path, &file, &ignored) != STATUS_OK) continue;
         for (int c = 0; c < count; c++) {
-            int column = file_column(file, &version->columns[c]);
+            int column = table_file_column(version, c, file);
             gathering[c].file_rows += (double)version->files[at].row_count;
             if (column >= 0) gather_file(file, column, &gathering[c]);
         }

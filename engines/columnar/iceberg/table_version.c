@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/columnar/iceberg/table_deletes.h"
 #include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/store/local_store.h"
 
@@ -37,6 +38,7 @@ TableVersion *table_version_retain(TableVersion *version) {
 void table_version_release(TableVersion *version) {
     if (!version || --version->references > 0) return;
     table_statistics_free(version->statistics);
+    table_deletes_free(version->deletes);
     arena_deinit(&version->arena);
     free(version);
 }
