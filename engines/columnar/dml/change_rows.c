@@ -89,8 +89,7 @@ static Status change_all(RowChange *change, Error *err) {
  */
 
 static bool is_worth_rewriting(const DataFile *file, int64_t gone) {
-    enum { SMALL_FILE_ROWS = 8192, SCAN_READS_DELETES = 0 };
-    if (!SCAN_READS_DELETES) return true;
+    enum { SMALL_FILE_ROWS = 8192 };
     return gone * 2 >= file->row_count || file->row_count <= SMALL_FILE_ROWS;
 }
 
