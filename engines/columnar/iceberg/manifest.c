@@ -31,7 +31,9 @@ Status manifest_write_container(const char *path, const char *schema, const char
     StrBuf file;
     strbuf_init(&file);
     Status status = avro_container_write(&file, schema, metadata, AVRO_CODEC_DEFLATE, block, count, err);
-    if (status == STATUS_OK) status = store_write_durable(path, strbuf_text(&file), file.length, err);
+    /* Its name becomes durable with that of the metadata file, which is written to the same directory after
+     * it and before anything refers to either. */
+    if (status == STATUS_OK) status = store_write_synced(path, strbuf_text(&file), file.length, err);
     *bytes = (int64_t)file.length;
     strbuf_deinit(&file);
     return status;

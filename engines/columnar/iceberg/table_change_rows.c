@@ -125,7 +125,6 @@ static Status write_group(TableChange *change, int first, int count, Error *err)
         return STATUS_ERROR;
     }
     TRY(parquet_writer_finish(writer, arena, &written, err));
-    TRY(store_sync_directory_of(path, err));
     ManifestEntry *entry = entry_list_add(&change->added_deletes, arena);
     manifest_entry_of(path, &written, DELETE_COLUMNS, arena, entry);
     entry->content = CONTENT_POSITION_DELETES;

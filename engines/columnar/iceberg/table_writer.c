@@ -192,7 +192,6 @@ static Status finish_file(TableWriter *writer, OpenFile *file, Error *err) {
     Arena arena;
     arena_init(&arena);
     Status status = parquet_writer_finish(finished, &arena, &written, err);
-    if (status == STATUS_OK) status = store_sync_directory_of(file->path, err);
     if (status == STATUS_OK) add_to_change(writer, file, &written);
     arena_deinit(&arena);
     if (status == STATUS_OK) table_step_done("data file");

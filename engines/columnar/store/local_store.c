@@ -80,7 +80,7 @@ static int write_all(int fd, const char *data, size_t bytes) {
     return 0;
 }
 
-Status store_write_durable(const char *path, const void *data, size_t bytes, Error *err) {
+Status store_write_synced(const char *path, const void *data, size_t bytes, Error *err) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return error_set_errno(err, errno, "cannot create \"%s\"", path);
     int failed = write_all(fd, data, bytes);
@@ -90,6 +90,11 @@ Status store_write_durable(const char *path, const void *data, size_t bytes, Err
         unlink(path);
         return error_set_errno(err, failed, "cannot write \"%s\"", path);
     }
+    return STATUS_OK;
+}
+
+Status store_write_durable(const char *path, const void *data, size_t bytes, Error *err) {
+    TRY(store_write_synced(path, data, bytes, err));
     if (store_sync_directory_of(path, err) != STATUS_OK) {
         unlink(path);
         return STATUS_ERROR;

@@ -17,6 +17,9 @@ uint64_t store_random_u64(void);
 Status store_make_directories(const char *path, Error *err);
 /* Creates `path` (which must not exist) and its directory entry. On failure nothing is left behind. */
 Status store_write_durable(const char *path, const void *data, size_t bytes, Error *err);
+/* The same but for the directory entry, which becomes durable with the next file that is written durably to
+ * the directory. */
+Status store_write_synced(const char *path, const void *data, size_t bytes, Error *err);
 Status store_sync_directory_of(const char *path, Error *err);
 /* The whole file, NUL-terminated for text readers, in the arena; 54000 beyond `limit_bytes`. */
 Status store_read_file(const char *path, size_t limit_bytes, Arena *arena, char **out, size_t *bytes,

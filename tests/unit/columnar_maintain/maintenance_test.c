@@ -34,9 +34,17 @@ static Budget budget;
 static ThreadPool *workers;
 static ExecutorResources resources;
 
+/* SIGNALBOX_TEST_WAREHOUSE: an empty directory for the tables of the last test, which then stay there. */
+static const char *given_directory(void) {
+    return getenv("SIGNALBOX_TEST_WAREHOUSE");
+}
+
 static int setup(void **state) {
     Error err;
-    scratch_make(scratch);
+    if (given_directory())
+        snprintf(scratch, sizeof scratch, "%s", given_directory());
+    else
+        scratch_make(scratch);
     catalog = scratch_catalog(scratch);
     budget_init(&budget, NULL, 256 << 20);
     OK(threadpool_create(&workers, "test", 2, &err));
@@ -48,7 +56,7 @@ static int teardown(void **state) {
     threadpool_destroy(workers);
     budget_deinit(&budget);
     table_catalog_close(catalog);
-    scratch_remove(scratch);
+    if (!given_directory()) scratch_remove(scratch);
     return 0;
 }
 
@@ -358,8 +366,7 @@ static void nothing_is_due_of_what_did_not_change(void **state) {
     free(location);
 }
 
-/* SIGNALBOX_TEST_COMMITS commits of one row, maintenance in the background; with SIGNALBOX_TEST_WAREHOUSE the
- * tables are made there and stay. */
+/* SIGNALBOX_TEST_COMMITS commits of one row, maintenance in the background. */
 static void the_background_keeps_a_table_small(void **state) {
     Error err;
     MaintenanceBackground *background;
@@ -405,5 +412,6 @@ int main(void) {
         TEST(nothing_is_due_of_what_did_not_change),
         TEST(the_background_keeps_a_table_small),
     };
+    if (given_directory()) cmocka_set_test_filter("the_background*");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
