@@ -1,6 +1,7 @@
 #include "engines/columnar/iceberg/avro.h"
 
 #include <libdeflate.h>
+#include <snappy-c.h>
 #include <string.h>
 #include <zstd.h>
 
@@ -158,6 +159,8 @@ static Status read_header(AvroFile *file, Cursor *cursor, Error *err) {
         file->codec = AVRO_CODEC_DEFLATE;
     else if (length == 9 && memcmp(codec, "zstandard", 9) == 0)
         file->codec = AVRO_CODEC_ZSTANDARD;
+    else if (length == 6 && memcmp(codec, "snappy", 6) == 0)
+        file->codec = AVRO_CODEC_SNAPPY;
     else
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                          "Avro file \"%s\": codec \"%.*s\" is not supported", file->name,
@@ -224,6 +227,25 @@ static Status unzstd_block(AvroFile *file, const Cursor *cursor, const char *dat
     }
 }
 
+/* Followed by the CRC-32 of what was compressed, big-endian. */
+static Status unsnappy_block(AvroFile *file, const Cursor *cursor, const char *data, size_t length,
+                             Error *err) {
+    size_t plain_bytes;
+    if (length < 4 || snappy_uncompressed_length(data, length - 4, &plain_bytes) != SNAPPY_OK ||
+        plain_bytes > MAX_BLOCK_BYTES)
+        return corrupted(cursor, err, "a block does not decompress");
+    char *plain = arena_alloc(file->arena, plain_bytes + 1);
+    if (snappy_uncompress(data, length - 4, plain, &plain_bytes) != SNAPPY_OK)
+        return corrupted(cursor, err, "a block does not decompress");
+    const unsigned char *sum = (const unsigned char *)data + length - 4;
+    uint32_t wanted = (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3];
+    if (libdeflate_crc32(0, plain, plain_bytes) != wanted)
+        return corrupted(cursor, err, "the checksum of a block is wrong");
+    file->block = (unsigned char *)plain;
+    file->block_bytes = plain_bytes;
+    return STATUS_OK;
+}
+
 static Status next_block(AvroFile *file, Cursor *cursor, Error *err) {
     int64_t count, length;
     const char *data, *sync;
@@ -239,6 +261,8 @@ static Status next_block(AvroFile *file, Cursor *cursor, Error *err) {
         TRY(inflate_block(file, cursor, data, (size_t)length, err));
     else if (file->codec == AVRO_CODEC_ZSTANDARD)
         TRY(unzstd_block(file, cursor, data, (size_t)length, err));
+    else if (file->codec == AVRO_CODEC_SNAPPY)
+        TRY(unsnappy_block(file, cursor, data, (size_t)length, err));
     file->block_offset = 0;
     /* A value takes at least one byte except null and the empty record, so this bounds what a block can ask
      * for. */

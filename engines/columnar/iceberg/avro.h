@@ -1,6 +1,6 @@
 /* Avro object container files (Apache Avro 1.11 specification, "Object Container Files"), as Iceberg's
  * manifests and manifest lists need them: schemas keep attributes such as "field-id", files carry own
- * metadata, codecs null, deflate and zstandard.
+ * metadata, codecs null, deflate, zstandard and (read only) snappy.
  *
  * Reading: avro_file_open → avro_file_next until `more` is false; fields are then found by name. The input
  * may be anything: every length is checked, nesting and the number of values are bounded by the file's own
@@ -82,7 +82,12 @@ static inline void avro_put_string(StrBuf *out, const char *text) {
     avro_put_bytes(out, text, __builtin_strlen(text));
 }
 
-typedef enum AvroCodec { AVRO_CODEC_NULL, AVRO_CODEC_DEFLATE, AVRO_CODEC_ZSTANDARD } AvroCodec;
+typedef enum AvroCodec {
+    AVRO_CODEC_NULL,
+    AVRO_CODEC_DEFLATE,
+    AVRO_CODEC_ZSTANDARD,
+    AVRO_CODEC_SNAPPY /* never written */
+} AvroCodec;
 /* `metadata`: key, value, ..., NULL. Appends a whole file with one block of `count` records to `out`. */
 Status avro_container_write(StrBuf *out, const char *schema_json, const char *const *metadata,
                             AvroCodec codec, const StrBuf *block, int64_t count, Error *err);
