@@ -8,7 +8,14 @@
 #include "engines/columnar/parquet/parquet_encode.h"
 #include "engines/columnar/parquet/parquet_write.h"
 
-enum { SAMPLE_VALUES = 8192, LARGEST_DICTIONARY = 1 << 18, LARGEST_DICTIONARY_BYTES = 8 << 20 };
+/* A dictionary is given up when every other value is new, from VARIOUS_FROM entries on: before, a few
+ * thousand values that repeat a hundred times each look the same. */
+enum {
+    SAMPLE_VALUES = 8192,
+    LARGEST_DICTIONARY = 1 << 18,
+    LARGEST_DICTIONARY_BYTES = 8 << 20,
+    VARIOUS_FROM = 1 << 14
+};
 
 typedef struct ChunkJob {
     ChunkEncoder *encoder;
@@ -130,7 +137,7 @@ static void build_dictionary(ChunkJob *job) {
         if (encoder->slots[slot] == UINT32_MAX) {
             bytes += job->storage->vector_physical == PHYS_STRING ? ((const StringView *)value)->length + 4
                                                                   : job->dense_width;
-            bool too_various = length > 1024 && (int64_t)length > (i + 1) / 2;
+            bool too_various = length > VARIOUS_FROM && (int64_t)length > (i + 1) / 2;
             if (length == LARGEST_DICTIONARY || bytes > LARGEST_DICTIONARY_BYTES || too_various) return;
             job->dictionary_rows[length] = (uint32_t)i;
             encoder->slots[slot] = length++;
