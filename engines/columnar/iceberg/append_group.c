@@ -280,7 +280,8 @@ Status append_group_commit(AppendGroup *group, int64_t *row_count, int64_t *snap
     Status status;
     int64_t snapshot = group->target->snapshot_id;
     if (group->append) {
-        status = table_append_commit(group->append, NULL, &snapshot, err);
+        status =
+            table_append_commit(group->append, &group->row_count, &snapshot, err); /* writers' rows, too */
         group->append = NULL;
     } else {
         status = group->row_count > 0 ? commit_grouped(group, &snapshot, err) : STATUS_OK;

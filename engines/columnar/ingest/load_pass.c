@@ -136,7 +136,7 @@ static void *run_worker(void *argument) {
 static Status start_workers(PassRun *run, Error *err) {
     while (run->started < run->worker_count) {
         LoadWorker *worker = &run->workers[run->started];
-        load_worker_init(worker, run->pass, run);
+        load_worker_init(worker, run->pass, run, false);
         unsigned long thread;
         if (thread_start(&thread, run_worker, worker, err) != STATUS_OK) {
             load_worker_deinit(worker);
@@ -367,7 +367,7 @@ static int worker_count(const LoadPass *pass) {
 static Status finish(PassRun *run, Status status, TextBlock *held, Error *err) {
     LoadPass *pass = run->pass;
     if (held && status == STATUS_OK && !run->stopped) {
-        load_worker_init(&run->workers[0], pass, run);
+        load_worker_init(&run->workers[0], pass, run, true);
         run->started = 1;
         work_on(run, &run->workers[0], held);
         held = NULL;

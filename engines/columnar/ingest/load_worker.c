@@ -9,7 +9,7 @@ static int rows_for(int columns) {
     return rows > BATCH_ROWS ? BATCH_ROWS : rows < FEWEST_ROWS ? FEWEST_ROWS : rows;
 }
 
-void load_worker_init(LoadWorker *worker, LoadPass *pass, PassRun *run) {
+void load_worker_init(LoadWorker *worker, LoadPass *pass, PassRun *run, bool alone) {
     memset(worker, 0, sizeof *worker);
     worker->pass = pass;
     worker->run = run;
@@ -22,7 +22,7 @@ void load_worker_init(LoadWorker *worker, LoadPass *pass, PassRun *run) {
         worker->batch_capacity = rows_for(pass->columns->count);
         batch_builder_init(&worker->builder, pass->types, pass->columns->count, worker->batch_capacity);
         worker->builder.sampled = pass->sampled;
-        if (pass->append) worker->writer = table_append_writer_open(pass->append);
+        if (pass->append && !alone) worker->writer = table_append_writer_open(pass->append);
     }
 }
 
@@ -109,8 +109,12 @@ static bool write_batch(LoadWorker *worker) {
         worker->has_bad = false;
     }
     Error err;
-    if (worker->writer && table_append_writer_batch(worker->writer, &batch, &err) != STATUS_OK)
-        return pass_fail(worker->run, worker->block, -1, NULL, &err);
+    Status status = STATUS_OK;
+    if (worker->writer)
+        status = table_append_writer_batch(worker->writer, &batch, &err);
+    else if (pass->append) /* which may share its commit with other small ones */
+        status = table_append_batch(pass->append, &batch, &err);
+    if (status != STATUS_OK) return pass_fail(worker->run, worker->block, -1, NULL, &err);
     batch_builder_reset(&worker->builder);
     return true;
 }

@@ -32,7 +32,8 @@ typedef struct LoadWorker {
     Error failure;
 } LoadWorker;
 
-void load_worker_init(LoadWorker *worker, LoadPass *pass, PassRun *run);
+/* `alone`: there is no other worker. */
+void load_worker_init(LoadWorker *worker, LoadPass *pass, PassRun *run, bool alone);
 void load_worker_deinit(LoadWorker *worker);
 /* All records of a block. False: the pass is to stop. */
 bool load_worker_block(LoadWorker *worker, const TextBlock *block);
