@@ -33,12 +33,12 @@ Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAM
         [SQL_TIMESTAMPTZ] = "timestamptz",
         [SQL_UUID] = "uuid",
     };
-    if (!type.is_array && type.id == SQL_NUMERIC && type.precision > 0 &&
-        type.precision <= NUMERIC_MAX_PRECISION && type.scale >= 0 && type.scale <= type.precision) {
+    if (type.id == SQL_NUMERIC && type.precision > 0 && type.precision <= NUMERIC_MAX_PRECISION &&
+        type.scale >= 0 && type.scale <= type.precision) {
         snprintf(name, SQLTYPE_NAME_BYTES, "decimal(%d, %d)", type.precision, type.scale);
         return STATUS_OK;
     }
-    if (!type.is_array && type.id < SQL_TYPE_COUNT && NAMES[type.id]) {
+    if (type.id < SQL_TYPE_COUNT && NAMES[type.id]) {
         snprintf(name, SQLTYPE_NAME_BYTES, "%s", NAMES[type.id]);
         return STATUS_OK;
     }
@@ -46,7 +46,7 @@ Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAM
     (void)error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                     "column \"%s\" of type %s cannot be stored in a columnar table", column,
                     sqltype_name(type, true, sql_name));
-    if (sqltype_is(type, SQL_NUMERIC))
+    if (type.id == SQL_NUMERIC)
         return error_add_hint(err, "Give the column a precision and scale, as in numeric(18,2)");
     return STATUS_ERROR;
 }
@@ -86,11 +86,35 @@ static SqlType parse_plain(const char *name) {
     return sqltype_of(SQL_OTHER);
 }
 
+Status iceberg_type_json(SqlType type, const char *column, int element_id, json_t **out, Error *err) {
+    char name[SQLTYPE_NAME_BYTES];
+    TRY(iceberg_type_name(type, column, name, err));
+    *out = !type.is_array ? json_string(name)
+                          : json_pack("{s:s, s:i, s:s, s:b}", "type", "list", "element-id", element_id,
+                                      "element", name, "element-required", 0);
+    return STATUS_OK;
+}
+
+static const json_t *list_element(const json_t *type) {
+    const char *kind = json_string_value(json_object_get(type, "type"));
+    const json_t *element = json_object_get(type, "element");
+    return kind && strcmp(kind, "list") == 0 && json_is_string(element) ? element : NULL;
+}
+
+bool iceberg_type_is_nested(const json_t *type) {
+    return json_is_object(type) && !list_element(type);
+}
+
 SqlType iceberg_type_parse(const json_t *type, const char *declared) {
+    const json_t *element = list_element(type);
+    if (iceberg_type_is_nested(type)) return sqltype_of(SQL_JSONB);
+    if (element) type = element;
     if (!json_is_string(type)) return sqltype_of(SQL_OTHER);
     SqlType plain = parse_plain(json_string_value(type));
+    plain.is_array = element != NULL && plain.id != SQL_OTHER;
     if (!declared) return plain;
     SqlType wanted = sqltype_from_name(declared);
+    if (wanted.is_array != plain.is_array) return plain;
     char stored[SQLTYPE_NAME_BYTES];
     Error ignored;
     if (!iceberg_type_needs_property(wanted) ||

@@ -13,11 +13,15 @@
 
 #define ICEBERG_TYPE_PROPERTY "signalbox.type."
 
-/* Iceberg's name of a type ("long", "decimal(10, 2)"), or 0A000 naming the column. */
+/* The type as a schema has it: a name, or for an array a list whose elements have that field id. */
+Status iceberg_type_json(SqlType type, const char *column, int element_id, json_t **out, Error *err);
+/* Of an array its elements': Iceberg's name of a type ("long", "decimal(10, 2)"), or 0A000 naming the column.
+ */
 Status iceberg_type_name(SqlType type, const char *column, char name[SQLTYPE_NAME_BYTES], Error *err);
-/* SQL_OTHER for nested types and those not known here. `declared` is the property's text or NULL; it counts
- * only when it is stored as `type`. */
+/* A list of scalars is an array, other nested types are jsonb (iceberg_type_is_nested); SQL_OTHER for what is
+ * not known here. `declared` is the property's text or NULL; it counts only when it is stored as `type`. */
 SqlType iceberg_type_parse(const json_t *type, const char *declared);
+bool iceberg_type_is_nested(const json_t *type);
 bool iceberg_type_needs_property(SqlType type);
 
 /* Appends a value whole. */

@@ -236,13 +236,14 @@ static int64_t size_of(const ParquetWrittenColumn *column, SqlType type) {
     return column->compressed_bytes;
 }
 static int64_t values_of(const ParquetWrittenColumn *column, SqlType type) {
-    return column->value_count;
+    return column->nested ? -1 : column->value_count;
 }
 static int64_t nulls_of(const ParquetWrittenColumn *column, SqlType type) {
     return column->null_count;
 }
 static int64_t nans_of(const ParquetWrittenColumn *column, SqlType type) {
-    return type.id == SQL_FLOAT4 || type.id == SQL_FLOAT8 ? column->nan_count : -1;
+    bool is_float = sqltype_is(type, SQL_FLOAT4) || sqltype_is(type, SQL_FLOAT8);
+    return is_float ? column->nan_count : -1;
 }
 
 static EntryMetrics bounds_of(const ParquetWritten *written, const TableColumn *columns, bool upper,

@@ -60,9 +60,10 @@ static Status adopt_schema(TableMetadata *metadata, json_t *schema, Arena *arena
 
 /* Beside the schema goes what Iceberg's type does not say. */
 static Status set_type(TableMetadata *metadata, json_t *field, const TableColumn *column, Error *err) {
-    char type[SQLTYPE_NAME_BYTES], declared[SQLTYPE_NAME_BYTES], key[64];
-    TRY(iceberg_type_name(column->type, column->name, type, err));
-    json_object_set_new(field, "type", json_string(type));
+    char declared[SQLTYPE_NAME_BYTES], key[64];
+    json_t *type;
+    TRY(iceberg_type_json(column->type, column->name, column->element_id, &type, err));
+    json_object_set_new(field, "type", type);
     json_t *properties = json_object_member(metadata->root, "properties");
     snprintf(key, sizeof key, ICEBERG_TYPE_PROPERTY "%d", column->field_id);
     if (iceberg_type_needs_property(column->type))
@@ -99,12 +100,13 @@ static Status add_column(TableMetadata *metadata, const MetadataStep *step, json
         return error_set(err, "23502", "column \"%s\" contains null values", column.name);
     TRY(place_after(metadata, step->text, fields, &at, err));
     column.field_id = metadata->last_column_id + 1;
+    column.element_id = column.type.is_array ? column.field_id + 1 : 0;
     json_t *field = json_pack("{s:i, s:s, s:b}", "id", column.field_id, "name", column.name, "required",
                               !column.nullable);
     if (!field) return error_set(err, SQLSTATE_INVALID_PARAMETER, "a column's name is not valid UTF-8");
     json_array_insert_new(fields, (size_t)at, field);
     TRY(set_type(metadata, field, &column, err));
-    metadata->last_column_id++;
+    metadata->last_column_id += column.type.is_array ? 2 : 1;
     return STATUS_OK;
 }
 
@@ -166,7 +168,7 @@ static Status widen_column(TableMetadata *metadata, const MetadataStep *step, js
     int at;
     TRY(find_field(metadata, step->name, fields, &at, err));
     TableColumn column = metadata->columns[at];
-    if (!widens(column.type, step->column.type)) {
+    if (column.nested || !widens(column.type, step->column.type)) {
         char from[SQLTYPE_NAME_BYTES], to[SQLTYPE_NAME_BYTES];
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                          "column \"%s\" of type %s cannot become %s in place", step->name,

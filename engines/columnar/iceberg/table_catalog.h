@@ -16,11 +16,16 @@
 
 typedef struct TableCatalog TableCatalog;
 
+/* A column that is written down in the code has no nested parts: what is left out is zero, and meant. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 typedef struct TableColumn {
     const char *name;
     SqlType type;
     bool nullable;
     int field_id;
+    int element_id; /* the field id of an array's elements; 0 = no array */
+    bool nested;    /* a struct, map or list of those: read as jsonb, not written */
 } TableColumn;
 
 /* What a column is in files that say less than the schema. */

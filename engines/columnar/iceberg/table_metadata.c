@@ -64,7 +64,11 @@ static Status parse_column(json_t *field, json_t *properties, const char *name, 
                                    json_string_value(json_object_get(properties, key))),
         .nullable = !json_is_true(json_object_get(field, "required")),
         .field_id = (int)json_integer_value(id),
+        .nested = iceberg_type_is_nested(json_object_get(field, "type")),
     };
+    json_t *element = json_object_get(json_object_get(field, "type"), "element-id");
+    if (out->type.is_array && json_integer_value(element) > 0 && json_integer_value(element) <= INT32_MAX)
+        out->element_id = (int)json_integer_value(element);
     return STATUS_OK;
 }
 
@@ -156,12 +160,14 @@ static Status schema_json(const TableColumn *columns, int column_count, int sche
                           json_t **out, Error *err) {
     json_t *fields = json_array();
     for (int i = 0; i < column_count; i++) {
-        char type[SQLTYPE_NAME_BYTES], key[64];
-        if (iceberg_type_name(columns[i].type, columns[i].name, type, err) != STATUS_OK) {
+        char key[64];
+        json_t *type;
+        if (iceberg_type_json(columns[i].type, columns[i].name, columns[i].element_id, &type, err) !=
+            STATUS_OK) {
             json_decref(fields);
             return STATUS_ERROR;
         }
-        json_t *field = json_pack("{s:i, s:s, s:b, s:s}", "id", columns[i].field_id, "name", columns[i].name,
+        json_t *field = json_pack("{s:i, s:s, s:b, s:o}", "id", columns[i].field_id, "name", columns[i].name,
                                   "required", !columns[i].nullable, "type", type);
         if (!field) {
             json_decref(fields);
@@ -198,8 +204,10 @@ Status table_metadata_create(const char *location, const TableColumn *columns, i
     *out = (TableMetadata){.format_version = 2, .snapshot_id = -1, .last_column_id = column_count};
     out->columns = copy_columns(columns, column_count, arena);
     out->column_count = column_count;
-    for (int i = 0; i < column_count; i++)
+    for (int i = 0; i < column_count; i++) {
         out->columns[i].field_id = i + 1;
+        out->columns[i].element_id = columns[i].type.is_array ? ++out->last_column_id : 0;
+    }
     json_t *properties =
         json_pack("{s:s, s:s}", "write.parquet.compression-codec", "zstd", VECTORIZED_READS, "false");
     json_t *schema;
@@ -214,8 +222,8 @@ Status table_metadata_create(const char *location, const TableColumn *columns, i
         "s:{}, s:[],"
         " s:[], s:[]}",
         "format-version", 2, "table-uuid", uuid, "location", location, "last-sequence-number", 0,
-        "last-updated-ms", (json_int_t)now_ms(), "last-column-id", column_count, "current-schema-id", 0,
-        "schemas", schema, "default-spec-id", 0, "partition-specs", "spec-id", 0, "fields",
+        "last-updated-ms", (json_int_t)now_ms(), "last-column-id", out->last_column_id, "current-schema-id",
+        0, "schemas", schema, "default-spec-id", 0, "partition-specs", "spec-id", 0, "fields",
         "last-partition-id", 999, "default-sort-order-id", 0, "sort-orders", "order-id", 0, "fields",
         "properties", properties, "refs", "snapshots", "snapshot-log", "metadata-log");
     if (!out->root)
@@ -239,13 +247,16 @@ Status table_metadata_set_schema(TableMetadata *metadata, TableColumn *columns, 
         columns[i].field_id = 0;
         for (int j = 0; j < metadata->column_count && !columns[i].field_id; j++) {
             const TableColumn *old = &metadata->columns[j];
-            if (strcmp(old->name, columns[i].name) == 0 && sqltype_equals(old->type, columns[i].type)) {
+            if (strcmp(old->name, columns[i].name) == 0 && sqltype_equals(old->type, columns[i].type) &&
+                !old->nested) {
                 columns[i].field_id = old->field_id;
+                columns[i].element_id = old->element_id;
                 same = same && i == j && old->nullable == columns[i].nullable;
             }
         }
         if (!columns[i].field_id) {
             columns[i].field_id = ++metadata->last_column_id;
+            columns[i].element_id = columns[i].type.is_array ? ++metadata->last_column_id : 0;
             same = false;
         }
     }

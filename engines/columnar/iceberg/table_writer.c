@@ -50,7 +50,7 @@ static Status check_columns(const TableVersion *target, Error *err) {
     char type[SQLTYPE_NAME_BYTES];
     for (int i = 0; i < target->column_count; i++) {
         const TableColumn *column = &target->columns[i];
-        if (column->type.id == SQL_OTHER)
+        if (column->type.id == SQL_OTHER || column->nested)
             return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
                              "column \"%s\" of table \"%s\" has a type that cannot be written", column->name,
                              target->name);
@@ -146,9 +146,13 @@ static Status open_parquet(TableWriter *writer, OpenFile *file, Error *err) {
                                            .nullable = target->columns[i].nullable,
                                            .field_id = target->columns[i].field_id};
     TRY(name_file(writer, file, &file->path, err));
+    int *element_ids = ARENA_NEW_ARRAY(&writer->arena, int, target->column_count);
+    for (int i = 0; i < target->column_count; i++)
+        element_ids[i] = target->columns[i].element_id;
     ParquetWriterOptions options = {
         .buffer_bytes = writer->buffer_bytes,
         .plain_encodings = table_metadata_plain_encodings(&writer->change->metadata),
+        .element_field_ids = element_ids,
     };
     file->flushes = 0;
     return parquet_writer_open(file->path, columns, target->column_count, &options, &file->writer, err);

@@ -138,9 +138,10 @@ static void the_current_version_is_cached(void **state) {
 
 static void every_type_survives(void **state) {
     static const char *const TYPES[] = {
-        "int2",      "int4",        "int8", "numeric(9,2)", "numeric(38,4)", "float4", "float8",
-        "text",      "varchar(20)", "json", "jsonb",        "bytea",         "date",   "time",
-        "timestamp", "timestamptz", "uuid", "bool",         "oid",           "name",   "bpchar(4)"};
+        "int2",   "int4", "int8",        "numeric(9,2)", "numeric(38,4)", "float4",
+        "float8", "text", "varchar(20)", "json",         "jsonb",         "bytea",
+        "date",   "time", "timestamp",   "timestamptz",  "uuid",          "bool",
+        "oid",    "name", "bpchar(4)",   "int4[]",       "varchar(9)[]",  "numeric(12,3)[]"};
     enum { COUNT = sizeof TYPES / sizeof *TYPES };
     TableColumn columns[COUNT];
     Error err;
@@ -156,6 +157,8 @@ static void every_type_survives(void **state) {
                             sqltype_name(columns[i].type, true, want));
         assert_int_equal(version->columns[i].nullable, i % 2 == 0);
         assert_int_equal(version->columns[i].field_id, i + 1);
+        assert_int_equal(version->columns[i].element_id, columns[i].type.is_array ? i + 4 : 0);
+        assert_false(version->columns[i].nested);
     }
     table_version_release(version);
     columns[0].type = sqltype_of(SQL_INTERVAL);
