@@ -178,7 +178,8 @@ static bool file_excluded(ScanSource *scan, const DataFile *data) {
     for (int t = 0; data->stats && t < scan->pruner.test_count; t++) {
         int column = node->filter_columns[scan->pruner.tests[t].column];
         if (prune_excludes(&scan->pruner.tests[t], &data->stats[column], node->version->columns[column].type,
-                           data->row_count))
+                           data->row_count) ||
+            prune_excludes_partition(&scan->pruner.tests[t], node->version, column, data))
             return true;
     }
     return false;

@@ -1,5 +1,7 @@
 #include "engines/columnar/exec/scan_prune.h"
 
+#include "engines/columnar/iceberg/table_version.h"
+
 static const Vector *constant_of(Query *query, const Expr *expr) {
     const Vector *value = NULL;
     if (expr->kind == EXPR_CONSTANT)
@@ -198,4 +200,37 @@ bool prune_excludes(const PruneTest *test, const ParquetColumnStats *stats, SqlT
         if (possible) return false;
     }
     return true;
+}
+
+/* Of these types equal values have equal hashes, whatever the width. */
+static bool hashes_alike(SqlType column, SqlType value) {
+    if (sqltype_is_integer(column) && sqltype_is_integer(value)) return true;
+    if (sqltype_is(column, SQL_BPCHAR) || sqltype_is(value, SQL_BPCHAR)) return false;
+    if (sqltype_is_text(column) && sqltype_is_text(value)) return true;
+    bool plain = column.id == SQL_DATE || column.id == SQL_TIMESTAMP || column.id == SQL_TIMESTAMPTZ ||
+                 column.id == SQL_UUID;
+    return plain && column.id == value.id && !column.is_array && !value.is_array;
+}
+
+static bool in_bucket(const PruneTest *test, const PartitionField *field, const PartitionValue *bucket) {
+    for (int i = 0; i < test->value_count; i++) {
+        PartitionValue value, own;
+        if (!hashes_alike(field->source_type, test->values[i].type)) return true;
+        partition_value_of(&test->values[i], 0, &value);
+        transform_apply(field->transform, test->values[i].type, &value, &own);
+        if (partition_value_equals(field->result_type, &own, bucket)) return true;
+    }
+    return false;
+}
+
+bool prune_excludes_partition(const PruneTest *test, const TableVersion *version, int column,
+                              const DataFile *file) {
+    if ((test->op != PRUNE_EQ && test->op != PRUNE_IN) || !file->partition) return false;
+    const PartitionSpec *spec = table_version_spec(version, file->spec_id);
+    for (int i = 0; spec && i < spec->field_count; i++)
+        if (spec->fields[i].transform.kind == TRANSFORM_BUCKET &&
+            spec->fields[i].source_id == version->columns[column].field_id &&
+            !in_bucket(test, &spec->fields[i], &file->partition[i]))
+            return true;
+    return false;
 }

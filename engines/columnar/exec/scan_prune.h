@@ -50,3 +50,7 @@ typedef struct RowRanges {
  */
 void scan_surviving_rows(const ScanPruner *pruner, ParquetFile *file, int row_group, const int *columns,
                          RowRanges *out);
+/* No row of a file passes, by its place in the buckets of its partition spec (other transforms show in its
+ * bounds). `column` is the table column that the test is about. */
+bool prune_excludes_partition(const PruneTest *test, const TableVersion *version, int column,
+                              const DataFile *file);
