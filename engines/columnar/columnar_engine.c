@@ -312,6 +312,15 @@ static Status columnar_describe(Engine *base, Arena *arena, TableList *out, Erro
             STATUS_OK) {
             log_warn("columnar.describe", "table=%s.%s error=\"%s\"", names[i].namespace_name, names[i].name,
                      failure.message);
+            if (strcmp(failure.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) continue; /* dropped since */
+            /* Listed without columns: a statement on it comes here and is told what is wrong. */
+            out->tables[out->count++] = (TableDesc){
+                .schema = arena_strdup(arena, names[i].namespace_name),
+                .name = arena_strdup(arena, names[i].name),
+                .kind = "table",
+                .row_estimate = -1,
+                .bytes = -1,
+            };
             continue;
         }
         describe_table(version, arena, &out->tables[out->count++]);
