@@ -4,11 +4,15 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import changed  # noqa: E402
 import ours  # noqa: E402
+import theirs  # noqa: E402
+import turns  # noqa: E402
 from peers.duckdb_peer import DuckDB  # noqa: E402
 from peers.pyiceberg_peer import PyIceberg  # noqa: E402
 from peers.signalbox import Signalbox  # noqa: E402
@@ -16,7 +20,7 @@ from peers.spark_peer import Spark  # noqa: E402
 from peers.trino_peer import Trino  # noqa: E402
 from report import Report  # noqa: E402
 
-PARTS = {'ours': ours.run}
+PARTS = {'ours': ours.run, 'changed': changed.run, 'theirs': theirs.run, 'turns': turns.run}
 
 
 class Warehouse:
@@ -33,13 +37,15 @@ class Peers:
     def __init__(self, warehouse, cache):
         self.warehouse = warehouse
         self.signalbox = Signalbox(warehouse)
-        # The first statement makes the catalog.
-        self.signalbox.query('SELECT 1')
+        # The first table makes the catalog's namespace, which the peers do not make by themselves.
+        self.signalbox.execute('CREATE TABLE columnar.first (id int4)')
         self.pyiceberg = PyIceberg(warehouse)
         self.duckdb = DuckDB(warehouse, self.pyiceberg)
         self.spark = self.trino = None
-        self.spark = Spark(warehouse, cache)
-        self.trino = Trino(warehouse, cache)
+        with ThreadPoolExecutor() as pool:
+            started = pool.submit(Trino, warehouse, cache)
+            self.spark = Spark(warehouse, cache)
+            self.trino = started.result()
 
     def readers(self):
         return [self.pyiceberg, self.duckdb, self.spark, self.trino]

@@ -6,6 +6,10 @@ import traceback
 from rows import difference, sorted_rows
 
 
+# What Signalbox declines by name and is still to come: such a comparison is skipped, never passed.
+GAPS = ['has delete files, which cannot be read yet']
+
+
 class Report:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -23,6 +27,10 @@ class Report:
             problem = difference(wanted, got)
         except Exception as error:  # any failure of a reader is a failed comparison, and the next one runs
             problem, got = describe(error), []
+            gap = next((gap for gap in GAPS if reader == 'signalbox' and gap in problem), None)
+            if gap:
+                self.skip(writer, reader, table, 'not there yet: ' + gap)
+                return
         if problem:
             self.failed += 1
             self._line('FAILED', writer, reader, table, '', problem)
