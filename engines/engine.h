@@ -255,6 +255,10 @@ struct EngineOps {
 
     void (*health)(Engine *engine, EngineHealth *out);
 
+    /* Optional (NULL): about once a second while the process serves. Memory kept for the next statement that
+     * no statement has needed lately goes back to the system. */
+    void (*release_idle)(Engine *engine);
+
     /* Optional (NULL): table_intake.h. 42P01 when there is no such table. Both may block. */
     Status (*intake)(Engine *engine, const TableIntake *intake, TableIntakeResult *result, Error *err);
     Status (*table_details)(Engine *engine, const char *schema, const char *table, Arena *arena,

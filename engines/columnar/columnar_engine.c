@@ -3,6 +3,7 @@
  * A plan pins the table versions it was made for. Before each run their metadata locations are compared with
  * the catalog's; when a table has moved on, the statement is planned again and the new plan takes the old
  * one's place. Streams still running keep the plan they started with. */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -38,6 +39,9 @@ typedef struct ColumnarEngine {
     FileTables *files;
     MaintenanceBackground *maintenance;               /* NULL unless serving */
     MaintenanceBackgroundOptions maintenance_options; /* interval 0: off */
+    _Atomic uint64_t statement_count;
+    uint64_t idle_since_count; /* columnar_release_idle's: the count it saw last, and how often */
+    int idle_seconds;
 } ColumnarEngine;
 
 /* One Plan, shared by an EnginePlan and the streams that run it. */
@@ -519,6 +523,7 @@ static Status fresh_plan(ColumnarEngine *engine, ColumnarPlan *plan, SharedPlan 
 static Status run_shared(ColumnarEngine *engine, SharedPlan *shared, int *pins, Execution *execution,
                          ArrowArrayStream *out, Error *err) {
     ArrowArrayStream inner;
+    atomic_fetch_add(&engine->statement_count, 1);
     if (executor_run(shared->plan, &engine->resources, execution, &inner, err) != STATUS_OK) {
         unpin_plan(engine, shared->plan, pins);
         shared_plan_release(shared);
@@ -675,6 +680,21 @@ static Status columnar_scan(Engine *base, const ScanRequest *request, Execution 
     return run_shared(engine, shared, pins, execution, out, err);
 }
 
+/* ---- idle memory
+ * --------------------------------------------------------------------------------------------------- */
+
+/* malloc's arenas keep the most they ever held; looking through them stops the threads that share them, hence
+ * only once nothing has run for a while. */
+static void columnar_release_idle(Engine *base) {
+    enum { QUIET_SECONDS = 10 };
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    block_pool_cool();
+    uint64_t count = atomic_load(&engine->statement_count);
+    if (count != engine->idle_since_count) engine->idle_seconds = 0;
+    engine->idle_since_count = count;
+    if (++engine->idle_seconds == QUIET_SECONDS && count > 0) malloc_trim(0);
+}
+
 /* ---- health
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -720,6 +740,7 @@ const EngineOps columnar_engine_ops = {
     .execute = columnar_execute,
     .scan = columnar_scan,
     .health = columnar_health,
+    .release_idle = columnar_release_idle,
     .intake = columnar_intake,
     .serve = columnar_serve,
     .table_details = columnar_table_details,

@@ -1,4 +1,5 @@
-/* The background thread: the registry at the start, then router_tick and the engines' health every second. */
+/* The background thread: the registry at the start, then router_tick, the engines' health and their idle
+ * memory every second. */
 #include <pthread.h>
 #include <string.h>
 
@@ -70,6 +71,13 @@ static void become_ready(Api *api) {
     pthread_mutex_unlock(&api->lock);
 }
 
+static void release_idle_memory(Api *api) {
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        Engine *engine = router_engine(api->router, i);
+        if (engine->ops->release_idle) engine->ops->release_idle(engine);
+    }
+}
+
 /* Sleeps one interval; false when the thread should end. */
 static bool wait_interval(Api *api) {
     struct timespec until;
@@ -92,6 +100,7 @@ static void *upkeep_main(void *argument) {
     do {
         api_poll_health(api);
         router_tick(api->router);
+        release_idle_memory(api);
     } while (wait_interval(api));
     return NULL;
 }

@@ -15,6 +15,7 @@ typedef struct BlockList {
 typedef struct SizeClass {
     BlockList warm; /* pages are there */
     BlockList cold; /* parts of slabs whose pages were given back */
+    int64_t idle;   /* warm ones that were never taken since block_pool_cool */
 } SizeClass;
 
 static struct {
@@ -68,6 +69,7 @@ static void *take_locked(int class) {
     void *block = list_pop(&of->warm);
     if (block) {
         pool.kept_bytes -= (int64_t)class_bytes(class);
+        if (of->warm.count < of->idle) of->idle = of->warm.count;
         return block;
     }
     block = list_pop(&of->cold);
@@ -91,6 +93,11 @@ static void cool_locked(int class, void *block) {
     list_push(&pool.classes[class].cold, block);
 }
 
+static void cool_warmest_locked(int class) {
+    pool.kept_bytes -= (int64_t)class_bytes(class);
+    cool_locked(class, list_pop(&pool.classes[class].warm));
+}
+
 /* The class that keeps most gives first: the next query may need another. */
 static void shrink_locked(void) {
     while (pool.kept_bytes > pool.limit_bytes) {
@@ -99,8 +106,7 @@ static void shrink_locked(void) {
             if ((size_t)pool.classes[c].warm.count * class_bytes(c) >
                 (size_t)pool.classes[most].warm.count * class_bytes(most))
                 most = c;
-        pool.kept_bytes -= (int64_t)class_bytes(most);
-        cool_locked(most, list_pop(&pool.classes[most].warm));
+        cool_warmest_locked(most);
     }
 }
 
@@ -147,4 +153,17 @@ int64_t block_pool_kept_bytes(void) {
     int64_t bytes = pool.kept_bytes;
     pthread_mutex_unlock(&pool.lock);
     return bytes;
+}
+
+void block_pool_cool(void) {
+    enum { SHARE = 8 };
+    pthread_mutex_lock(&pool.lock);
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        SizeClass *class = &pool.classes[c];
+        int64_t idle = class->idle < class->warm.count ? class->idle : class->warm.count;
+        for (int64_t i = (idle + SHARE - 1) / SHARE; i > 0; i--)
+            cool_warmest_locked(c);
+        class->idle = class->warm.count;
+    }
+    pthread_mutex_unlock(&pool.lock);
 }

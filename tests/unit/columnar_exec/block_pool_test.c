@@ -45,6 +45,30 @@ static void keeps_no_more_than_configured(void **state) {
     block_pool_configure(256 << 20);
 }
 
+static void gives_back_what_is_idle(void **state) {
+    enum { COUNT = 64 };
+    void *blocks[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        memset(blocks[i] = block_pool_take(1 << 20), 1, 1 << 20);
+    for (int i = 0; i < COUNT; i++)
+        block_pool_give(blocks[i], 1 << 20);
+    block_pool_cool(); /* from now on it counts what is needed */
+    int64_t kept = block_pool_kept_bytes();
+    for (int i = 0; i < COUNT; i++) /* all are: nothing goes */
+        blocks[i] = block_pool_take(1 << 20);
+    for (int i = 0; i < COUNT; i++)
+        block_pool_give(blocks[i], 1 << 20);
+    block_pool_cool();
+    assert_int_equal(block_pool_kept_bytes(), kept);
+    for (int i = 0; i < 64 && block_pool_kept_bytes() > 0;
+         i++) { /* none is: less each time, in the end nothing */
+        block_pool_cool();
+        assert_true(block_pool_kept_bytes() < kept);
+        kept = block_pool_kept_bytes();
+    }
+    assert_int_equal(kept, 0);
+}
+
 static void *churn(void *argument) {
     uint64_t random = (uintptr_t)argument + 1;
     unsigned char *held[16] = {0};
@@ -85,6 +109,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_do_not_overlap),
         cmocka_unit_test(keeps_no_more_than_configured),
+        cmocka_unit_test(gives_back_what_is_idle),
         cmocka_unit_test(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
