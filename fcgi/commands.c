@@ -16,10 +16,11 @@ const Command commands[] = {
      command_query},
     {"route", "[--engine NAME] [--format text|json] SQL", "show which engine would run a statement, and why",
      "SQL may be '-': the statement is read from standard input.", command_route},
-    {"load", "TABLE FILE... [--create|--append|--replace] [--format F]",
+    {"load", "TABLE FILE|-... [--create|--append|--replace] [--format F]",
      "load CSV, JSON or Parquet files into a columnar table",
      "  --create     make the table, its types found over the whole input (default)\n"
-     "  --append     add to a table that exists; --replace gives a table the files' columns and rows\n"
+     "  --append     add to a table that exists, and the columns it lacks; --replace gives a table the "
+     "files' columns and rows\n"
      "  --format     csv, tsv, json, ndjson, parquet; otherwise found by content, then by the file's name\n"
      "  --schema     the table's columns, not looked for: 'id int8, price numeric(10,2), \"Full name\" "
      "text'\n"
