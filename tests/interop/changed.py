@@ -89,6 +89,16 @@ def evolution(peers, report):
         ours.check(peers, report, table, columns, rows, files=False)
 
 
+def arrays(peers, report):
+    peers.signalbox.execute('CREATE TABLE columnar.arrays (id int4, numbers int4[], texts text[], days date[])')
+    peers.signalbox.execute("INSERT INTO arrays VALUES (1, '{1,NULL,3}', '{a,NULL,\"\"}', '{2020-02-29}'), (2, NULL, '{}', NULL), "
+                            "(3, '{}', '{ü}', '{NULL}'), (4, NULL, NULL, NULL)")
+    columns = [('id', '', 'int'), ('numbers', '', 'list int'), ('texts', '', 'list text'), ('days', '', 'list date')]
+    day = datetime.date(2020, 2, 29)
+    rows = [(1, [1, None, 3], ['a', None, ''], [day]), (2, None, [], None), (3, [], ['ü'], [None]), (4, None, None, None)]
+    ours.check(peers, report, 'arrays', columns, rows)
+
+
 def versions(peers, report):
     """Branches, tags and a rollback, as the peers see them."""
     execute = peers.signalbox.execute
@@ -112,5 +122,5 @@ def versions(peers, report):
 
 
 def run(peers, report):
-    for part in (evolution, changes, versions, partitions):
+    for part in (arrays, evolution, changes, versions, partitions):
         report.succeeds('signalbox', 'signalbox', part.__name__, 'the part', lambda part=part: part(peers, report))

@@ -165,7 +165,7 @@ def spark_codecs(peers, report):
     for form in ('orc', 'avro'):
         spark_create(peers, 'sp_' + form, 100, '', [('write.format.default', form)])
         report.refused('spark', 'signalbox', 'sp_' + form, lambda form=form: peers.signalbox.rows('sp_' + form, EVENT_NAMES),
-                       form.upper(), '0A000')
+                       'is in the format %s, not Parquet' % form.upper())
 
 
 MERGE_ON_READ = [('write.delete.mode', 'merge-on-read'), ('write.update.mode', 'merge-on-read'), ('write.merge.mode', 'merge-on-read')]
