@@ -44,8 +44,21 @@ static Status check_same_columns(const TableChange *change, const TableMetadata 
                      change->name);
 }
 
+static const char *uuid_of(const TableMetadata *metadata) {
+    const char *uuid = json_string_value(json_object_get(metadata->root, "table-uuid"));
+    return uuid ? uuid : "";
+}
+
+static Status replaced_meanwhile(const TableChange *change, Error *err) {
+    return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
+                     "table \"%s\" was created or dropped by another transaction meanwhile", change->name);
+}
+
 static Status apply_steps(TableChange *change, CommitAttempt *attempt, Error *err) {
     TRY(table_catalog_read_metadata(attempt->old_location, &attempt->arena, &attempt->metadata, err));
+    /* Another table of that name: this one's files would be written among those of the dropped one. */
+    if (strcmp(uuid_of(&attempt->metadata), uuid_of(&change->metadata)) != 0)
+        return replaced_meanwhile(change, err);
     if (attempt->metadata.format_version != 2)
         return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
                          "table \"%s\" was upgraded by another transaction meanwhile", change->name);
@@ -62,10 +75,7 @@ static Status attempt_base(TableChange *change, CommitAttempt *attempt, Error *e
         return table_catalog_undefined(change->namespace_name, change->name, err);
     if (found && change->creating && !change->or_replace)
         return error_set(err, SQLSTATE_DUPLICATE_TABLE, "table \"%s\" already exists", change->name);
-    if (found != (change->base != NULL))
-        return error_set(err, SQLSTATE_SERIALIZATION_FAILURE,
-                         "table \"%s\" was created or dropped by another transaction meanwhile",
-                         change->name);
+    if (found != (change->base != NULL)) return replaced_meanwhile(change, err);
     if (!found || strcmp(attempt->old_location, change->base->metadata_location) == 0)
         table_metadata_copy(&change->metadata, &attempt->metadata);
     else

@@ -22,15 +22,24 @@ static bool concerns(const TableChange *change, const DeleteFile *deletes, const
     return true;
 }
 
-static Status check_new_deletes(const TableChange *change, const ManifestEntry *entry, Arena *scratch,
-                                Error *err) {
+/* Rows that a DELETE took may be deleted again; those of an UPDATE live on elsewhere, and it is they that a
+ * later DELETE has to look at. */
+static bool only_deletes(const TableMetadata *metadata, int64_t snapshot_id) {
+    json_t *summary = json_object_get(table_metadata_find_snapshot(metadata, snapshot_id), "summary");
+    const char *operation = json_string_value(json_object_get(summary, "operation"));
+    return operation && strcmp(operation, "delete") == 0;
+}
+
+static Status check_new_deletes(const TableChange *change, const CommitAttempt *attempt,
+                                const ManifestEntry *entry, Arena *scratch, Error *err) {
     DeleteFile deletes;
     TRY(manifest_entry_delete_file(entry, scratch, &deletes, err));
     deletes.partition = entry->partition;
     for (int i = 0; i < change->removed_count; i++)
         if (concerns(change, &deletes, change->removed[i].file))
             return conflict(change, "deleted rows of a file that this one changes", err);
-    for (int i = 0; i < change->pending_count && change->added.count > 0; i++)
+    if (change->added.count == 0 && only_deletes(&attempt->metadata, entry->snapshot_id)) return STATUS_OK;
+    for (int i = 0; i < change->pending_count; i++)
         if (concerns(change, &deletes, change->pending[i].file))
             return conflict(change, "changed rows of a file that this one changes", err);
     return STATUS_OK;
@@ -68,7 +77,7 @@ static Status check_manifest(const TableChange *change, const CommitAttempt *att
         if (entry->status == ENTRY_DELETED) continue;
         bool fresh = is_new && entry->sequence_number > change->base->sequence_number;
         if (entry->content != CONTENT_DATA) {
-            if (fresh) TRY(check_new_deletes(change, entry, scratch, err));
+            if (fresh) TRY(check_new_deletes(change, attempt, entry, scratch, err));
             continue;
         }
         if (fresh) TRY(check_new_data(change, attempt, entry, scratch, err));
@@ -83,15 +92,28 @@ static bool is_listed(const ManifestFile *files, int count, const char *path) {
     return false;
 }
 
+/* Rolled back or moved to another branch, the table lacks what this change has seen; what was deleted there
+ * would be gone here as well. */
+static bool stands_on_base(const TableChange *change, const CommitAttempt *attempt) {
+    int64_t id = attempt->parent.snapshot_id;
+    size_t most = json_array_size(json_object_get(attempt->metadata.root, "snapshots"));
+    if (change->base->snapshot_id == -1) return true;
+    for (size_t i = 0; i <= most && id != change->base->snapshot_id; i++) {
+        json_t *parent =
+            json_object_get(table_metadata_find_snapshot(&attempt->metadata, id), "parent-snapshot-id");
+        if (!json_is_integer(parent)) return false;
+        id = json_integer_value(parent);
+    }
+    return id == change->base->snapshot_id;
+}
+
 static Status check_all(const TableChange *change, const CommitAttempt *attempt, Arena *arena, Arena *scratch,
                         Error *err) {
     ManifestFile *old;
     int old_count;
-    TableMetadata before;
-    TRY(table_catalog_read_metadata(change->base->metadata_location, arena, &before, err));
-    Status status = manifest_list_of(&before, arena, &old, &old_count, err);
-    table_metadata_deinit(&before);
-    TRY(status);
+    TableMetadata before = change->metadata; /* the file that it was read from may be trimmed by now */
+    TRY(table_metadata_select(&before, change->base->snapshot_id, change->name, err));
+    TRY(manifest_list_of(&before, arena, &old, &old_count, err));
     bool *alive = change->pending_count ? ARENA_NEW_ARRAY(arena, bool, change->pending_count) : NULL;
     for (int i = 0; i < attempt->base_count; i++) {
         const ManifestFile *manifest = &attempt->base[i];
@@ -109,6 +131,7 @@ Status change_validate(TableChange *change, CommitAttempt *attempt, Error *err) 
     bool rests = change->requirement.any || change->removed_count > 0 || change->pending_count > 0;
     if (!rests || !change->base || attempt->parent.snapshot_id == change->base->snapshot_id || change->branch)
         return STATUS_OK;
+    if (!stands_on_base(change, attempt)) return conflict(change, "took back what this one rests on", err);
     Arena arena, scratch;
     arena_init(&arena);
     arena_init(&scratch);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "engines/base/bitmap.h"
@@ -9,6 +10,7 @@
 #include "engines/columnar/iceberg/layout_text.h"
 #include "engines/columnar/iceberg/table_catalog_internal.h"
 #include "engines/columnar/iceberg/table_deletes.h"
+#include "engines/columnar/iceberg/table_pins.h"
 #include "engines/columnar/iceberg/table_writer.h"
 #include "tests/unit/columnar_ingest/table_text.h"
 
@@ -348,6 +350,79 @@ static void two_changes_meet(void **state) {
     table_version_release(version);
 }
 
+/* The row that both want: the UPDATE's new one is not what the DELETE has seen. */
+static void a_delete_does_not_miss_what_an_update_wrote(void **state) {
+    Error err;
+    TableChange *update, *delete;
+    append_rows(0, 100);
+    TableVersion *version = load();
+    OK(table_change_begin(catalog, version, &update, &err));
+    OK(table_change_begin(catalog, version, &delete, &err));
+    OK(table_change_delete_positions(update, &version->files[0], (int64_t[]){5}, 1, &err));
+    write_rows(update, 1005, 1);
+    OK(table_change_delete_positions(delete, &version->files[0], (int64_t[]){5}, 1, &err));
+    OK(table_change_commit(update, NULL, &err));
+    NOT(table_change_commit(delete, NULL, &err), SQLSTATE_SERIALIZATION_FAILURE);
+    table_version_release(version);
+    assert_int_equal(live_now(), 100);
+}
+
+static void a_rollback_takes_back_what_a_change_rests_on(void **state) {
+    Error err;
+    append_rows(0, 100);
+    TableVersion *version = load(), *later;
+    TableChange *change = begin();
+    OK(table_change_delete_positions(change, &version->files[0], (int64_t[]){5}, 1, &err));
+    OK(table_change_commit(change, NULL, &err));
+    /* Written anew without row 5, which the rollback brings back. */
+    later = load();
+    OK(table_change_begin(catalog, later, &change, &err));
+    OK(table_change_remove_file(change, &later->files[0], &err));
+    write_rows(change, 0, 5);
+    write_rows(change, 6, 94);
+    TableChange *rollback = begin();
+    OK(table_change_set_ref(rollback, "main", false, version->snapshot_id, &err));
+    OK(table_change_commit(rollback, NULL, &err));
+    NOT(table_change_commit(change, NULL, &err), SQLSTATE_SERIALIZATION_FAILURE);
+    assert_int_equal(live_now(), 100);
+    table_version_release(version);
+    table_version_release(later);
+}
+
+static void a_table_made_again_is_another_one(void **state) {
+    Error err;
+    TableChange *change, *create;
+    append_rows(0, 100);
+    TableVersion *version = load();
+    OK(table_change_begin(catalog, version, &change, &err));
+    table_change_remove_all(change);
+    /* Kept by a reader: the new table has a directory of its own. */
+    int pin;
+    table_pins_hold(table_catalog_pins(catalog), &version, 1, &pin);
+    OK(table_catalog_drop(catalog, NULL, "t", &err));
+    OK(table_change_begin_create(catalog, NULL, "t", COLUMNS, 3, false, &create, &err));
+    OK(table_change_commit(create, NULL, &err));
+    append_rows(0, 10);
+    NOT(table_change_commit(change, NULL, &err), SQLSTATE_SERIALIZATION_FAILURE);
+    assert_int_equal(live_now(), 10);
+    table_pins_release(table_catalog_pins(catalog), &pin, 1);
+    table_version_release(version);
+}
+
+/* Many commits later the metadata file that a long statement began with is gone. */
+static void a_long_statement_outlives_its_metadata_file(void **state) {
+    Error err;
+    append_rows(0, 100);
+    TableVersion *version = load();
+    TableChange *change = begin();
+    OK(table_change_delete_positions(change, &version->files[0], (int64_t[]){5}, 1, &err));
+    append_rows(100, 1);
+    assert_int_equal(unlink(version->metadata_location + strlen("file://")), 0);
+    OK(table_change_commit(change, NULL, &err));
+    assert_int_equal(live_now(), 100);
+    table_version_release(version);
+}
+
 static int64_t snapshot_now(void) {
     TableVersion *version = load();
     int64_t id = version->snapshot_id;
@@ -485,6 +560,10 @@ int main(void) {
         TEST(positions_are_deleted),
         TEST(columns_change),
         TEST(two_changes_meet),
+        TEST(a_delete_does_not_miss_what_an_update_wrote),
+        TEST(a_rollback_takes_back_what_a_change_rests_on),
+        TEST(a_table_made_again_is_another_one),
+        TEST(a_long_statement_outlives_its_metadata_file),
         TEST(the_past_can_be_read),
         TEST(manifests_are_merged),
         TEST(old_metadata_files_go),
