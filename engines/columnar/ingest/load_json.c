@@ -34,7 +34,9 @@ static RowOutcome find_column(LoadWorker *worker, const char *name, size_t lengt
         return ROW_WHOLE;
     }
     *column = column_registry_find(pass->columns, name, length, -1);
-    if (*column < 0 && pass->fold_names) *column = find_folded(pass->columns, name, length);
+    if (*column >= 0) return ROW_WHOLE;
+    if (pass->fold_names) *column = find_folded(pass->columns, name, length);
+    worker->folded = worker->folded || *column >= 0;
     if (*column >= 0) return ROW_WHOLE;
     if (pass->sampled || pass->may_evolve) {
         (void)pass_conflict(worker->run);
@@ -89,8 +91,20 @@ static RowOutcome read_key(LoadWorker *worker, JsonScan *scan, int next, int *co
                   : find_column(worker, "column", strlen("column"), column);
 }
 
+static bool is_taken(const LoadWorker *worker, int column) {
+    return cell_ref_kind(worker->cells[column][worker->batch_rows]) != CELL_NULL;
+}
+
+/* "Id" and "id" of one object: neither may get lost for the other. */
+static RowOutcome bad_fold(LoadWorker *worker, int column) {
+    return load_worker_bad_row(worker, column, "42701", "two keys of the object are this column, in any case")
+               ? ROW_BAD
+               : ROW_STOP;
+}
+
 static RowOutcome read_object(LoadWorker *worker, JsonScan *scan) {
     int next = 0;
+    worker->folded = false;
     scan->at = json_skip_space(scan->at + 1);
     if (*scan->at == '}') {
         scan->at++;
@@ -107,6 +121,7 @@ static RowOutcome read_object(LoadWorker *worker, JsonScan *scan) {
         if (*scan->at != ':') return bad_json(worker, "a colon is missing in an object");
         scan->at = json_skip_space(scan->at + 1);
         if (!json_scan_value(scan, &kind, &text, &length)) return bad_json(worker, scan->problem);
+        if (worker->folded && is_taken(worker, column)) return bad_fold(worker, column);
         put(worker, column, kind, text, length);
         next = column + 1;
         if (*scan->at != ',' && *scan->at != '}') scan->at = json_skip_space(scan->at);

@@ -210,12 +210,22 @@ static Status map_plan(PassRun *run, InputPlan *plan, Error *err) {
             plan->columns[i] = i;
         return STATUS_OK;
     }
+    const char **taken = ARENA_NEW_ARRAY(pass->arena, const char *, pass->columns->count + 1);
     for (int i = 0; i < plan->field_count; i++) {
         const char *name = plan->names[i];
         int column = column_registry_find(pass->columns, name, strlen(name), i);
         if (column < 0 && pass->fold_names) column = find_folded(pass->columns, name);
         plan->columns[i] = column;
-        if (column >= 0) continue;
+        if (column >= 0) {
+            if (!taken[column]) {
+                taken[column] = name;
+                continue;
+            }
+            return error_set(err, "42701",
+                             "\"%s\": \"%.100s\" and \"%.100s\" are both column \"%s\" of table \"%s\"",
+                             plan->input->name, taken[column], name, pass->columns->columns[column].name,
+                             pass->options->table);
+        }
         if (pass->sampled || pass->may_evolve) {
             (void)pass_conflict(run);
             return STATUS_OK;

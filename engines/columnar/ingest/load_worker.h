@@ -25,6 +25,7 @@ typedef struct LoadWorker {
     int64_t row_numbers[BATCH_ROWS]; /* of the batch's rows within the block, from 1 */
     bool is_bad[BATCH_ROWS];
     bool has_bad;
+    bool folded; /* JSON: a key of the row is a column's name in another case */
     const TextBlock *block;
     int64_t block_row;
     /* The first failure of the batch. */

@@ -182,9 +182,13 @@ static void appending_keeps_to_the_table(void **state) {
          "row 3, column \"id\": invalid input for type integer: \"five\""},
         {"id,name\n99999999999,x\n", SQLSTATE_NUMERIC_OUT_OF_RANGE, "column \"id\""},
         {"id,other\n4,x\n", SQLSTATE_UNDEFINED_COLUMN, "no column \"other\""},
+        {"id,name,ID\n4,x,5\n", "42701", "\"id\" and \"ID\" are both column \"id\""},
+        {"{\"id\":4,\"Id\":5}\n", "42701", "row 1, column \"id\": two keys"},
+        {"{\"Id\":4,\"name\":\"x\",\"id\":5}\n", "42701", "row 1, column \"id\": two keys"},
     };
     for (size_t i = 0; i < sizeof REFUSED / sizeof *REFUSED; i++) {
-        path = write_input("c.csv", REFUSED[i].input, strlen(REFUSED[i].input));
+        path = write_input(REFUSED[i].input[0] == '{' ? "c.json" : "c.csv", REFUSED[i].input,
+                           strlen(REFUSED[i].input));
         assert_int_equal(load_mode("t", path, INGEST_APPEND, &err), STATUS_ERROR);
         assert_string_equal(err.sqlstate, REFUSED[i].state);
         if (!strstr(err.message, REFUSED[i].part))
