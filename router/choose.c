@@ -73,7 +73,7 @@ static bool refuse(EngineVerdict *verdict, const char *format, const char *first
 }
 
 /* Needs PostgreSQL itself: nothing else has sessions, catalogs, or the user's own functions. */
-static bool refuse_unless_postgres(const ChoiceInput *input, EngineVerdict *verdict) {
+static bool refuse_unless_postgres(const ChoiceInput *input, int engine, EngineVerdict *verdict) {
     const Features *features = input->features;
     if (features->kind == STATEMENT_SESSION && features->statement_count > 1)
         return refuse(verdict, "%s run whole, in PostgreSQL%s", "several statements in one request", "");
@@ -86,7 +86,9 @@ static bool refuse_unless_postgres(const ChoiceInput *input, EngineVerdict *verd
     if (anywhere && features->volatile_function)
         return refuse(verdict, "%s() is volatile and belongs to PostgreSQL%s", features->volatile_function,
                       "");
-    if (anywhere && features->unknown_function)
+    bool own = features->unknown_function && strcmp(features->unknown_function, "search") == 0 &&
+               is_kind(input->engines[engine], "columnar");
+    if (anywhere && features->unknown_function && !own)
         return refuse(verdict, "function %s() is not built in, so only PostgreSQL can know it%s",
                       features->unknown_function, "");
     return false;
@@ -153,7 +155,7 @@ static void gather_candidates(Choice *choice) {
         Candidate *candidate = &choice->decision->candidates[i];
         candidate->engine = input->engines[i];
         bool postgres = is_kind(input->engines[i], "postgres");
-        if ((!postgres && refuse_unless_postgres(input, &candidate->verdict)) ||
+        if ((!postgres && refuse_unless_postgres(input, i, &candidate->verdict)) ||
             refuse_elsewhere(choice, i, &candidate->verdict))
             choice->standings[i] = STANDING_REFUSED;
         else
