@@ -134,7 +134,9 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
     *version = input.snapshot->version;
     int64_t bytes = 0;
     timing->unresolved = false;
+    CancelToken *before = cancel_swap_current(request->cancel);
     Status status = decide(&input, out, &bytes, timing, err);
+    cancel_swap_current(before);
     registry_release(input.snapshot);
     *unknown_tables =
         timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);

@@ -65,6 +65,7 @@ typedef struct RouteRequest {
     const char *as_of; /* Statement.as_of; NULL = now */
     const Param *params;
     int param_count;
+    CancelToken *cancel; /* stops planning that takes long (files that are read for it); may be NULL */
 } RouteRequest;
 
 typedef struct RouteTiming {

@@ -33,3 +33,15 @@ Status cancel_check(CancelToken *token, Error *err) {
     default: return error_set(err, SQLSTATE_QUERY_CANCELED, "the statement was cancelled by request");
     }
 }
+
+static _Thread_local CancelToken *current_token;
+
+CancelToken *cancel_swap_current(CancelToken *token) {
+    CancelToken *before = current_token;
+    current_token = token;
+    return before;
+}
+
+CancelToken *cancel_current(void) {
+    return current_token;
+}

@@ -29,3 +29,8 @@ void cancel_request(CancelToken *token, CancelReason reason);
 bool cancel_is_requested(CancelToken *token);
 /* STATUS_ERROR with 57014 (and a message that names the reason) once cancelled. */
 Status cancel_check(CancelToken *token, Error *err);
+
+/* The token of what this thread works on, for calls that are handed none: planning. Gives back the one
+ * before, to be put back. */
+CancelToken *cancel_swap_current(CancelToken *token);
+CancelToken *cancel_current(void); /* may be NULL */

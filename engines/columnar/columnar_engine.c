@@ -598,8 +598,8 @@ static Status run_write(ColumnarEngine *engine, ColumnarPlan *plan, Execution *e
     return status;
 }
 
-static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
-                               Error *err) {
+static Status execute_plan(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                           Error *err) {
     ColumnarEngine *engine = (ColumnarEngine *)base;
     SharedPlan *shared = NULL;
     ColumnarPlan *own = (ColumnarPlan *)plan;
@@ -615,6 +615,15 @@ static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execut
     int *pins = NULL;
     TRY(pinned_plan(engine, own, &shared, &pins, err));
     return run_shared(engine, shared, pins, execution, out, err);
+}
+
+/* Tables or files that have changed are planned anew on the way. */
+static Status columnar_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,
+                               Error *err) {
+    CancelToken *before = cancel_swap_current(execution->cancel);
+    Status status = execute_plan(base, plan, execution, out, err);
+    cancel_swap_current(before);
+    return status;
 }
 
 /* ---- scan

@@ -43,7 +43,8 @@ Status dry_run_bind(QueryRun *run, Error *err) {
                             .sql_length = PREFIX_LENGTH + statement->sql_length,
                             .engine = run->decision->engine->name,
                             .params = run->body.params,
-                            .param_count = run->body.param_count};
+                            .param_count = run->body.param_count,
+                            .cancel = &run->exchange->cancel};
     Decision *decision = NULL;
     Error found = {0};
     /* What cannot be explained (an EXPLAIN is one of these) is not wrong for that. */

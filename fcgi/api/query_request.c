@@ -38,5 +38,6 @@ RouteRequest query_request_route(Exchange *exchange, const QueryBody *body) {
                           .header_engine = header && header[0] && strcmp(header, "auto") != 0 ? header : NULL,
                           .as_of = body->as_of,
                           .params = body->params,
-                          .param_count = body->param_count};
+                          .param_count = body->param_count,
+                          .cancel = &exchange->cancel};
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engines/base/log.h"
@@ -205,6 +206,7 @@ static Status load_text(FileTables *tables, FileEntry *entry, const FilePathList
                              .null_text = request->null_text,
                              .columns = columns,
                              .column_count = column_count,
+                             .cancel = cancel_current(),
                              .on_error = request->ignore_errors ? INGEST_SKIP : INGEST_FAIL};
     IngestResult result;
     Status status = ingest_load(tables->catalog, &options, &result, err);
@@ -240,6 +242,20 @@ static Status load_entry(FileTables *tables, const FileRequest *request, const F
     return STATUS_OK;
 }
 
+/* Others load for as long as their files take: our statement may end before. */
+static Status lock_loading(FileTables *tables, Error *err) {
+    enum { POLL_MS = 50 };
+    for (;;) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += POLL_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        if (pthread_mutex_timedlock(&tables->load_lock, &until) == 0) return STATUS_OK;
+        TRY(cancel_check(cancel_current(), err));
+    }
+}
+
 Status file_tables_load(FileTables *tables, const FileRequest *request, TableVersion **out, Error *err) {
     Arena arena;
     FilePathList files = {0};
@@ -247,8 +263,9 @@ Status file_tables_load(FileTables *tables, const FileRequest *request, TableVer
     arena_init(&arena);
     Status status = find_files(tables, request, &arena, &files, &fingerprint, err);
     *out = status == STATUS_OK ? find_version(tables, request->key, fingerprint) : NULL;
-    if (status == STATUS_OK && !*out) {
-        pthread_mutex_lock(&tables->load_lock);
+    bool wanted = status == STATUS_OK && !*out;
+    if (wanted) status = lock_loading(tables, err);
+    if (wanted && status == STATUS_OK) {
         *out = find_version(tables, request->key, fingerprint); /* loaded while we waited */
         if (!*out) status = load_entry(tables, request, &files, fingerprint, out, err);
         pthread_mutex_unlock(&tables->load_lock);

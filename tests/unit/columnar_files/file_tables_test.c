@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "engines/base/cancel.h"
 #include "engines/columnar/files/file_paths.h"
 #include "engines/columnar/files/file_tables.h"
 
@@ -183,11 +184,31 @@ static void a_broken_file_is_an_error(void **state) {
     file_tables_close(tables);
 }
 
+/* Also while another statement's load is under way: the second one waits for it no longer than it may. */
+static void a_cancelled_statement_loads_nothing(void **state) {
+    FileTables *tables = file_tables_open(inside, scratch);
+    const char *pattern = "a.csv";
+    FileRequest request = {
+        .kind = FILE_KIND_CSV, .patterns = &pattern, .pattern_count = 1, .header = -1, .key = "k"};
+    TableVersion *version = NULL;
+    CancelToken cancel;
+    Error err = {0};
+    cancel_init(&cancel, 0);
+    cancel_request(&cancel, CANCEL_BY_USER);
+    CancelToken *before = cancel_swap_current(&cancel);
+    assert_int_equal(file_tables_load(tables, &request, &version, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_QUERY_CANCELED);
+    cancel_swap_current(before);
+    assert_int_equal(file_tables_load(tables, &request, &version, &err), STATUS_OK);
+    table_version_release(version);
+    file_tables_close(tables);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_lies_inside),     cmocka_unit_test(targets_lie_inside),
         cmocka_unit_test(text_is_loaded_once),       cmocka_unit_test(what_is_kept_is_bounded),
-        cmocka_unit_test(a_broken_file_is_an_error),
+        cmocka_unit_test(a_broken_file_is_an_error), cmocka_unit_test(a_cancelled_statement_loads_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
