@@ -29,19 +29,24 @@ static int by_key(const void *a, const void *b) {
     return order ? order : (left->order > right->order) - (left->order < right->order);
 }
 
-void json_entries_sort(JsonEntries *entries, StrBuf *out) {
+bool json_entries_sort(JsonEntries *entries, StrBuf *out) {
     StrBuf sorted;
+    bool distinct = true;
     strbuf_init(&sorted);
     if (entries->count) qsort(entries->entries, entries->count, sizeof *entries->entries, by_key);
     for (size_t i = 0; i < entries->count; i++) {
         const JsonEntry *entry = &entries->entries[i];
-        if (i + 1 < entries->count && stringview_equals(&entry->key, &entry[1].key)) continue;
+        if (i + 1 < entries->count && stringview_equals(&entry->key, &entry[1].key)) {
+            distinct = false;
+            continue;
+        }
         if (sorted.length) strbuf_append_text(&sorted, ", ");
         strbuf_append(&sorted, out->data + entry->text, entry->length);
     }
     out->length = entries->start;
     strbuf_append(out, strbuf_text(&sorted), sorted.length);
     strbuf_deinit(&sorted);
+    return distinct;
 }
 
 void json_entries_deinit(JsonEntries *entries) {

@@ -25,5 +25,6 @@ void json_entries_init(JsonEntries *entries, const StrBuf *out);
 /* Appends the key and ": ". */
 void json_entries_begin(JsonEntries *entries, const StringView *key, StrBuf *out);
 void json_entries_end(JsonEntries *entries, const StrBuf *out);
-void json_entries_sort(JsonEntries *entries, StrBuf *out);
+/* False when keys were equal. */
+bool json_entries_sort(JsonEntries *entries, StrBuf *out);
 void json_entries_deinit(JsonEntries *entries);

@@ -192,7 +192,9 @@ static Status put_object(const VariantPrinter *printer, VariantBytes value, int 
     strbuf_append_char(printer->out, '{');
     json_entries_init(&entries, printer->out);
     Status status = put_members(printer, &object, &entries, depth);
-    if (status == STATUS_OK) json_entries_sort(&entries, printer->out);
+    /* A variant's keys are distinct. Were they not, text once written would go again, and what bounds the
+     * text would not bound the work: members may share one value. */
+    if (status == STATUS_OK && !json_entries_sort(&entries, printer->out)) status = malformed(printer);
     json_entries_deinit(&entries);
     TRY(status);
     strbuf_append_char(printer->out, '}');

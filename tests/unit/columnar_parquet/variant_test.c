@@ -99,6 +99,14 @@ static void test_hostile(void **state) {
     }
     bomb[at++] = 0;
     refuse(bomb, at, SQLSTATE_PROGRAM_LIMIT);
+    /* Objects within objects, each with the same one twice under one name: much work for little text. */
+    at = 0;
+    for (int level = 0; level < 40; level++) {
+        memcpy(bomb + at, (const uint8_t[]){2, 2, 0, 0, 0, 0, 0}, 7);
+        at += 7;
+    }
+    bomb[at++] = 0;
+    refuse(bomb, at, SQLSTATE_DATA_CORRUPTED);
 }
 
 int main(void) {
