@@ -300,10 +300,11 @@ bool iceberg_bound_decode(SqlType type, const char *data, size_t length, union P
     case SQL_INT4:
     case SQL_INT8:
     case SQL_OID:
-    case SQL_DATE:
+    case SQL_DATE: return decode_integer(data, length, &out->i64);
     case SQL_TIME:
     case SQL_TIMESTAMP:
-    case SQL_TIMESTAMPTZ: return decode_integer(data, length, &out->i64);
+    case SQL_TIMESTAMPTZ: /* four bytes would be the days of a column that was a date */
+        return length == 8 && decode_integer(data, length, &out->i64);
     case SQL_FLOAT4:
     case SQL_FLOAT8: return decode_real(data, length, &out->f64);
     case SQL_NUMERIC: return decode_decimal(type, data, length, out);

@@ -179,6 +179,10 @@ static void bounds_are_bounds(void **state) {
         assert_int_equal(back.i64, DECIMALS[i]);
     }
     assert_int_equal(out.length, 4); /* -123456789 in the fewest bytes */
+    /* Four bytes are a number of before it was widened, but no time: they are days. */
+    assert_true(iceberg_bound_decode(sqltype_of(SQL_INT8), "\1\0\0\0", 4, &back));
+    assert_int_equal(back.i64, 1);
+    assert_false(iceberg_bound_decode(sqltype_of(SQL_TIMESTAMP), "\1\0\0\0", 4, &back));
     strbuf_reset(&out);
     bound.string = stringview_make("aaaaaaaaaaaaaaaz and more", 25);
     assert_true(iceberg_bound_encode(sqltype_of(SQL_TEXT), &bound, true, &out));
