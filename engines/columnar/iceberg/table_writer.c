@@ -185,6 +185,14 @@ static Status flush_sort(TableWriter *writer, OpenFile *file, Error *err) {
     return sort_buffer_flush(file->sort, append_rows, file, err);
 }
 
+/* Of a file that is one sorted run the columns are told. */
+static void tell_order(TableWriter *writer, const OpenFile *file, ParquetWriter *finished) {
+    if (!writer->order || file->flushes != 1) return;
+    ParquetSortColumn *columns =
+        ARENA_NEW_ARRAY(&writer->arena, ParquetSortColumn, writer->order->field_count + 1);
+    parquet_writer_sorted_by(finished, columns, sort_order_columns(writer->order, writer->target, columns));
+}
+
 static Status finish_file(TableWriter *writer, OpenFile *file, Error *err) {
     ParquetWritten written;
     TRY(flush_sort(writer, file, err));
@@ -193,6 +201,7 @@ static Status finish_file(TableWriter *writer, OpenFile *file, Error *err) {
     if (!file->writer) return STATUS_OK;
     ParquetWriter *finished = file->writer;
     file->writer = NULL;
+    tell_order(writer, file, finished);
     Arena arena;
     arena_init(&arena);
     Status status = parquet_writer_finish(finished, &arena, &written, err);

@@ -39,6 +39,18 @@ Status sort_order_check(const SortOrder *order, const TableVersion *target, Erro
     return STATUS_OK;
 }
 
+int sort_order_columns(const SortOrder *order, const TableVersion *target, ParquetSortColumn *out) {
+    int count = 0;
+    for (; count < order->field_count; count++) {
+        const SortField *field = &order->fields[count];
+        if (field->transform.kind != TRANSFORM_IDENTITY) break;
+        out[count] = (ParquetSortColumn){.column = column_of(target, field->source_id),
+                                         .descending = field->descending,
+                                         .nulls_first = field->nulls_first};
+    }
+    return count;
+}
+
 static void *allocated(void *memory) {
     if (!memory) abort();
     return memory;

@@ -21,6 +21,8 @@ struct ParquetWriter {
     ParquetStorage *storages;
     int column_count;
     ParquetWriterOptions options;
+    const ParquetSortColumn *sorted_by;
+    int sorted_by_count;
     const char **metadata;
     ColumnBuffer *buffers;
     int64_t buffered_rows;
@@ -96,10 +98,6 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
     writer->columns = ARENA_NEW_ARRAY(arena, ParquetWriterColumn, count);
     writer->storages = ARENA_NEW_ARRAY(arena, ParquetStorage, count);
     copy_metadata(writer, writer->options.metadata);
-    if (writer->options.sorted_by_count > 0)
-        writer->options.sorted_by =
-            arena_memdup(arena, writer->options.sorted_by,
-                         (size_t)writer->options.sorted_by_count * sizeof *writer->options.sorted_by);
     for (size_t i = 0; i < count; i++) {
         writer->columns[i] = columns[i];
         writer->columns[i].name = arena_strdup(arena, columns[i].name);
@@ -237,6 +235,12 @@ int64_t parquet_writer_row_count(const ParquetWriter *writer) {
     return writer->row_count;
 }
 
+void parquet_writer_sorted_by(ParquetWriter *writer, const ParquetSortColumn *columns, int count) {
+    writer->sorted_by =
+        count > 0 ? arena_memdup(&writer->arena, columns, sizeof *columns * (size_t)count) : NULL;
+    writer->sorted_by_count = count;
+}
+
 /* All column indexes, then all offset indexes, then the footer. */
 static Status write_tail(ParquetWriter *writer, Error *err) {
     int chunks = writer->group_count * writer->column_count;
@@ -260,8 +264,8 @@ static Status write_tail(ParquetWriter *writer, Error *err) {
                          .chunks = writer->chunks,
                          .group_rows = writer->group_rows,
                          .group_count = writer->group_count,
-                         .sorted_by = writer->options.sorted_by,
-                         .sorted_by_count = writer->options.sorted_by_count,
+                         .sorted_by = writer->sorted_by,
+                         .sorted_by_count = writer->sorted_by_count,
                          .metadata = writer->metadata,
                          .buffers = writer->buffers};
     strbuf_reset(out);

@@ -22,19 +22,17 @@ typedef struct ParquetWriterColumn {
     int field_id; /* -1 = none */
 } ParquetWriterColumn;
 
-/* The rows of each row group come in this order: said in the file, for who reads it. */
+/* One column of the order that the rows of each row group come in. */
 typedef struct ParquetSortColumn {
     int column;
     bool descending, nulls_first;
 } ParquetSortColumn;
 
 typedef struct ParquetWriterOptions {
-    int64_t row_group_rows;             /* 0 = 1,048,576 */
-    size_t buffer_bytes;                /* a row group ends when so much is buffered, too; 0 = rows decide */
-    int page_rows;                      /* 0 = 32,768 */
-    int zstd_level;                     /* 0 = 3 */
-    const ParquetSortColumn *sorted_by; /* copied; may be NULL */
-    int sorted_by_count;
+    int64_t row_group_rows;       /* 0 = 1,048,576 */
+    size_t buffer_bytes;          /* a row group ends when so much is buffered, too; 0 = rows decide */
+    int page_rows;                /* 0 = 32,768 */
+    int zstd_level;               /* 0 = 3 */
     const int *element_field_ids; /* per column, of an array's elements, 0 = none; may be NULL */
     bool plain_encodings;         /* plain and dictionary alone: for readers that know no others */
     const char *const *metadata;  /* key, value, key, value ..., NULL-terminated; may be NULL */
@@ -62,6 +60,8 @@ Status parquet_writer_open(const char *path, const ParquetWriterColumn *columns,
                            const ParquetWriterOptions *options, ParquetWriter **out, Error *err);
 Status parquet_writer_append(ParquetWriter *writer, const Batch *batch, Error *err);
 int64_t parquet_writer_row_count(const ParquetWriter *writer);
+/* Said in the file for who reads it; any time before the end, when it is known that it is so. */
+void parquet_writer_sorted_by(ParquetWriter *writer, const ParquetSortColumn *columns, int count);
 /* Durable on return. The writer is gone either way. */
 Status parquet_writer_finish(ParquetWriter *writer, Arena *arena, ParquetWritten *out, Error *err);
 void parquet_writer_abort(ParquetWriter *writer);

@@ -158,6 +158,18 @@ static void rows_go_to_their_partitions(void **state) {
     table_version_release(version);
 }
 
+static bool file_holds(const char *path, const char *bytes, size_t length) {
+    FILE *file = fopen(path, "rb");
+    char *data = malloc(1 << 20);
+    assert_non_null(file);
+    assert_non_null(data);
+    size_t read = fread(data, 1, 1 << 20, file);
+    bool found = memmem(data, read, bytes, length) != NULL;
+    fclose(file);
+    free(data);
+    return found;
+}
+
 static void rows_are_sorted_in_files(void **state) {
     Error err;
     TableChange *change = begin();
@@ -167,6 +179,10 @@ static void rows_are_sorted_in_files(void **state) {
     TableVersion *version = load();
     assert_int_equal(version->file_count, 1);
     assert_int_equal(version->files[0].sort_order_id, 1);
+    /* The footer's sorting_columns: a list of two, column 1 descending with NULLs last, column 0 ascending.
+     */
+    static const char sorting[] = "\x19\x2c\x15\x02\x11\x12\x00\x15\x00\x12";
+    assert_true(file_holds(version->files[0].path, sorting, sizeof sorting - 1));
     table_version_release(version);
     TableText text;
     OK(table_text_read(catalog, "t", &text, &err));
