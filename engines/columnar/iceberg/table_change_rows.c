@@ -50,7 +50,8 @@ Status table_change_delete_positions(TableChange *change, const DataFile *file, 
 static int by_partition(const void *left, const void *right) {
     const PendingDelete *a = left, *b = right;
     if (a->file->spec_id != b->file->spec_id) return a->file->spec_id < b->file->spec_id ? -1 : 1;
-    return strcmp(a->file->uri, b->file->uri);
+    int order = strcmp(a->file->uri, b->file->uri);
+    return order ? order : by_number(a->positions, b->positions);
 }
 
 static bool same_group(const TableChange *change, const DataFile *a, const DataFile *b) {
@@ -138,24 +139,37 @@ static Status write_group(TableChange *change, int first, int count, Error *err)
     return STATUS_OK;
 }
 
+/* The positions of pending[first .. end), which are of one file, as one list. */
+static PendingDelete join_pending(TableChange *change, int first, int end) {
+    PendingDelete joined = change->pending[first];
+    bool ordered = true;
+    if (end - first == 1) return joined;
+    for (int i = first + 1; i < end; i++)
+        joined.count += change->pending[i].count;
+    joined.positions = arena_alloc(&change->arena, sizeof *joined.positions * (size_t)joined.count);
+    int64_t used = 0, distinct = 0;
+    for (int i = first; i < end; i++) {
+        const PendingDelete *part = &change->pending[i];
+        ordered = ordered && (used == 0 || joined.positions[used - 1] < part->positions[0]);
+        memcpy(joined.positions + used, part->positions, sizeof *part->positions * (size_t)part->count);
+        used += part->count;
+    }
+    if (!ordered) qsort(joined.positions, (size_t)used, sizeof *joined.positions, by_number);
+    for (int64_t i = 0; i < used; i++)
+        if (i == 0 || joined.positions[i] != joined.positions[i - 1])
+            joined.positions[distinct++] = joined.positions[i];
+    joined.count = distinct;
+    return joined;
+}
+
 /* Those of one file in one place. */
 static void merge_pending(TableChange *change) {
     int kept = 0;
-    for (int i = 0; i < change->pending_count; i++) {
-        PendingDelete *last = kept ? &change->pending[kept - 1] : NULL, *next = &change->pending[i];
-        if (!last || strcmp(last->file->uri, next->file->uri) != 0) {
-            change->pending[kept++] = *next;
-            continue;
-        }
-        int64_t *all = arena_alloc(&change->arena, sizeof *all * (size_t)(last->count + next->count));
-        int64_t a = 0, b = 0, used = 0;
-        while (a < last->count || b < next->count) {
-            bool left = b == next->count || (a < last->count && last->positions[a] <= next->positions[b]);
-            int64_t value = left ? last->positions[a++] : next->positions[b++];
-            if (used == 0 || all[used - 1] != value) all[used++] = value;
-        }
-        last->positions = all;
-        last->count = used;
+    for (int first = 0, end; first < change->pending_count; first = end) {
+        const char *uri = change->pending[first].file->uri;
+        for (end = first + 1; end < change->pending_count; end++)
+            if (strcmp(change->pending[end].file->uri, uri) != 0) break;
+        change->pending[kept++] = join_pending(change, first, end);
     }
     change->pending_count = kept;
 }

@@ -439,6 +439,25 @@ static void a_long_statement_outlives_its_metadata_file(void **state) {
     table_version_release(version);
 }
 
+/* Given piece by piece, out of order and overlapping; written once each. */
+static void pieces_of_one_file_are_joined(void **state) {
+    Error err;
+    append_rows(0, 100);
+    TableVersion *version = load();
+    TableChange *change = begin();
+    const DataFile *file = &version->files[0];
+    OK(table_change_delete_positions(change, file, (int64_t[]){50, 51, 60}, 3, &err));
+    OK(table_change_delete_positions(change, file, (int64_t[]){1, 2}, 2, &err));
+    OK(table_change_delete_positions(change, file, (int64_t[]){51, 52}, 2, &err));
+    OK(table_change_commit(change, NULL, &err));
+    table_version_release(version);
+    version = load();
+    assert_int_equal(version->files[0].delete_count, 1);
+    assert_int_equal(version->files[0].deletes[0]->row_count, 6);
+    assert_int_equal(live_rows(version), 94);
+    table_version_release(version);
+}
+
 static int64_t snapshot_now(void) {
     TableVersion *version = load();
     int64_t id = version->snapshot_id;
@@ -576,6 +595,7 @@ int main(void) {
         TEST(positions_are_deleted),
         TEST(columns_change),
         TEST(two_changes_meet),
+        TEST(pieces_of_one_file_are_joined),
         TEST(a_delete_does_not_miss_what_an_update_wrote),
         TEST(a_rollback_takes_back_what_a_change_rests_on),
         TEST(a_table_made_again_is_another_one),
