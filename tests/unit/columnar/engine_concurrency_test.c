@@ -145,9 +145,15 @@ static void test_a_dropped_table(void **state) {
     assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err),
                      STATUS_OK);
     assert_int_equal(table_catalog_drop(fixture->catalog, "default", "numbers", &err), STATUS_OK);
-    assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_ERROR);
-    assert_string_equal(err.sqlstate, SQLSTATE_SERIALIZATION_FAILURE);
-    assert_non_null(strstr(err.message, "numbers"));
+    /* A reader keeps its snapshot's files until it ends. */
+    int64_t rows = 0;
+    for (;;) {
+        assert_int_equal(arrow_stream_next(&stream, &array, &err), STATUS_OK);
+        if (!array.release) break;
+        rows += array.length;
+        arrow_array_release(&array);
+    }
+    assert_int_equal(rows, 100);
     arrow_stream_release(&stream);
     assert_int_equal(columnar_engine_ops.execute(fixture->engine, plan, &execution, &stream, &err),
                      STATUS_ERROR);
