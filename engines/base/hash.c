@@ -8,5 +8,6 @@ uint64_t hash64_bytes(const void *data, size_t length, uint64_t seed) {
 }
 
 uint64_t hash64_xxh64(const void *data, size_t length) {
+    if (!data) return XXH64("", 0, 0);
     return XXH64(data, length, 0);
 }
