@@ -305,28 +305,59 @@ static bool may_be_one_inserts_fault(const Error *error) {
            strcmp(error->sqlstate, "25006") != 0 && strcmp(error->sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0;
 }
 
-static void commit_parties(Queue *queue) {
-    int count = 0;
+/* Each as a commit of its own. No attempt is written: nobody but their own process promises them. */
+static void commit_one_by_one(Queue *queue, QueuedInsert **inserts, int count) {
+    queue->party_count = 0;
+    for (int i = 0; i < count; i++) {
+        Error failure = {0};
+        int64_t snapshot_id = -1;
+        Status status = commit_together(queue, &inserts[i], 1, &snapshot_id, &failure);
+        set_outcome(inserts[i], status, &failure, snapshot_id);
+    }
+}
+
+/* What a waiting process is told when a commit with its rows failed by somebody's fault: to commit them
+ * itself, one by one. The leader must not: an attempt names whole parties, and one that dies between two
+ * commits would have others promise what is not there. */
+static const char LEFT_ALONE[] = "ALONE";
+
+static bool is_left_alone(const QueuedInsert *insert) {
+    return insert->status != STATUS_OK && strcmp(insert->error.sqlstate, LEFT_ALONE) == 0;
+}
+
+/* The first party is ours. */
+static void leave_others_alone(Queue *queue) {
+    Error alone = {0};
+    strcpy(alone.sqlstate, LEFT_ALONE);
+    for (int i = 1; i < queue->party_count; i++)
+        fail_all(queue->parties[i].inserts, queue->parties[i].count, &alone);
+}
+
+static QueuedInsert **inserts_of_all(Queue *queue, int *count) {
+    *count = 0;
     for (int i = 0; i < queue->party_count; i++)
-        count += queue->parties[i].count;
-    QueuedInsert **all = ARENA_NEW_ARRAY(queue->arena, QueuedInsert *, count);
-    count = 0;
-    for (int i = 0; i < queue->party_count; i++)
+        *count += queue->parties[i].count;
+    QueuedInsert **all = ARENA_NEW_ARRAY(queue->arena, QueuedInsert *, *count);
+    for (int i = 0, at = 0; i < queue->party_count; i++)
         for (int j = 0; j < queue->parties[i].count; j++)
-            all[count++] = queue->parties[i].inserts[j];
+            all[at++] = queue->parties[i].inserts[j];
+    return all;
+}
+
+/* Every insert has its outcome afterwards, or is left to its own process. Those of ours that are to be
+ * committed one by one are not yet: *ours_remain. */
+static void commit_parties(Queue *queue, bool *ours_remain) {
+    int count;
+    QueuedInsert **all = inserts_of_all(queue, &count);
     int64_t snapshot_id = -1;
     Error failure = {0};
     Status status = commit_together(queue, all, count, &snapshot_id, &failure);
-    for (int i = 0; i < count; i++) {
-        if (status != STATUS_OK && count > 1 && may_be_one_inserts_fault(&failure)) {
-            Error own = {0};
-            int64_t own_snapshot = -1;
-            Status alone = commit_together(queue, &all[i], 1, &own_snapshot, &own);
-            set_outcome(all[i], alone, &own, own_snapshot);
-        } else {
+    *ours_remain = status != STATUS_OK && count > 1 && may_be_one_inserts_fault(&failure);
+    if (*ours_remain)
+        leave_others_alone(queue);
+    else
+        for (int i = 0; i < count; i++)
             set_outcome(all[i], status, &failure, snapshot_id);
-        }
-    }
 }
 
 /* With the lock held. */
@@ -341,13 +372,14 @@ static void lead(Queue *queue, QueuedInsert **inserts, int count, bool *shared) 
     own->count = count;
     gather(queue);
     *shared = queue->party_count > 1;
-    commit_parties(queue);
-    bool told = true;
+    bool told = true, ours_remain;
+    commit_parties(queue, &ours_remain);
     for (int i = 0; i < queue->party_count; i++)
         if (queue->parties[i].name)
             told = write_done(queue, &queue->parties[i], &failure) == STATUS_OK && told;
     /* Whom we could not tell, the next leader tells by the attempt. */
     if (*shared && told) unlink(attempt_path(queue));
+    if (ours_remain) commit_one_by_one(queue, inserts, count);
 }
 
 /* ---- waiting ---- */
@@ -382,20 +414,28 @@ static Status leave_rows(Queue *queue, const char *name, QueuedInsert **inserts,
 static void wait_turn(Queue *queue, int lock_fd, const char *name, QueuedInsert **inserts, int count,
                       bool *shared) {
     struct timespec pause = {.tv_nsec = QUEUE_POLL_US * 1000};
-    for (;;) {
-        if (read_done(queue, name, inserts, count)) {
-            *shared = true;
-            return;
-        }
-        if (lock_file(lock_fd, F_OFD_SETLK, F_WRLCK)) break;
+    bool told = false, locked = false;
+    while (!(told = told || read_done(queue, name, inserts, count)) || is_left_alone(inserts[0])) {
+        if ((locked = lock_file(lock_fd, F_OFD_SETLK, F_WRLCK))) break;
         nanosleep(&pause, NULL);
+    }
+    if (!locked) {
+        *shared = true;
+        return;
     }
     /* The one before may have died after it committed our rows. */
     Error failure = {0};
-    if (settle_attempt(queue, &failure) != STATUS_OK) fail_all(inserts, count, &failure);
-    bool done = failure.sqlstate[0] || read_done(queue, name, inserts, count);
+    if (settle_attempt(queue, &failure) != STATUS_OK) {
+        fail_all(inserts, count, &failure);
+        told = true;
+    } else if (!told) {
+        told = read_done(queue, name, inserts, count);
+    }
     unlink(arena_printf(queue->arena, "%s/%s.rows", queue->directory, name));
-    if (!done) lead(queue, inserts, count, shared);
+    if (!told)
+        lead(queue, inserts, count, shared);
+    else if (is_left_alone(inserts[0]))
+        commit_one_by_one(queue, inserts, count);
 }
 
 static Status commit_or_wait(Queue *queue, QueuedInsert **inserts, int count, bool *shared, Error *err) {

@@ -136,7 +136,7 @@ static Status resolve_failed_swap(TableChange *change, const char *location, boo
     *swapped = looked == STATUS_OK && found && strcmp(current, location) == 0;
     /* Another commit may stand on ours already: then its metadata names our file. */
     if (looked == STATUS_OK && found && !*swapped) {
-        TableMetadata newer;
+        TableMetadata newer = {0};
         change->uncertain = table_catalog_read_metadata(current, &arena, &newer, &ignored) != STATUS_OK;
         size_t index;
         json_t *item;

@@ -186,9 +186,12 @@ static Status known_directories(TableCatalog *catalog, Arena *arena, PathSet *ou
         const char *location, *path;
         Error gone = {0};
         if (table_location(catalog, names[i].namespace_name, names[i].name, arena, &location, &gone) !=
-                STATUS_OK ||
-            store_path_from_uri(location, arena, &path, &gone) != STATUS_OK)
-            continue;
+            STATUS_OK) {
+            if (strcmp(gone.sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0) continue;
+            if (err) *err = gone; /* not known to be nobody's */
+            return STATUS_ERROR;
+        }
+        if (store_path_from_uri(location, arena, &path, &gone) != STATUS_OK) continue;
         for (char *slash = strrchr(path, '/'); slash && slash > path; slash = strrchr(path, '/')) {
             *slash = 0;
             path_set_add(out, path);

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -320,6 +322,101 @@ static void processes_share_commits_while_others_read(void **state) {
     assert_true(snapshots < PROCESSES * inserts);
 }
 
+/* The queue's lock, so that inserts that begin meanwhile wait for each other. */
+static int hold_lock(void) {
+    char pattern[160];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/warehouse/.signalbox/groups/*/lock", scratch);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    int fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK};
+    assert_int_equal(fcntl(fd, F_OFD_SETLKW, &lock), 0);
+    globfree(&found);
+    return fd;
+}
+
+/* Closing would not do: processes started since have the descriptor too. */
+static void release_lock(int fd) {
+    struct flock lock = {.l_type = F_UNLCK};
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    close(fd);
+}
+
+static int waiting_count(void) {
+    char pattern[160];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/warehouse/.signalbox/groups/*/*.rows", scratch);
+    int count = glob(pattern, 0, NULL, &found) == 0 ? (int)found.gl_pathc : 0;
+    globfree(&found);
+    return count;
+}
+
+/* Writes a row of the table as it was before its columns changed: told by `go`, exits with 0 when refused. */
+static pid_t start_outdated_writer(const TableColumn *column, int ready, int go) {
+    pid_t child = fork();
+    if (child != 0) return child;
+    Error err;
+    Arena arena;
+    AppendGroup *group;
+    char byte = 0;
+    TableCatalog *own = scratch_catalog(scratch);
+    arena_init(&arena);
+    Batch batch = {.row_count = 1, .selected = 1, .column_count = 1};
+    batch.columns = ARENA_NEW(&arena, Vector);
+    vector_init_constant(batch.columns, column->type, NULL, &arena);
+    if (append_group_begin(own, NULL, "inserts", &group, &err) != STATUS_OK ||
+        append_group_batch(group, &batch, &err) != STATUS_OK || write(ready, &byte, 1) != 1 ||
+        read(go, &byte, 1) != 1)
+        _exit(2);
+    bool refused = append_group_commit(group, NULL, NULL, &err) != STATUS_OK &&
+                   strcmp(err.sqlstate, SQLSTATE_SERIALIZATION_FAILURE) == 0;
+    arena_deinit(&arena);
+    table_catalog_close(own);
+    _exit(refused ? 0 : 1);
+}
+
+/* The commit of all fails; then each process commits its own, and only the one at fault is refused. */
+static void one_processs_fault_is_not_the_others(void **state) {
+    enum { WRITERS = 4 };
+    static const TableColumn OTHER[] = {{"writer", {.id = SQL_TEXT}, true, 0}};
+    Error err;
+    int ready[2], go[2], status;
+    char byte = 0;
+    TableAppend *replace;
+    OK(insert_rows(catalog, 0, 0, ROWS_PER_INSERT, NULL, &err)); /* the queue is there */
+    OK(table_append_begin_create(catalog, NULL, "inserts", OTHER, 1, true, &replace, &err));
+    OK(table_append_commit(replace, NULL, NULL, &err));
+    assert_true(pipe(ready) == 0 && pipe(go) == 0);
+    pid_t outdated = start_outdated_writer(OTHER, ready[1], go[0]), writers[WRITERS];
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    OK(table_append_begin_create(catalog, NULL, "inserts", COLUMNS, COLUMN_COUNT, true, &replace, &err));
+    OK(table_append_commit(replace, NULL, NULL, &err));
+    int lock = hold_lock();
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    for (int i = 0; i < WRITERS; i++)
+        writers[i] = start_writer(i, 1);
+    struct timespec pause = {.tv_nsec = 5000000};
+    for (int i = 0; i < 2000 && waiting_count() < WRITERS + 1; i++)
+        nanosleep(&pause, NULL);
+    assert_int_equal(waiting_count(), WRITERS + 1);
+    release_lock(lock);
+    assert_int_equal(waitpid(outdated, &status, 0), outdated);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(waitpid(writers[i], &status, 0), writers[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    int64_t counts[MAX_WRITERS];
+    assert_true(read_consistent(catalog, counts));
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(counts[i], ROWS_PER_INSERT);
+    assert_int_equal(waiting_count(), 0);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(go[i]);
+    }
+}
+
 /* Whoever is killed, leading or waiting: what was promised is there, once. SIGNALBOX_TEST_KILLS rounds. */
 static void killed_processes_lose_and_double_nothing(void **state) {
     enum { PROCESSES = 4, INSERTS = 1000 };
@@ -352,13 +449,10 @@ static void killed_processes_lose_and_double_nothing(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(one_alone_is_committed_too),
-        TEST(threads_share_commits),
-        TEST(too_many_rows_go_on_as_an_append),
-        TEST(a_null_where_there_must_be_none_fails_alone),
-        TEST(columns_changed_meanwhile_are_said),
-        TEST(processes_share_commits_while_others_read),
-        TEST(killed_processes_lose_and_double_nothing),
+        TEST(one_alone_is_committed_too),           TEST(threads_share_commits),
+        TEST(too_many_rows_go_on_as_an_append),     TEST(a_null_where_there_must_be_none_fails_alone),
+        TEST(columns_changed_meanwhile_are_said),   TEST(processes_share_commits_while_others_read),
+        TEST(one_processs_fault_is_not_the_others), TEST(killed_processes_lose_and_double_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
