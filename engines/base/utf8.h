@@ -12,3 +12,5 @@ bool utf8_is_valid(const char *text, size_t length);
 size_t utf8_count(const char *text, size_t length);
 /* Byte offset of code point `index` (0-based), or `length` when there are fewer. */
 size_t utf8_offset_of(const char *text, size_t length, size_t index);
+/* Writes the code point (≤ U+10FFFF) and returns its length in bytes. */
+size_t utf8_encode(uint32_t point, char out[4]);

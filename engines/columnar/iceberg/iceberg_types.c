@@ -124,29 +124,6 @@ SqlType iceberg_type_parse(const json_t *type, const char *declared) {
     return wanted;
 }
 
-static size_t utf8_encode(uint32_t point, char out[4]) {
-    if (point < 0x80) {
-        out[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        out[0] = (char)(0xC0 | point >> 6);
-        out[1] = (char)(0x80 | (point & 0x3F));
-        return 2;
-    }
-    if (point < 0x10000) {
-        out[0] = (char)(0xE0 | point >> 12);
-        out[1] = (char)(0x80 | (point >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (point & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | point >> 18);
-    out[1] = (char)(0x80 | (point >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (point >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (point & 0x3F));
-    return 4;
-}
-
 static uint32_t utf8_decode(const char *text, size_t length) {
     const unsigned char *byte = (const unsigned char *)text;
     switch (length) {

@@ -25,29 +25,6 @@ static uint32_t next_letter(const char *text, size_t left, size_t *length) {
     return character_is(CHARACTER_ALNUM, point) ? character_to_lower(point) : 0;
 }
 
-static uint32_t put_letter(uint32_t point, char *out) {
-    if (point < 0x80) {
-        out[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        out[0] = (char)(0xC0 | point >> 6);
-        out[1] = (char)(0x80 | (point & 0x3F));
-        return 2;
-    }
-    if (point < 0x10000) {
-        out[0] = (char)(0xE0 | point >> 12);
-        out[1] = (char)(0x80 | (point >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (point & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | point >> 18);
-    out[1] = (char)(0x80 | (point >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (point >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (point & 0x3F));
-    return 4;
-}
-
 /* The next word, folded into `word`; *length counts on where it does not fit: such a word equals none that
  * does. False at the end. */
 static bool next_word(const char *text, size_t bytes, size_t *at, char word[LONGEST_WORD + FOLDED_BYTES],
@@ -59,7 +36,7 @@ static bool next_word(const char *text, size_t bytes, size_t *at, char word[LONG
         *at += taken;
     while (letter) {
         uint32_t room = *length < LONGEST_WORD ? *length : LONGEST_WORD;
-        *length = room + put_letter(letter, word + room);
+        *length = room + (uint32_t)utf8_encode(letter, word + room);
         *at += taken;
         letter = *at < bytes ? next_letter(text + *at, bytes - *at, &taken) : 0;
     }
