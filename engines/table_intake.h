@@ -32,7 +32,7 @@ typedef struct TableIntake {
     int source_count;
     TableIntakeFormat format;
     bool create;  /* the table when there is none, with columns as found */
-    bool replace; /* every row that is there */
+    bool replace; /* every row that is there; with `create` the columns, too */
     bool skip_bad_rows;
     char delimiter, quote; /* CSV: 0 = detect */
     int header;            /* CSV: -1 = detect, 0 = none, 1 = first record */

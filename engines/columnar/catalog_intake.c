@@ -117,6 +117,7 @@ static Status load_once(TableCatalog *catalog, const TableIntake *intake, const 
                              .input_count = intake->source_count,
                              .format = formats[intake->format],
                              .mode = mode,
+                             .replace_rows = intake->replace,
                              .delimiter = intake->delimiter,
                              .quote = intake->quote,
                              .header = intake->header,
@@ -152,9 +153,9 @@ static Status load(TableCatalog *catalog, const TableIntake *intake, const Inges
         bool there;
         TRY(table_is_there(catalog, intake, &there, err));
         bool create = !there && intake->create;
-        IngestMode mode = intake->replace && (there || create) ? INGEST_REPLACE
-                          : create                             ? INGEST_CREATE
-                                                               : INGEST_APPEND;
+        IngestMode mode = intake->create && intake->replace ? INGEST_REPLACE
+                          : create                          ? INGEST_CREATE
+                                                            : INGEST_APPEND;
         *result = (TableIntakeResult){.snapshot_id = -1, .created = create};
         status = load_once(catalog, intake, inputs, mode, result, err);
         bool raced = status != STATUS_OK && err && intake->create &&

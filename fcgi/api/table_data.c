@@ -1,5 +1,7 @@
 /* POST /api/v1/tables/{t}/data: rows in, answered once they are durable and every process sees them. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engines/base/clock.h"
 #include "engines/base/hash.h"
@@ -8,6 +10,8 @@
 #include "fcgi/api/problem.h"
 #include "fcgi/api/table_target.h"
 #include "fcgi/api/upload.h"
+
+enum { HASHED_PIECE_BYTES = 256 << 10 };
 
 typedef struct DataPost {
     Api *api;
@@ -98,14 +102,31 @@ static bool comes_from_elsewhere(const Exchange *exchange) {
 /* ---- once, and only once ---------------------------------------------------------------------------------
  */
 
-static uint64_t body_hash(const Upload *upload) {
-    uint64_t hash = (uint64_t)upload->source_count;
-    for (int i = 0; i < upload->source_count; i++) {
-        const TableIntakeSource *source = &upload->sources[i];
-        hash = hash64_combine(hash, source->bytes);
-        if (source->fd < 0) hash = hash64_combine(hash, hash64_bytes(source->data, source->bytes, 0));
+/* Piece by piece, so that a body hashes to the same wherever it is kept. */
+static Status hash_source(const TableIntakeSource *source, Arena *arena, uint64_t *hash, Error *err) {
+    char *buffer = source->fd >= 0 ? arena_alloc(arena, HASHED_PIECE_BYTES) : NULL;
+    *hash = hash64_combine(*hash, source->bytes);
+    for (size_t at = 0; at < source->bytes;) {
+        size_t left = source->bytes - at, length = left < HASHED_PIECE_BYTES ? left : HASHED_PIECE_BYTES;
+        const char *piece = source->fd < 0 ? (const char *)source->data + at : buffer;
+        for (size_t got = 0; source->fd >= 0 && got < length;) {
+            ssize_t count = pread(source->fd, buffer + got, length - got, (off_t)(at + got));
+            if (count < 0 && errno == EINTR) continue;
+            if (count <= 0) return error_set_errno(err, errno, "cannot read the body again");
+            got += (size_t)count;
+        }
+        *hash = hash64_bytes(piece, length, *hash);
+        at += length;
     }
-    return hash;
+    return STATUS_OK;
+}
+
+static Status body_hash(DataPost *post, uint64_t *hash, Error *err) {
+    const Upload *upload = &post->upload;
+    *hash = (uint64_t)upload->source_count;
+    for (int i = 0; i < upload->source_count; i++)
+        TRY(hash_source(&upload->sources[i], &post->exchange->arena, hash, err));
+    return STATUS_OK;
 }
 
 static Status begin_keyed(DataPost *post, Error *err) {
@@ -115,9 +136,11 @@ static Status begin_keyed(DataPost *post, Error *err) {
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "Idempotency-Key is longer than 255 characters");
     const TableTarget *target = &post->target;
     IntakeOutcome outcome = {0};
+    uint64_t hash;
+    TRY(body_hash(post, &hash, err));
     const char *key = arena_printf(&post->exchange->arena, "%s.%s.%s %s", target->engine->name,
                                    target->schema ? target->schema : "", target->name, given);
-    switch (intake_keys_begin(post->api->intake_keys, key, body_hash(&post->upload), &outcome)) {
+    switch (intake_keys_begin(post->api->intake_keys, key, hash, &outcome)) {
     case INTAKE_KEY_NEW: post->key = key; return STATUS_OK;
     case INTAKE_KEY_DONE:
         post->replayed = true;

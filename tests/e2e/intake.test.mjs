@@ -202,6 +202,32 @@ describe('once, at once, everywhere', () => {
     assert.equal((await posted(table, '[{"id":1},{"id":2}]', { type: 'application/json', search: '?mode=replace' })).rows, 2);
     assert.equal(await countOf(table), 2);
   });
+  test('replace keeps the columns, and adds to them as an append does', async () => {
+    const kept = 'e2e_replaced';
+    await drop(kept);
+    await posted(kept, '[{"id":1,"name":"a","big":2.50}]', { type: 'application/json', search: '?create=true' });
+    assert.deepEqual((await posted(kept, '[{"name":"b"}]', { type: 'application/json', search: '?mode=replace' })).schema_changes, []);
+    assert.deepEqual(await rows(`SELECT * FROM ${kept}`), [{ id: null, name: 'b', big: null }]);
+    const grown = await posted(kept, 'id,extra\n7,x\n', { type: 'text/csv', search: '?mode=replace' });
+    assert.deepEqual(grown.schema_changes, [{ column: 'extra', change: 'added', type: 'text' }]);
+    assert.deepEqual(await rows(`SELECT * FROM ${kept}`), [{ id: 7, name: null, big: null, extra: 'x' }]);
+    assert.equal((await post(kept, '[{"id":"no number"}]', { type: 'application/json', search: '?mode=replace' })).status, 400);
+    assert.equal(await countOf(kept), 1, 'a replacement that fails leaves the rows');
+    await posted(kept, '[{"only":1}]', { type: 'application/json', search: '?mode=replace&create=true' });
+    assert.deepEqual(await rows(`SELECT * FROM ${kept}`), [{ only: 1 }], 'with create the columns are the body\'s');
+    await drop(kept);
+  });
+  test('Idempotency-Key covers a body that went by way of a file', async () => {
+    const headers = { 'Idempotency-Key': `e2e-spooled-${process.pid}-${Date.now()}` };
+    const body = (last) => 'id\n' + '1000000\n'.repeat(400_000) + `${last}\n`;
+    const before = await countOf(table);
+    assert.equal((await posted(table, body(1000001), { type: 'text/csv', headers })).rows, 400_001);
+    const other = await post(table, body(1000002), { type: 'text/csv', headers });
+    assert.equal(other.status, 400, other.text);
+    assert.match(other.json().detail, /another body/);
+    assert.equal((await post(table, body(1000001), { type: 'text/csv', headers })).headers['idempotent-replayed'], 'true');
+    assert.equal(await countOf(table), before + 400_001);
+  });
 });
 
 describe('tables as resources', () => {

@@ -49,6 +49,7 @@ typedef struct IngestOptions {
     const char *encoding; /* text: a name that iconv knows; NULL = UTF-8, or UTF-16 by its byte order mark */
     IngestOnError on_error;
     int max_rejects_listed; /* SKIP: entries of IngestResult.rejects; 0 = 100. All are counted. */
+    bool replace_rows;      /* APPEND: instead of the table's rows; its columns stay, as an append's do */
     bool keep_columns;      /* APPEND: a column the table has not, or a value too wide, is an error */
     int threads;            /* that parse and write; 0 = one per core */
     size_t block_bytes;     /* text is parsed in blocks of about this size; 0 = 1 MiB */

@@ -66,5 +66,6 @@ Status load_evolve(Loader *loader, const TableColumn *found, int count, const Co
         table_change_abort(change);
         return STATUS_ERROR;
     }
+    if (options->replace_rows) table_change_remove_all(change);
     return table_append_begin_change(change, &loader->append, err);
 }

@@ -159,8 +159,8 @@ static Status begin_append(Loader *loader, Error *err) {
     int count;
     if (options->mode != INGEST_APPEND) return STATUS_OK; /* the first file has the columns */
     if (options->keep_columns)
-        return table_append_begin(loader->catalog, options->namespace_name, options->table, false,
-                                  &loader->append, err);
+        return table_append_begin(loader->catalog, options->namespace_name, options->table,
+                                  options->replace_rows, &loader->append, err);
     TRY(list_columns(loader, &columns, &count, err));
     return load_evolve(loader, columns, count, NULL, err);
 }

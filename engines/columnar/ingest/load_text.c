@@ -142,7 +142,7 @@ static Status begin_fixed(TextLoad *load, Error *err) {
     if (loader->append) return STATUS_OK; /* evolved */
     if (options->mode != INGEST_APPEND)
         return begin_create(load, options->columns, options->column_count, err);
-    return table_append_begin(loader->catalog, options->namespace_name, options->table, false,
+    return table_append_begin(loader->catalog, options->namespace_name, options->table, options->replace_rows,
                               &loader->append, err);
 }
 

@@ -37,7 +37,7 @@ static const char *write_input(const char *name, const char *data, size_t length
     return path;
 }
 
-static bool keep_columns;
+static bool keep_columns, replace_rows;
 
 static Status load_mode(const char *table, const char *path, IngestMode mode, Error *err) {
     IngestOptions options = INGEST_OPTIONS_DEFAULT;
@@ -47,6 +47,7 @@ static Status load_mode(const char *table, const char *path, IngestMode mode, Er
     options.file_count = 1;
     options.mode = mode;
     options.keep_columns = keep_columns;
+    options.replace_rows = replace_rows;
     Status status = ingest_load(catalog, &options, &result, err);
     ingest_result_deinit(&result);
     return status;
@@ -525,6 +526,32 @@ static void a_schema_that_does_not_fit_is_refused(void **state) {
     assert_string_equal(err.sqlstate, "22023");
 }
 
+/* Rows go, columns stay and grow; a failure leaves both. */
+static void replacing_rows_keeps_the_columns(void **state) {
+    Error err;
+    TableText text;
+    load_text("a.csv", "id,name\n1,ann\n2,bob\n", &text);
+    table_text_free(&text);
+    replace_rows = true;
+    static const struct {
+        const char *input, *expected;
+    } CASES[] = {
+        {"name\nzoe\n", "id integer, name text | <null>, zoe"},
+        {"id,more\n3,1.5\n", "id integer, name text, more numeric(5,1) | 3, <null>, 1.5"},
+        {"id\n99999999999\n", "id bigint, name text, more numeric(5,1) | 99999999999, <null>, <null>"},
+        {"id\nx\n", NULL},
+        {"name\n", "id bigint, name text, more numeric(5,1)"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const char *path = write_input("b.csv", CASES[i].input, strlen(CASES[i].input));
+        Status status = load_mode("t", path, INGEST_APPEND, &err);
+        if ((status == STATUS_OK) != (CASES[i].expected != NULL)) fail_msg("%zu: %s", i, err.message);
+        assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
+        check_table(&text, CASES[i].expected ? CASES[i].expected : CASES[i - 1].expected);
+    }
+    replace_rows = false;
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -535,6 +562,7 @@ int main(void) {
         TEST(csv_errors_name_the_row),
         TEST(json_rows_keep_every_value),
         TEST(appending_keeps_to_the_table),
+        TEST(replacing_rows_keeps_the_columns),
         TEST(long_input_crosses_windows),
         TEST(memory_pipes_and_streams_are_inputs),
         TEST(csv_spectrum),
