@@ -6,6 +6,7 @@
 
 #include "engines/base/utf8.h"
 #include "router/explain.h"
+#include "router/placements.h"
 
 typedef enum Standing {
     STANDING_REFUSED,  /* by the router, before the engine was asked */
@@ -20,6 +21,7 @@ typedef struct Choice {
     Decision *decision;
     Standing standings[ROUTER_MAX_CANDIDATES];
     EnginePlan *plans[ROUTER_MAX_CANDIDATES];
+    const Statement *statements[ROUTER_MAX_CANDIDATES]; /* as each engine was asked, with its own tables */
     Error errors[ROUTER_MAX_CANDIDATES];
     int home; /* where a write or DDL belongs, -1 = anywhere */
 } Choice;
@@ -112,7 +114,8 @@ static bool refuse_elsewhere(const Choice *choice, int engine, EngineVerdict *ve
         federates(input->engines[engine]) &&
         (resolution->home == RESOLUTION_SEVERAL || choice->home == engine || input->features->file_function);
     for (int i = 0; i < resolution->count && !may_pull; i++)
-        if (resolution->uses[i].engine >= 0 && resolution->uses[i].engine != engine)
+        if (resolution->uses[i].engine >= 0 && resolution->uses[i].engine != engine &&
+            !(resolution->uses[i].copies && resolution->uses[i].copies[engine]))
             return refuse(verdict, "table %s is in %s", input->features->tables[i].name,
                           input->engines[resolution->uses[i].engine]->name);
     return false;
@@ -125,8 +128,9 @@ static void ask_engine(Choice *choice, int index) {
     const ChoiceInput *input = choice->input;
     Engine *engine = input->engines[index];
     EngineVerdict *verdict = &choice->decision->candidates[index].verdict;
-    if (engine->ops->plan(engine, input->statement, verdict, &choice->plans[index], &choice->errors[index]) !=
-        STATUS_OK) {
+    choice->statements[index] = placements_rebind(input->resolution, input->statement, index, input->arena);
+    if (engine->ops->plan(engine, choice->statements[index], verdict, &choice->plans[index],
+                          &choice->errors[index]) != STATUS_OK) {
         const Error *error = &choice->errors[index];
         *verdict = (EngineVerdict){.position = error->position};
         snprintf(verdict->why, sizeof verdict->why, "%.250s", error->message);
@@ -325,7 +329,10 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     if (chosen < 0) return input->forced >= 0 ? fail_forced(&choice, err) : fail_nobody(&choice, err);
     out->engine = input->engines[chosen];
     out->plan = choice.plans[chosen];
+    out->statement = choice.statements[chosen];
     out->candidates[chosen].chosen = true;
-    explain_choice(input, out, chosen);
+    ChoiceInput settled = *input;
+    settled.statement = out->statement;
+    explain_choice(&settled, out, chosen);
     return STATUS_OK;
 }

@@ -19,6 +19,7 @@ struct EngineTables {
 struct Registry {
     Engine *engines[ROUTER_MAX_CANDIDATES];
     int engine_count;
+    const struct Placements *placements;
     pthread_mutex_t refresh_mutex; /* one refresh at a time */
     pthread_mutex_t mutex;         /* what follows */
     RegistrySnapshot *current;
@@ -119,6 +120,7 @@ static RegistrySnapshot *snapshot_create(Registry *registry, EngineTables **sets
     snapshot->version = version;
     snapshot->engines = registry->engines;
     snapshot->engine_count = registry->engine_count;
+    snapshot->placements = registry->placements;
     int count = 0;
     for (int i = 0; i < registry->engine_count; i++) {
         snapshot->sets[i] = sets[i];
@@ -156,9 +158,10 @@ RegistrySnapshot *registry_acquire(Registry *registry) {
     return snapshot;
 }
 
-Registry *registry_create(Engine *const *engines, int engine_count) {
+Registry *registry_create(Engine *const *engines, int engine_count, const struct Placements *placements) {
     Registry *registry = calloc(1, sizeof *registry);
     if (!registry) abort();
+    registry->placements = placements;
     registry->engine_count = engine_count < ROUTER_MAX_CANDIDATES ? engine_count : ROUTER_MAX_CANDIDATES;
     for (int i = 0; i < registry->engine_count; i++)
         registry->engines[i] = engines[i];

@@ -14,6 +14,8 @@
 
 typedef struct EngineTables EngineTables; /* one engine's tables, shared between snapshots */
 
+struct Placements;
+
 typedef struct RegistrySnapshot {
     _Atomic int references;
     uint64_t version;
@@ -25,11 +27,13 @@ typedef struct RegistrySnapshot {
     int table_count;
     int *slots; /* hash index by table name: table + 1, 0 = free */
     uint32_t slot_mask;
+    const struct Placements *placements; /* the router's, outlives the snapshot; may be NULL */
 } RegistrySnapshot;
 
 typedef struct Registry Registry;
 
-Registry *registry_create(Engine *const *engines, int engine_count);
+/* `placements` (placements.h, may be NULL) outlives the registry and its snapshots. */
+Registry *registry_create(Engine *const *engines, int engine_count, const struct Placements *placements);
 void registry_destroy(Registry *registry);
 
 /* Describes every engine again. Fails only when no engine could be read; `changed` tells whether a new

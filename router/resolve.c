@@ -6,6 +6,7 @@
 
 #include "engines/base/metadata_name.h"
 #include "engines/base/utf8.h"
+#include "router/placements.h"
 #include "router/sqlscan.h"
 
 typedef struct Resolver {
@@ -13,6 +14,7 @@ typedef struct Resolver {
     const char *sql;
     size_t sql_length;
     int forced;
+    Arena *arena;
     bool lenient; /* unknown names are the engine's business: DDL, sessions */
 } Resolver;
 
@@ -72,6 +74,21 @@ static bool is_catalog_name(const TableUse *use) {
     return strncmp(use->name, "pg_", 3) == 0;
 }
 
+/* Nothing keeps the copies of a table equal, so only reads may choose among them. */
+static bool settle_copies(const Resolver *resolver, const TableUse *use, const RegistryTable **found,
+                          int count, ResolvedUse *out) {
+    const RegistryTable **copies =
+        ARENA_NEW_ARRAY(resolver->arena, const RegistryTable *, ROUTER_MAX_CANDIDATES);
+    int first = use->role != TABLE_READ ? -1
+                                        : placements_find(resolver->snapshot->placements, use->schema,
+                                                          use->name, found, count, copies);
+    if (first < 0) return false;
+    out->copies = copies;
+    out->engine = first;
+    out->entry = copies[first];
+    return true;
+}
+
 static Status settle(const Resolver *resolver, const TableUse *use, const RegistryTable **found, int count,
                      ResolvedUse *out, Error *err) {
     enum { MOST = ROUTER_MAX_CANDIDATES };
@@ -82,6 +99,7 @@ static Status settle(const Resolver *resolver, const TableUse *use, const Regist
         for (int i = 0; i < shown && !forced; i++)
             if (resolver->forced >= 0 && found[i]->engine == resolver->snapshot->engines[resolver->forced])
                 forced = found[i];
+        if (!forced && settle_copies(resolver, use, found, shown, out)) return STATUS_OK;
         if (!forced) return fail_ambiguous(resolver, use, found, shown, err);
         chosen = forced;
     }
@@ -173,6 +191,7 @@ static void note_home(Resolution *resolution, int engine) {
 Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features, const char *sql,
                       size_t sql_length, int forced, Arena *arena, Resolution *out, Error *err) {
     Resolver resolver = {.snapshot = snapshot, .sql = sql, .sql_length = sql_length, .forced = forced};
+    resolver.arena = arena;
     resolver.lenient = features->kind == STATEMENT_SESSION;
     *out = (Resolution){.home = RESOLUTION_NO_ENGINE, .target = -1, .count = features->table_count};
     out->uses = ARENA_NEW_ARRAY(arena, ResolvedUse, features->table_count + 1);
@@ -186,6 +205,7 @@ Status resolve_tables(const RegistrySnapshot *snapshot, const Features *features
         note_home(out, use->engine);
         if (written->role != TABLE_READ && use->engine >= 0 && out->target < 0) out->target = use->engine;
     }
+    placements_settle_home(out, snapshot->engine_count);
     return STATUS_OK;
 }
 

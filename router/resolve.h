@@ -4,6 +4,9 @@
  * unless one of them is forced; pg_* and names PostgreSQL alone would know: its system catalogs engine.name
  * the engine's default schema schema.name        that schema in whichever engine has it engine.schema.name
  *
+ * A name in several engines that [placements] declares to be one table (placements.h) is read from any of
+ * them.
+ *
  * When every table lives in one engine, engine names are taken off the text (blanked, so that positions
  * stay), because an engine does not know its own name. When several engines take part, only the columnar
  * engine can run the statement; it reads the names as written, from the bindings.
@@ -18,6 +21,7 @@ typedef struct ResolvedUse {
     int engine;                 /* where it lives or will be made, -1 = not said */
     bool engine_written;        /* its first part is an engine's name */
     bool is_catalog;
+    const RegistryTable *const *copies; /* by engine index, NULL where there is none; NULL: one placement */
 } ResolvedUse;
 
 typedef struct Resolution {

@@ -10,6 +10,7 @@
 #include "router/decide.h"
 #include "router/decision_cache.h"
 #include "router/health.h"
+#include "router/placements.h"
 
 enum {
     DEMAND_INTERVAL_MS = 1000,    /* an unknown table reads the engines again at most this often */
@@ -22,6 +23,7 @@ struct Router {
     char *default_engine;
     ParseLimits limits;
     int64_t refresh_ns;
+    Placements *placements;
     Registry *registry;
     HealthBoard *health;
     DecisionCache *cache;
@@ -54,7 +56,8 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
     router->default_engine = default_engine;
     router->limits = (ParseLimits){.max_bytes = config->max_sql_bytes, .max_tokens = config->max_sql_tokens};
     router->refresh_ns = (int64_t)config->registry_refresh_seconds * 1000000000;
-    router->registry = registry_create(router->engines, engine_count);
+    router->placements = placements_create(config, router->engines, engine_count);
+    router->registry = registry_create(router->engines, engine_count, router->placements);
     router->health = health_create(router->engines, engine_count);
     router->cache = decision_cache_create(config->decision_cache_bytes);
     pthread_mutex_init(&router->demand_mutex, NULL);
@@ -66,6 +69,7 @@ void router_destroy(Router *router) {
     if (!router) return;
     decision_cache_destroy(router->cache);
     registry_destroy(router->registry);
+    placements_destroy(router->placements);
     health_destroy(router->health);
     pthread_mutex_destroy(&router->demand_mutex);
     free(router->default_engine);

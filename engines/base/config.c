@@ -244,9 +244,20 @@ static Status apply_engine_key(Config *config, const TomlEntry *entry, Error *er
     return apply(config, entry, key, engine, err);
 }
 
+static Status apply_placement(Config *config, const TomlEntry *entry, Error *err) {
+    PlacementConfig *placement = &config->placements[config->placement_count++];
+    *placement = (PlacementConfig){.table = entry->key + strlen("placements."), .line = entry->line};
+    return apply_list(config, entry, &placement->engines, err);
+}
+
 static Status apply_document(Config *config, const TomlDocument *document, Error *err) {
+    config->placements = ARENA_NEW_ARRAY(&config->arena, PlacementConfig, document->count + 1);
     for (int i = 0; i < document->count; i++) {
         const TomlEntry *entry = &document->entries[i];
+        if (!strncmp(entry->key, "placements.", strlen("placements."))) {
+            TRY(apply_placement(config, entry, err));
+            continue;
+        }
         if (!strncmp(entry->key, "engines.", strlen("engines."))) {
             TRY(apply_engine_key(config, entry, err));
             continue;
@@ -267,6 +278,23 @@ static bool one_of(const char *value, const char *const *choices) {
     return false;
 }
 
+/* Each engine of the list is configured, and there are two at least. */
+static Status check_placement(const Config *config, const PlacementConfig *placement, Error *err) {
+    char name[64];
+    int count = 0;
+    for (const char *at = placement->engines; *at; count++) {
+        size_t length = strcspn(at, ":");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        if (!config_engine(config, name))
+            return error_set(err, SQLSTATE_CONFIG, "%s:%d: placements.%s names no configured engine: \"%s\"",
+                             config->path, placement->line, placement->table, name);
+        at += length + (at[length] == ':');
+    }
+    if (count >= 2) return STATUS_OK;
+    return error_set(err, SQLSTATE_CONFIG, "%s:%d: placements.%s must name two engines at least",
+                     config->path, placement->line, placement->table);
+}
+
 static Status check_config(const Config *config, Error *err) {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
@@ -283,6 +311,8 @@ static Status check_config(const Config *config, Error *err) {
     if (config->default_engine[0] && !config_engine(config, config->default_engine))
         return error_set(err, SQLSTATE_CONFIG, "%s: router.default_engine names no configured engine",
                          config->path);
+    for (int i = 0; i < config->placement_count; i++)
+        TRY(check_placement(config, &config->placements[i], err));
     return STATUS_OK;
 }
 

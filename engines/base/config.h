@@ -42,6 +42,13 @@ typedef struct EngineConfig {
     double latency_ms;    /* fixed cost assumed before any measurement */
 } EngineConfig;
 
+/* [placements]: one key per table. Its copies in these engines hold the same rows. */
+typedef struct PlacementConfig {
+    const char *table;   /* NAME or SCHEMA.NAME, the same in each engine */
+    const char *engines; /* colons between them; the first one's keys and statistics describe the table */
+    int line;
+} PlacementConfig;
+
 typedef struct Config {
     Arena arena; /* owns every string */
     const char *path;
@@ -69,6 +76,8 @@ typedef struct Config {
     const char *default_engine; /* for statements over no table, "" = postgres */
     /* [paths] */
     const char *data_directory; /* parent of the columnar warehouse and logs, default var */
+    PlacementConfig *placements;
+    int placement_count;
     int engine_count;
     EngineConfig engines[CONFIG_MAX_ENGINES];
 } Config;

@@ -29,6 +29,7 @@ static void every_key_is_applied(void **state) {
              "[log]\nfile = '/x'\nlevel = 'warn'\nformat = 'json'\n[router]\ndecision_cache_bytes = "
              "0\nregistry_refresh_seconds = 14\n"
              "default_engine = 'second'\n[paths]\ndata_directory = '/data'\n"
+             "[placements]\n'sales.orders' = ['postgres', 'second']\n"
              "[engines.second]\nkind = 'mysql'\nenabled = false\nconninfo = 'c'\nhost = 'h'\nport = "
              "1\nsocket = 's'\nuser = 'u'\npassword = 'p'\n"
              "database = 'd'\nmax_connections = 2\nlane_connections = 3\nconnect_timeout_ms = 4\ndirectory = "
@@ -76,6 +77,9 @@ static void every_key_is_applied(void **state) {
     assert_false(second->spill);
     assert_int_equal(second->spill_limit_bytes, 1 << 20);
     assert_true(second->latency_ms == 0.5);
+    assert_int_equal(config.placement_count, 1);
+    assert_string_equal(config.placements[0].table, "sales.orders");
+    assert_string_equal(config.placements[0].engines, "postgres:second");
     config_deinit(&config);
 }
 
@@ -101,6 +105,9 @@ static void wrong_files_are_refused_with_their_line(void **state) {
         {"[engines]\na.kind='mysql'\nb.kind='mysql'\nc.kind='mysql'\nd.kind='mysql'\ne.kind='mysql'\nf.kind='"
          "mysql'",
          ":7: at most 8 engines"},
+        {"[placements]\nt = 'postgres'", ":2: placements.t must be an array of strings"},
+        {"[placements]\nt = ['postgres']", ":2: placements.t must name two engines at least"},
+        {"[placements]\n\n't.u' = ['postgres', 'x']", ":3: placements.t.u names no configured engine: \"x\""},
         {"x", ":1: "},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
