@@ -25,6 +25,7 @@ if(SIGNALBOX_SANITIZE)
 endif()
 if(SIGNALBOX_FUZZ)
   target_compile_options(signalbox_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_definitions(signalbox_options INTERFACE FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 endif()
 
 function(signalbox_library name)

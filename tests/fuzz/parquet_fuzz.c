@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engines/columnar/parquet/parquet_reader.h"
+#include "tests/fuzz/parquet_mutator.h"
 
 enum { LARGEST_INPUT = 1 << 20, MOST_ROWS = 1 << 16 };
 

@@ -21,25 +21,53 @@ bool prune_by_bloom(const PruneTest *test, const ParquetFile *file, int row_grou
     return !parquet_chunk_may_hold(file, row_group, column, test->values, test->value_count);
 }
 
-/* Takes rows [first, first + count) out of the ranges. */
-static void take_out(RowRanges *ranges, int64_t first, int64_t count) {
-    int64_t end = first + count;
-    int kept = 0;
-    RowRange *out = malloc(sizeof *out * (size_t)(ranges->count + 1));
-    if (!out) return; /* reading too much is right as well */
-    for (int i = 0; i < ranges->count; i++) {
-        RowRange range = ranges->ranges[i];
-        int64_t range_end = range.first + range.count;
-        if (range_end <= first || range.first >= end) {
-            out[kept++] = range;
-            continue;
-        }
-        if (range.first < first) out[kept++] = (RowRange){range.first, first - range.first};
-        if (range_end > end) out[kept++] = (RowRange){end, range_end - end};
+/* Ranges, in order, with gaps taken out of them from the first row to the last: each range is looked at once,
+ * however many pages an index has. */
+typedef struct Cutter {
+    RowRanges *ranges;
+    RowRange *kept;
+    int kept_count, kept_capacity;
+    int at;             /* the range that is being cut, */
+    int64_t from;       /* of which the rows before this one are dealt with */
+    bool out_of_memory; /* then the ranges stay as they were: reading too much is right as well */
+} Cutter;
+
+static void keep_rows(Cutter *cutter, int64_t first, int64_t end) {
+    if (first >= end || cutter->out_of_memory) return;
+    if (cutter->kept_count == cutter->kept_capacity) {
+        int capacity = cutter->kept_capacity ? cutter->kept_capacity * 2 : 8;
+        RowRange *grown = realloc(cutter->kept, sizeof *grown * (size_t)capacity);
+        cutter->out_of_memory = !grown;
+        if (!grown) return;
+        cutter->kept = grown;
+        cutter->kept_capacity = capacity;
     }
-    free(ranges->ranges);
-    ranges->ranges = out;
-    ranges->count = kept;
+    cutter->kept[cutter->kept_count++] = (RowRange){first, end - first};
+}
+
+/* Keeps what is before row `first`, leaves out what is before row `end`. */
+static void take_out(Cutter *cutter, int64_t first, int64_t end) {
+    while (cutter->at < cutter->ranges->count) {
+        RowRange range = cutter->ranges->ranges[cutter->at];
+        int64_t range_end = range.first + range.count;
+        int64_t from = cutter->from > range.first ? cutter->from : range.first;
+        if (range.first >= end) return;
+        keep_rows(cutter, from, first < range_end ? first : range_end);
+        cutter->from = end;
+        if (range_end > end) return;
+        cutter->at++;
+    }
+}
+
+static void finish_cuts(Cutter *cutter) {
+    take_out(cutter, INT64_MAX, INT64_MAX);
+    if (cutter->out_of_memory) {
+        free(cutter->kept);
+        return;
+    }
+    free(cutter->ranges->ranges);
+    cutter->ranges->ranges = cutter->kept;
+    cutter->ranges->count = cutter->kept_count;
 }
 
 /* Whether a test of the column excludes the page. */
@@ -55,6 +83,7 @@ static void prune_pages(const ScanPruner *pruner, ParquetFile *file, int row_gro
                         int column, RowRanges *ranges) {
     const ParquetPageIndex *index = parquet_chunk_page_index(file, row_group, column);
     SqlType type = parquet_file_column(file, column)->type;
+    Cutter cutter = {.ranges = ranges};
     int64_t first = 0, count = 0; /* neighbours are taken out together */
     for (int i = 0; index && i < index->page_count; i++) {
         const ParquetPageStats *page = &index->pages[i];
@@ -66,10 +95,11 @@ static void prune_pages(const ScanPruner *pruner, ParquetFile *file, int row_gro
             count += page->row_count;
         }
         if (!excluded || i + 1 == index->page_count) {
-            if (count >= SHORTEST_GAP_ROWS) take_out(ranges, first, count);
+            if (count >= SHORTEST_GAP_ROWS) take_out(&cutter, first, first + count);
             count = 0;
         }
     }
+    if (index) finish_cuts(&cutter);
 }
 
 void scan_surviving_rows(const ScanPruner *pruner, ParquetFile *file, int row_group, const int *columns,

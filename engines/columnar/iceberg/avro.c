@@ -5,10 +5,15 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "engines/base/checksum.h"
 #include "engines/columnar/iceberg/avro_schema.h"
 #include "engines/columnar/store/local_store.h"
 
-enum { SYNC_BYTES = 16, MAX_BLOCK_BYTES = 512 << 20 };
+enum {
+    SYNC_BYTES = 16,
+    MAX_PLAIN_BYTES = 512 << 20, /* of all blocks: what is read stays in the arena */
+    DEFLATE_MAX_RATIO = 1032
+};
 
 static const char MAGIC[4] = {'O', 'b', 'j', 1};
 
@@ -50,6 +55,16 @@ static Status read_raw(Cursor *cursor, int64_t length, const char **out, Error *
 
 static Status read_value(Cursor *cursor, const AvroSchema *schema, int depth, AvroValue *out, Error *err);
 
+/* The count is a claim: memory beyond some items comes once they were read. */
+static void grow_items(Cursor *cursor, AvroValue *out, int64_t claimed, size_t used, size_t *capacity) {
+    enum { FIRST_ITEMS = 64 };
+    size_t grown = *capacity ? *capacity * 2 : claimed < FIRST_ITEMS ? (size_t)claimed : FIRST_ITEMS;
+    AvroValue *items = arena_alloc(cursor->arena, grown * sizeof *items);
+    if (used) memcpy(items, out->items, used * sizeof *items);
+    out->items = items;
+    *capacity = grown;
+}
+
 /* Arrays and maps come in blocks: a count (negative: a byte size follows), items, ..., 0. */
 static Status read_blocks(Cursor *cursor, const AvroSchema *schema, int depth, AvroValue *out, Error *err) {
     int per_item = schema->kind == AVRO_MAP ? 2 : 1;
@@ -66,15 +81,9 @@ static Status read_blocks(Cursor *cursor, const AvroSchema *schema, int depth, A
         }
         if (count > *cursor->value_budget)
             return corrupted(cursor, err, "an array has more items than the file could hold");
-        size_t wanted = used + (size_t)count * (size_t)per_item;
-        if (wanted > capacity) {
-            size_t grown = wanted > capacity * 2 ? wanted : capacity * 2;
-            AvroValue *items = arena_alloc(cursor->arena, grown * sizeof *items);
-            if (used) memcpy(items, out->items, used * sizeof *items);
-            out->items = items;
-            capacity = grown;
-        }
         for (int64_t i = 0; i < count; i++) {
+            if (used + (size_t)per_item > capacity)
+                grow_items(cursor, out, count * per_item, used, &capacity);
             if (per_item == 2) TRY(read_value(cursor, &KEY, depth + 1, &out->items[used++], err));
             TRY(read_value(cursor, schema->branches[0], depth + 1, &out->items[used++], err));
         }
@@ -176,6 +185,7 @@ Status avro_file_open(const void *data, size_t bytes, const char *name, Arena *a
                       Error *err) {
     *out = (AvroFile){.name = name, .data = data, .bytes = bytes, .arena = arena};
     out->value_budget = (int64_t)bytes * 2 + 1024;
+    out->plain_room = MAX_PLAIN_BYTES;
     Cursor cursor = {data, bytes, 0, &out->value_budget, arena, name};
     TRY(read_header(out, &cursor, err));
     out->offset = cursor.offset;
@@ -187,9 +197,11 @@ static Status inflate_block(AvroFile *file, const Cursor *cursor, const char *da
     struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
     if (!inflater) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     Status status = STATUS_ERROR;
+    size_t most =
+        length * DEFLATE_MAX_RATIO < file->plain_room ? length * DEFLATE_MAX_RATIO : file->plain_room;
     for (size_t capacity = length * 4 + 4096;; capacity *= 4) {
-        if (capacity > MAX_BLOCK_BYTES) capacity = MAX_BLOCK_BYTES;
-        char *plain = arena_alloc(file->arena, capacity);
+        if (capacity > most) capacity = most;
+        char *plain = arena_alloc(file->arena, capacity + 1);
         size_t got;
         enum libdeflate_result result =
             libdeflate_deflate_decompress(inflater, data, length, plain, capacity, &got);
@@ -199,7 +211,7 @@ static Status inflate_block(AvroFile *file, const Cursor *cursor, const char *da
             status = STATUS_OK;
             break;
         }
-        if (result != LIBDEFLATE_INSUFFICIENT_SPACE || capacity == MAX_BLOCK_BYTES) {
+        if (result != LIBDEFLATE_INSUFFICIENT_SPACE || capacity == most) {
             status = corrupted(cursor, err, "a block does not inflate");
             break;
         }
@@ -213,8 +225,8 @@ static Status unzstd_block(AvroFile *file, const Cursor *cursor, const char *dat
     for (size_t capacity = length * 4 + 4096;; capacity *= 4) {
         unsigned long long declared = ZSTD_getFrameContentSize(data, length);
         if (declared != ZSTD_CONTENTSIZE_UNKNOWN && declared != ZSTD_CONTENTSIZE_ERROR)
-            capacity = declared < MAX_BLOCK_BYTES ? (size_t)declared : MAX_BLOCK_BYTES;
-        if (capacity > MAX_BLOCK_BYTES) capacity = MAX_BLOCK_BYTES;
+            capacity = declared < file->plain_room ? (size_t)declared : file->plain_room;
+        if (capacity > file->plain_room) capacity = file->plain_room;
         char *plain = arena_alloc(file->arena, capacity + 1);
         size_t got = ZSTD_decompress(plain, capacity, data, length);
         if (!ZSTD_isError(got)) {
@@ -222,7 +234,7 @@ static Status unzstd_block(AvroFile *file, const Cursor *cursor, const char *dat
             file->block_bytes = got;
             return STATUS_OK;
         }
-        if (declared != ZSTD_CONTENTSIZE_UNKNOWN || capacity == MAX_BLOCK_BYTES)
+        if (declared != ZSTD_CONTENTSIZE_UNKNOWN || capacity == file->plain_room)
             return corrupted(cursor, err, "a block does not decompress");
     }
 }
@@ -232,14 +244,14 @@ static Status unsnappy_block(AvroFile *file, const Cursor *cursor, const char *d
                              Error *err) {
     size_t plain_bytes;
     if (length < 4 || snappy_uncompressed_length(data, length - 4, &plain_bytes) != SNAPPY_OK ||
-        plain_bytes > MAX_BLOCK_BYTES)
+        plain_bytes > file->plain_room)
         return corrupted(cursor, err, "a block does not decompress");
     char *plain = arena_alloc(file->arena, plain_bytes + 1);
     if (snappy_uncompress(data, length - 4, plain, &plain_bytes) != SNAPPY_OK)
         return corrupted(cursor, err, "a block does not decompress");
     const unsigned char *sum = (const unsigned char *)data + length - 4;
     uint32_t wanted = (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3];
-    if (libdeflate_crc32(0, plain, plain_bytes) != wanted)
+    if (!checksum_matches(wanted, libdeflate_crc32(0, plain, plain_bytes)))
         return corrupted(cursor, err, "the checksum of a block is wrong");
     file->block = (unsigned char *)plain;
     file->block_bytes = plain_bytes;
@@ -263,6 +275,7 @@ static Status next_block(AvroFile *file, Cursor *cursor, Error *err) {
         TRY(unzstd_block(file, cursor, data, (size_t)length, err));
     else if (file->codec == AVRO_CODEC_SNAPPY)
         TRY(unsnappy_block(file, cursor, data, (size_t)length, err));
+    if (file->codec != AVRO_CODEC_NULL) file->plain_room -= file->block_bytes;
     file->block_offset = 0;
     /* A value takes at least one byte except null and the empty record, so this bounds what a block can ask
      * for. */

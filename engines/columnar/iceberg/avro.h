@@ -59,6 +59,7 @@ typedef struct AvroFile {
     size_t block_bytes, block_offset;
     int64_t block_remaining; /* records */
     int64_t value_budget;
+    size_t plain_room; /* that blocks may still decompress to */
     Arena *arena;
 } AvroFile;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engines/base/bitmap.h"
+#include "engines/base/checksum.h"
 
 enum {
     COOKIE_RUNS = 12347,
@@ -54,9 +55,12 @@ static Status read_runs(Reader *reader, uint64_t base, Error *err) {
     TRY(take(reader, 2, &at, err));
     uint32_t runs = little16(at);
     TRY(take(reader, (size_t)runs * 4, &at, err));
-    for (uint32_t i = 0; i < runs; i++) {
+    for (uint32_t i = 0, end = 0; i < runs; i++) {
         uint32_t start = little16(at + i * 4), more = little16(at + i * 4 + 2);
         if (start + more > 0xFFFF) return broken(reader, "a run leaves its container", err);
+        /* Runs upon runs would set the same rows billions of times. */
+        if (start < end) return broken(reader, "its runs are out of order", err);
+        end = start + more + 1;
         for (uint32_t v = start; v <= start + more; v++)
             TRY(set_row(reader, base + v, err));
     }
@@ -96,7 +100,10 @@ static Status read_bitmap(Reader *reader, uint64_t high, Error *err) {
     TRY(take(reader, (size_t)count * 4, &headers, err));
     if (!runs || count >= OFFSETS_FROM) TRY(take(reader, (size_t)count * 4, &at, err));
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t base = high << 32 | (uint64_t)little16(headers + i * 4) << 16;
+        uint32_t key = little16(headers + i * 4);
+        if (i > 0 && key <= little16(headers + i * 4 - 4))
+            return broken(reader, "its containers are out of order", err);
+        uint64_t base = high << 32 | (uint64_t)key << 16;
         bool is_run = runs && (runs[i / 8] >> (i % 8) & 1);
         if (is_run)
             TRY(read_runs(reader, base, err));
@@ -114,15 +121,19 @@ Status deletion_vector_decode(const void *blob, size_t bytes, const char *name, 
     Reader reader = {.name = name, .bits = bits, .rows = rows};
     if (bytes < 20 || big32(data) != bytes - 8 || memcmp(data + 4, MAGIC, 4) != 0)
         return broken(&reader, "its length or magic number is wrong", err);
-    if (libdeflate_crc32(0, data + 4, bytes - 8) != big32(data + bytes - 4))
+    if (!checksum_matches(big32(data + bytes - 4), libdeflate_crc32(0, data + 4, bytes - 8)))
         return broken(&reader, "its checksum is wrong", err);
     reader.data = data + 8;
     reader.bytes = bytes - 12;
     TRY(take(&reader, 8, &at, err));
     uint64_t count = little32(at) | (uint64_t)little32(at + 4) << 32;
+    uint64_t next_high = 0;
     for (uint64_t i = 0; i < count; i++) {
         TRY(take(&reader, 4, &at, err));
-        TRY(read_bitmap(&reader, little32(at), err));
+        uint64_t high = little32(at);
+        if (high < next_high) return broken(&reader, "its bitmaps are out of order", err);
+        TRY(read_bitmap(&reader, high, err));
+        next_high = high + 1;
     }
     return STATUS_OK;
 }

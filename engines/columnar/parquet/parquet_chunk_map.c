@@ -5,7 +5,12 @@
 #include "engines/columnar/parquet/parquet_file.h"
 #include "engines/columnar/parquet/parquet_page.h"
 
-enum { HEADER_WINDOW_BYTES = 4096, LARGEST_HEADER_BYTES = 16 << 20 };
+enum {
+    HEADER_WINDOW_BYTES = 4096,
+    LARGEST_HEADER_BYTES = 16 << 20,
+    LARGEST_INDEX_BYTES = 64 << 20,
+    MOST_EMPTY_PAGES = 1 << 16 /* of a chunk */
+};
 
 typedef struct MapBuilder {
     ParquetFile *file;
@@ -15,6 +20,7 @@ typedef struct MapBuilder {
     bool repeated;
     ParquetChunkMap *map;
     int capacity;
+    int empty_pages;
     bool any_other_encoding;
 } MapBuilder;
 
@@ -32,6 +38,8 @@ static Status read_header(MapBuilder *builder, int64_t offset, ParquetPageHeader
         if ((int64_t)bytes == limit || window > LARGEST_HEADER_BYTES)
             return parquet_corrupt(err, file->path, "a page header cannot be parsed");
     }
+    if (out->type < PAGE_DATA || out->type > PAGE_DATA_V2)
+        return parquet_corrupt(err, file->path, "a page has the unknown type %d", out->type);
     if (out->compressed_bytes < 0 || out->uncompressed_bytes < 0 ||
         (int64_t)out->header_bytes + out->compressed_bytes > limit)
         return parquet_corrupt(err, file->path, "a page is longer than the file");
@@ -84,6 +92,10 @@ static Status walk_page(MapBuilder *builder, int64_t *offset, int64_t *entries, 
         if (header.value_count > 0) TRY(add_page(builder, location, err));
         *entries += header.value_count;
     }
+    bool empty = header.type == PAGE_INDEX || header.value_count == 0;
+    if (empty && ++builder->empty_pages > MOST_EMPTY_PAGES)
+        return parquet_corrupt(err, path, "a column chunk has more than %d pages without values",
+                               MOST_EMPTY_PAGES);
     *offset += bytes;
     return STATUS_OK;
 }
@@ -156,6 +168,7 @@ static Status use_offset_index(MapBuilder *builder, bool *good, Error *err) {
     const ParquetChunk *chunk = builder->chunk;
     *good = false;
     if (chunk->offset_index_offset < 4 || chunk->offset_index_bytes <= 0 ||
+        chunk->offset_index_bytes > LARGEST_INDEX_BYTES ||
         chunk->offset_index_offset > builder->file->data_end ||
         chunk->offset_index_bytes > builder->file->data_end - chunk->offset_index_offset)
         return STATUS_OK;
@@ -206,10 +219,12 @@ Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const 
             free(builder.map);
             return STATUS_ERROR;
         }
-        if (atomic_compare_exchange_strong(slot, &known, builder.map))
+        if (atomic_compare_exchange_strong(slot, &known, builder.map)) {
             known = builder.map;
-        else
+            parquet_file_holds(file, sizeof *known + (size_t)builder.capacity * sizeof *known->pages);
+        } else {
             free(builder.map); /* another thread was first */
+        }
     }
     *out = known;
     return STATUS_OK;

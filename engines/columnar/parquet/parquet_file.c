@@ -62,6 +62,7 @@ static Status read_footer(ParquetFile *file, Error *err) {
     file->maps = calloc(maps ? maps : 1, sizeof *file->maps);
     file->indexes = calloc(maps ? maps : 1, sizeof *file->indexes);
     if (!file->maps || !file->indexes) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
+    parquet_file_holds(file, sizeof *file + file->arena.used_bytes + 2 * maps * sizeof *file->maps);
     return STATUS_OK;
 }
 
@@ -103,6 +104,7 @@ static Status open_fresh(const char *path, ParquetFile **out, Error *err) {
 /* ---- files opened before: their footers and page maps serve the next query ---- */
 
 enum { REGISTRY_SIZE = 256 };
+static const size_t REGISTRY_BYTES = (size_t)128 << 20; /* of what their footers and indexes hold */
 
 static struct {
     pthread_mutex_t lock;
@@ -141,20 +143,29 @@ static bool is_stale(const ParquetFile *file, const ParquetFile *newer) {
     return strcmp(file->path, newer->path) == 0 || fstat(file->fd, &info) != 0 || info.st_nlink == 0;
 }
 
+/* What was used last stays, as much of it as there is room for; page maps and indexes came after their file
+ * did, so all is counted each time. */
 static void registry_add(ParquetFile *file) {
     ParquetFile *dropped[REGISTRY_SIZE + 1];
     int dropped_count = 0, kept = 0;
+    size_t bytes = atomic_load(&file->held_bytes);
     pthread_mutex_lock(&registry.lock);
+    bool keep = bytes <= REGISTRY_BYTES;
     for (int i = 0; i < registry.count; i++) {
-        if (is_stale(registry.files[i], file))
+        size_t held = atomic_load(&registry.files[i]->held_bytes);
+        bool fits = kept + keep < REGISTRY_SIZE && bytes + held <= REGISTRY_BYTES;
+        if (!fits || is_stale(registry.files[i], file)) {
             dropped[dropped_count++] = registry.files[i];
-        else
-            registry.files[kept++] = registry.files[i];
+            continue;
+        }
+        registry.files[kept++] = registry.files[i];
+        bytes += held;
     }
     registry.count = kept;
-    if (registry.count == REGISTRY_SIZE) dropped[dropped_count++] = registry.files[--registry.count];
-    registry.files[registry.count++] = parquet_file_retain(file);
-    move_to_front(registry.count - 1);
+    if (keep) {
+        registry.files[registry.count++] = parquet_file_retain(file);
+        move_to_front(registry.count - 1);
+    }
     pthread_mutex_unlock(&registry.lock);
     for (int i = 0; i < dropped_count; i++)
         parquet_file_release(dropped[i]);

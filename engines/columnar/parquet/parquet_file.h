@@ -31,12 +31,16 @@ struct ParquetFile {
     Arena arena;
     ParquetMetadata metadata;
     int64_t data_end;                     /* where the footer starts */
+    _Atomic size_t held_bytes;            /* footer, page maps and indexes: as long as the file is open */
     _Atomic(ParquetChunkMap *) *maps;     /* row group × leaf, filled when first asked for */
     _Atomic(ParquetPageIndex *) *indexes; /* the same */
 };
 
 /* Reads exactly `bytes` at `offset`. */
 Status parquet_file_read(const ParquetFile *file, int64_t offset, void *out, size_t bytes, Error *err);
+static inline void parquet_file_holds(ParquetFile *file, size_t bytes) {
+    atomic_fetch_add_explicit(&file->held_bytes, bytes, memory_order_relaxed);
+}
 /* Immutable, lives as long as the file. */
 Status parquet_file_chunk_map(ParquetFile *file, int row_group, int leaf, const ParquetChunkMap **out,
                               Error *err);

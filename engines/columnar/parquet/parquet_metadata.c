@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_SCHEMA_ELEMENTS = 1 << 20 };
+
 typedef struct FooterParser {
     const char *path;
     Arena *arena;
     ThriftReader reader;
     ParquetMetadata *out;
+    uint32_t leaf_count; /* of the schema, once it is read */
     uint32_t order_count;
     uint8_t *orders;
 } FooterParser;
@@ -105,7 +108,8 @@ static void parse_schema_element(FooterParser *parser, const ThriftField *elemen
 static void parse_schema(FooterParser *parser, const ThriftField *field) {
     ThriftField element;
     uint32_t count = thrift_begin_list(&parser->reader, field, &element);
-    if (parser->out->schema) { /* a second list would leave the first one's counts behind */
+    /* A second list would leave the first one's counts behind. */
+    if (parser->out->schema || count > MOST_SCHEMA_ELEMENTS) {
         parser->reader.failed = true;
         return;
     }
@@ -221,8 +225,8 @@ static void parse_chunk(ThriftReader *reader, const ThriftField *element, Parque
     thrift_end_struct(reader);
 }
 
-/* Leaves are counted once the whole schema is known, so a row group keeps as many chunks as the file lists
- * and the caller checks the number afterwards. */
+/* The number of chunks, which is to be that of the leaves: only then they are kept, as one takes hundreds of
+ * times the byte that it may have in the footer. */
 static uint32_t parse_row_group(FooterParser *parser, const ThriftField *element, ParquetRowGroup *out) {
     ThriftReader *reader = &parser->reader;
     ThriftField field = {0}, chunk_element;
@@ -233,6 +237,8 @@ static uint32_t parse_row_group(FooterParser *parser, const ThriftField *element
         switch (field.id) {
         case 1:
             chunk_count = thrift_begin_list(reader, &field, &chunk_element);
+            if (out->chunks) reader->failed = true; /* a second list */
+            if (reader->failed || chunk_count != parser->leaf_count) return chunk_count;
             out->chunks = ARENA_NEW_ARRAY(parser->arena, ParquetChunk, chunk_count ? chunk_count : 1);
             for (uint32_t i = 0; i < chunk_count && !reader->failed; i++)
                 parse_chunk(reader, &chunk_element, &out->chunks[i]);
@@ -251,16 +257,15 @@ static Status parse_row_groups(FooterParser *parser, const ThriftField *field, E
     ParquetMetadata *out = parser->out;
     if (!out->schema || out->row_groups)
         return parquet_corrupt(err, parser->path, "the footer's fields are out of order");
-    int leaves = 0;
     for (int i = 0; i < out->schema_count; i++)
-        leaves += out->schema[i].physical >= 0;
+        parser->leaf_count += out->schema[i].physical >= 0;
     uint32_t count = thrift_begin_list(&parser->reader, field, &element);
     out->row_groups = ARENA_NEW_ARRAY(parser->arena, ParquetRowGroup, count ? count : 1);
     for (uint32_t i = 0; i < count && !parser->reader.failed; i++) {
         uint32_t chunks = parse_row_group(parser, &element, &out->row_groups[i]);
-        if (!parser->reader.failed && chunks != (uint32_t)leaves)
-            return parquet_corrupt(err, parser->path, "row group %u has %u columns, the schema %d", i, chunks,
-                                   leaves);
+        if (!parser->reader.failed && chunks != parser->leaf_count)
+            return parquet_corrupt(err, parser->path, "row group %u has %u columns, the schema %u", i, chunks,
+                                   parser->leaf_count);
         if (out->row_groups[i].row_count < 0)
             return parquet_corrupt(err, parser->path, "row group %u has a negative row count", i);
     }

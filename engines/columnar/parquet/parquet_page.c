@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/checksum.h"
 #include "engines/columnar/parquet/parquet_codec.h"
 #include "engines/columnar/parquet/parquet_decode.h"
 
@@ -437,7 +438,7 @@ static Status check_crc(const ParquetPageInput *input, Error *err) {
     const ParquetPageHeader *header = &input->header;
     if (!header->has_crc) return STATUS_OK;
     uint32_t crc = libdeflate_crc32(0, input->body, (size_t)header->compressed_bytes);
-    if (crc != header->crc)
+    if (!checksum_matches(header->crc, crc))
         return parquet_corrupt(err, input->path, "a page's checksum is %08x instead of %08x", crc,
                                header->crc);
     return STATUS_OK;

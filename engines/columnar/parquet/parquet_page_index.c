@@ -89,10 +89,11 @@ static void resolve_pages(const IndexParser *parser, const ParquetLeaf *leaf, co
 
 /* Result and the bytes its strings point into are one allocation. */
 static ParquetPageIndex *read_index(ParquetFile *file, const ParquetLeaf *leaf, const ParquetChunk *chunk,
-                                    const ParquetChunkMap *map) {
+                                    const ParquetChunkMap *map, size_t *held) {
     size_t bytes = (size_t)chunk->column_index_bytes, pages = (size_t)map->page_count;
     Error ignored;
-    ParquetPageIndex *out = calloc(1, sizeof *out + pages * sizeof(ParquetPageStats) + bytes);
+    *held = sizeof(ParquetPageIndex) + pages * sizeof(ParquetPageStats) + bytes;
+    ParquetPageIndex *out = calloc(1, *held);
     uint8_t *data = out ? (uint8_t *)(out->pages + pages) : NULL;
     IndexParser parser = {.page_count = map->page_count,
                           .null_pages = calloc(pages, sizeof(bool)),
@@ -118,7 +119,7 @@ static bool worth_reading(const ParquetFile *file, const ParquetLeaf *leaf, cons
            chunk->column_index_bytes <= file->data_end - chunk->column_index_offset;
 }
 
-static ParquetPageIndex *load_index(ParquetFile *file, int row_group, int leaf_number) {
+static ParquetPageIndex *load_index(ParquetFile *file, int row_group, int leaf_number, size_t *held) {
     const ParquetLeaf *leaf = &file->metadata.leaves[leaf_number];
     const ParquetChunk *chunk = &file->metadata.row_groups[row_group].chunks[leaf_number];
     const ParquetChunkMap *map = NULL;
@@ -126,7 +127,8 @@ static ParquetPageIndex *load_index(ParquetFile *file, int row_group, int leaf_n
     if (worth_reading(file, leaf, chunk) &&
         parquet_file_chunk_map(file, row_group, leaf_number, &map, &ignored) == STATUS_OK &&
         map->page_count > 0)
-        return read_index(file, leaf, chunk, map);
+        return read_index(file, leaf, chunk, map, held);
+    *held = sizeof(ParquetPageIndex);
     return calloc(1, sizeof(ParquetPageIndex));
 }
 
@@ -137,12 +139,15 @@ const ParquetPageIndex *parquet_chunk_page_index(ParquetFile *file, int row_grou
     _Atomic(ParquetPageIndex *) *slot = &file->indexes[row_group * metadata->leaf_count + leaf];
     ParquetPageIndex *known = atomic_load_explicit(slot, memory_order_acquire);
     if (!known) {
-        ParquetPageIndex *read = load_index(file, row_group, leaf);
+        size_t held;
+        ParquetPageIndex *read = load_index(file, row_group, leaf, &held);
         if (!read) return NULL;
-        if (atomic_compare_exchange_strong(slot, &known, read))
+        if (atomic_compare_exchange_strong(slot, &known, read)) {
             known = read;
-        else
+            parquet_file_holds(file, held);
+        } else {
             free(read); /* another thread was first */
+        }
     }
     return known->page_count > 0 ? known : NULL;
 }

@@ -131,11 +131,47 @@ static void hostile_counts_are_refused(void **state) {
     strbuf_deinit(&block);
 }
 
+/* Arrays in arrays, each of which claims as many items as the file could hold, and none of them there. */
+static void claims_take_no_memory(void **state) {
+    enum { PADDING = 1 << 20, DEPTH = 20 };
+    StrBuf text, block, schema;
+    Error err;
+    Arena arena;
+    AvroFile file;
+    AvroValue record;
+    bool more;
+    strbuf_init(&text);
+    strbuf_init(&block);
+    strbuf_init(&schema);
+    for (int i = 0; i < DEPTH; i++) {
+        strbuf_append_text(&schema, "{\"type\":\"array\",\"items\":");
+        avro_put_long(&block, PADDING);
+    }
+    strbuf_append_text(&schema, "\"bytes\"");
+    for (int i = 0; i < DEPTH; i++)
+        strbuf_append_char(&schema, '}');
+    avro_put_long(&block, INT64_MAX); /* the first item's length */
+    strbuf_grow(&block, PADDING);
+    block.length += PADDING;
+    assert_int_equal(avro_container_write(&text, schema.data, NULL, AVRO_CODEC_NULL, &block, 1, &err),
+                     STATUS_OK);
+    arena_init(&arena);
+    assert_int_equal(avro_file_open(text.data, text.length, "x", &arena, &file, &err), STATUS_OK);
+    assert_int_equal(avro_file_next(&file, &record, &more, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_DATA_CORRUPTED);
+    assert_true(arena.used_bytes < PADDING);
+    arena_deinit(&arena);
+    strbuf_deinit(&schema);
+    strbuf_deinit(&block);
+    strbuf_deinit(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_files_read_back),
         cmocka_unit_test(every_truncation_is_an_error),
         cmocka_unit_test(hostile_counts_are_refused),
+        cmocka_unit_test(claims_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,42 @@ static void deletion_vectors_are_read(void **state) {
     free(bits);
 }
 
+static void expect_disorder(const StrBuf *body, const char *message) {
+    enum { ROWS = 1 << 20 };
+    uint64_t *bits = calloc(ROWS / 64 + 1, sizeof *bits);
+    StrBuf blob;
+    Error err;
+    strbuf_init(&blob);
+    frame(body, &blob);
+    assert_int_equal(deletion_vector_decode(blob.data, blob.length, "x", bits, ROWS, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_DATA_CORRUPTED);
+    assert_non_null(strstr(err.message, message));
+    strbuf_deinit(&blob);
+    free(bits);
+}
+
+/* What repeats itself would set the same rows over and over: a few hundred kilobytes for billions of steps.
+ */
+static void deletion_vectors_ascend(void **state) {
+    StrBuf body;
+    strbuf_init(&body);
+    put(&body, 1, 8), put(&body, 0, 4);
+    put(&body, 12347, 4), put(&body, 1, 1), put(&body, 0, 2), put(&body, 0xFFFF, 2);
+    put(&body, 2, 2), put(&body, 5, 2), put(&body, 10, 2), put(&body, 15, 2), put(&body, 1, 2);
+    expect_disorder(&body, "runs are out of order");
+    strbuf_reset(&body);
+    put(&body, 1, 8), put(&body, 0, 4), put(&body, 12346, 4), put(&body, 2, 4);
+    put(&body, 3, 2), put(&body, 0, 2), put(&body, 3, 2), put(&body, 0, 2);
+    put(&body, 24, 4), put(&body, 26, 4), put(&body, 1, 2), put(&body, 2, 2);
+    expect_disorder(&body, "containers are out of order");
+    strbuf_reset(&body);
+    put(&body, 2, 8);
+    for (int i = 0; i < 2; i++)
+        put(&body, 0, 4), put(&body, 12346, 4), put(&body, 0, 4);
+    expect_disorder(&body, "bitmaps are out of order");
+    strbuf_deinit(&body);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_are_the_specification_s),
@@ -230,6 +266,7 @@ int main(void) {
         cmocka_unit_test(partition_paths),
         cmocka_unit_test(layouts_are_parsed),
         cmocka_unit_test(deletion_vectors_are_read),
+        cmocka_unit_test(deletion_vectors_ascend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
