@@ -59,10 +59,19 @@ typedef struct TableDesc {
     int64_t bytes;       /* < 0 = unknown */
 } TableDesc;
 
+/* Functions of one name; `volatility` is the worst of its overloads: 'i'mmutable, 's'table, 'v'olatile. */
+typedef struct FunctionDesc {
+    const char *schema; /* NULL = built in */
+    const char *name;
+    char volatility;
+} FunctionDesc;
+
 typedef struct TableList {
     TableDesc *tables;
     int count;
-    const char *default_schema; /* searched first for unqualified names */
+    const char *default_schema;    /* searched first for unqualified names */
+    const FunctionDesc *functions; /* sorted by name; NULL = not told */
+    int function_count;
 } TableList;
 
 /* ---- a statement ------------------------------------------------------------------------------------------

@@ -85,14 +85,17 @@ static bool refuse_unless_postgres(const ChoiceInput *input, int engine, EngineV
         return refuse(verdict, "%s are PostgreSQL's%s", "the system catalogs", "");
     bool anywhere = features->table_count == 0 && features->kind == STATEMENT_READ &&
                     first_of_kind(input, "postgres") >= 0;
-    if (anywhere && features->volatile_function)
-        return refuse(verdict, "%s() is volatile and belongs to PostgreSQL%s", features->volatile_function,
-                      "");
     bool own = features->unknown_function && strcmp(features->unknown_function, "search") == 0 &&
                is_kind(input->engines[engine], "columnar");
     if (anywhere && features->unknown_function && !own)
         return refuse(verdict, "function %s() is not built in, so only PostgreSQL can know it%s",
                       features->unknown_function, "");
+    if (anywhere && features->volatile_function)
+        return refuse(verdict, "%s() is volatile and belongs to PostgreSQL%s", features->volatile_function,
+                      "");
+    if (features->own_function && features->own_function_home != input->engines[engine])
+        return refuse(verdict, "%s() is a function of %s", features->own_function,
+                      features->own_function_home->name);
     return false;
 }
 
@@ -151,6 +154,26 @@ static void ask_engine(Choice *choice, int index) {
     }
 }
 
+/* What a row store's dialect cannot say with PostgreSQL's meaning, an engine that federates can do over its
+ * rows: a read whose one home declined it for that, and nothing of a session. */
+static void ask_to_pull(Choice *choice) {
+    const ChoiceInput *input = choice->input;
+    int home = input->resolution->home;
+    if (home < 0 || input->forced >= 0 || input->features->kind != STATEMENT_READ ||
+        input->classification->class == CLASS_SESSION || choice->standings[home] != STANDING_DECLINED ||
+        strcmp(choice->decision->candidates[home].verdict.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) != 0)
+        return;
+    for (int i = 0; i < input->engine_count; i++) {
+        if (i == home || !federates(input->engines[i]) || choice->standings[i] != STANDING_REFUSED) continue;
+        EngineVerdict refused = choice->decision->candidates[i].verdict;
+        choice->decision->candidates[i].verdict = (EngineVerdict){0};
+        ask_engine(choice, i);
+        if (choice->standings[i] == STANDING_ELIGIBLE || choice->standings[i] == STANDING_DOWN) continue;
+        choice->standings[i] = STANDING_REFUSED; /* its own reason would hide the home's */
+        choice->decision->candidates[i].verdict = refused;
+    }
+}
+
 static void gather_candidates(Choice *choice) {
     const ChoiceInput *input = choice->input;
     choice->home = home_of(input);
@@ -165,6 +188,7 @@ static void gather_candidates(Choice *choice) {
         else
             ask_engine(choice, i);
     }
+    ask_to_pull(choice);
 }
 
 static void release_plans(Choice *choice, int keep) {

@@ -8,8 +8,10 @@
 #include "engines/base/hash.h"
 #include "engines/base/utf8.h"
 #include "router/choose.h"
+#include "router/conditions.h"
 #include "router/hints.h"
 #include "router/time_travel.h"
+#include "router/volatility.h"
 
 /* What a Decision is made of; only the first member is public. */
 typedef struct DecisionBody {
@@ -139,6 +141,7 @@ static Status read_statement(const DecideInput *input, DecisionBody *body, Readi
     timing->unresolved = reading->resolution.unresolved;
     if (reading->resolution.engine_written && reading->resolution.home >= 0)
         TRY(take_engine_names_off(input, body, reading, timing, err));
+    volatility_read(input->snapshot, &reading->features);
     return STATUS_OK;
 }
 
@@ -165,10 +168,10 @@ static void fill_traits(Decision *decision, const Features *features, const Clas
     decision->result_rows_small = one_row;
     decision->changes_schema = features->changes_schema;
     decision->max_rows_hint = one_row ? 1 : -1;
-    if (features->select && features_read_limit(features->select) >= 0)
-        decision->max_rows_hint = features_read_limit(features->select);
+    if (features->select && conditions_read_limit(features->select) >= 0)
+        decision->max_rows_hint = conditions_read_limit(features->select);
     decision->repeatable = features->kind == STATEMENT_READ && !features->is_explain &&
-                           !features->has_locking && !features->volatile_function &&
+                           !features->has_locking && !features->samples && !features->volatile_function &&
                            !features->session_function && !features->unknown_function &&
                            !features->file_function; /* files change without telling */
 }

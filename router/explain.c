@@ -95,6 +95,13 @@ static const char *session_reason(const ChoiceInput *input, const char *engine) 
             input->arena,
             "%s() answers differently each time or leaves something behind, so %s runs it whole", function,
             engine);
+    if (features->samples)
+        return arena_printf(input->arena, "TABLESAMPLE draws other rows each time, so %s runs it whole",
+                            engine);
+    for (int i = 0; i < features->table_count; i++)
+        if (features->tables[i].is_temporary)
+            return arena_printf(input->arena, "%s lives as long as its connection: a session of %s",
+                                features->tables[i].name, engine);
     if (features->has_locking)
         return arena_printf(input->arena, "rows are locked, which is done where they live: %s", engine);
     return arena_printf(input->arena, "transactions and settings belong to a session of %s", engine);

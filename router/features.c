@@ -17,6 +17,7 @@ typedef struct Walker {
     TableRole role; /* of a table met now */
     int table_capacity;
     int column_capacity;
+    int unknown_capacity;
 } Walker;
 
 static void walk(Walker *walker, const ProtobufCMessage *message);
@@ -83,6 +84,16 @@ static void add_dropped(Walker *walker, const PgQuery__Node *object) {
                                  .role = TABLE_ALTERED});
 }
 
+static void add_unknown_function(Walker *walker, const PgQuery__FuncCall *call, const char *name) {
+    Features *features = walker->features;
+    features->unknown = grow(walker->arena, features->unknown, features->unknown_count,
+                             &walker->unknown_capacity, sizeof *features->unknown);
+    features->unknown[features->unknown_count++] = call;
+    if (features->unknown_function) return;
+    features->unknown_function = name;
+    features->unknown_function_location = call->location;
+}
+
 static void add_function(Walker *walker, const PgQuery__FuncCall *call) {
     Features *features = walker->features;
     const char *name = call->n_funcname > 0 ? string_of(call->funcname[call->n_funcname - 1]) : NULL;
@@ -104,9 +115,8 @@ static void add_function(Walker *walker, const PgQuery__FuncCall *call) {
         features->session_function_location = call->location;
     } else if (nature == FUNCTION_FILE && !schema) {
         features->file_function = name;
-    } else if (nature == FUNCTION_UNKNOWN && !features->unknown_function) {
-        features->unknown_function = name;
-        features->unknown_function_location = call->location;
+    } else if (nature == FUNCTION_UNKNOWN) {
+        add_unknown_function(walker, call, name);
     }
 }
 
@@ -276,10 +286,8 @@ static void walk(Walker *walker, const ProtobufCMessage *message) {
         add_function(walker, (const PgQuery__FuncCall *)message);
     else if (type == &pg_query__join_expr__descriptor)
         features->has_join = true;
-    else if (type == &pg_query__sub_link__descriptor || type == &pg_query__range_subselect__descriptor)
-        features->has_subquery = true;
-    else if (type == &pg_query__range_function__descriptor)
-        features->has_function_source = true;
+    else if (type == &pg_query__range_table_sample__descriptor)
+        features->samples = true;
     walk_children(walker, message, NULL, NULL);
 }
 
@@ -384,72 +392,9 @@ void features_read(const PgQuery__ParseResult *tree, Arena *arena, Features *out
     /* WITH x AS (INSERT ...) SELECT writes, whatever it is called. */
     for (int i = 0; i < out->table_count && out->kind == STATEMENT_READ; i++)
         if (out->tables[i].role == TABLE_TARGET) out->kind = STATEMENT_WRITE;
+    /* A temporary table, view or sequence is a thing of the connection. */
+    for (int i = 0; i < out->table_count && !out->is_explain; i++)
+        if (out->tables[i].role == TABLE_CREATED && out->tables[i].is_temporary)
+            out->kind = STATEMENT_SESSION;
     if (out->session_function && !out->is_explain) out->kind = STATEMENT_SESSION;
-}
-
-/* ---- conditions ------------------------------------------------------------------------------------------
- */
-
-static const char *column_of(const PgQuery__Node *node) {
-    if (!node || node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields == 0)
-        return NULL;
-    return string_of(node->column_ref->fields[node->column_ref->n_fields - 1]);
-}
-
-static bool is_value(const PgQuery__Node *node) {
-    while (node && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
-        node = node->type_cast->arg;
-    return node && (node->node_case == PG_QUERY__NODE__NODE_PARAM_REF ||
-                    (node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull));
-}
-
-static bool is_value_list(const PgQuery__Node *node, int *count) {
-    if (!node || node->node_case != PG_QUERY__NODE__NODE_LIST) return false;
-    *count = (int)node->list->n_items;
-    for (size_t i = 0; i < node->list->n_items; i++)
-        if (!is_value(node->list->items[i])) return false;
-    return true;
-}
-
-static bool read_bound(const PgQuery__AExpr *expr, ColumnBound *out) {
-    const char *symbol = expr->n_name == 1 ? string_of(expr->name[0]) : NULL;
-    const char *left = column_of(expr->lexpr), *right = column_of(expr->rexpr);
-    *out = (ColumnBound){.column = left ? left : right, .value_count = 1};
-    if (!symbol || (!left) == (!right)) return false;
-    switch (expr->kind) {
-    case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
-        if (!is_value(left ? expr->rexpr : expr->lexpr)) return false;
-        out->kind = strcmp(symbol, "=") == 0 ? BOUND_EQUAL : BOUND_RANGE;
-        return out->kind == BOUND_EQUAL || strcmp(symbol, "<") == 0 || strcmp(symbol, ">") == 0 ||
-               strcmp(symbol, "<=") == 0 || strcmp(symbol, ">=") == 0;
-    case PG_QUERY__A__EXPR__KIND__AEXPR_IN:
-        out->kind = BOUND_IN;
-        return left && strcmp(symbol, "=") == 0 && is_value_list(expr->rexpr, &out->value_count);
-    case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN: {
-        int count;
-        out->kind = BOUND_RANGE;
-        return left && is_value_list(expr->rexpr, &count);
-    }
-    default: return false;
-    }
-}
-
-int features_read_bounds(const PgQuery__Node *where, ColumnBound *out, int capacity) {
-    if (!where || capacity == 0) return 0;
-    if (where->node_case == PG_QUERY__NODE__NODE_A_EXPR) return read_bound(where->a_expr, out) ? 1 : 0;
-    if (where->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
-        where->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
-        return 0;
-    int count = 0;
-    for (size_t i = 0; i < where->bool_expr->n_args && count < capacity; i++)
-        count += features_read_bounds(where->bool_expr->args[i], out + count, capacity - count);
-    return count;
-}
-
-int64_t features_read_limit(const PgQuery__SelectStmt *select) {
-    const PgQuery__Node *limit = select->limit_count;
-    if (!limit || limit->node_case != PG_QUERY__NODE__NODE_A_CONST || limit->a_const->isnull ||
-        limit->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
-        return -1;
-    return limit->a_const->ival->ival;
 }

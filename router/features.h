@@ -44,13 +44,16 @@ typedef struct Features {
     int long_column_count;
 
     int param_count; /* highest $n */
-    bool has_aggregate, has_window, has_group, has_distinct, has_join, has_set_operation, has_subquery,
-        has_cte;
+    bool has_aggregate, has_window, has_group, has_distinct, has_join, has_set_operation, has_cte;
     bool has_locking;
-    bool has_function_source; /* a function in FROM */
+    bool samples; /* TABLESAMPLE: other rows each time */
     const char *volatile_function;
     const char *session_function;
-    const char *unknown_function;
+    const char *unknown_function;      /* the first of those below */
+    const PgQuery__FuncCall **unknown; /* calls of functions in no list of functions.h */
+    int unknown_count;
+    const char *own_function;        /* one of them that an engine has and is not built in (volatility.h) */
+    const Engine *own_function_home; /* who has it */
     const char *file_function;
     int session_function_location, volatile_function_location, unknown_function_location; /* byte offsets */
 
@@ -60,20 +63,3 @@ typedef struct Features {
 
 /* `tree` has at least one statement. */
 void features_read(const PgQuery__ParseResult *tree, Arena *arena, Features *out);
-
-/* ---- the condition of a single-table SELECT ---------------------------------------------------------------
- */
-
-typedef enum BoundKind { BOUND_EQUAL, BOUND_IN, BOUND_RANGE } BoundKind;
-
-/* A conjunct of WHERE that holds a column against constants or parameters. */
-typedef struct ColumnBound {
-    const char *column;
-    BoundKind kind;
-    int value_count; /* BOUND_IN */
-} ColumnBound;
-
-/* Fills at most `capacity` bounds of the top-level ANDs of `where` (may be NULL); returns how many. */
-int features_read_bounds(const PgQuery__Node *where, ColumnBound *out, int capacity);
-/* LIMIT n with a constant: n; else -1. */
-int64_t features_read_limit(const PgQuery__SelectStmt *select);

@@ -74,6 +74,10 @@ static uint64_t fingerprint(const TableList *list) {
     uint64_t hash = hash_text(list->default_schema, (uint64_t)list->count);
     for (int i = 0; i < list->count; i++)
         hash = fingerprint_table(&list->tables[i], hash);
+    for (int i = 0; i < list->function_count; i++) {
+        const FunctionDesc *function = &list->functions[i];
+        hash = hash_text(function->name, hash_text(function->schema, hash + (uint64_t)function->volatility));
+    }
     return hash;
 }
 
@@ -296,6 +300,39 @@ int registry_find(const RegistrySnapshot *snapshot, int engine, const char *sche
         found++;
     }
     return found;
+}
+
+/* The first function of the name, `count` when there is none. */
+static int first_function(const TableList *list, const char *name) {
+    int low = 0, high = list->function_count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (strcmp(list->functions[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+char registry_function(const RegistrySnapshot *snapshot, const char *schema, const char *name,
+                       const Engine **engine, bool *built_in) {
+    char worst = 0; /* the letters ascend as it gets worse */
+    *built_in = true;
+    for (int i = 0; i < snapshot->engine_count; i++) {
+        const TableList *list = snapshot->sets[i] ? &snapshot->sets[i]->list : NULL;
+        if (!list) continue;
+        for (int at = first_function(list, name);
+             at < list->function_count && strcmp(list->functions[at].name, name) == 0; at++) {
+            const FunctionDesc *function = &list->functions[at];
+            const char *lives_in = function->schema ? function->schema : "pg_catalog";
+            if (schema && strcmp(schema, lives_in) != 0) continue;
+            worst = function->volatility > worst ? function->volatility : worst;
+            *engine = snapshot->engines[i];
+            *built_in &= function->schema == NULL;
+        }
+    }
+    return worst;
 }
 
 /* Levenshtein distance, given up beyond `limit`. */

@@ -56,5 +56,9 @@ int registry_engine_index(const RegistrySnapshot *snapshot, const char *engine_n
  * are, of which at most `capacity` are filled in. */
 int registry_find(const RegistrySnapshot *snapshot, int engine, const char *schema, const char *name,
                   const RegistryTable **out, int capacity);
+/* The volatility of the functions of this name that some engine has ('i', 's', 'v': the worst of them), 0 =
+ * no engine knows any. schema NULL = any. `engine` is who has it, `built_in` whether all of them are. */
+char registry_function(const RegistrySnapshot *snapshot, const char *schema, const char *name,
+                       const Engine **engine, bool *built_in);
 /* The known table whose name is nearest to `name`, NULL when none is near. */
 const RegistryTable *registry_nearest(const RegistrySnapshot *snapshot, const char *name);

@@ -17,7 +17,7 @@ static const char columns_sql[] =
     "'performance_schema', 'sys')"
     " ORDER BY BINARY table_schema, BINARY table_name, ordinal_position";
 static const char keys_sql[] =
-    "SELECT table_schema, table_name, index_name, non_unique, column_name"
+    "SELECT table_schema, table_name, index_name, non_unique, column_name, COALESCE(cardinality, -1)"
     " FROM information_schema.statistics WHERE table_schema NOT IN ('mysql', 'information_schema', "
     "'performance_schema', 'sys')"
     " ORDER BY BINARY table_schema, BINARY table_name, BINARY index_name, seq_in_index";
@@ -143,6 +143,9 @@ static void read_key(Description *d, MYSQL_ROW row) {
     int found = -1;
     for (int i = 0; row[4] && i < table->column_count; i++)
         if (!strcmp(table->columns[i].name, row[4])) found = i;
+    ColumnDesc *column = found < 0 ? NULL : &((ColumnDesc *)table->columns)[found];
+    double distinct = atof(row[5]); /* of the key up to here: of the column itself when it is the first */
+    if (column && key->column_count == 0 && distinct > 0) column->distinct = distinct;
     ((int *)key->columns)[key->column_count++] = found;
 }
 

@@ -44,12 +44,18 @@ static const char keys_query[] =
     "WHERE i.indisvalid AND i.indpred IS NULL AND " USER_RELATIONS
     " ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid";
 
+static const char functions_query[] =
+    "SELECT CASE WHEN n.nspname <> 'pg_catalog' THEN n.nspname END, p.proname, "
+    "max(p.provolatile) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE p.prokind IN ('f', 'a', 'w') AND n.nspname <> 'information_schema' "
+    "AND n.nspname NOT LIKE 'pg\\_temp%' GROUP BY 1, 2 ORDER BY p.proname COLLATE \"C\", 1";
+
 typedef struct Describer {
     PgEngine *engine;
     PgConn *conn;
     Arena *arena;
     CancelToken limit;
-    PGresult *tables, *columns, *keys;
+    PGresult *tables, *columns, *keys, *functions;
 } Describer;
 
 static uint32_t oid_at(const PGresult *result, int row, int column) {
@@ -90,7 +96,8 @@ static Status read_catalog(Describer *d, const char **default_schema, Error *err
     PQclear(schema);
     TRY(pgconn_exec(d->conn, tables_query, NULL, 0, &d->limit, &d->tables, err));
     TRY(pgconn_exec(d->conn, columns_query, NULL, 0, &d->limit, &d->columns, err));
-    return pgconn_exec(d->conn, keys_query, NULL, 0, &d->limit, &d->keys, err);
+    TRY(pgconn_exec(d->conn, keys_query, NULL, 0, &d->limit, &d->keys, err));
+    return pgconn_exec(d->conn, functions_query, NULL, 0, &d->limit, &d->functions, err);
 }
 
 /* Rows [*at, return) of `result` belong to the table; *at is moved to the first of them. Both ascend by OID.
@@ -161,6 +168,19 @@ static void fill_table(Describer *d, TableDesc *table, int row, int *column_at, 
     *key_at = key_end;
 }
 
+static const FunctionDesc *fill_functions(Describer *d, int *count) {
+    *count = PQntuples(d->functions);
+    FunctionDesc *functions = ARENA_NEW_ARRAY(d->arena, FunctionDesc, *count + 1);
+    for (int i = 0; i < *count; i++) {
+        bool built_in = PQgetisnull(d->functions, i, 0);
+        functions[i] =
+            (FunctionDesc){.schema = built_in ? NULL : arena_strdup(d->arena, PQgetvalue(d->functions, i, 0)),
+                           .name = arena_strdup(d->arena, PQgetvalue(d->functions, i, 1)),
+                           .volatility = PQgetvalue(d->functions, i, 2)[0]};
+    }
+    return functions;
+}
+
 Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
     enum { DESCRIBE_LIMIT_SECONDS = 60 };
     Describer d = {.engine = pgengine_of(base), .arena = arena};
@@ -175,9 +195,11 @@ Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err)
         int column_at = 0, key_at = 0;
         for (int i = 0; i < out->count; i++)
             fill_table(&d, &out->tables[i], i, &column_at, &key_at);
+        out->functions = fill_functions(&d, &out->function_count);
     }
     PQclear(d.tables);
     PQclear(d.columns);
     PQclear(d.keys);
+    PQclear(d.functions);
     return status;
 }

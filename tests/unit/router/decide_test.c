@@ -51,6 +51,31 @@ static void test_routes_each_class(void **state) {
         {"SELECT * FROM users WHERE id > 10 LIMIT 5", "postgres", "indexed-range", "indexed_range"},
         {"SELECT * FROM users WHERE id = 42 OR age = 3", "postgres", "only-eligible", "scan"},
         {"SELECT * FROM users WHERE id = id", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id IN (42)", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users WHERE id = 40 + $1", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users WHERE email = lower('A')", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users WHERE (name, id) = ('x', 42)", "postgres", "point-lookup", "point_lookup"},
+        {"SELECT * FROM users WHERE id = 42.5", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id = 42::numeric", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users AS u (name, id) WHERE id = 'x'", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id = 1 OR id IN (2, 3)", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE id = 1 OR id > 3", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id = ANY($1)", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE id = ANY('{1,2}'::bigint[])", "postgres", "indexed-range",
+         "indexed_range"},
+        {"SELECT * FROM users WHERE id <> ANY($1)", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id BETWEEN 5 AND 10", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE 5 < id AND id <= 10", "postgres", "indexed-range", "indexed_range"},
+        {"SELECT * FROM users WHERE id BETWEEN 5 AND 99999", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id > 5 ORDER BY age LIMIT 5", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users WHERE id > 5 ORDER BY id LIMIT 5", "postgres", "indexed-range",
+         "indexed_range"},
+        {"SELECT * FROM users WHERE id > 5 LIMIT 5 OFFSET 99999", "postgres", "only-eligible", "scan"},
+        {"SELECT * FROM users TABLESAMPLE SYSTEM (1)", "postgres", "session-home", "session"},
+        {"CREATE TEMP TABLE fresh (a int)", "postgres", "session-home", "session"},
+        {"SELECT * INTO TEMP fresh FROM users", "postgres", "session-home", "session"},
+        {"SELECT harmless(id) FROM users", "postgres", "only-eligible", "scan"},
+        {"SELECT writes(id) FROM users", "postgres", "session-home", "session"},
         {"SELECT * FROM users WHERE id = NULL", "postgres", "only-eligible", "scan"},
         {"SELECT * FROM pair WHERE b = 2", "postgres", "only-eligible", "scan"},
         {"SELECT count(*) FROM users WHERE id = 42", "postgres", "only-eligible", "aggregate"},
@@ -67,7 +92,7 @@ static void test_routes_each_class(void **state) {
         {"SELECT 1", "postgres", "default-engine", "constant"},
         {"VALUES (1), (2)", "postgres", "default-engine", "constant"},
         {"SELECT random()", "postgres", "session-home", "session"},
-        {"SELECT my_function(1)", "postgres", "only-eligible", "constant"},
+        {"SELECT my_function(1)", "postgres", "session-home", "session"},
         {"SELECT *, random() FROM users", "postgres", "session-home", "session"},
         {"SELECT * FROM users WHERE id = 1 FOR UPDATE", "postgres", "session-home", "session"},
         {"BEGIN; SELECT 1; COMMIT", "postgres", "session-home", "session"},
@@ -337,6 +362,25 @@ static void test_reasons(void **state) {
 
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
 
+/* What MySQL's dialect cannot say is done over its rows, unless it belongs to a session. */
+static void test_pulls_what_a_dialect_declines(void **state) {
+    Fixture *fixture = *state;
+    Error err = {0};
+    fixture->mysql.declines = "a window function cannot be written";
+    Decision *decision = route_as(fixture, "SELECT rank() OVER (ORDER BY zip) FROM zipcodes", NULL, &err);
+    assert_non_null(decision);
+    assert_string_equal(decision->engine->name, "columnar");
+    assert_ptr_equal(fixture->columnar.last_bindings[0].engine, &fixture->mysql.base);
+    decision_release(decision);
+    assert_null(route_as(fixture, "SELECT * FROM zipcodes FOR UPDATE", NULL, &err));
+    assert_string_equal(err.sqlstate, SQLSTATE_NO_ENGINE);
+    assert_null(route_as(fixture, "UPDATE zipcodes SET city = 'x'", NULL, &err));
+    assert_null(route_as(fixture, "SELECT harmless(1) FROM zipcodes", NULL, &err));
+    fixture->mysql.declines_state = "42703";
+    assert_null(route_as(fixture, "SELECT no_such FROM zipcodes", NULL, &err));
+    assert_string_equal(err.sqlstate, "42703");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_routes_each_class),
@@ -351,6 +395,7 @@ int main(void) {
         WITH_FIXTURE(test_passes_on_an_engines_error),
         WITH_FIXTURE(test_traits),
         WITH_FIXTURE(test_reasons),
+        WITH_FIXTURE(test_pulls_what_a_dialect_declines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,8 @@ typedef struct FakeEngine {
     const TableDesc *tables;
     int table_count;
     const char *default_schema;
+    const FunctionDesc *functions;
+    int function_count;
     _Atomic bool up;
     _Atomic bool describe_fails;
     _Atomic int describes, plans, live_plans;
@@ -44,7 +46,9 @@ static inline Status fake_describe(Engine *engine, Arena *arena, TableList *out,
     if (fake->describe_fails) return error_set(err, SQLSTATE_CANNOT_CONNECT, "nobody listens");
     *out = (TableList){.tables = ARENA_NEW_ARRAY(arena, TableDesc, fake->table_count + 1),
                        .count = fake->table_count,
-                       .default_schema = fake->default_schema};
+                       .default_schema = fake->default_schema,
+                       .functions = fake->functions,
+                       .function_count = fake->function_count};
     for (int i = 0; i < fake->table_count; i++)
         out->tables[i] = fake->tables[i];
     return STATUS_OK;
@@ -211,6 +215,11 @@ typedef struct Fixture {
 
 static inline void fixture_open(Fixture *fixture) {
     fake_init(&fixture->postgres, "postgres", "postgres", postgres_tables, 5);
+    static const FunctionDesc functions[] = {{.schema = "public", .name = "harmless", .volatility = 's'},
+                                             {.schema = "public", .name = "writes", .volatility = 's'},
+                                             {.schema = "sales", .name = "writes", .volatility = 'v'}};
+    fixture->postgres.functions = functions;
+    fixture->postgres.function_count = 3;
     fake_init(&fixture->mysql, "mysql", "mysql", mysql_tables, 1);
     fixture->mysql.default_schema = "signalbox";
     fake_init(&fixture->columnar, "columnar", "columnar", columnar_tables, 2);
