@@ -55,12 +55,19 @@ static void collect_strings(const StringView *values, const uint64_t *validity, 
     }
 }
 
+int64_t parquet_count_nulls(const uint64_t *validity, int64_t first, int64_t rows) {
+    int64_t nulls = 0;
+    if (!validity) return 0;
+    if (first % 64 == 0) return rows - (int64_t)bitmap_count(validity + first / 64, (size_t)rows);
+    for (int64_t i = first; i < first + rows; i++)
+        nulls += !bitmap_get(validity, (size_t)i);
+    return nulls;
+}
+
 void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity,
                             int64_t first, int64_t rows, ParquetBounds *out) {
     memset(out, 0, sizeof *out);
-    if (validity)
-        for (int64_t i = first; i < first + rows; i++)
-            out->null_count += !bitmap_get(validity, (size_t)i);
+    out->null_count = parquet_count_nulls(validity, first, rows);
     switch (physical) {
     case PHYS_BOOL: collect_bool(values, validity, first, rows, out); break;
     case PHYS_I16: collect_i16(values, validity, first, rows, out); break;

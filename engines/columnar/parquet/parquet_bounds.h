@@ -17,6 +17,7 @@ typedef struct ParquetBounds {
 /* Over `rows` rows from `first` of row-aligned values. Strings point into the values' memory. */
 void parquet_bounds_collect(PhysicalType physical, const void *values, const uint64_t *validity,
                             int64_t first, int64_t rows, ParquetBounds *out);
+int64_t parquet_count_nulls(const uint64_t *validity, int64_t first, int64_t rows);
 /* <0, 0, >0. */
 int parquet_bound_compare(PhysicalType physical, const union ParquetBound *a, const union ParquetBound *b);
 /* into += from. */

@@ -3,6 +3,15 @@ static void BOUNDS_NAME(const BOUNDS_TYPE *values, const uint64_t *validity, int
                         ParquetBounds *out) {
     BOUNDS_TYPE min = 0, max = 0;
     bool any = false;
+    if (!validity && rows > 0) { /* no branches: several values at a time */
+        min = max = values[first];
+        for (int64_t i = first + 1; i < first + rows; i++) {
+            min = values[i] < min ? values[i] : min;
+            max = values[i] > max ? values[i] : max;
+        }
+        any = true;
+        rows = 0;
+    }
     for (int64_t i = first; i < first + rows; i++) {
         if (validity && !bitmap_get(validity, (size_t)i)) continue;
         BOUNDS_TYPE value = values[i];

@@ -1,34 +1,28 @@
-/* A column's rows → a chunk's bytes: dictionary, choice of encoding by a sample, pages, compression. */
+/* A column's rows → a chunk's bytes: choice of encoding by a sample, pages, compression. */
+#include <float.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/base/hash.h"
 #include "engines/columnar/parquet/parquet_bloom.h"
 #include "engines/columnar/parquet/parquet_encode.h"
+#include "engines/columnar/parquet/parquet_unpack.h"
 #include "engines/columnar/parquet/parquet_write.h"
 
-/* A dictionary is given up when every other value is new, from VARIOUS_FROM entries on: before, a few
- * thousand values that repeat a hundred times each look the same. */
-enum {
-    SAMPLE_VALUES = 8192,
-    LARGEST_DICTIONARY = 1 << 18,
-    LARGEST_DICTIONARY_BYTES = 8 << 20,
-    VARIOUS_FROM = 1 << 14
-};
+enum { SAMPLE_VALUES = 8192 };
 
 typedef struct ChunkJob {
     ChunkEncoder *encoder;
-    const ColumnBuffer *buffer;
+    ColumnBuffer *buffer;
     const ParquetStorage *storage;
+    ChunkDictionary *dictionary;
+    DenseValues dense;
     int page_rows;
-    int64_t dense_count;
-    size_t dense_width;         /* bytes of a dense value: the stored width, or a StringView, or a bool */
-    uint32_t dictionary_length; /* 0 = no dictionary */
-    uint32_t *dictionary_rows;  /* dense index of each entry's first value */
     int encoding;
     int codec;
     int level;
+    /* Of the best encoding so far: bytes of a value, compressed; the same with its handicap. */
+    double best_packed, best_weighed;
 } ChunkJob;
 
 static inline bool row_valid(const ColumnBuffer *buffer, int64_t row) {
@@ -37,132 +31,71 @@ static inline bool row_valid(const ColumnBuffer *buffer, int64_t row) {
 
 /* ---- dense stored values ---- */
 
-static void store_value(const ParquetStorage *storage, const char *values, int64_t row, uint8_t *out) {
-    int32_t narrow;
-    switch (storage->vector_physical) {
-    case PHYS_I16:
-        narrow = ((const int16_t *)values)[row];
-        memcpy(out, &narrow, 4);
-        break;
-    case PHYS_I64:
-        if (storage->bytes == 4) {
-            narrow = (int32_t)((const int64_t *)values)[row];
-            memcpy(out, &narrow, 4);
-        } else {
-            memcpy(out, values + row * 8, 8);
+/* Stored values of the rows that are not NULL. */
+PARQUET_INLINE void narrow_values(const ColumnBuffer *buffer, PhysicalType physical, uint8_t *out,
+                                  int64_t *count) {
+    const char *values = buffer->values;
+    int64_t dense = 0;
+    size_t bytes = (size_t)buffer->storage.bytes;
+    for (int64_t row = 0; row < buffer->row_count; row++) {
+        if (!row_valid(buffer, row)) continue;
+        switch (physical) {
+        case PHYS_I16: ((int32_t *)(void *)out)[dense] = ((const int16_t *)(const void *)values)[row]; break;
+        case PHYS_I64:
+            ((int32_t *)(void *)out)[dense] = (int32_t)((const int64_t *)(const void *)values)[row];
+            break;
+        default:
+            parquet_store_decimal(((const __int128 *)(const void *)values)[row], (int)bytes,
+                                  out + (size_t)dense * bytes);
         }
-        break;
-    case PHYS_I128: parquet_store_decimal(((const __int128 *)values)[row], storage->bytes, out); break;
-    default: {
-        size_t width = physical_width(storage->vector_physical);
-        memcpy(out, values + (size_t)row * width, width);
+        dense++;
     }
+    *count = dense;
+}
+
+static void drop_nulls(const ColumnBuffer *buffer, size_t width, uint8_t *out, int64_t *count) {
+    int64_t dense = 0;
+    for (int64_t row = 0; row < buffer->row_count; row++) {
+        if (!row_valid(buffer, row)) continue;
+        memcpy(out + (size_t)dense * width, buffer->values + (size_t)row * width, width);
+        dense++;
     }
+    *count = dense;
 }
 
 static void make_dense(ChunkJob *job) {
     const ColumnBuffer *buffer = job->buffer;
+    const ParquetStorage *storage = job->storage;
     StrBuf *dense = &job->encoder->dense;
-    bool as_is = job->storage->vector_physical == PHYS_STRING || job->storage->physical == PARQUET_BOOLEAN;
-    job->dense_width = as_is ? physical_width(job->storage->vector_physical) : (size_t)job->storage->bytes;
+    size_t width = physical_width(storage->vector_physical);
+    bool as_is = storage->vector_physical == PHYS_STRING || storage->physical == PARQUET_BOOLEAN ||
+                 (storage->vector_physical != PHYS_I128 && (size_t)storage->bytes == width);
+    job->dense = (DenseValues){.storage = storage,
+                               .data = (const uint8_t *)buffer->values,
+                               .count = buffer->row_count,
+                               .width = as_is ? width : (size_t)storage->bytes};
+    if (as_is && !buffer->validity) return;
     strbuf_reset(dense);
-    strbuf_grow(dense, (size_t)buffer->row_count * job->dense_width + 16);
+    strbuf_grow(dense, (size_t)buffer->row_count * job->dense.width + 16);
     uint8_t *out = (uint8_t *)dense->data;
-    for (int64_t row = 0; row < buffer->row_count; row++) {
-        if (!row_valid(buffer, row)) continue;
-        store_value(job->storage, buffer->values, row, out);
-        out += job->dense_width;
-        job->dense_count++;
-    }
+    job->dense.data = out;
+    if (as_is)
+        drop_nulls(buffer, width, out, &job->dense.count);
+    else if (storage->vector_physical == PHYS_I16)
+        narrow_values(buffer, PHYS_I16, out, &job->dense.count);
+    else if (storage->vector_physical == PHYS_I64)
+        narrow_values(buffer, PHYS_I64, out, &job->dense.count);
+    else
+        narrow_values(buffer, PHYS_I128, out, &job->dense.count);
 }
 
 static const uint8_t *dense_value(const ChunkJob *job, int64_t index) {
-    return (const uint8_t *)job->encoder->dense.data + (size_t)index * job->dense_width;
-}
-
-/* ---- dictionary ---- */
-
-static uint64_t hash_dense(const ChunkJob *job, const uint8_t *value) {
-    if (job->storage->vector_physical == PHYS_STRING) {
-        const StringView *view = (const StringView *)value;
-        return hash64_bytes(stringview_data(view), view->length, 0);
-    }
-    uint64_t word = 0;
-    if (job->dense_width <= 8)
-        memcpy(&word, value, job->dense_width);
-    else
-        return hash64_bytes(value, job->dense_width, 0);
-    return hash64_u64(word);
-}
-
-static bool same_dense(const ChunkJob *job, const uint8_t *a, const uint8_t *b) {
-    if (job->storage->vector_physical == PHYS_STRING)
-        return stringview_equals((const StringView *)a, (const StringView *)b);
-    return memcmp(a, b, job->dense_width) == 0;
-}
-
-static bool grow_slots(ChunkJob *job, size_t count) {
-    ChunkEncoder *encoder = job->encoder;
-    if (encoder->slot_count < count) {
-        free(encoder->slots);
-        encoder->slots = malloc(count * sizeof *encoder->slots);
-        encoder->slot_count = encoder->slots ? count : 0;
-    }
-    return encoder->slots != NULL;
-}
-
-/* Codes of all values; gives up (length 0) once the values are too various to gain by it. */
-static void build_dictionary(ChunkJob *job) {
-    ChunkEncoder *encoder = job->encoder;
-    enum { SLOTS = LARGEST_DICTIONARY * 2 };
-    uint32_t length = 0;
-    size_t bytes = 0;
-    if (encoder->code_capacity < (size_t)job->dense_count) {
-        free(encoder->codes);
-        encoder->code_capacity = (size_t)job->dense_count;
-        encoder->codes = malloc(encoder->code_capacity * sizeof *encoder->codes);
-    }
-    job->dictionary_rows = malloc(LARGEST_DICTIONARY * sizeof *job->dictionary_rows);
-    if (!encoder->codes || !job->dictionary_rows || !grow_slots(job, SLOTS)) {
-        encoder->code_capacity = encoder->codes ? encoder->code_capacity : 0;
-        return;
-    }
-    memset(encoder->slots, 0xff, SLOTS * sizeof *encoder->slots);
-    for (int64_t i = 0; i < job->dense_count; i++) {
-        const uint8_t *value = dense_value(job, i);
-        size_t slot = hash_dense(job, value) & (SLOTS - 1);
-        while (encoder->slots[slot] != UINT32_MAX &&
-               !same_dense(job, value, dense_value(job, job->dictionary_rows[encoder->slots[slot]])))
-            slot = (slot + 1) & (SLOTS - 1);
-        if (encoder->slots[slot] == UINT32_MAX) {
-            bytes += job->storage->vector_physical == PHYS_STRING ? ((const StringView *)value)->length + 4
-                                                                  : job->dense_width;
-            bool too_various = length > VARIOUS_FROM && (int64_t)length > (i + 1) / 2;
-            if (length == LARGEST_DICTIONARY || bytes > LARGEST_DICTIONARY_BYTES || too_various) return;
-            job->dictionary_rows[length] = (uint32_t)i;
-            encoder->slots[slot] = length++;
-        }
-        encoder->codes[i] = encoder->slots[slot];
-    }
-    job->dictionary_length = length;
+    return job->dense.data + (size_t)index * job->dense.width;
 }
 
 static int code_width(const ChunkJob *job) {
-    uint32_t largest = job->dictionary_length - 1;
+    uint32_t largest = job->dictionary->length - 1;
     return largest ? 32 - __builtin_clz(largest) : 1; /* never 0: some readers stumble over it */
-}
-
-static void encode_dictionary_values(const ChunkJob *job, StrBuf *out) {
-    bool fixed = job->storage->physical == PARQUET_FIXED && job->storage->vector_physical == PHYS_STRING;
-    for (uint32_t i = 0; i < job->dictionary_length; i++) {
-        const uint8_t *value = dense_value(job, job->dictionary_rows[i]);
-        if (fixed)
-            strbuf_append(out, stringview_data((const StringView *)value), (size_t)job->storage->bytes);
-        else if (job->storage->vector_physical == PHYS_STRING)
-            parquet_encode_plain_strings((const StringView *)value, 1, out);
-        else
-            strbuf_append(out, value, job->dense_width);
-    }
 }
 
 /* ---- values of a page ---- */
@@ -176,8 +109,12 @@ static void encode_plain(const ChunkJob *job, const uint8_t *values, int64_t cou
         for (int64_t i = 0; i < count; i++)
             strbuf_append(out, stringview_data((const StringView *)values + i), (size_t)job->storage->bytes);
     } else {
-        strbuf_append(out, values, (size_t)count * job->dense_width);
+        strbuf_append(out, values, (size_t)count * job->dense.width);
     }
+}
+
+static void encode_dictionary_values(const ChunkJob *job, StrBuf *out) {
+    encode_plain(job, job->dictionary->entries, job->dictionary->length, out);
 }
 
 static Status encode_values(const ChunkJob *job, int encoding, int64_t first, int64_t count, StrBuf *out,
@@ -186,7 +123,7 @@ static Status encode_values(const ChunkJob *job, int encoding, int64_t first, in
     switch (encoding) {
     case ENCODING_RLE_DICTIONARY:
         strbuf_append_char(out, (char)code_width(job));
-        parquet_encode_hybrid(job->encoder->codes + first, count, code_width(job), out);
+        parquet_encode_hybrid(job->dictionary->codes + first, count, code_width(job), out);
         return STATUS_OK;
     case ENCODING_DELTA_BINARY_PACKED:
         if (job->storage->bytes == 4)
@@ -195,7 +132,7 @@ static Status encode_values(const ChunkJob *job, int encoding, int64_t first, in
             parquet_encode_delta64((const int64_t *)(const void *)values, count, out);
         return STATUS_OK;
     case ENCODING_BYTE_STREAM_SPLIT:
-        parquet_encode_byte_stream_split(values, job->dense_width, count, out);
+        parquet_encode_byte_stream_split(values, job->dense.width, count, out);
         return STATUS_OK;
     case ENCODING_DELTA_LENGTH_BYTE_ARRAY:
     case ENCODING_DELTA_BYTE_ARRAY: {
@@ -231,11 +168,11 @@ static Status sample(const ChunkJob *job, int encoding, double *raw, double *pac
     ChunkEncoder *encoder = job->encoder;
     int64_t values = 0, raw_bytes = 0, packed_bytes = 0;
     for (int part = 0; part < 2; part++) {
-        int64_t first = job->dense_count * (1 + 2 * part) / 4;
-        int64_t count = job->dense_count - first < SAMPLE_VALUES ? job->dense_count - first : SAMPLE_VALUES;
-        if (job->dense_count <= SAMPLE_VALUES) {
+        int64_t first = job->dense.count * (1 + 2 * part) / 4;
+        int64_t count = job->dense.count - first < SAMPLE_VALUES ? job->dense.count - first : SAMPLE_VALUES;
+        if (job->dense.count <= SAMPLE_VALUES) {
             first = 0;
-            count = part == 0 ? job->dense_count : 0;
+            count = part == 0 ? job->dense.count : 0;
         }
         if (count == 0) continue;
         strbuf_reset(&encoder->body);
@@ -247,58 +184,79 @@ static Status sample(const ChunkJob *job, int encoding, double *raw, double *pac
     }
     *raw = values ? (double)raw_bytes / (double)values : 0;
     *packed = values ? (double)packed_bytes / (double)values : 0;
-    if (encoding == ENCODING_RLE_DICTIONARY && job->dense_count) {
+    if (encoding == ENCODING_RLE_DICTIONARY && job->dense.count) {
         strbuf_reset(&encoder->body);
         encode_dictionary_values(job, &encoder->body);
-        *raw += (double)encoder->body.length / (double)job->dense_count;
-        *packed += 0.7 * (double)encoder->body.length / (double)job->dense_count;
+        *raw += (double)encoder->body.length / (double)job->dense.count;
+        *packed += 0.7 * (double)encoder->body.length / (double)job->dense.count;
     }
     return STATUS_OK;
 }
 
-static int list_candidates(const ChunkJob *job, int candidates[5]) {
-    int count = 0;
-    bool is_float = job->storage->physical == PARQUET_FLOAT || job->storage->physical == PARQUET_DOUBLE;
-    bool is_integer = job->storage->physical == PARQUET_INT32 || job->storage->physical == PARQUET_INT64;
-    bool all = !job->encoder->plain_encodings;
-    candidates[count++] = ENCODING_PLAIN;
-    if (is_float && all) candidates[count++] = ENCODING_BYTE_STREAM_SPLIT;
-    if (is_integer && all) candidates[count++] = ENCODING_DELTA_BINARY_PACKED;
-    if (job->storage->physical == PARQUET_BYTE_ARRAY && all) {
-        candidates[count++] = ENCODING_DELTA_LENGTH_BYTE_ARRAY;
-        candidates[count++] = ENCODING_DELTA_BYTE_ARRAY;
-    }
-    if (job->dictionary_length > 0) candidates[count++] = ENCODING_RLE_DICTIONARY;
-    return count;
+static Status consider(ChunkJob *job, int encoding, double weight, Error *err) {
+    double raw, packed;
+    TRY(sample(job, encoding, &raw, &packed, err));
+    if (packed * weight >= job->best_weighed) return STATUS_OK;
+    job->best_weighed = packed * weight;
+    job->best_packed = packed;
+    job->encoding = encoding;
+    job->codec = packed > raw * 0.93 ? CODEC_NONE : CODEC_ZSTD; /* left off where it hardly gains */
+    return STATUS_OK;
 }
 
 /* Smallest after compression, with a handicap for what costs later: strings without codes lose the work on
- * codes, delta and split cost a little to decode. Compression is left off where it hardly gains. */
+ * codes, delta and split cost a little to decode. */
 static Status choose(ChunkJob *job, Error *err) {
-    int candidates[5];
-    int count = list_candidates(job, candidates);
-    bool is_string = job->storage->vector_physical == PHYS_STRING;
-    double best = 0, best_raw = 0, best_packed = 0;
-    job->encoding = ENCODING_PLAIN;
-    job->codec = CODEC_ZSTD;
-    for (int i = 0; i < count; i++) {
-        double raw, packed, weight = 1.05;
-        TRY(sample(job, candidates[i], &raw, &packed, err));
-        if (candidates[i] == ENCODING_PLAIN)
-            weight = 1;
-        else if (candidates[i] == ENCODING_RLE_DICTIONARY)
-            weight = is_string ? 0.7 : 0.95;
-        else if (candidates[i] == ENCODING_DELTA_BYTE_ARRAY)
-            weight = 1.25;
-        if (i == 0 || packed * weight < best) {
-            best = packed * weight;
-            best_raw = raw;
-            best_packed = packed;
-            job->encoding = candidates[i];
-        }
+    ParquetPhysical physical = job->storage->physical;
+    bool is_integer = physical == PARQUET_INT32 || physical == PARQUET_INT64;
+    bool is_string = job->storage->vector_physical == PHYS_STRING, all = !job->encoder->plain_encodings;
+    job->best_weighed = DBL_MAX;
+    TRY(consider(job, ENCODING_PLAIN, 1, err));
+    if ((physical == PARQUET_FLOAT || physical == PARQUET_DOUBLE) && all)
+        TRY(consider(job, ENCODING_BYTE_STREAM_SPLIT, 1.05, err));
+    if (is_integer && all) TRY(consider(job, ENCODING_DELTA_BINARY_PACKED, 1.05, err));
+    if (physical == PARQUET_BYTE_ARRAY && all) {
+        TRY(consider(job, ENCODING_DELTA_LENGTH_BYTE_ARRAY, 1.05, err));
+        TRY(consider(job, ENCODING_DELTA_BYTE_ARRAY, 1.25, err));
     }
-    if (best_packed > best_raw * 0.93) job->codec = CODEC_NONE;
+    if (physical != PARQUET_BOOLEAN)
+        chunk_dictionary_build(job->dictionary, &job->dense, is_integer ? job->best_packed : 0);
+    if (job->dictionary->length) TRY(consider(job, ENCODING_RLE_DICTIONARY, is_string ? 0.7 : 0.95, err));
     return STATUS_OK;
+}
+
+/* ---- the choice of the row group before ---- */
+
+/* The column's values are mostly of a kind, so that one sample does for several row groups. */
+static bool repeat_choice(ChunkJob *job) {
+    const ChunkChoice *before = &job->buffer->choice;
+    if (!before->known || job->dense.count < before->values / 2) return false;
+    if (before->encoding == ENCODING_RLE_DICTIONARY) {
+        chunk_dictionary_build(job->dictionary, &job->dense, 0);
+        if (job->dictionary->length == 0) return false;
+    }
+    job->encoding = before->encoding;
+    job->codec = before->codec;
+    return true;
+}
+
+static void keep_choice(const ChunkJob *job, bool repeated, int64_t compressed_bytes) {
+    enum { MOST_REPEATED = 7 };
+    ChunkChoice *choice = &job->buffer->choice;
+    double bytes = job->dense.count ? (double)compressed_bytes / (double)job->dense.count : 0;
+    if (!repeated) {
+        *choice = (ChunkChoice){.known = job->dense.count > 0,
+                                .encoding = job->encoding,
+                                .codec = job->codec,
+                                .values = job->dense.count,
+                                .value_bytes = bytes,
+                                .distinct_share = job->dictionary->length ? (double)job->dictionary->length /
+                                                                                (double)job->dense.count
+                                                                          : 1};
+        return;
+    }
+    bool as_before = bytes < choice->value_bytes * 1.1 && bytes > choice->value_bytes * 0.9;
+    if (!as_before || ++choice->repeated == MOST_REPEATED) choice->known = false;
 }
 
 /* ---- pages ---- */
@@ -358,6 +316,38 @@ static void write_levels(const ColumnBuffer *buffer, int64_t first_row, int64_t 
     memcpy(out->data + at, &length, 4);
 }
 
+/* Of a page of codes only the entries that occur are compared. */
+static bool bounds_by_codes(const ChunkJob *job, int64_t dense_at, int64_t count, ParquetBounds *out) {
+    enum { MOST_ENTRIES = 4096 };
+    const ChunkDictionary *dictionary = job->dictionary;
+    uint8_t seen[MOST_ENTRIES];
+    if (job->encoding != ENCODING_RLE_DICTIONARY || job->storage->vector_physical != PHYS_STRING ||
+        dictionary->length > MOST_ENTRIES)
+        return false;
+    memset(seen, 0, dictionary->length);
+    for (int64_t i = dense_at; i < dense_at + count; i++)
+        seen[dictionary->codes[i]] = 1;
+    const StringView *entries = (const StringView *)(const void *)dictionary->entries;
+    for (uint32_t code = 0; code < dictionary->length; code++) {
+        ParquetBounds one = {.any = seen[code]};
+        one.min.string = one.max.string = entries[code];
+        parquet_bounds_merge(PHYS_STRING, out, &one);
+    }
+    return true;
+}
+
+static void find_bounds(const ChunkJob *job, int64_t first, int64_t count, int64_t dense_at,
+                        ParquetBounds *out) {
+    const uint64_t *validity = job->buffer->validity;
+    memset(out, 0, sizeof *out);
+    int64_t nulls = parquet_count_nulls(validity, first, count);
+    if (bounds_by_codes(job, dense_at, count - nulls, out))
+        out->null_count = nulls;
+    else
+        parquet_bounds_collect(job->storage->vector_physical, job->buffer->values, validity, first, count,
+                               out);
+}
+
 static Status write_data_page(ChunkJob *job, int64_t first_row, int64_t rows, int64_t *dense_at,
                               int64_t offset, Arena *arena, WrittenChunk *out, Error *err) {
     ChunkEncoder *encoder = job->encoder;
@@ -371,8 +361,7 @@ static Status write_data_page(ChunkJob *job, int64_t first_row, int64_t rows, in
     }
     page->offset = offset + (int64_t)encoder->out.length;
     page->first_row = first_row;
-    parquet_bounds_collect(job->storage->vector_physical, buffer->values, buffer->validity, first_value,
-                           values, &page->bounds);
+    find_bounds(job, first_value, values, *dense_at, &page->bounds);
     if (page->bounds.any && job->storage->vector_physical == PHYS_STRING) {
         keep_bound(&page->bounds.min, arena);
         keep_bound(&page->bounds.max, arena);
@@ -429,8 +418,8 @@ static Status write_pages(ChunkJob *job, int64_t offset, Arena *arena, WrittenCh
         out->dictionary_offset = offset;
         strbuf_reset(&encoder->body);
         encode_dictionary_values(job, &encoder->body);
-        TRY(finish_page(job, true, job->dictionary_length, out, err));
-        out->distinct_count = job->dictionary_length;
+        TRY(finish_page(job, true, job->dictionary->length, out, err));
+        out->distinct_count = job->dictionary->length;
     }
     out->data_offset = offset + (int64_t)encoder->out.length;
     for (int64_t first = 0; first < rows; first += job->page_rows) {
@@ -459,10 +448,16 @@ static ParquetPageOrder order_of_pages(const ChunkJob *job, const WrittenChunk *
     return ascending ? PAGES_ASCENDING : descending ? PAGES_DESCENDING : PAGES_UNORDERED;
 }
 
+/* As counted, or as many of the values as in the row group that was. */
+static int64_t distinct_values(const ChunkJob *job) {
+    if (job->dictionary->length) return job->dictionary->length;
+    return (int64_t)((double)job->dense.count * job->buffer->choice.distinct_share);
+}
+
 /* Values one looks up, many different ones, and in no order: where bounds say nothing. */
 static bool wants_bloom(const ChunkJob *job, const WrittenChunk *chunk) {
     enum { FEWEST_VALUES = 1024, LARGEST_SHARE = 4 };
-    int64_t distinct = job->dictionary_length ? (int64_t)job->dictionary_length : job->dense_count;
+    int64_t distinct = distinct_values(job);
     if (job->storage->list || chunk->page_count < 2 || chunk->page_order != PAGES_UNORDERED ||
         distinct < FEWEST_VALUES ||
         (int64_t)parquet_bloom_bytes_for(distinct) > chunk->compressed_bytes / LARGEST_SHARE)
@@ -480,23 +475,27 @@ static bool wants_bloom(const ChunkJob *job, const WrittenChunk *chunk) {
 
 /* Without the memory for it the file is as good, only slower to search. */
 static void build_bloom(const ChunkJob *job, WrittenChunk *chunk) {
-    int64_t count = job->dictionary_length ? (int64_t)job->dictionary_length : job->dense_count;
-    chunk->bloom_bits = parquet_bloom_bytes_for(count);
+    int64_t count = job->dictionary->length ? (int64_t)job->dictionary->length : job->dense.count;
+    const uint8_t *values = job->dictionary->length ? job->dictionary->entries : job->dense.data;
+    chunk->bloom_bits = parquet_bloom_bytes_for(distinct_values(job));
     chunk->bloom = calloc(chunk->bloom_bits, 1);
     for (int64_t i = 0; chunk->bloom && i < count; i++) {
-        const uint8_t *value = dense_value(job, job->dictionary_length ? job->dictionary_rows[i] : i);
-        const StringView *view = (const StringView *)value;
+        const uint8_t *value = values + (size_t)i * job->dense.width;
+        const StringView *view = (const StringView *)(const void *)value;
         bool is_string = job->storage->vector_physical == PHYS_STRING;
         uint64_t hash = is_string ? parquet_bloom_hash(stringview_data(view), view->length)
-                                  : parquet_bloom_hash(value, job->dense_width);
+                                  : parquet_bloom_hash(value, job->dense.width);
         parquet_bloom_insert(chunk->bloom, chunk->bloom_bits, hash);
     }
 }
 
-Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t offset, Arena *arena,
+Status chunk_encode(ChunkEncoder *encoder, ColumnBuffer *buffer, int64_t offset, Arena *arena,
                     WrittenChunk *out, Error *err) {
-    ChunkJob job = {
-        .encoder = encoder, .buffer = buffer, .storage = &buffer->storage, .level = encoder->zstd_level};
+    ChunkJob job = {.encoder = encoder,
+                    .buffer = buffer,
+                    .storage = &buffer->storage,
+                    .dictionary = &encoder->dictionary,
+                    .level = encoder->zstd_level};
     /* Wide integers decode a good third faster at level 1, and come out no larger. */
     if (encoder->level_is_default && buffer->storage.physical == PARQUET_INT64) job.level = 1;
     memset(out, 0, sizeof *out);
@@ -504,18 +503,18 @@ Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t o
     out->distinct_count = -1;
     out->value_count = buffer->storage.list ? 0 : buffer->row_count; /* of a list: its entries */
     strbuf_reset(&encoder->out);
+    chunk_dictionary_skip(job.dictionary);
     make_dense(&job);
-    if (job.dense_count > 0 && buffer->storage.physical != PARQUET_BOOLEAN) build_dictionary(&job);
-    Status status = choose(&job, err);
-    if (status == STATUS_OK) status = write_pages(&job, offset, arena, out, err);
-    if (status == STATUS_OK) {
-        out->page_order = order_of_pages(&job, out);
-        if (wants_bloom(&job, out)) build_bloom(&job, out);
-    }
-    free(job.dictionary_rows);
+    bool repeated = repeat_choice(&job);
+    if (!repeated) TRY(choose(&job, err));
+    TRY(write_pages(&job, offset, arena, out, err));
     out->encoding = job.encoding;
     out->codec = job.codec;
-    return status;
+    out->page_order = order_of_pages(&job, out);
+    keep_choice(&job, repeated, out->compressed_bytes);
+    if (wants_bloom(&job, out)) build_bloom(&job, out);
+    chunk_dictionary_sketch(job.dictionary, &job.dense, &buffer->sketch);
+    return STATUS_OK;
 }
 
 void chunk_encoder_deinit(ChunkEncoder *encoder) {
@@ -524,6 +523,5 @@ void chunk_encoder_deinit(ChunkEncoder *encoder) {
     strbuf_deinit(&encoder->body);
     strbuf_deinit(&encoder->packed);
     strbuf_deinit(&encoder->dense);
-    free(encoder->codes);
-    free(encoder->slots);
+    chunk_dictionary_deinit(&encoder->dictionary);
 }

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/base/hash.h"
 #include "engines/columnar/parquet/parquet_write.h"
 #include "engines/columnar/types/array_value.h"
 
@@ -210,39 +209,4 @@ void column_buffer_deinit(ColumnBuffer *buffer) {
     free(buffer->lists.ends);
     free(buffer->lists.null_rows);
     arena_deinit(&buffer->strings);
-}
-
-/* ---- distinct values -------------------------------------------------------------------------------------
- */
-
-static bool is_set(const ColumnBuffer *buffer, int64_t row) {
-    return !buffer->validity || (buffer->validity[row / 64] >> (row % 64) & 1);
-}
-
-static uint64_t hash_at(const ColumnBuffer *buffer, int64_t row) {
-    const char *value = buffer->values + (size_t)row * physical_width(buffer->storage.vector_physical);
-    switch (buffer->storage.vector_physical) {
-    case PHYS_STRING: {
-        const StringView *view = (const StringView *)(const void *)value;
-        return hash64_bytes(stringview_data(view), view->length, 0);
-    }
-    case PHYS_I64:
-    case PHYS_F64: {
-        uint64_t word;
-        memcpy(&word, value, sizeof word);
-        return hash64_u64(word);
-    }
-    default: {
-        uint64_t words[2] = {0, 0};
-        size_t width = physical_width(buffer->storage.vector_physical);
-        memcpy(words, value, width < sizeof words ? width : sizeof words);
-        return words[1] ? hash64_combine(words[0], words[1]) : hash64_u64(words[0]);
-    }
-    }
-}
-
-void column_buffer_sketch(ColumnBuffer *buffer) {
-    if (buffer->storage.list) return; /* whole arrays were noted as they came */
-    for (int64_t row = 0; row < buffer->row_count; row++)
-        if (is_set(buffer, row)) distinct_sketch_add(&buffer->sketch, hash_at(buffer, row));
 }

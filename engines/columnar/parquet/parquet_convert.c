@@ -58,7 +58,7 @@ static bool convert_int96(const uint8_t *in, int64_t count, int64_t *restrict ou
     return !overflow;
 }
 
-static bool big_endian_i128(const uint8_t *bytes, size_t length, __int128 *out) {
+bool parquet_load_decimal(const uint8_t *bytes, size_t length, __int128 *out) {
     __uint128_t value = length > 0 && (bytes[0] & 0x80) ? ~(__uint128_t)0 : 0;
     for (size_t i = 0; i < length; i++) {
         if (i + 16 < length && bytes[i] != (uint8_t)value) return false;
@@ -71,7 +71,7 @@ static bool big_endian_i128(const uint8_t *bytes, size_t length, __int128 *out) 
 
 static bool convert_decimal(const uint8_t *bytes, size_t length, bool wide, void *out, int64_t index) {
     __int128 value;
-    if (!big_endian_i128(bytes, length, &value)) return false;
+    if (!parquet_load_decimal(bytes, length, &value)) return false;
     if (wide) {
         ((__int128 *)out)[index] = value;
         return true;

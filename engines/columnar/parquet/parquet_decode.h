@@ -50,6 +50,8 @@ bool parquet_decode_plain_bools(ParquetBytes *in, int64_t count, uint8_t *restri
 /* Fixed-width stored values → physical values. False with `why` when a value does not fit. */
 bool parquet_convert_fixed(const ParquetLeaf *leaf, const uint8_t *restrict in, int64_t count,
                            void *restrict out, const char **why);
+/* A big-endian two's complement number; false when it has more than 128 bits. */
+bool parquet_load_decimal(const uint8_t *bytes, size_t length, __int128 *out);
 /* Byte arrays (decimals) → physical values. */
 bool parquet_convert_bytes(const ParquetLeaf *leaf, const StringView *in, int64_t count, void *restrict out,
                            const char **why);

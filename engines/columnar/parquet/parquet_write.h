@@ -5,21 +5,8 @@
 #include <zstd.h>
 
 #include "engines/base/arena.h"
-#include "engines/columnar/parquet/distinct_sketch.h"
 #include "engines/columnar/parquet/parquet_bounds.h"
-#include "engines/columnar/parquet/parquet_metadata.h"
-#include "engines/columnar/parquet/parquet_writer.h"
-
-/* How a SqlType is stored. */
-typedef struct ParquetStorage {
-    ParquetPhysical physical;
-    int bytes; /* of one stored value, 0 for BYTE_ARRAY and BOOLEAN */
-    PhysicalType vector_physical;
-    SqlType type;
-    int decimal_precision, decimal_scale;
-    int element_field_id; /* of a list's elements, -1 = none */
-    bool list;            /* an array: all of this is about its elements */
-} ParquetStorage;
+#include "engines/columnar/parquet/parquet_dictionary.h"
 
 /* Which rows of an array column have which elements. */
 typedef struct ListRows {
@@ -27,6 +14,16 @@ typedef struct ListRows {
     uint8_t *null_rows; /* 1 = NULL */
     int64_t count, capacity;
 } ListRows;
+
+/* How a chunk was written: what the next row group's chunk of the column does, too, while it goes as well. */
+typedef struct ChunkChoice {
+    bool known;
+    int encoding, codec;
+    int repeated;          /* row groups that took it over */
+    int64_t values;        /* of the chunk it was made for, */
+    double value_bytes;    /* what one of them took, */
+    double distinct_share; /* and how many different ones there were of each that is not NULL */
+} ChunkChoice;
 
 typedef struct ColumnBuffer {
     const ParquetWriterColumn *column;
@@ -39,6 +36,7 @@ typedef struct ColumnBuffer {
     ListRows lists;
     Arena strings;         /* bytes of long strings of the row group */
     DistinctSketch sketch; /* of the whole file */
+    ChunkChoice choice;    /* of the row group before */
 } ColumnBuffer;
 
 typedef struct WrittenPage {
@@ -78,17 +76,12 @@ typedef struct ChunkEncoder {
     bool level_is_default;
     bool plain_encodings;
     int page_rows;
-    StrBuf out;      /* the chunk's bytes */
-    StrBuf body;     /* a page's values */
-    StrBuf packed;   /* the same, compressed */
-    StrBuf dense;    /* stored values without NULLs */
-    uint32_t *codes; /* of the dense values */
-    size_t code_capacity;
-    uint32_t *slots; /* hash table of dictionary codes */
-    size_t slot_count;
+    StrBuf out;    /* the chunk's bytes */
+    StrBuf body;   /* a page's values */
+    StrBuf packed; /* the same, compressed */
+    StrBuf dense;  /* stored values without NULLs, where the buffer's are others */
+    ChunkDictionary dictionary;
 } ChunkEncoder;
-
-Status parquet_storage_of(const ParquetWriterColumn *column, ParquetStorage *out, Error *err);
 
 Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const uint16_t *selection, int count,
                             Error *err);
@@ -102,13 +95,12 @@ int64_t list_levels_write(const ColumnBuffer *buffer, int64_t first, int64_t row
 /* Room for that many values, and validity bits for them. */
 Status column_buffer_reserve(ColumnBuffer *buffer, int64_t rows, Error *err);
 Status column_buffer_reserve_validity(ColumnBuffer *buffer, Error *err);
-/* Notes the row group's values in the sketch. */
-void column_buffer_sketch(ColumnBuffer *buffer);
 void column_buffer_reset(ColumnBuffer *buffer);
 void column_buffer_deinit(ColumnBuffer *buffer);
 
-/* Encodes the buffer into encoder->out, as if the file went on at `offset`. */
-Status chunk_encode(ChunkEncoder *encoder, const ColumnBuffer *buffer, int64_t offset, Arena *arena,
+/* Encodes the buffer into encoder->out, as if the file went on at `offset`, and notes its values in its
+ * sketch. */
+Status chunk_encode(ChunkEncoder *encoder, ColumnBuffer *buffer, int64_t offset, Arena *arena,
                     WrittenChunk *out, Error *err);
 void chunk_encoder_deinit(ChunkEncoder *encoder);
 

@@ -178,7 +178,6 @@ static Status flush_row_group(ParquetWriter *writer, Error *err) {
         TRY(chunk_encode(&writer->encoder, &writer->buffers[i], writer->offset, &writer->arena, &chunks[i],
                          err));
         TRY(write_bytes(writer, strbuf_text(&writer->encoder.out), writer->encoder.out.length, err));
-        column_buffer_sketch(&writer->buffers[i]);
         column_buffer_reset(&writer->buffers[i]);
     }
     writer->buffered_rows = 0;

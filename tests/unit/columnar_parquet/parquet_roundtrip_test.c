@@ -23,8 +23,11 @@ static uint64_t mix(uint64_t value) {
     return value ^ (value >> 29);
 }
 
-/* Distributions: 0 few values, 1 ascending, 2 random, 3 constant. */
+enum { KIND_CHANGES = 4, CHANGES_AFTER = 3000 };
+
+/* Distributions: 0 few values, 1 ascending, 2 random, 3 constant, 4 each of these in turn. */
 static int64_t integer_at(int kind, int64_t row) {
+    if (kind == KIND_CHANGES) kind = (int)(row / CHANGES_AFTER % 4);
     switch (kind) {
     case 0: return (int64_t)(mix((uint64_t)row) % 17) - 8;
     case 1: return 1000000 + row * 3;
@@ -198,6 +201,20 @@ static void test_many_rows(void **state) {
         arena_init(&arena);
         write_file(100000, kind, kind, NULL, &written, &arena);
         check_file(100000, kind, kind);
+        arena_deinit(&arena);
+    }
+}
+
+/* Row groups take over the encoding of the one before, unless that does not fit them. */
+static void test_row_groups_of_different_kinds(void **state) {
+    static const int64_t group_rows[] = {CHANGES_AFTER, CHANGES_AFTER / 3, CHANGES_AFTER + 700};
+    for (size_t i = 0; i < sizeof group_rows / sizeof group_rows[0]; i++) {
+        ParquetWriterOptions options = {.row_group_rows = group_rows[i], .page_rows = 640};
+        Arena arena;
+        ParquetWritten written;
+        arena_init(&arena);
+        write_file(10 * CHANGES_AFTER, KIND_CHANGES, (int)i, &options, &written, &arena);
+        check_file(10 * CHANGES_AFTER, KIND_CHANGES, (int)i);
         arena_deinit(&arena);
     }
 }
@@ -523,6 +540,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_type_and_count),
         cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_row_groups_of_different_kinds),
         cmocka_unit_test(test_skips_and_selections),
         cmocka_unit_test(test_pages_without_selected_rows_are_not_read),
         cmocka_unit_test(test_second_scan_comes_from_the_cache),
