@@ -60,6 +60,10 @@ static void share_with_pool(Service *service, const char *listen) {
     path_of_shared(service, listen, "intake-keys", path);
     if (api_share_intake_keys(service->api, path, &err) != STATUS_OK)
         log_warn("intake_keys", "error=\"%s\" effect=\"Idempotency-Key is not looked at\"", err.message);
+    path_of_shared(service, listen, "costs-1", path); /* another number when cost.c lays them out anew */
+    if (api_share_costs(service->api, path, &err) != STATUS_OK)
+        log_warn("costs", "error=\"%s\" effect=\"each process learns by itself what statements take\"",
+                 err.message);
     path_of_shared(service, listen, "schema-clock", path);
     if (api_share_schema_clock(service->api, path, &err) != STATUS_OK)
         log_warn("schema_clock",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engines/base/clock.h"
 #include "engines/base/utf8.h"
 #include "router/explain.h"
 #include "router/placements.h"
@@ -146,6 +147,11 @@ static void ask_engine(Choice *choice, int index) {
     char message[200];
     if (choice->standings[index] != STANDING_ELIGIBLE) {
         verdict->eligible = false;
+    } else if (input->avoid >> index & 1) {
+        choice->standings[index] = STANDING_DOWN;
+        verdict->eligible = false;
+        snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", SQLSTATE_ENGINE_DOWN);
+        snprintf(verdict->why, sizeof verdict->why, "engine has just failed at this statement");
     } else if (!health_is_up(input->health, index, message, sizeof message)) {
         choice->standings[index] = STANDING_DOWN;
         verdict->eligible = false;
@@ -172,6 +178,14 @@ static void ask_to_pull(Choice *choice) {
         choice->standings[i] = STANDING_REFUSED; /* its own reason would hide the home's */
         choice->decision->candidates[i].verdict = refused;
     }
+}
+
+static void price_candidates(Choice *choice) {
+    const ChoiceInput *input = choice->input;
+    bool read = input->features->kind == STATEMENT_READ;
+    for (int i = 0; i < input->engine_count; i++)
+        if (choice->standings[i] == STANDING_ELIGIBLE)
+            pricing_apply(read ? input->pricing : NULL, choice->decision, i);
 }
 
 static void gather_candidates(Choice *choice) {
@@ -341,6 +355,7 @@ static Status fail_nobody(const Choice *choice, Error *err) {
 Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     Choice choice = {.input = input, .decision = out};
     gather_candidates(&choice);
+    price_candidates(&choice);
     int chosen = -1;
     if (input->forced >= 0) {
         out->forced = true;
@@ -355,6 +370,8 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     out->plan = choice.plans[chosen];
     out->statement = choice.statements[chosen];
     out->candidates[chosen].chosen = true;
+    out->by_cost = strcmp(out->rule, "cost") == 0;
+    atomic_store(&out->looked_at_ns, clock_now_ns());
     ChoiceInput settled = *input;
     settled.statement = out->statement;
     explain_choice(&settled, out, chosen);

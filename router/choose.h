@@ -3,11 +3,14 @@
 
 #include "router/classify.h"
 #include "router/health.h"
+#include "router/pricing.h"
 
 typedef struct ChoiceInput {
     Engine *const *engines;
     int engine_count;
     HealthBoard *health;
+    const Pricing *pricing;     /* may be NULL: the engines' own estimates */
+    unsigned avoid;             /* RouteRequest.avoid */
     const char *default_engine; /* for statements over no table; "" = PostgreSQL, else the cheapest */
     const Features *features;
     const Resolution *resolution;

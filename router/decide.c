@@ -9,6 +9,7 @@
 #include "engines/base/utf8.h"
 #include "router/choose.h"
 #include "router/conditions.h"
+#include "router/fingerprint.h"
 #include "router/hints.h"
 #include "router/time_travel.h"
 #include "router/volatility.h"
@@ -196,10 +197,13 @@ static Status decide_in_body(const DecideInput *input, DecisionBody *body, Decid
     Classification found;
     classify(&reading.features, &reading.resolution, &found);
     fill_traits(&body->decision, &reading.features, &found);
+    body->decision.fingerprint = fingerprint_hash(reading.sql, reading.sql_length);
     body->decision.warning = hints.warning;
     ChoiceInput choice = {.engines = input->engines,
                           .engine_count = input->engine_count,
                           .health = input->health,
+                          .pricing = input->pricing,
+                          .avoid = request->avoid,
                           .default_engine = input->default_engine,
                           .features = &reading.features,
                           .resolution = &reading.resolution,

@@ -4,6 +4,7 @@
 
 #include "router/health.h"
 #include "router/parse.h"
+#include "router/pricing.h"
 #include "router/registry.h"
 
 typedef struct DecideInput {
@@ -12,6 +13,7 @@ typedef struct DecideInput {
     const char *default_engine;
     ParseLimits limits;
     HealthBoard *health;
+    const Pricing *pricing;
     RegistrySnapshot *snapshot; /* the decision takes a reference of its own */
     const RouteRequest *request;
 } DecideInput;

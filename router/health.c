@@ -16,6 +16,10 @@ typedef struct HealthEntry {
     pthread_cond_t answered;
     EngineHealth health;
     int64_t seen_ns; /* 0 = never */
+    EngineBreaker breaker;
+    int successes; /* while half-open */
+    int64_t open_until_ns, open_for_ns;
+    _Atomic bool attentive; /* not closed, or failures counted: successes matter */
     bool asking; /* a thread is inside health(), which may wait for a server; others wait a moment at most */
 } HealthEntry;
 
@@ -75,12 +79,95 @@ static bool ask(HealthBoard *board, int index) {
     return flipped;
 }
 
+/* ---- breaker
+ * ------------------------------------------------------------------------------------------------- */
+
+enum { OPEN_NS = 500 * 1000 * 1000, MOST_OPEN_SECONDS = 10 };
+
+/* With the entry's mutex held. What is cached was decided under the old state. */
+static void enter(HealthBoard *board, int index, BreakerState state) {
+    HealthEntry *entry = &board->entries[index];
+    if (entry->breaker.state == state) return;
+    entry->breaker.state = state;
+    entry->successes = 0;
+    atomic_fetch_add(&board->changes, 1);
+    log_line(state == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "engine.breaker",
+             "engine=%s state=%s failures=%d message=\"%s\"", board->engines[index]->name,
+             breaker_state_name(state), entry->breaker.failures, entry->breaker.message);
+}
+
+static void open_breaker(HealthBoard *board, int index) {
+    HealthEntry *entry = &board->entries[index];
+    int64_t most_ns = (int64_t)MOST_OPEN_SECONDS * 1000000000;
+    bool again = entry->breaker.state == BREAKER_HALF_OPEN;
+    entry->open_for_ns = again ? entry->open_for_ns * 2 : OPEN_NS;
+    if (entry->open_for_ns > most_ns) entry->open_for_ns = most_ns;
+    entry->open_until_ns = clock_now_ns() + entry->open_for_ns;
+    entry->breaker.opened++;
+    enter(board, index, BREAKER_OPEN);
+}
+
+void health_note_failure(HealthBoard *board, int index, const char *message) {
+    HealthEntry *entry = &board->entries[index];
+    pthread_mutex_lock(&entry->mutex);
+    atomic_store(&entry->attentive, true);
+    if (entry->breaker.failures < INT32_MAX) entry->breaker.failures++;
+    snprintf(entry->breaker.message, sizeof entry->breaker.message, "%.255s", message);
+    bool enough = entry->breaker.failures >= BREAKER_FAILURES && entry->breaker.state == BREAKER_CLOSED;
+    if (enough || entry->breaker.state == BREAKER_HALF_OPEN) open_breaker(board, index);
+    pthread_mutex_unlock(&entry->mutex);
+}
+
+void health_note_success(HealthBoard *board, int index) {
+    HealthEntry *entry = &board->entries[index];
+    if (!atomic_load_explicit(&entry->attentive, memory_order_relaxed)) return;
+    pthread_mutex_lock(&entry->mutex);
+    /* While it is open only statements end that began before: they prove nothing. */
+    if (entry->breaker.state == BREAKER_HALF_OPEN && ++entry->successes >= BREAKER_SUCCESSES)
+        enter(board, index, BREAKER_CLOSED);
+    if (entry->breaker.state == BREAKER_CLOSED) {
+        entry->breaker.failures = 0;
+        atomic_store(&entry->attentive, false);
+    }
+    pthread_mutex_unlock(&entry->mutex);
+}
+
+void health_breaker(HealthBoard *board, int index, EngineBreaker *out) {
+    pthread_mutex_lock(&board->entries[index].mutex);
+    *out = board->entries[index].breaker;
+    pthread_mutex_unlock(&board->entries[index].mutex);
+}
+
+const char *breaker_state_name(BreakerState state) {
+    static const char *const names[] = {"closed", "open", "half-open"};
+    return names[state];
+}
+
+/* With the entry's mutex held: whether the breaker lets statements through. */
+static bool lets_through(HealthBoard *board, int index) {
+    HealthEntry *entry = &board->entries[index];
+    if (entry->breaker.state == BREAKER_OPEN && entry->health.up && clock_now_ns() >= entry->open_until_ns)
+        enter(board, index, BREAKER_HALF_OPEN);
+    return entry->breaker.state != BREAKER_OPEN;
+}
+
+/* ---- asking
+ * -------------------------------------------------------------------------------------------------- */
+
 bool health_check_all(HealthBoard *board) {
     bool flipped = false;
     for (int i = 0; i < board->engine_count; i++)
         if (begin_asking(&board->entries[i], false)) flipped |= ask(board, i);
+    for (int i = 0; i < board->engine_count; i++) { /* an open breaker need not wait for a statement */
+        pthread_mutex_lock(&board->entries[i].mutex);
+        (void)lets_through(board, i);
+        pthread_mutex_unlock(&board->entries[i].mutex);
+    }
     return flipped;
 }
+
+/* ---- asked by decisions
+ * -------------------------------------------------------------------------------------- */
 
 /* Statements that come together with the first one after a restart shall work like it: they wait for its
  * answer, unless that takes longer than a server nearby needs. */
@@ -107,9 +194,14 @@ bool health_is_up(HealthBoard *board, int index, char *message, size_t message_b
         await_answer(entry);
     pthread_mutex_lock(&entry->mutex);
     bool up = entry->seen_ns == 0 || entry->health.up; /* not known yet: the engine will tell */
-    if (message) snprintf(message, message_bytes, "%s", entry->health.message);
+    bool open = up && !lets_through(board, index);
+    if (message && open)
+        snprintf(message, message_bytes, "it failed %d times in a row: %s", entry->breaker.failures,
+                 entry->breaker.message);
+    else if (message)
+        snprintf(message, message_bytes, "%s", entry->health.message);
     pthread_mutex_unlock(&entry->mutex);
-    return up;
+    return up && !open;
 }
 
 uint64_t health_changes(const HealthBoard *board) {

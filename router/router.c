@@ -26,6 +26,7 @@ struct Router {
     Placements *placements;
     Registry *registry;
     HealthBoard *health;
+    Pricing pricing;
     DecisionCache *cache;
     pthread_mutex_t demand_mutex;
     _Atomic uint64_t generation; /* of the registry, for cached decisions */
@@ -59,6 +60,7 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
     router->placements = placements_create(config, router->engines, engine_count);
     router->registry = registry_create(router->engines, engine_count, router->placements);
     router->health = health_create(router->engines, engine_count);
+    pricing_init(&router->pricing, config, router->engines, engine_count);
     router->cache = decision_cache_create(config->decision_cache_bytes);
     pthread_mutex_init(&router->demand_mutex, NULL);
     *out = router;
@@ -71,6 +73,7 @@ void router_destroy(Router *router) {
     registry_destroy(router->registry);
     placements_destroy(router->placements);
     health_destroy(router->health);
+    pricing_deinit(&router->pricing);
     pthread_mutex_destroy(&router->demand_mutex);
     free(router->default_engine);
     free(router);
@@ -94,6 +97,10 @@ static void note_decision(Router *router, const Decision *decision, int64_t rout
 static Decision *find_cached(Router *router, const DecisionKey *key, int64_t start_ns, RouteTiming *timing) {
     Decision *decision = decision_cache_find(router->cache, key, epoch_of(router));
     if (!decision) return NULL;
+    if (decision->by_cost && pricing_has_turned(&router->pricing, decision, start_ns)) {
+        decision_release(decision);
+        return NULL; /* decided anew, which replaces it */
+    }
     int64_t route_ns = clock_now_ns() - start_ns;
     count(&router->cache_hits);
     note_decision(router, decision, route_ns);
@@ -104,6 +111,7 @@ static Decision *find_cached(Router *router, const DecisionKey *key, int64_t sta
 Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming *timing) {
     int64_t start_ns = clock_now_ns();
     DecisionKey key;
+    if (request->avoid) return NULL;
     decision_key_init(&key, request);
     return find_cached(router, &key, start_ns, timing);
 }
@@ -133,6 +141,7 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
                          .default_engine = router->default_engine,
                          .limits = router->limits,
                          .health = router->health,
+                         .pricing = &router->pricing,
                          .snapshot = registry_acquire(router->registry),
                          .request = request};
     *version = input.snapshot->version;
@@ -144,7 +153,7 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
     registry_release(input.snapshot);
     *unknown_tables =
         timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
-    if (status == STATUS_OK) decision_cache_add(router->cache, key, epoch, *out, bytes);
+    if (status == STATUS_OK && !request->avoid) decision_cache_add(router->cache, key, epoch, *out, bytes);
     return status;
 }
 
@@ -169,7 +178,7 @@ Status router_decide(Router *router, const RouteRequest *request, Decision **out
     int64_t start_ns = clock_now_ns();
     DecisionKey key;
     decision_key_init(&key, request);
-    *out = find_cached(router, &key, start_ns, timing);
+    *out = request->avoid ? NULL : find_cached(router, &key, start_ns, timing);
     if (*out) return STATUS_OK;
     DecideTiming spent = {0};
     Error failure = {0};
@@ -196,6 +205,59 @@ Status router_decide(Router *router, const RouteRequest *request, Decision **out
     }
     note_decision(router, *out, total_ns - spent.parse_ns);
     return STATUS_OK;
+}
+
+/* ---- what became of it
+ * --------------------------------------------------------------------------------------- */
+
+void router_share_costs(Router *router, void *memory) {
+    cost_book_destroy(router->pricing.book);
+    router->pricing.book = cost_book_create(memory);
+}
+
+void router_breaker(Router *router, int index, EngineBreaker *out) {
+    health_breaker(router->health, index, out);
+}
+
+bool router_is_engine_failure(const Error *error) {
+    /* 08P01 is a request that does not fit, which every engine would refuse. */
+    static const char *const states[] = {"57P01", "57P02", "57P03", "53300",
+                                         "58030", "XX001", "XX002", SQLSTATE_ENGINE_DOWN};
+    if (strncmp(error->sqlstate, "08", 2) == 0) return strcmp(error->sqlstate, "08P01") != 0;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(error->sqlstate, states[i]) == 0) return true;
+    return false;
+}
+
+/* Damaged data fails those who read it; the engine itself is well. */
+static bool is_breakers_business(const Error *error) {
+    return router_is_engine_failure(error) && strncmp(error->sqlstate, "XX", 2) != 0 &&
+           strncmp(error->sqlstate, "58", 2) != 0;
+}
+
+void router_run_begins(Router *router, const Decision *decision) {
+    EngineLoad *load = &router->pricing.loads[engine_index(router, decision->engine)];
+    atomic_fetch_add_explicit(&load->running, 1, memory_order_relaxed);
+}
+
+static void note_end(Router *router, int index, const Error *failure) {
+    if (!failure)
+        health_note_success(router->health, index);
+    else if (is_breakers_business(failure))
+        health_note_failure(router->health, index, failure->message);
+}
+
+void router_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure) {
+    int index = engine_index(router, decision->engine);
+    bool learns = !failure && taken_ms >= 0 && decision->statement->kind == STATEMENT_READ;
+    if (learns) pricing_learn(&router->pricing, decision, taken_ms);
+    atomic_fetch_sub_explicit(&router->pricing.loads[index].running, 1, memory_order_relaxed);
+    note_end(router, index, failure);
+}
+
+void router_lane_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure) {
+    if (!failure && decision->by_cost) pricing_learn(&router->pricing, decision, taken_ms);
+    note_end(router, engine_index(router, decision->engine), failure);
 }
 
 /* ---- upkeep

@@ -31,7 +31,9 @@ const char *statement_class_name(StatementClass class); /* "point_lookup" ... */
 
 typedef struct Candidate {
     Engine *engine;
-    EngineVerdict verdict;
+    EngineVerdict verdict; /* the estimate's cost_ms is corrected: what counts */
+    double model_ms;       /* the engine's own estimate */
+    int runs;              /* of statements of this shape there, which corrected it */
     bool chosen;
 } Candidate;
 
@@ -52,7 +54,10 @@ typedef struct Decision {
     int64_t max_rows_hint;
     bool
         repeatable; /* a read without volatile or unknown functions or locks: asking twice answers the same */
-    const char *warning; /* NULL, or a sentence about the request (a hint that is not known) */
+    uint64_t fingerprint;         /* of the statement's shape, fingerprint.h */
+    bool by_cost;                 /* chosen among several by cost: revised when the costs turn */
+    _Atomic int64_t looked_at_ns; /* when that was last asked */
+    const char *warning;          /* NULL, or a sentence about the request (a hint that is not known) */
 } Decision;
 
 typedef struct RouteRequest {
@@ -63,6 +68,7 @@ typedef struct RouteRequest {
                     the router. Body beats comment beats header: put the body's here, the header's below */
     const char *header_engine;
     const char *as_of; /* Statement.as_of; NULL = now */
+    unsigned avoid; /* engines (1 << index) that have just failed at it: decided anew, and not remembered */
     const Param *params;
     int param_count;
     CancelToken *cancel; /* stops planning that takes long (files that are read for it); may be NULL */
@@ -119,6 +125,35 @@ typedef struct RegistryView {
 } RegistryView;
 void router_registry(Router *router, RegistryView *out);
 void registry_view_release(RegistryView *view);
+
+/* ---- what became of a decision ---------------------------------------------------------------------------
+ */
+
+typedef enum BreakerState { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN } BreakerState;
+const char *breaker_state_name(BreakerState state); /* "closed", "open", "half-open" */
+
+typedef struct EngineBreaker {
+    BreakerState state;
+    int failures;      /* in a row */
+    uint64_t opened;   /* how often, since the start */
+    char message[256]; /* of the last failure, "" = none yet */
+} EngineBreaker;
+void router_breaker(Router *router, int engine_index, EngineBreaker *out);
+
+/* The engine's fault and not the statement's: connection lost or refused, server going down, data it cannot
+ * read. Another engine may well answer. */
+bool router_is_engine_failure(const Error *error);
+
+/* Around every execution of a decision. `taken_ms`: from execute() to the last row, without what the client
+ * made it wait; < 0 = not to be learned from (it was cut short). `failure`: NULL, or why it ended early. */
+void router_run_begins(Router *router, const Decision *decision);
+void router_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure);
+/* For the fast lane, where a run is too short to count as load: only the ends. */
+void router_lane_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure);
+
+/* Memory for what runs took (COST_BOOK_BYTES of cost.h), shared with other processes and outliving the
+ * router. Before the first decision. */
+void router_share_costs(Router *router, void *memory);
 
 typedef struct RouterCounters {
     uint64_t decisions, cache_hits, parses, errors;

@@ -8,6 +8,8 @@
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
+#include "fcgi/api/shared_map.h"
+#include "router/cost.h"
 
 /* ---- dispatch --------------------------------------------------------------------------------------------
  */
@@ -172,7 +174,17 @@ Status api_share_intake_keys(Api *api, const char *path, Error *err) {
     return intake_keys_open(path, &api->intake_keys, err);
 }
 
+Status api_share_costs(Api *api, const char *path, Error *err) {
+    TRY(shared_map_open(path, COST_BOOK_BYTES, &api->costs, err));
+    router_share_costs(api->router, api->costs);
+    return STATUS_OK;
+}
+
 void api_destroy(Api *api) {
+    if (api->costs) {
+        router_share_costs(api->router, NULL);
+        shared_map_close(api->costs, COST_BOOK_BYTES);
+    }
     intake_keys_close(api->intake_keys);
     free(api->spool_directory);
     schema_clock_close(api->schema_clock);

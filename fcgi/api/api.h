@@ -25,6 +25,8 @@ void api_set_limits(Api *api, const Config *config);
 /* Remembers writes begun, in a file that the pool's processes on this host share; without it nginx's second
  * attempt at a write whose process died would run it again. */
 Status api_share_attempts(Api *api, const char *path, Error *err);
+/* What statements took, learned by all processes of the pool together. */
+Status api_share_costs(Api *api, const char *path, Error *err);
 
 /* Remembers Idempotency-Keys of posted rows, in a file likewise; without it the header is not looked at. */
 Status api_share_intake_keys(Api *api, const char *path, Error *err);

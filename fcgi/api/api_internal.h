@@ -23,6 +23,7 @@ struct Api {
     Metrics metrics;
     Attempts *attempts;        /* NULL = not shared */
     SchemaClock *schema_clock; /* NULL = not shared */
+    void *costs;               /* NULL = not shared; the router writes there what runs took */
     IntakeKeys *intake_keys;   /* NULL = not shared */
     char *spool_directory;
     _Atomic int64_t max_upload_bytes;

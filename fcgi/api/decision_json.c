@@ -35,6 +35,8 @@ static void append_candidate(StrBuf *out, const Candidate *candidate) {
     append_text(out, candidate->engine->name);
     strbuf_append_text(out, ",\"cost_ms\":");
     json_append_estimate(out, verdict->eligible ? verdict->estimate.cost_ms : -1);
+    strbuf_append_text(out, ",\"model_ms\":");
+    json_append_estimate(out, verdict->eligible ? candidate->model_ms : -1);
     strbuf_append_text(out, ",\"rows\":");
     json_append_estimate(out, verdict->eligible ? verdict->estimate.rows : -1);
     strbuf_append_text(out, ",\"bytes_scanned\":");

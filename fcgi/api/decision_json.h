@@ -4,7 +4,7 @@
 #include "engines/base/strbuf.h"
 #include "router/router.h"
 
-/* {"rule","reason","class","candidates":[{"engine","cost_ms","rows","bytes_scanned","eligible","chosen",
+/* {"rule","reason","class","candidates":[{"engine","cost_ms","model_ms","rows","bytes_scanned","eligible","chosen",
  * "why"}]} */
 void decision_append_route(StrBuf *out, const Decision *decision);
 /* {"engine":..., the members of the above, "tables":[...], "timing":{...}} */

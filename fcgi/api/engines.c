@@ -10,7 +10,18 @@ static int count_tables(const RegistryView *view, const Engine *engine) {
     return count;
 }
 
-static void append_engine(StrBuf *out, const Engine *engine, const EngineHealth *health, int tables) {
+static void append_breaker(StrBuf *out, const EngineBreaker *breaker) {
+    strbuf_printf(out, ",\"breaker\":{\"state\":\"%s\",\"failures\":%d,\"opened\":%llu,\"message\":",
+                  breaker_state_name(breaker->state), breaker->failures, (unsigned long long)breaker->opened);
+    if (breaker->message[0])
+        strbuf_append_json(out, breaker->message, strlen(breaker->message));
+    else
+        strbuf_append_text(out, "null");
+    strbuf_append_char(out, '}');
+}
+
+static void append_engine(StrBuf *out, const Engine *engine, const EngineHealth *health,
+                          const EngineBreaker *breaker, int tables) {
     strbuf_append_text(out, "{\"name\":");
     strbuf_append_json(out, engine->name, strlen(engine->name));
     strbuf_append_text(out, ",\"kind\":");
@@ -23,8 +34,10 @@ static void append_engine(StrBuf *out, const Engine *engine, const EngineHealth 
         strbuf_append_json(out, health->message, strlen(health->message));
     else
         strbuf_append_text(out, "null");
-    strbuf_printf(out, ",\"connections\":{\"open\":%d,\"busy\":%d},\"tables\":%d}", health->connections_open,
+    strbuf_printf(out, ",\"connections\":{\"open\":%d,\"busy\":%d},\"tables\":%d", health->connections_open,
                   health->connections_busy, tables);
+    append_breaker(out, breaker);
+    strbuf_append_char(out, '}');
 }
 
 void engines_handle(Api *api, Exchange *exchange, char *const *arguments) {
@@ -41,7 +54,9 @@ void engines_handle(Api *api, Exchange *exchange, char *const *arguments) {
     for (int i = 0; i < router_engine_count(api->router); i++) {
         const Engine *engine = router_engine(api->router, i);
         if (i) strbuf_append_char(&out, ',');
-        append_engine(&out, engine, &health[i], count_tables(&view, engine));
+        EngineBreaker breaker;
+        router_breaker(api->router, i, &breaker);
+        append_engine(&out, engine, &health[i], &breaker, count_tables(&view, engine));
     }
     strbuf_append_text(&out, "]}\n");
     registry_view_release(&view);

@@ -15,6 +15,15 @@ static void reply(Api *api, Exchange *exchange, const EngineHealth *health) {
         strbuf_append_json(&out, name, strlen(name));
         strbuf_append_text(&out, health[i].up ? ":\"up\"" : ":\"down\"");
     }
+    strbuf_append_text(&out, "},\"breakers\":{");
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        const char *name = router_engine(api->router, i)->name;
+        EngineBreaker breaker;
+        router_breaker(api->router, i, &breaker);
+        if (i) strbuf_append_char(&out, ',');
+        strbuf_append_json(&out, name, strlen(name));
+        strbuf_printf(&out, ":\"%s\"", breaker_state_name(breaker.state));
+    }
     strbuf_append_text(&out, "}}\n");
     StrBuf json;
     strbuf_init(&json);

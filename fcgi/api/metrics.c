@@ -84,6 +84,22 @@ static void append_latency(StrBuf *out, const Metrics *metrics) {
     }
 }
 
+static void append_breakers(StrBuf *out, Api *api) {
+    EngineBreaker breaker;
+    head(out, "signalbox_engine_breaker_state", "gauge", "0 closed, 1 open, 2 half-open.");
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        router_breaker(api->router, i, &breaker);
+        strbuf_printf(out, "signalbox_engine_breaker_state{engine=\"%s\"} %d\n",
+                      router_engine(api->router, i)->name, (int)breaker.state);
+    }
+    head(out, "signalbox_engine_breaker_opened_total", "counter", "Times an engine's breaker has opened.");
+    for (int i = 0; i < router_engine_count(api->router); i++) {
+        router_breaker(api->router, i, &breaker);
+        strbuf_printf(out, "signalbox_engine_breaker_opened_total{engine=\"%s\"} %llu\n",
+                      router_engine(api->router, i)->name, (unsigned long long)breaker.opened);
+    }
+}
+
 static void append_engines(StrBuf *out, Api *api) {
     const Metrics *metrics = &api->metrics;
     EngineHealth health[ROUTER_MAX_CANDIDATES];
@@ -104,6 +120,12 @@ static void append_engines(StrBuf *out, Api *api) {
     for (int i = 0; i < count; i++)
         strbuf_printf(out, "signalbox_rows_total{engine=\"%s\"} %llu\n", router_engine(api->router, i)->name,
                       (unsigned long long)load(&metrics->rows[i]));
+    head(out, "signalbox_query_fallbacks_total", "counter",
+         "Reads that another engine has answered, by the engine that failed.");
+    for (int i = 0; i < count; i++)
+        strbuf_printf(out, "signalbox_query_fallbacks_total{engine=\"%s\"} %llu\n",
+                      router_engine(api->router, i)->name, (unsigned long long)load(&metrics->fallbacks[i]));
+    append_breakers(out, api);
     if (!known) return;
     head(out, "signalbox_engine_up", "gauge", "1 when the engine answers.");
     for (int i = 0; i < count; i++)

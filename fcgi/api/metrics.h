@@ -16,6 +16,7 @@ typedef struct Metrics {
     _Atomic uint64_t queries[METRICS_ENGINES][LANE_COUNT];
     _Atomic uint64_t query_errors[METRICS_ENGINES];
     _Atomic uint64_t rows[METRICS_ENGINES];
+    _Atomic uint64_t fallbacks[METRICS_ENGINES]; /* reads another engine has answered */
     _Atomic uint64_t response_bytes;
     _Atomic uint64_t lane_fallbacks;
     _Atomic uint64_t cut_responses;

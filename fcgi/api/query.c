@@ -10,6 +10,7 @@
 #include "fcgi/api/negotiation.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/query_answer.h"
+#include "fcgi/api/query_failover.h"
 #include "fcgi/api/query_request.h"
 
 /* A response is committed to 200 only beyond this much: a failure before it is still a clean problem
@@ -74,13 +75,20 @@ static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
 /* ---- rows ------------------------------------------------------------------------------------------------
  */
 
+static void name_engine(QueryRun *run) {
+    exchange_add_header(run->exchange, "X-Engine", run->decision->engine->name);
+}
+
 /* Commits what is buffered to the client. */
 static Status flush(QueryRun *run, StrBuf *buf, Error *err) {
     if (!run->streaming) {
         run->streaming = true;
+        name_engine(run);
         TRY(exchange_stream_begin(run->exchange, 200, rowformat_content_type(run->format), err));
     }
+    int64_t start_ns = clock_now_ns();
     Status status = exchange_stream_write(run->exchange, buf->data, buf->length, err);
+    run->client_wait_ns += clock_now_ns() - start_ns;
     strbuf_reset(buf);
     return status;
 }
@@ -185,21 +193,36 @@ static Status begin_write(QueryRun *run, Error *err) {
 /* ---- slow lane -------------------------------------------------------------------------------------------
  */
 
-static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
+static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     Decision *decision = run->decision;
-    TRY(begin_write(run, err));
     run->execution = (Execution){.params = run->body.params,
                                  .param_count = run->body.param_count,
                                  .cancel = &run->exchange->cancel,
                                  .row_limit = run->max_rows + 1, /* one more tells whether any was left out */
                                  .stats = &run->stats};
-    exchange_add_header(run->exchange, "X-Engine", decision->engine->name);
-    run->execute_started_ns = clock_now_ns();
     ArrowArrayStream stream = {0};
     TRY(decision->engine->ops->execute(decision->engine, decision->plan, &run->execution, &stream, err));
-    TRY(answer(run, &stream, buf, rows, err));
-    if (decision->changes_schema) api_note_ddl(run->api);
-    return STATUS_OK;
+    return answer(run, &stream, buf, rows, err);
+}
+
+/* What the engine is to blame for; a client that leaves or a limit that is reached says nothing of it. */
+static void note_end(QueryRun *run, Status status, const Error *err) {
+    double taken_ms = (double)(clock_now_ns() - run->execute_started_ns - run->client_wait_ns) / 1e6;
+    bool to_blame = status != STATUS_OK && query_is_engine_failure(run, err);
+    static const Error other = {.sqlstate = SQLSTATE_QUERY_CANCELED};
+    const Error *failure = status == STATUS_OK ? NULL : to_blame ? err : &other;
+    router_run_ends(run->api->router, run->decision, taken_ms, failure);
+}
+
+static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
+    TRY(begin_write(run, err));
+    run->execute_started_ns = clock_now_ns();
+    run->client_wait_ns = 0;
+    router_run_begins(run->api->router, run->decision);
+    Status status = run_decision(run, buf, rows, err);
+    note_end(run, status, err);
+    if (status == STATUS_OK && run->decision->changes_schema) api_note_ddl(run->api);
+    return status;
 }
 
 /* A cached decision over tables that another process of the pool has changed since: they are read again and
@@ -228,7 +251,7 @@ static void execute_and_answer(QueryRun *run) {
     Error err = {0};
     int64_t rows = 0;
     Status status = execute(run, &buf, &rows, &err);
-    if (status != STATUS_OK && decide_again(run, &err)) {
+    while (status != STATUS_OK && (decide_again(run, &err) || query_fail_over(run, &err))) {
         strbuf_reset(&buf);
         error_clear(&err);
         status = execute(run, &buf, &rows, &err);
@@ -236,12 +259,14 @@ static void execute_and_answer(QueryRun *run) {
     if (status == STATUS_OK) count_success(run, LANE_SLOW, rows);
     if (status == STATUS_OK && run->streaming) status = flush(run, &buf, &err);
     if (status == STATUS_OK && !run->streaming) {
+        name_engine(run);
         end_with_reply(run, content_type_of(run), &buf);
         strbuf_deinit(&buf);
         return;
     }
     strbuf_deinit(&buf);
     if (!run->streaming) {
+        name_engine(run);
         end_with_problem(run, &err);
         return;
     }
@@ -331,6 +356,8 @@ static void shrink(StrBuf *buf) {
 static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
     QueryRun *run = request->user;
     exchange_await(run->exchange, NULL);
+    double taken_ms = (double)(clock_now_ns() - run->execute_started_ns) / 1e6;
+    router_lane_run_ends(run->api->router, run->decision, taken_ms, error);
     if (error && is_worth_another_try(run, error)) {
         metrics_add(&run->api->metrics.lane_fallbacks, 1);
         run->stats = (ExecutionStats){.rows_affected = -1};
@@ -348,7 +375,7 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
     int64_t rows = 0;
     if (answer(run, stream, buf, &rows, &err) == STATUS_OK) {
         count_success(run, LANE_FAST, rows);
-        exchange_add_header(run->exchange, "X-Engine", run->decision->engine->name);
+        name_engine(run);
         end_with_reply(run, content_type_of(run), buf);
     } else {
         end_with_problem(run, &err);

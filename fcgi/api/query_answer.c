@@ -4,6 +4,7 @@
 
 #include "engines/base/clock.h"
 #include "fcgi/api/decision_json.h"
+#include "fcgi/api/query_failover.h"
 #include "fcgi/api/route_texts.h"
 
 static void append_engine(StrBuf *out, const QueryRun *run) {
@@ -12,12 +13,20 @@ static void append_engine(StrBuf *out, const QueryRun *run) {
     strbuf_append_json(out, name, strlen(name));
 }
 
+static void append_route(StrBuf *out, const QueryRun *run) {
+    decision_append_route(out, run->decision);
+    if (!run->fallback.engine) return;
+    out->length--; /* one member more before the brace */
+    query_append_fallback(out, run);
+    strbuf_append_char(out, '}');
+}
+
 static void append_route_and_timing(StrBuf *out, const QueryRun *run) {
     int64_t now_ns = clock_now_ns();
     double execute_us = run->execute_started_ns ? (double)(now_ns - run->execute_started_ns) / 1e3 : 0;
     strbuf_append_text(out, ",\"route\":");
     if (run->on_worker || !run->exchange->loop_state)
-        decision_append_route(out, run->decision);
+        append_route(out, run);
     else
         route_texts_append(out, &((LoopState *)run->exchange->loop_state)->routes, run->decision);
     strbuf_append_text(out, ",\"duration\":");

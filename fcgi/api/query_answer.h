@@ -6,6 +6,13 @@
 #include "fcgi/api/query_body.h"
 #include "fcgi/format/format.h"
 
+/* The engine that failed first, when another one has run the statement. */
+typedef struct QueryFallback {
+    const char *engine; /* NULL = none */
+    char sqlstate[6];
+    char error[256];
+} QueryFallback;
+
 typedef struct QueryRun {
     Api *api;
     Exchange *exchange;
@@ -18,7 +25,10 @@ typedef struct QueryRun {
     Execution execution;
     LaneRequest lane_request;
     int64_t queued_ns, execute_started_ns;
+    int64_t client_wait_ns; /* spent on writing to the client while executing */
     double queue_us;
+    unsigned avoid; /* engines that have failed, RouteRequest.avoid */
+    QueryFallback fallback;
     bool on_worker; /* may block, so rows may stream */
     bool streaming; /* the response has begun */
     bool is_write;  /* answered without rows */

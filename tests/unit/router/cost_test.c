@@ -1,0 +1,131 @@
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "router/cost.h"
+
+static CostKey key_of(uint64_t fingerprint) {
+    return (CostKey){.fingerprint = fingerprint, .class = 3, .engine = "columnar"};
+}
+
+static void assert_near(double value, double expected, double share) {
+    if (fabs(value - expected) > expected * share) fail_msg("%g is not about %g", value, expected);
+}
+
+static void test_learns_and_fades(void **state) {
+    (void)state;
+    CostBook *book = cost_book_create(NULL);
+    CostKey key = key_of(7);
+    int runs = -1;
+    assert_true(cost_book_factor(book, &key, 1000, &runs) == 1.0);
+    assert_int_equal(runs, 0);
+    for (int i = 0; i < 20; i++)
+        cost_book_note(book, &key, 2, 20, 1000);
+    assert_near(cost_book_factor(book, &key, 1000, &runs), 10, 0.05);
+    assert_int_equal(runs, 20);
+    for (int i = 0; i < 60; i++) /* the data changed */
+        cost_book_note(book, &key, 2, 1, 1000);
+    assert_near(cost_book_factor(book, &key, 1000, NULL), 0.5, 0.2);
+    double later = cost_book_factor(book, &key, 1000 + 24 * 3600, NULL);
+    assert_true(later > 0.8 && later <= 1.1);
+    cost_book_destroy(book);
+}
+
+static void test_a_class_speaks_for_unknown_shapes(void **state) {
+    (void)state;
+    CostBook *book = cost_book_create(NULL);
+    for (uint64_t i = 0; i < 100; i++) {
+        CostKey key = key_of(i * 977);
+        cost_book_note(book, &key, 1, 4, 50);
+    }
+    CostKey unknown = key_of(1u << 30), other_engine = unknown, own = unknown;
+    other_engine.engine = "postgres";
+    int runs;
+    assert_near(cost_book_factor(book, &unknown, 50, &runs), 4, 0.1);
+    assert_int_equal(runs, 0);
+    assert_true(cost_book_factor(book, &other_engine, 50, NULL) == 1.0);
+    own.fingerprint = 12345678;
+    for (int i = 0; i < 30; i++) /* its own runs outweigh the class */
+        cost_book_note(book, &own, 1, 1, 50);
+    assert_near(cost_book_factor(book, &own, 50, NULL), 1, 0.15);
+    cost_book_destroy(book);
+}
+
+static void test_nonsense_is_left_out(void **state) {
+    (void)state;
+    CostBook *book = cost_book_create(NULL);
+    CostKey key = key_of(1);
+    cost_book_note(book, &key, INFINITY, 1, 1);
+    cost_book_note(book, &key, NAN, 1, 1);
+    cost_book_note(book, &key, 0, 1, 1);
+    cost_book_note(book, &key, 1, -1, 1);
+    assert_true(cost_book_factor(book, &key, 1, NULL) == 1.0);
+    cost_book_note(book, &key, 1e-2, 1e12, 1); /* far off: bounded */
+    assert_true(cost_book_factor(book, &key, 1, NULL) < 1e4);
+    cost_book_destroy(book);
+}
+
+/* However many shapes there are, memory is what it is, and the newest are known. */
+static void test_bounded(void **state) {
+    (void)state;
+    void *memory = aligned_alloc(64, COST_BOOK_BYTES);
+    assert_non_null(memory);
+    memset(memory, 0, COST_BOOK_BYTES);
+    CostBook *book = cost_book_create(memory), *other = cost_book_create(memory);
+    for (uint64_t i = 1; i <= 1000000; i++) {
+        CostKey key = key_of(i * 0x9E3779B97F4A7C15u);
+        cost_book_note(book, &key, 1, 3, (uint32_t)i);
+    }
+    int known = 0;
+    for (uint64_t i = 1000000 - 1000; i <= 1000000; i++) {
+        CostKey key = key_of(i * 0x9E3779B97F4A7C15u);
+        int runs;
+        cost_book_factor(other, &key, 1000000, &runs); /* as another process sees it */
+        known += runs > 0;
+    }
+    assert_true(known > 990);
+    cost_book_destroy(book);
+    cost_book_destroy(other);
+    free(memory);
+}
+
+static void *note_many(void *argument) {
+    CostBook *book = argument;
+    for (uint64_t i = 0; i < 20000; i++) {
+        CostKey key = key_of(i % 50 * 0x9E3779B97F4A7C15u);
+        cost_book_note(book, &key, 1, 2, 5);
+        double factor = cost_book_factor(book, &key, 5, NULL);
+        if (factor < 0.9 || factor > 2.1) return argument;
+    }
+    return NULL;
+}
+
+static void test_many_threads(void **state) {
+    (void)state;
+    CostBook *book = cost_book_create(NULL);
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, note_many, book), 0);
+    for (int i = 0; i < 4; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    cost_book_destroy(book);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns_and_fades),     cmocka_unit_test(test_a_class_speaks_for_unknown_shapes),
+        cmocka_unit_test(test_nonsense_is_left_out), cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_many_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
