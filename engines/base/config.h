@@ -26,7 +26,7 @@ typedef struct EngineConfig {
     int lane_connections; /* postgres: pipelined connections per event loop */
     int connect_timeout_ms;
     const char *directory; /* columnar: warehouse (tables, catalog.db, spill) */
-    const char *catalog;   /* columnar: path of the SQLite catalog, default DIRECTORY/catalog.db */
+    const char *catalog;   /* columnar: SQLite file, default DIRECTORY/catalog.db, or PostgreSQL */
     int threads;           /* columnar: 0 = the machine's cores */
     int64_t memory_bytes;  /* columnar: budget of the process, 0 = 3/4 of the machine / pool */
     int64_t query_memory_bytes;

@@ -34,21 +34,28 @@ TablePins *table_catalog_pins(TableCatalog *catalog) {
     return catalog->pins;
 }
 
+/* A file gets an absolute name and its directory; a connection string stays as it is. */
+static Status prepare_database(const char *text, Arena *arena, const char **out, Error *err) {
+    char *path;
+    *out = text;
+    if (catalog_db_is_postgres(text)) return STATUS_OK;
+    TRY(store_absolute_path(text, arena, &path, err));
+    *out = path;
+    const char *slash = strrchr(path, '/');
+    return store_make_directories(slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path)),
+                                  err);
+}
+
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
                           Error *err) {
     Arena arena;
     arena_init(&arena);
-    char *warehouse = NULL, *database = NULL;
+    char *warehouse = NULL;
+    const char *database = NULL;
     CatalogDb *db = NULL;
     Status status = store_absolute_path(warehouse_directory, &arena, &warehouse, err);
-    if (status == STATUS_OK) status = store_absolute_path(catalog_path, &arena, &database, err);
     if (status == STATUS_OK) status = store_make_directories(warehouse, err);
-    if (status == STATUS_OK) {
-        char *slash = strrchr(database, '/');
-        char *parent = slash == database ? arena_strdup(&arena, "/")
-                                         : arena_strndup(&arena, database, (size_t)(slash - database));
-        status = store_make_directories(parent, err);
-    }
+    if (status == STATUS_OK) status = prepare_database(catalog_path, &arena, &database, err);
     if (status == STATUS_OK) status = catalog_db_open(database, &db, err);
     if (status == STATUS_OK) {
         TableCatalog *catalog = calloc(1, sizeof *catalog);

@@ -1,7 +1,7 @@
 /* The tables of a warehouse: names → Iceberg metadata → the data files of the current snapshot.
  *
- * The catalog is SQLite in the layout of Iceberg's SQL (JDBC) catalog: iceberg_tables(catalog_name,
- * table_namespace, table_name, metadata_location, previous_metadata_location, iceberg_type) and
+ * The catalog is SQLite or PostgreSQL in the layout of Iceberg's SQL (JDBC) catalog: iceberg_tables(
+ * catalog_name, table_namespace, table_name, metadata_location, previous_metadata_location, iceberg_type) and
  * iceberg_namespace_properties. Any process of the pool may read and commit. A commit writes data files,
  * manifest, manifest list and metadata first, then swaps metadata_location with a compare-and-swap; a crash
  * before leaves orphan files only.
@@ -62,6 +62,7 @@ typedef struct TableVersion {
     Arena arena;                                  /* owns everything above but these two */
 } TableVersion;
 
+/* `catalog_path`: an SQLite file, or a connection string of PostgreSQL (catalog_db.h). */
 Status table_catalog_open(const char *catalog_path, const char *warehouse_directory, TableCatalog **out,
                           Error *err);
 void table_catalog_close(TableCatalog *catalog);

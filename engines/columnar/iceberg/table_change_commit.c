@@ -15,12 +15,14 @@ enum { COMMIT_ATTEMPTS = 64, MAX_BACKOFF_MS = 100 };
 
 void (*table_append_step_hook)(const char *step);
 
-static Status find_location(TableChange *change, Arena *arena, const char **location, bool *found,
-                            Error *err) {
+typedef Status (*FindRow)(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
+                          bool *found, Error *err);
+
+static Status find_location(TableChange *change, FindRow find, Arena *arena, const char **location,
+                            bool *found, Error *err) {
     StrBuf text;
     strbuf_init(&text);
-    Status status =
-        catalog_db_find(change->catalog->db, change->namespace_name, change->name, &text, found, err);
+    Status status = find(change->catalog->db, change->namespace_name, change->name, &text, found, err);
     *location = *found ? arena_strdup(arena, strbuf_text(&text)) : "";
     strbuf_deinit(&text);
     return status;
@@ -70,7 +72,7 @@ static Status apply_steps(TableChange *change, CommitAttempt *attempt, Error *er
 /* The metadata this attempt builds on: the table's as it is now, or the new table's own. */
 static Status attempt_base(TableChange *change, CommitAttempt *attempt, Error *err) {
     bool found;
-    TRY(find_location(change, &attempt->arena, &attempt->old_location, &found, err));
+    TRY(find_location(change, catalog_db_find, &attempt->arena, &attempt->old_location, &found, err));
     if (!found && !change->creating)
         return table_catalog_undefined(change->namespace_name, change->name, err);
     if (found && change->creating && !change->or_replace)
@@ -132,15 +134,15 @@ static Status resolve_failed_swap(TableChange *change, const char *location, boo
     bool found = false;
     Error ignored;
     arena_init(&arena);
-    Status looked = find_location(change, &arena, &current, &found, &ignored);
+    Status looked = find_location(change, catalog_db_find_settled, &arena, &current, &found, &ignored);
     *swapped = looked == STATUS_OK && found && strcmp(current, location) == 0;
     /* Another commit may stand on ours already: then its metadata names our file. */
     if (looked == STATUS_OK && found && !*swapped) {
         TableMetadata newer = {0};
         change->uncertain = table_catalog_read_metadata(current, &arena, &newer, &ignored) != STATUS_OK;
         size_t index;
-        json_t *item;
-        json_array_foreach(json_object_get(newer.root, "metadata-log"), index, item) {
+        json_t *item, *log = change->uncertain ? NULL : json_object_get(newer.root, "metadata-log");
+        json_array_foreach(log, index, item) {
             const char *file = json_string_value(json_object_get(item, "metadata-file"));
             *swapped = *swapped || (file && strcmp(file, location) == 0);
         }

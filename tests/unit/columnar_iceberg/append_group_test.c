@@ -454,5 +454,5 @@ int main(void) {
         TEST(columns_changed_meanwhile_are_said),   TEST(processes_share_commits_while_others_read),
         TEST(one_processs_fault_is_not_the_others), TEST(killed_processes_lose_and_double_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_both_catalogs(tests);
 }

@@ -404,5 +404,5 @@ int main(void) {
         TEST(a_read_only_directory_is_named),
         TEST(a_stale_swap_changes_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_both_catalogs(tests);
 }

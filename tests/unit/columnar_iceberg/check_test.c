@@ -198,5 +198,5 @@ int main(void) {
         TEST(files_of_a_commit_under_way_are_kept),
         TEST(directories_of_no_table_are_found),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_both_catalogs(tests);
 }

@@ -604,5 +604,5 @@ int main(void) {
         TEST(manifests_are_merged),
         TEST(old_metadata_files_go),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_both_catalogs(tests);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engines/columnar/iceberg/table_catalog.h"
+#include "tests/unit/columnar_ingest/scratch_postgres.h"
 
 typedef struct TableText {
     Arena arena;
@@ -133,16 +134,21 @@ static inline int scratch_remove_entry(const char *path, const struct stat *info
 static inline void scratch_make(char directory[64]) {
     strcpy(directory, "/tmp/storage-test-XXXXXX");
     if (!mkdtemp(directory)) abort();
+    if (scratch_on_postgres) scratch_schema_make(directory);
 }
 static inline void scratch_remove(const char *directory) {
+    if (scratch_on_postgres) scratch_schema_drop(directory);
     nftw(directory, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline TableCatalog *scratch_catalog(const char *directory) {
-    char path[128], warehouse[128];
+    char path[512], warehouse[128];
     Error err;
     TableCatalog *catalog;
-    snprintf(path, sizeof path, "%s/catalog.db", directory);
+    if (scratch_on_postgres)
+        scratch_conninfo(directory, path);
+    else
+        snprintf(path, sizeof path, "%s/catalog.db", directory);
     snprintf(warehouse, sizeof warehouse, "%s/warehouse", directory);
     if (table_catalog_open(path, warehouse, &catalog, &err) != STATUS_OK) {
         fprintf(stderr, "%s\n", err.message);
@@ -150,3 +156,8 @@ static inline TableCatalog *scratch_catalog(const char *directory) {
     }
     return catalog;
 }
+
+/* The same tests with the catalog in a file and in PostgreSQL. */
+#define run_on_both_catalogs(tests)                                                                          \
+    (cmocka_run_group_tests_name("sqlite", tests, NULL, NULL) +                                              \
+     (scratch_use_postgres() ? cmocka_run_group_tests_name("postgres", tests, NULL, NULL) : 0))

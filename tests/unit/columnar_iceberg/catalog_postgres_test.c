@@ -1,0 +1,317 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "engines/columnar/iceberg/catalog_postgres.h"
+#include "engines/columnar/iceberg/table_catalog_internal.h"
+#include "engines/columnar/iceberg/table_check.h"
+#include "tests/unit/columnar_ingest/table_text.h"
+
+#define OK(expression) assert_true_ok((expression), &err, __LINE__)
+
+static void assert_true_ok(Status status, const Error *err, int line) {
+    if (status != STATUS_OK) fail_msg("line %d: %s %s", line, err->sqlstate, err->message);
+}
+
+static const TableColumn COLUMNS[] = {{"id", {.id = SQL_INT8}, false, 0}};
+
+static char scratch[64];
+static TableCatalog *catalog;
+
+static int setup(void **state) {
+    if (!scratch_on_postgres) return 0;
+    scratch_make(scratch);
+    catalog = scratch_catalog(scratch);
+    return 0;
+}
+static int teardown(void **state) {
+    catalog_postgres_commit_hook = NULL;
+    if (!scratch_on_postgres) return 0;
+    table_catalog_close(catalog);
+    scratch_remove(scratch);
+    return 0;
+}
+static void need_server(void) {
+    if (!scratch_on_postgres) skip();
+}
+
+static Status append(int64_t first, int count, Error *err) {
+    Arena arena;
+    TableAppend *append;
+    TRY(table_append_begin(catalog, NULL, "numbers", false, &append, err));
+    arena_init(&arena);
+    Batch batch = {.row_count = count, .selected = count, .column_count = 1};
+    batch.columns = ARENA_NEW_ARRAY(&arena, Vector, 1);
+    vector_init_flat(&batch.columns[0], COLUMNS[0].type, count, &arena);
+    for (int i = 0; i < count; i++)
+        ((int64_t *)batch.columns[0].values)[i] = first + i;
+    Status status = table_append_batch(append, &batch, err);
+    arena_deinit(&arena);
+    if (status != STATUS_OK) {
+        table_append_abort(append);
+        return status;
+    }
+    return table_append_commit(append, NULL, NULL, err);
+}
+
+static void check_rows(int64_t expected) {
+    TableText text;
+    Error err;
+    OK(table_text_read(catalog, "numbers", &text, &err));
+    assert_int_equal(text.row_count, expected);
+    table_text_free(&text);
+}
+
+static void connection_strings_are_told_from_paths(void **state) {
+    assert_true(catalog_db_is_postgres("postgresql://app@db.example/lake"));
+    assert_true(catalog_db_is_postgres("postgres:///lake"));
+    assert_true(catalog_db_is_postgres("host=/run/postgresql dbname=lake"));
+    assert_true(catalog_db_is_postgres("dbname = lake"));
+    assert_false(catalog_db_is_postgres("/srv/warehouse/catalog.db"));
+    assert_false(catalog_db_is_postgres("catalog.db"));
+    assert_false(catalog_db_is_postgres("./host=1/catalog.db"));
+    assert_false(catalog_db_is_postgres("data/a=b.db"));
+    assert_false(catalog_db_is_postgres(""));
+}
+
+static void a_string_that_is_none_is_refused_without_its_secrets(void **state) {
+    Error err = {0};
+    CatalogDb *db;
+    assert_int_equal(catalog_db_open("password=secret user", &db, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_CONFIG);
+    assert_null(strstr(err.message, "secret"));
+}
+
+static void a_server_that_is_down_is_no_obstacle_to_start(void **state) {
+    Error err = {0};
+    CatalogDb *db;
+    Arena arena;
+    TableName *names;
+    int count;
+    arena_init(&arena);
+    OK(catalog_db_open("host=/nowhere dbname=lake password=secret", &db, &err));
+    assert_int_equal(catalog_db_list(db, &arena, &names, &count, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_CANNOT_CONNECT);
+    assert_non_null(strstr(err.message, "\"lake\" at /nowhere"));
+    assert_null(strstr(err.message, "secret"));
+    catalog_db_close(db);
+    arena_deinit(&arena);
+}
+
+static void end_connections(void) {
+    char sql[192];
+    snprintf(sql, sizeof sql,
+             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = '%s'",
+             scratch_schema(scratch));
+    scratch_postgres_run(sql);
+}
+
+static void connections_that_the_server_ended_are_replaced(void **state) {
+    need_server();
+    Error err;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    end_connections();
+    check_rows(0);
+    end_connections();
+    OK(append(0, 10, &err));
+    end_connections();
+    OK(table_catalog_rename(catalog, "default", "numbers", "other", &err));
+    OK(table_catalog_rename(catalog, "default", "other", "numbers", &err));
+    check_rows(10);
+}
+
+/* The client's end of the connection becomes one whose peer is gone; the server's stays open on `server_side`
+ * and knows nothing of it. */
+static int server_side = -1;
+static void cut(PGconn *connection) {
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    server_side = dup(PQsocket(connection));
+    close(pair[1]);
+    assert_true(dup2(pair[0], PQsocket(connection)) >= 0);
+    close(pair[0]);
+    catalog_postgres_commit_hook = NULL;
+}
+
+static void cut_for_good(PGconn *connection) {
+    cut(connection);
+    close(server_side);
+}
+
+static void *commit_late(void *argument) {
+    static const char MESSAGE[] = "Q\0\0\0\013COMMIT"; /* with its closing zero */
+    struct timespec pause = {.tv_nsec = 300000000};
+    nanosleep(&pause, NULL);
+    (void)!write(server_side, MESSAGE, sizeof MESSAGE);
+    return NULL;
+}
+
+static pthread_t late;
+static void cut_and_commit_late(PGconn *connection) {
+    cut(connection);
+    assert_int_equal(pthread_create(&late, NULL, commit_late, NULL), 0);
+}
+
+static void a_commit_that_never_arrived_is_told_and_undone(void **state) {
+    need_server();
+    Error err;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    OK(append(0, 10, &err));
+    catalog_postgres_commit_hook = cut_for_good;
+    assert_int_equal(append(10, 10, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_RESOLUTION_UNKNOWN);
+    check_rows(10);
+    OK(append(10, 5, &err));
+    check_rows(15);
+}
+
+/* The answer is lost, and the commit takes place only after the client began to ask what became of it. */
+static void a_commit_whose_answer_is_lost_counts(void **state) {
+    need_server();
+    Error err;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    catalog_postgres_commit_hook = cut_and_commit_late;
+    OK(append(0, 10, &err));
+    pthread_join(late, NULL);
+    close(server_side);
+    check_rows(10);
+    catalog_postgres_commit_hook = cut_and_commit_late;
+    OK(table_catalog_create(catalog, NULL, "made", COLUMNS, 1, &err));
+    pthread_join(late, NULL);
+    close(server_side);
+    OK(append(10, 10, &err));
+    check_rows(20);
+}
+
+static void definitions_are_kept_there_too(void **state) {
+    need_server();
+    Error err;
+    Arena arena;
+    Definition *found, view = {.kind = DEFINITION_VIEW,
+                               .namespace_name = "default",
+                               .name = "v",
+                               .signature = "",
+                               .text = "CREATE VIEW v AS SELECT 1"};
+    int count;
+    bool done;
+    arena_init(&arena);
+    OK(table_catalog_define(catalog, &view, false, &done, &err));
+    assert_true(done);
+    OK(table_catalog_define(catalog, &view, false, &done, &err));
+    assert_false(done);
+    view.text = "CREATE VIEW v AS SELECT 2";
+    OK(table_catalog_define(catalog, &view, true, &done, &err));
+    assert_true(done);
+    OK(table_catalog_definitions(catalog, DEFINITION_VIEW, NULL, &arena, &found, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(found[0].text, view.text);
+    OK(table_catalog_definitions(catalog, DEFINITION_FUNCTION, NULL, &arena, &found, &count, &err));
+    assert_int_equal(count, 0);
+    OK(table_catalog_undefine(catalog, DEFINITION_VIEW, "default", "v", "", &done, &err));
+    assert_true(done);
+    OK(table_catalog_undefine(catalog, DEFINITION_VIEW, "default", "v", "", &done, &err));
+    assert_false(done);
+    arena_deinit(&arena);
+}
+
+/* A catalog that others made, and that may only be read. */
+static void a_catalog_without_definitions_can_be_read(void **state) {
+    need_server();
+    Error err;
+    Arena arena;
+    Definition *found;
+    int count;
+    char sql[128];
+    arena_init(&arena);
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    snprintf(sql, sizeof sql, "DROP TABLE \"%s\".signalbox_definitions", scratch_schema(scratch));
+    scratch_postgres_run(sql);
+    OK(table_catalog_definitions(catalog, DEFINITION_VIEW, "v", &arena, &found, &count, &err));
+    assert_int_equal(count, 0);
+    check_rows(0);
+    arena_deinit(&arena);
+}
+
+enum { OPENERS = 12 };
+
+static void *open_and_list(void *argument) {
+    Error err = {0};
+    Arena arena;
+    TableName *names;
+    int count;
+    char conninfo[512];
+    CatalogDb *db;
+    arena_init(&arena);
+    scratch_conninfo(scratch, conninfo);
+    Status status = catalog_db_open(conninfo, &db, &err);
+    if (status == STATUS_OK) {
+        status = catalog_db_list(db, &arena, &names, &count, &err);
+        catalog_db_close(db);
+    }
+    arena_deinit(&arena);
+    if (status != STATUS_OK) fprintf(stderr, "%s %s\n", err.sqlstate, err.message);
+    return status == STATUS_OK ? NULL : "failed";
+}
+
+static void many_that_set_it_up_at_once_do_not_collide(void **state) {
+    need_server();
+    pthread_t threads[OPENERS];
+    for (int i = 0; i < OPENERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_list, NULL), 0);
+    for (int i = 0; i < OPENERS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+}
+
+static void *find_often(void *argument) {
+    for (int i = 0; i < 50; i++) {
+        StrBuf location;
+        bool found;
+        Error err;
+        strbuf_init(&location);
+        Status status = catalog_db_find(catalog->db, "default", "numbers", &location, &found, &err);
+        strbuf_deinit(&location);
+        if (status != STATUS_OK || !found) return "failed";
+    }
+    return NULL;
+}
+
+static void threads_share_few_connections(void **state) {
+    need_server();
+    Error err;
+    pthread_t threads[OPENERS];
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    for (int i = 0; i < OPENERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, find_often, NULL), 0);
+    for (int i = 0; i < OPENERS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    const CatalogServer *server = (const CatalogServer *)catalog->db;
+    assert_in_range(server->open_count, 1, CATALOG_CONNECTIONS);
+    assert_int_equal(server->open_count, server->idle_count);
+}
+
+int main(void) {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connection_strings_are_told_from_paths),
+        cmocka_unit_test(a_string_that_is_none_is_refused_without_its_secrets),
+        cmocka_unit_test(a_server_that_is_down_is_no_obstacle_to_start),
+        TEST(connections_that_the_server_ended_are_replaced),
+        TEST(a_commit_that_never_arrived_is_told_and_undone),
+        TEST(a_commit_whose_answer_is_lost_counts),
+        TEST(definitions_are_kept_there_too),
+        TEST(a_catalog_without_definitions_can_be_read),
+        TEST(many_that_set_it_up_at_once_do_not_collide),
+        TEST(threads_share_few_connections),
+    };
+    (void)scratch_use_postgres();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
