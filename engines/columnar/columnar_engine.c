@@ -718,7 +718,8 @@ static void columnar_health(Engine *base, EngineHealth *out) {
     int64_t start_ns = clock_now_ns();
     out->up = table_catalog_list(engine->catalog, &arena, &names, &count, &failure) == STATUS_OK;
     out->latency_ms = (double)(clock_now_ns() - start_ns) / 1e6;
-    snprintf(out->version, sizeof out->version, "Signalbox columnar %s", SIGNALBOX_VERSION);
+    snprintf(out->version, sizeof out->version, "Signalbox columnar %s, catalog in %s", SIGNALBOX_VERSION,
+             table_catalog_kind(engine->catalog));
     if (!out->up) snprintf(out->message, sizeof out->message, "%.250s", failure.message);
     arena_deinit(&arena);
 }

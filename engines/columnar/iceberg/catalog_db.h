@@ -13,6 +13,7 @@ typedef struct CatalogDb CatalogDb;
 
 /* What a database must be able to do; the functions below say what each means. */
 typedef struct CatalogDbOps {
+    const char *kind; /* as people call it */
     void (*close)(CatalogDb *db);
     Status (*find)(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location, bool *found,
                    Error *err);

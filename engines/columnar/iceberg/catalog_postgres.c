@@ -320,6 +320,7 @@ static Status server_undefine(CatalogDb *db, const Definition *definition, bool 
 void (*catalog_postgres_commit_hook)(PGconn *connection);
 
 static const CatalogDbOps POSTGRES_OPS = {
+    .kind = "PostgreSQL",
     .close = catalog_server_close,
     .find = server_find,
     .find_settled = server_find_settled,

@@ -394,6 +394,7 @@ static Status file_undefine(CatalogDb *base, const Definition *definition, bool 
 
 /* A statement that failed is over when it returns: there is nothing to wait for. */
 static const CatalogDbOps SQLITE_OPS = {
+    .kind = "SQLite",
     .close = file_close,
     .find = file_find,
     .find_settled = file_find,

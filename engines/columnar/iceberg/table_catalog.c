@@ -30,6 +30,10 @@ const char *table_catalog_warehouse(const TableCatalog *catalog) {
     return catalog->warehouse;
 }
 
+const char *table_catalog_kind(const TableCatalog *catalog) {
+    return catalog->db->ops->kind;
+}
+
 TablePins *table_catalog_pins(TableCatalog *catalog) {
     return catalog->pins;
 }

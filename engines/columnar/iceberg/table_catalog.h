@@ -68,6 +68,8 @@ Status table_catalog_open(const char *catalog_path, const char *warehouse_direct
 void table_catalog_close(TableCatalog *catalog);
 /* The directory that tables are made in; absolute. */
 const char *table_catalog_warehouse(const TableCatalog *catalog);
+/* "SQLite" or "PostgreSQL". */
+const char *table_catalog_kind(const TableCatalog *catalog);
 
 typedef struct TableName {
     const char *namespace_name;

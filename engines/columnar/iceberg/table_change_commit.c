@@ -127,28 +127,47 @@ static int next_metadata_number(const char *old_location) {
     return number >= 0 && number < 99999999 ? (int)number + 1 : 1;
 }
 
-/* A failed write to the catalog may still have reached it: what the row says now decides. */
-static Status resolve_failed_swap(TableChange *change, const char *location, bool *swapped, Error *err) {
+/* What the table's present metadata tells of ours: it is that, or stands on it. Where its log no longer
+ * reaches back to what ours was built on, it cannot be told. */
+static void look_for_commit(TableChange *change, const CommitAttempt *attempt, const char *location,
+                            const char *current, Arena *arena, bool *swapped) {
+    TableMetadata newer;
+    Error ignored;
+    size_t index;
+    json_t *item;
+    bool reaches_back = strcmp(current, attempt->old_location) == 0;
+    *swapped = strcmp(current, location) == 0;
+    if (*swapped || reaches_back) return;
+    if (table_catalog_read_metadata(current, arena, &newer, &ignored) != STATUS_OK) {
+        change->uncertain = true;
+        return;
+    }
+    json_array_foreach(json_object_get(newer.root, "metadata-log"), index, item) {
+        const char *file = json_string_value(json_object_get(item, "metadata-file"));
+        *swapped = *swapped || (file && strcmp(file, location) == 0);
+        reaches_back = reaches_back || (file && strcmp(file, attempt->old_location) == 0);
+    }
+    bool same_table = strcmp(uuid_of(&newer), uuid_of(&attempt->metadata)) == 0;
+    if (!attempt->old_location[0]) *swapped = same_table; /* nobody else could have made it */
+    if (!*swapped && same_table && !reaches_back) change->uncertain = true;
+    table_metadata_deinit(&newer);
+}
+
+/* A failed write to the catalog may still have reached it: what the row says now decides. A row that is gone
+ * may stand under another name since. */
+static Status resolve_failed_swap(TableChange *change, const CommitAttempt *attempt, const char *location,
+                                  bool *swapped, Error *err) {
     Arena arena;
     const char *current;
     bool found = false;
     Error ignored;
     arena_init(&arena);
+    *swapped = false;
     Status looked = find_location(change, catalog_db_find_settled, &arena, &current, &found, &ignored);
-    *swapped = looked == STATUS_OK && found && strcmp(current, location) == 0;
-    /* Another commit may stand on ours already: then its metadata names our file. */
-    if (looked == STATUS_OK && found && !*swapped) {
-        TableMetadata newer = {0};
-        change->uncertain = table_catalog_read_metadata(current, &arena, &newer, &ignored) != STATUS_OK;
-        size_t index;
-        json_t *item, *log = change->uncertain ? NULL : json_object_get(newer.root, "metadata-log");
-        json_array_foreach(log, index, item) {
-            const char *file = json_string_value(json_object_get(item, "metadata-file"));
-            *swapped = *swapped || (file && strcmp(file, location) == 0);
-        }
-        if (!change->uncertain) table_metadata_deinit(&newer);
-    }
-    change->uncertain = change->uncertain || looked != STATUS_OK;
+    if (looked == STATUS_OK && found)
+        look_for_commit(change, attempt, location, current, &arena, swapped);
+    else
+        change->uncertain = true;
     arena_deinit(&arena);
     if (!*swapped) return STATUS_ERROR; /* `err` is the catalog's */
     if (err) error_clear(err);
@@ -187,7 +206,7 @@ static Status attempt_swap(TableChange *change, CommitAttempt *attempt, bool *sw
         status = catalog_db_insert(db, change->namespace_name, change->name, location, err);
         *swapped = status == STATUS_OK;
     }
-    if (status != STATUS_OK) TRY(resolve_failed_swap(change, location, swapped, err));
+    if (status != STATUS_OK) TRY(resolve_failed_swap(change, attempt, location, swapped, err));
     bool removes = *swapped && table_metadata_property(&attempt->metadata,
                                                        "write.metadata.delete-after-commit.enabled", 0);
     for (int i = 0; removes && i < dropped_count; i++) {

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -141,8 +142,16 @@ static void cut_for_good(PGconn *connection) {
     close(server_side);
 }
 
+static const char MESSAGE[] = "Q\0\0\0\013COMMIT"; /* with its closing zero */
+
+static void commit_unheard(void) {
+    struct pollfd ready = {.fd = server_side, .events = POLLIN};
+    assert_int_equal(write(server_side, MESSAGE, sizeof MESSAGE), sizeof MESSAGE);
+    assert_int_equal(poll(&ready, 1, 60000), 1);
+    close(server_side);
+}
+
 static void *commit_late(void *argument) {
-    static const char MESSAGE[] = "Q\0\0\0\013COMMIT"; /* with its closing zero */
     struct timespec pause = {.tv_nsec = 300000000};
     nanosleep(&pause, NULL);
     (void)!write(server_side, MESSAGE, sizeof MESSAGE);
@@ -184,6 +193,74 @@ static void a_commit_whose_answer_is_lost_counts(void **state) {
     close(server_side);
     OK(append(10, 10, &err));
     check_rows(20);
+}
+
+/* The server ends the connection's backend between the statements and their COMMIT. */
+static void end_backend(PGconn *connection) {
+    char sql[96];
+    catalog_postgres_commit_hook = NULL;
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)", PQbackendPID(connection));
+    scratch_postgres_run(sql);
+}
+
+static void a_backend_that_dies_before_its_commit_has_changed_nothing(void **state) {
+    need_server();
+    Error err;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    OK(append(0, 10, &err));
+    catalog_postgres_commit_hook = end_backend;
+    assert_int_equal(append(10, 10, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_RESOLUTION_UNKNOWN);
+    check_rows(10);
+    OK(append(10, 5, &err));
+    check_rows(15);
+}
+
+static void rename_schema(bool away) {
+    char sql[256];
+    const char *schema = scratch_schema(scratch);
+    snprintf(sql, sizeof sql, "ALTER SCHEMA \"%s%s\" RENAME TO \"%s%s\"", schema, away ? "" : "-away", schema,
+             away ? "-away" : "");
+    scratch_postgres_run(sql);
+}
+
+/* Committed, but the client neither hears of it nor finds the row any more. */
+static void commit_and_hide(PGconn *connection) {
+    cut(connection);
+    commit_unheard();
+    rename_schema(true);
+}
+
+static void a_commit_that_cannot_be_decided_loses_no_file(void **state) {
+    need_server();
+    Error err;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    OK(append(0, 10, &err));
+    catalog_postgres_commit_hook = commit_and_hide;
+    assert_int_equal(append(10, 10, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_RESOLUTION_UNKNOWN);
+    rename_schema(false);
+    check_rows(20);
+}
+
+/* The row is renamed by another before the client asks: its files belong to the new name. */
+static void commit_and_rename(PGconn *connection) {
+    char sql[192];
+    cut(connection);
+    commit_unheard();
+    snprintf(sql, sizeof sql, "UPDATE \"%s\".iceberg_tables SET table_name = 'other'",
+             scratch_schema(scratch));
+    scratch_postgres_run(sql);
+}
+
+static void a_commit_whose_table_was_renamed_loses_no_file(void **state) {
+    need_server();
+    Error err;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    catalog_postgres_commit_hook = commit_and_rename;
+    assert_int_equal(append(0, 10, &err), STATUS_ERROR);
+    OK(table_catalog_rename(catalog, "default", "other", "numbers", &err));
+    check_rows(10);
 }
 
 static void definitions_are_kept_there_too(void **state) {
@@ -307,6 +384,9 @@ int main(void) {
         TEST(connections_that_the_server_ended_are_replaced),
         TEST(a_commit_that_never_arrived_is_told_and_undone),
         TEST(a_commit_whose_answer_is_lost_counts),
+        TEST(a_backend_that_dies_before_its_commit_has_changed_nothing),
+        TEST(a_commit_that_cannot_be_decided_loses_no_file),
+        TEST(a_commit_whose_table_was_renamed_loses_no_file),
         TEST(definitions_are_kept_there_too),
         TEST(a_catalog_without_definitions_can_be_read),
         TEST(many_that_set_it_up_at_once_do_not_collide),
