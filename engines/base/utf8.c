@@ -18,11 +18,21 @@ size_t utf8_sequence_length(const char *text, size_t length) {
     return overlong || surrogate || beyond ? 0 : width;
 }
 
+/* ASCII bytes at the front of 32 that begin with one; some, not always all of them. */
+static inline size_t ascii_run32(const char *text) {
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    uint64_t words[4];
+    memcpy(words, text, sizeof words);
+    if (!((words[0] | words[1] | words[2] | words[3]) & high_bits)) return 32;
+    uint64_t high = words[0] & high_bits;
+    return high ? (size_t)(__builtin_ctzll(high) / 8) : 8;
+}
+
 bool utf8_is_valid(const char *text, size_t length) {
     size_t at = 0;
     while (at < length) {
         if ((unsigned char)text[at] < 0x80) {
-            at++;
+            at += length - at >= 32 ? ascii_run32(text + at) : 1;
             continue;
         }
         size_t width = utf8_sequence_length(text + at, length - at);

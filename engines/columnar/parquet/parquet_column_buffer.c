@@ -101,15 +101,6 @@ Status column_buffer_reserve_validity(ColumnBuffer *buffer, Error *err) {
     return STATUS_OK;
 }
 
-static Status append_string(ColumnBuffer *buffer, StringView *out, const StringView *value, Error *err) {
-    if (sqltype_is(buffer->storage.type, SQL_UUID) && value->length != 16)
-        return error_set(err, SQLSTATE_INTERNAL, "column %s: a uuid has %u bytes", buffer->column->name,
-                         value->length);
-    *out = *value;
-    if (value->length > 12) out->pointer = arena_memdup(&buffer->strings, value->pointer, value->length);
-    return STATUS_OK;
-}
-
 static inline __attribute__((always_inline)) void copy_value(void *to, const void *from, size_t width) {
     memcpy(to, from, width);
 }
@@ -157,41 +148,63 @@ static Status copy_nulls(ColumnBuffer *buffer, const Vector *vector, const uint1
     return STATUS_OK;
 }
 
+/* Takes over the bytes of the `count` strings that were appended last, all in one piece of the arena. */
+static Status keep_strings(ColumnBuffer *buffer, int count, Error *err) {
+    StringView *views = (StringView *)(void *)buffer->values + buffer->row_count;
+    bool is_uuid = sqltype_is(buffer->storage.type, SQL_UUID);
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++) {
+        uint32_t length = views[i].length;
+        bytes += length > 12 ? length : 0;
+        bool null = buffer->validity && !bitmap_get(buffer->validity, (size_t)(buffer->row_count + i));
+        if (is_uuid && length != 16 && !null)
+            return error_set(err, SQLSTATE_INTERNAL, "column %s: a uuid has %u bytes", buffer->column->name,
+                             length);
+    }
+    char *next = bytes ? arena_alloc(&buffer->strings, bytes) : NULL;
+    for (int i = 0; i < count; i++) {
+        if (views[i].length <= 12) continue;
+        views[i].pointer = memcpy(next, views[i].pointer, views[i].length);
+        next += views[i].length;
+    }
+    return STATUS_OK;
+}
+
+static void copy_any(const Vector *vector, const uint16_t *selection, int count, size_t width, char *to) {
+    bool codes = vector->encoding == VECTOR_DICTIONARY;
+    const char *from = codes ? vector->dictionary->values : vector->values;
+    uint32_t index[BATCH_ROWS];
+    if (codes && vector->dictionary_length == 0) {
+        memset(to, 0, (size_t)count * width);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        int row = selection ? selection[i] : i;
+        index[i] = codes ? vector->codes[row] : vector->encoding == VECTOR_CONSTANT ? 0 : (uint32_t)row;
+    }
+    if (vector->encoding == VECTOR_SEQUENCE) {
+        for (int i = 0; i < count; i++)
+            ((int64_t *)(void *)to)[i] = vector->sequence_start + (int64_t)index[i] * vector->sequence_step;
+    } else {
+        copy_rows(to, from, index, count, width);
+    }
+}
+
 Status column_buffer_append(ColumnBuffer *buffer, const Vector *vector, const uint16_t *selection, int count,
                             Error *err) {
     size_t width = physical_width(buffer->storage.vector_physical);
-    const char *from = vector->encoding == VECTOR_DICTIONARY ? vector->dictionary->values : vector->values;
-    uint32_t index[BATCH_ROWS];
     if (buffer->storage.list) return list_buffer_append(buffer, vector, selection, count, err);
     if (vector->physical != buffer->storage.vector_physical || count > BATCH_ROWS)
         return error_set(err, SQLSTATE_INTERNAL, "column %s: a batch of another type", buffer->column->name);
     TRY(column_buffer_reserve(buffer, buffer->row_count + count, err));
     if (buffer->validity) TRY(column_buffer_reserve_validity(buffer, err));
     char *to = buffer->values + (size_t)buffer->row_count * width;
-    for (int i = 0; i < count; i++) {
-        int row = selection ? selection[i] : i;
-        bool empty = vector->encoding == VECTOR_DICTIONARY && vector->dictionary_length == 0;
-        index[i] = vector->encoding == VECTOR_DICTIONARY ? (empty ? 0 : vector->codes[row])
-                   : vector->encoding == VECTOR_CONSTANT ? 0
-                                                         : (uint32_t)row;
-    }
-    if (vector->encoding == VECTOR_SEQUENCE) {
-        for (int i = 0; i < count; i++)
-            ((int64_t *)to)[i] = vector->sequence_start + (int64_t)index[i] * vector->sequence_step;
-    } else if (vector->encoding == VECTOR_DICTIONARY && vector->dictionary_length == 0) {
-        memset(to, 0, (size_t)count * width);
-    } else if (buffer->storage.vector_physical == PHYS_STRING) {
-        for (int i = 0; i < count; i++) {
-            StringView *out = (StringView *)to + i;
-            if (vector_is_null(vector, selection ? selection[i] : i))
-                memset(out, 0, sizeof *out);
-            else
-                TRY(append_string(buffer, out, (const StringView *)from + index[i], err));
-        }
-    } else {
-        copy_rows(to, from, index, count, width);
-    }
+    if (vector->encoding == VECTOR_FLAT && !selection)
+        memcpy(to, vector->values, (size_t)count * width);
+    else
+        copy_any(vector, selection, count, width, to);
     TRY(copy_nulls(buffer, vector, selection, count, err));
+    if (buffer->storage.vector_physical == PHYS_STRING) TRY(keep_strings(buffer, count, err));
     buffer->row_count += count;
     return STATUS_OK;
 }

@@ -106,6 +106,14 @@ static void utf8_is_checked_as_rfc_3629_says(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (utf8_is_valid(cases[i].text, cases[i].length) != cases[i].valid) fail_msg("case %zu", i);
+    for (size_t at = 0; at < 80; at++) { /* within text that is looked at in words */
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            char text[96];
+            memset(text, 'a', sizeof text);
+            memcpy(text + at, cases[i].text, cases[i].length);
+            if (utf8_is_valid(text, sizeof text) != cases[i].valid) fail_msg("case %zu at %zu", i, at);
+        }
+    }
     assert_int_equal(utf8_count("aé€😀", 10), 4);
     assert_int_equal(utf8_count("a\xff\xff", 3), 3);
     assert_int_equal(utf8_offset_of("aé€😀", 10, 2), 3);
