@@ -270,6 +270,10 @@ struct EngineOps {
 
     /* Optional (NULL): table_intake.h. 42P01 when there is no such table. Both may block. */
     Status (*intake)(Engine *engine, const TableIntake *intake, TableIntakeResult *result, Error *err);
+    /* Optional (NULL): reads the sources of an intake for another engine's table. Fills what the reading
+     * knows of `result`: rows given, rows rejected. */
+    Status (*read_rows)(Engine *engine, const TableIntake *intake, const TableRowReceiver *receiver,
+                        TableIntakeResult *result, Error *err);
     Status (*table_details)(Engine *engine, const char *schema, const char *table, Arena *arena,
                             TableDetails *out, Error *err);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engines/base/arena.h"
+#include "engines/base/arrow_stream.h"
 #include "engines/base/cancel.h"
 #include "engines/base/sqltype.h"
 
@@ -16,7 +17,8 @@ typedef enum TableIntakeFormat {
     TABLE_INTAKE_PARQUET
 } TableIntakeFormat;
 
-/* One file: an open regular file (`fd` ≥ 0, read from its beginning whatever its offset) or bytes in memory.
+/* One file: an open file (`fd` ≥ 0; a regular one is read from its beginning whatever its offset, another to
+ * its end) or bytes in memory.
  */
 typedef struct TableIntakeSource {
     const char *name; /* in messages */
@@ -24,6 +26,8 @@ typedef struct TableIntakeSource {
     const void *data;
     size_t bytes;
 } TableIntakeSource;
+
+struct Engine;
 
 typedef struct TableIntake {
     const char *schema; /* NULL = the engine's default */
@@ -37,9 +41,39 @@ typedef struct TableIntake {
     char delimiter, quote; /* CSV: 0 = detect */
     int header;            /* CSV: -1 = detect, 0 = none, 1 = first record */
     const char *null_text; /* CSV: an unquoted field of exactly this text is NULL too; NULL = only empty */
+    bool must_be_new;      /* with `create`: 42P07 when there is such a table */
     CancelToken *cancel;   /* may be NULL */
     Arena *arena;          /* of the result's lists */
+    /* Reads the sources for engines that do not read files themselves (EngineOps.read_rows); NULL = there is
+     * none. */
+    struct Engine *reader;
+    /* Now and then; bytes of all passes over the sources, total 0 while it is not known. May be NULL. */
+    void (*progress)(void *context, int64_t rows, int64_t bytes, int64_t total_bytes);
+    void *progress_context;
 } TableIntake;
+
+/* ---- rows from the engine that reads files to one that keeps a table -------------------------------------
+ *
+ * The keeping engine's intake() calls the reader's read_rows() with a receiver and gets Arrow batches, in the
+ * order of the sources, never two at once (but not always on one thread). */
+
+typedef struct TableRowColumn {
+    const char *name;
+    SqlType type; /* values that are no such thing are the reader's to reject; text goes through as it is */
+} TableRowColumn;
+
+typedef struct TableRowReceiver {
+    void *context;
+    const TableRowColumn *columns; /* of the table; NULL = it is to be made: columns as found */
+    int column_count;
+    /* Before rows: the columns that occur in the sources (of `columns`, in their order). Called again when
+     * the reader found that it must begin anew: what it gave before does not count. The schema lives until
+     * then, or until read_rows() returns. */
+    Status (*begin)(void *context, const ArrowSchema *schema, Error *err);
+    /* rows[i]: the number in its source of the batch's row i. The batch is the reader's. */
+    Status (*take)(void *context, const char *source, const int64_t *rows, const ArrowArray *batch,
+                   Error *err);
+} TableRowReceiver;
 
 typedef struct TableIntakeReject {
     const char *source;

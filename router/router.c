@@ -301,6 +301,12 @@ Engine *router_engine_by_name(const Router *router, const char *name) {
     return NULL;
 }
 
+Engine *router_file_reader(const Router *router) {
+    for (int i = 0; i < router->engine_count; i++)
+        if (router->engines[i]->ops->read_rows) return router->engines[i];
+    return NULL;
+}
+
 void router_registry(Router *router, RegistryView *out) {
     RegistrySnapshot *snapshot = registry_acquire(router->registry);
     *out = (RegistryView){.tables = snapshot->tables, .count = snapshot->table_count, .snapshot = snapshot};

@@ -112,6 +112,8 @@ void router_tick(Router *router);
 int router_engine_count(const Router *router);
 Engine *router_engine(const Router *router, int index);
 Engine *router_engine_by_name(const Router *router, const char *name);
+/* The engine that reads files for others' tables (EngineOps.read_rows); NULL = there is none. */
+Engine *router_file_reader(const Router *router);
 
 /* A consistent view of every table of every engine, for /api/v1/schemas and completion. */
 typedef struct RegistryTable {

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/iceberg/layout_text.h"
 #include "engines/columnar/iceberg/table_catalog_internal.h"
 #include "engines/columnar/ingest/ingest.h"
@@ -43,23 +45,43 @@ static Status put_into_file(TableIntakeSource *source, Error *err) {
     return STATUS_OK;
 }
 
-/* `made`: which descriptors are ours. */
-static Status make_inputs(const TableIntake *intake, bool *made, TableIntakeSource *sources,
-                          IngestInput *inputs, Error *err) {
+typedef struct Sources {
+    TableIntakeSource *given;
+    IngestInput *inputs;
+    bool *made; /* which descriptors are ours */
+} Sources;
+
+static bool is_regular(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static Status open_sources(const TableIntake *intake, Sources *out, Error *err) {
+    *out = (Sources){.inputs = ARENA_NEW_ARRAY(intake->arena, IngestInput, intake->source_count + 1),
+                     .made = ARENA_NEW_ARRAY(intake->arena, bool, intake->source_count + 1),
+                     .given = arena_memdup(intake->arena, intake->sources,
+                                           sizeof *intake->sources * (size_t)intake->source_count)};
     for (int i = 0; i < intake->source_count; i++) {
-        TableIntakeSource *source = &sources[i];
+        TableIntakeSource *source = &out->given[i];
         if (source->fd < 0 && needs_file(intake, source)) {
             Status status = put_into_file(source, err);
-            made[i] = source->fd >= 0;
+            out->made[i] = source->fd >= 0;
             TRY(status);
         }
-        if (source->fd >= 0)
-            inputs[i] = (IngestInput){.kind = INGEST_PATH, .name = path_of(source, intake->arena)};
-        else
-            inputs[i] = (IngestInput){
+        if (source->fd < 0)
+            out->inputs[i] = (IngestInput){
                 .kind = INGEST_MEMORY, .name = source->name, .data = source->data, .bytes = source->bytes};
+        else if (is_regular(source->fd))
+            out->inputs[i] = (IngestInput){.kind = INGEST_PATH, .name = path_of(source, intake->arena)};
+        else
+            out->inputs[i] = (IngestInput){.kind = INGEST_DESCRIPTOR, .name = source->name, .fd = source->fd};
     }
     return STATUS_OK;
+}
+
+static void close_sources(const TableIntake *intake, Sources *sources) {
+    for (int i = 0; i < intake->source_count; i++)
+        if (sources->made[i]) close(sources->given[i].fd);
 }
 
 /* What the user called it, in place of the path we opened it by. */
@@ -109,21 +131,27 @@ static void take_result(const TableIntake *intake, const IngestInput *inputs, co
     out->change_count = made->change_count;
 }
 
+static IngestOptions options_of(const TableIntake *intake, const IngestInput *inputs) {
+    return (IngestOptions){.namespace_name = intake->schema,
+                           .table = intake->table,
+                           .inputs = inputs,
+                           .input_count = intake->source_count,
+                           .format = formats[intake->format],
+                           .delimiter = intake->delimiter,
+                           .quote = intake->quote,
+                           .header = intake->header,
+                           .null_text = intake->null_text,
+                           .on_error = intake->skip_bad_rows ? INGEST_SKIP : INGEST_FAIL,
+                           .cancel = intake->cancel,
+                           .progress = intake->progress,
+                           .progress_context = intake->progress_context};
+}
+
 static Status load_once(TableCatalog *catalog, const TableIntake *intake, const IngestInput *inputs,
                         IngestMode mode, TableIntakeResult *result, Error *err) {
-    IngestOptions options = {.namespace_name = intake->schema,
-                             .table = intake->table,
-                             .inputs = inputs,
-                             .input_count = intake->source_count,
-                             .format = formats[intake->format],
-                             .mode = mode,
-                             .replace_rows = intake->replace,
-                             .delimiter = intake->delimiter,
-                             .quote = intake->quote,
-                             .header = intake->header,
-                             .null_text = intake->null_text,
-                             .on_error = intake->skip_bad_rows ? INGEST_SKIP : INGEST_FAIL,
-                             .cancel = intake->cancel};
+    IngestOptions options = options_of(intake, inputs);
+    options.mode = mode;
+    options.replace_rows = intake->replace;
     IngestResult made;
     Status status = ingest_load(catalog, &options, &made, err);
     if (status == STATUS_OK) take_result(intake, inputs, &made, result);
@@ -169,15 +197,93 @@ static Status load(TableCatalog *catalog, const TableIntake *intake, const Inges
 
 Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
                       Error *err) {
-    IngestInput *inputs = ARENA_NEW_ARRAY(intake->arena, IngestInput, intake->source_count + 1);
-    bool *made = ARENA_NEW_ARRAY(intake->arena, bool, intake->source_count + 1);
-    TableIntakeSource *sources =
-        arena_memdup(intake->arena, intake->sources, sizeof *sources * (size_t)intake->source_count);
+    Sources sources;
     *result = (TableIntakeResult){.snapshot_id = -1};
-    Status status = make_inputs(intake, made, sources, inputs, err);
-    if (status == STATUS_OK) status = load(catalog, intake, inputs, result, err);
-    for (int i = 0; i < intake->source_count; i++)
-        if (made[i]) close(sources[i].fd);
+    Status status = open_sources(intake, &sources, err);
+    if (status == STATUS_OK) status = load(catalog, intake, sources.inputs, result, err);
+    close_sources(intake, &sources);
+    return status;
+}
+
+/* ---- rows for another engine's table ---------------------------------------------------------------------
+ */
+
+typedef struct RowsOut {
+    const TableIntake *intake;
+    const IngestInput *inputs;
+    const TableRowReceiver *receiver;
+    PlanColumn *columns;
+    int column_count;
+    ArrowExport export; /* of one batch */
+    ArrowSchema schema;
+} RowsOut;
+
+static void end_rows(RowsOut *out) {
+    if (!out->columns) return;
+    arrow_export_deinit(&out->export);
+    arrow_schema_release(&out->schema);
+    out->columns = NULL;
+}
+
+static Status begin_rows(void *context, const TableColumn *columns, int count, Error *err) {
+    RowsOut *out = context;
+    end_rows(out);
+    out->columns = ARENA_NEW_ARRAY(out->intake->arena, PlanColumn, count + 1);
+    out->column_count = count;
+    for (int i = 0; i < count; i++)
+        out->columns[i] = (PlanColumn){.name = arena_strdup(out->intake->arena, columns[i].name),
+                                       .type = columns[i].type,
+                                       .nullable = true};
+    arrow_export_init(&out->export, out->columns, count);
+    arrow_export_schema(out->columns, count, &out->schema);
+    return out->receiver->begin(out->receiver->context, &out->schema, err);
+}
+
+static Status take_rows(void *context, const char *input, const int64_t *rows, const Batch *batch,
+                        Error *err) {
+    RowsOut *out = context;
+    ArrowArray array;
+    if (batch->selected == 0) return STATUS_OK;
+    TRY(arrow_export_append(&out->export, batch, 0, batch->selected, err));
+    arrow_export_finish(&out->export, &array);
+    const char *source = source_of(out->intake, out->inputs, input);
+    Status status = out->receiver->take(out->receiver->context, source, rows, &array, err);
+    arrow_array_release(&array);
+    return status;
+}
+
+static Status read_rows(RowsOut *out, TableIntakeResult *result, Error *err) {
+    const TableRowReceiver *receiver = out->receiver;
+    Arena *arena = out->intake->arena;
+    TableColumn *columns = ARENA_NEW_ARRAY(arena, TableColumn, receiver->column_count + 1);
+    for (int i = 0; i < receiver->column_count; i++)
+        columns[i] = (TableColumn){
+            .name = receiver->columns[i].name, .type = receiver->columns[i].type, .nullable = true};
+    IngestReceiver inner = {.context = out,
+                            .columns = receiver->columns ? columns : NULL,
+                            .column_count = receiver->column_count,
+                            .begin = begin_rows,
+                            .take = take_rows};
+    IngestOptions options = options_of(out->intake, out->inputs);
+    IngestResult made;
+    options.receiver = &inner;
+    options.keep_columns = true;
+    Status status = ingest_load(NULL, &options, &made, err);
+    if (status == STATUS_OK) take_result(out->intake, out->inputs, &made, result);
+    ingest_result_deinit(&made);
+    end_rows(out);
+    return status;
+}
+
+Status catalog_read_rows(const TableIntake *intake, const TableRowReceiver *receiver,
+                         TableIntakeResult *result, Error *err) {
+    Sources sources;
+    *result = (TableIntakeResult){.snapshot_id = -1};
+    Status status = open_sources(intake, &sources, err);
+    RowsOut out = {.intake = intake, .inputs = sources.inputs, .receiver = receiver};
+    if (status == STATUS_OK) status = read_rows(&out, result, err);
+    if (status != STATUS_OK) show_names(intake, sources.inputs, err);
+    close_sources(intake, &sources);
     return status;
 }
 

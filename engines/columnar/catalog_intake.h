@@ -6,5 +6,8 @@
 
 Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
                       Error *err);
+/* EngineOps.read_rows. */
+Status catalog_read_rows(const TableIntake *intake, const TableRowReceiver *receiver,
+                         TableIntakeResult *result, Error *err);
 Status catalog_table_details(TableCatalog *catalog, const char *schema, const char *table, Arena *arena,
                              TableDetails *out, Error *err);

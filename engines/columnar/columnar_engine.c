@@ -724,6 +724,11 @@ static void columnar_health(Engine *base, EngineHealth *out) {
     arena_deinit(&arena);
 }
 
+static Status columnar_read_rows(Engine *base, const TableIntake *intake, const TableRowReceiver *receiver,
+                                 TableIntakeResult *result, Error *err) {
+    return catalog_read_rows(intake, receiver, result, err);
+}
+
 static Status columnar_intake(Engine *base, const TableIntake *intake, TableIntakeResult *result,
                               Error *err) {
     return catalog_intake(((ColumnarEngine *)base)->catalog, intake, result, err);
@@ -752,6 +757,7 @@ const EngineOps columnar_engine_ops = {
     .health = columnar_health,
     .release_idle = columnar_release_idle,
     .intake = columnar_intake,
+    .read_rows = columnar_read_rows,
     .serve = columnar_serve,
     .table_details = columnar_table_details,
 };

@@ -61,8 +61,8 @@ static TableDesc *table_of(Description *d, const char *schema, const char *name)
     return NULL;
 }
 
-static SqlType column_type(const char *data_type, const char *full_type, int length, int precision,
-                           int scale) {
+SqlType mysql_column_type(const char *data_type, const char *full_type, int length, int precision,
+                          int scale) {
     bool is_unsigned = strstr(full_type, "unsigned") != NULL;
     static const struct {
         const char *name;
@@ -113,7 +113,7 @@ static void read_column(Description *d, MYSQL_ROW row) {
     ColumnDesc *column = &((ColumnDesc *)table->columns)[table->column_count++];
     char name[SQLTYPE_NAME_BYTES];
     column->name = arena_strdup(d->arena, row[2]);
-    column->type = column_type(row[3], row[4], atoi(row[6]), atoi(row[7]), atoi(row[8]));
+    column->type = mysql_column_type(row[3], row[4], atoi(row[6]), atoi(row[7]), atoi(row[8]));
     column->type_name = arena_strdup(d->arena, sqltype_short_name(column->type, name));
     column->nullable = !strcmp(row[5], "YES");
     column->distinct = -1;

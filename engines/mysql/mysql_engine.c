@@ -171,5 +171,6 @@ const EngineOps mysql_engine_ops = {
     .plan = mysql_plan,
     .execute = mysql_execute,
     .scan = mysql_scan,
+    .intake = mysql_intake,
     .health = mysql_health,
 };

@@ -25,6 +25,10 @@ typedef struct MysqlPlan {
     char command[32];
 } MysqlPlan;
 
+/* From information_schema.columns: data_type, column_type, character_maximum_length, numeric_precision,
+ * numeric_scale. */
+SqlType mysql_column_type(const char *data_type, const char *full_type, int length, int precision, int scale);
+Status mysql_intake(Engine *engine, const TableIntake *intake, TableIntakeResult *result, Error *err);
 Status mysql_describe(Engine *engine, Arena *arena, TableList *out, Error *err);
 Status mysql_plan(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
                   Error *err);

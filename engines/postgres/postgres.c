@@ -61,6 +61,7 @@ const EngineOps postgres_engine_ops = {
     .plan = pgplan_plan,
     .execute = pgexecute_execute,
     .scan = pgscan_scan,
+    .intake = pgintake_intake,
     .health = pgengine_health,
     .lane_open = pglane_open,
     .lane_close = pglane_close,

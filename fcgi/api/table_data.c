@@ -173,7 +173,7 @@ static void end_keyed(DataPost *post, Status status, const Error *err) {
     IntakeOutcome outcome = {.row_count = post->result.row_count,
                              .rejected_count = post->result.rejected_count,
                              .snapshot_id = post->result.snapshot_id};
-    bool unknown = !strcmp(err->sqlstate, "40003");
+    bool unknown = !strcmp(err->sqlstate, "40003") || !strcmp(err->sqlstate, "08007");
     if (status == STATUS_OK)
         intake_keys_done(post->api->intake_keys, post->key, &outcome);
     else if (!unknown)
@@ -261,6 +261,7 @@ static Status take_rows(DataPost *post, Error *err) {
     post->intake.source_count = post->upload.source_count;
     post->intake.cancel = &post->exchange->cancel;
     post->intake.arena = &post->exchange->arena;
+    post->intake.reader = router_file_reader(post->api->router);
     TRY(begin_keyed(post, err));
     if (post->replayed) return STATUS_OK;
     Status status = begin_attempt(post, err);

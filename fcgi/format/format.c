@@ -6,7 +6,7 @@
 
 #include "engines/base/utf8.h"
 #include "fcgi/format/row_json.h"
-#include "fcgi/format/row_text.h"
+#include "engines/base/arrow_text.h"
 #include "fcgi/format/table_layout.h"
 
 struct RowLayout {

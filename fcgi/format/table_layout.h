@@ -2,7 +2,7 @@
  * rows, so that memory stays bounded; a wider value later only breaks the alignment of its row. */
 #pragma once
 
-#include "fcgi/format/row_text.h"
+#include "engines/base/arrow_text.h"
 
 enum { TABLE_SAMPLE_ROWS = 1000 };
 

@@ -1,4 +1,5 @@
-/* Batches out as Arrow arrays, in the mapping of engines/base/arrow_stream.h. Internal to exec/. */
+/* Batches out as Arrow arrays, in the mapping of engines/base/arrow_stream.h. For exec/ and the intake above
+ * it. */
 #pragma once
 
 #include "engines/base/arrow_stream.h"

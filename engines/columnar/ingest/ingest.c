@@ -126,9 +126,10 @@ Status ingest_load(TableCatalog *catalog, const IngestOptions *options, IngestRe
     loader.rejects.capacity = options->max_rejects_listed > 0 ? options->max_rejects_listed : REJECTS_LISTED;
     loader.rejects.entries = ARENA_NEW_ARRAY(&loader.rejects.arena, RejectEntry, loader.rejects.capacity);
     Status status = load(&loader, err);
-    if (status == STATUS_OK) {
-        if (options->progress)
-            options->progress(options->progress_context, loader.rows, loader.total_bytes, loader.total_bytes);
+    if (status == STATUS_OK && options->progress)
+        options->progress(options->progress_context, loader.rows, loader.total_bytes, loader.total_bytes);
+    result->row_count = loader.rows;
+    if (status == STATUS_OK && !options->receiver) {
         status = table_append_commit(loader.append, &result->row_count, &result->snapshot_id, err);
         loader.append = NULL;
     }

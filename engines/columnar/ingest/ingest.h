@@ -30,6 +30,18 @@ typedef struct IngestInput {
     void *read_context;
 } IngestInput;
 
+/* Rows for somebody else than the catalog: in the order of the inputs, never two batches at once. */
+typedef struct IngestReceiver {
+    void *context;
+    const TableColumn *columns; /* of what receives them; NULL = as found, over the whole of the inputs */
+    int column_count;
+    /* Before rows: the columns that occur, those of `columns` in their order. A second time when the reading
+     * begins anew: the rows given before do not count. */
+    Status (*begin)(void *context, const TableColumn *columns, int count, Error *err);
+    /* rows[i]: the number in the input of the i-th of the batch's selected rows. */
+    Status (*take)(void *context, const char *input, const int64_t *rows, const Batch *batch, Error *err);
+} IngestReceiver;
+
 typedef struct IngestOptions {
     const char *namespace_name; /* NULL = "default" */
     const char *table;
@@ -53,7 +65,9 @@ typedef struct IngestOptions {
     bool keep_columns;      /* APPEND: a column the table has not, or a value too wide, is an error */
     int threads;            /* that parse and write; 0 = one per core */
     size_t block_bytes;     /* text is parsed in blocks of about this size; 0 = 1 MiB */
-    CancelToken *cancel;    /* may be NULL */
+    /* Rows go there: the catalog (NULL then), `mode` and what else is of tables are not looked at. */
+    const IngestReceiver *receiver;
+    CancelToken *cancel; /* may be NULL */
     /* Called now and then from the loading thread. `bytes` of `total_bytes` counts all passes over the input;
      * total_bytes is 0 while it is not known (streams). May be NULL. */
     void (*progress)(void *context, int64_t rows, int64_t bytes, int64_t total_bytes);

@@ -7,7 +7,31 @@
 typedef struct ParquetSource {
     ParquetFile *file;
     int *columns;
+    const char *name;
+    int64_t rows; /* given to a receiver */
 } ParquetSource;
+
+typedef struct ParquetTarget {
+    const char *name;
+    const TableColumn *columns;
+    int column_count;
+} ParquetTarget;
+
+static ParquetTarget target_of(const Loader *loader) {
+    if (loader->options->receiver)
+        return (ParquetTarget){loader->options->table, loader->received, loader->received_count};
+    const TableVersion *version = table_append_target(loader->append);
+    return (ParquetTarget){version->name, version->columns, version->column_count};
+}
+
+/* Receivers are databases, where a name's case seldom means anything. */
+static int find_column(const Loader *loader, const ParquetTarget *target, const char *name) {
+    for (int i = 0; i < target->column_count; i++)
+        if (!strcmp(target->columns[i].name, name)) return i;
+    for (int i = 0; loader->options->receiver && i < target->column_count; i++)
+        if (!strcasecmp(target->columns[i].name, name)) return i;
+    return -1;
+}
 
 static Status check_readable(const ParquetFile *file, const ParquetColumn *column, Error *err) {
     if (column->type.id != SQL_OTHER && !column->unsupported) return STATUS_OK;
@@ -32,20 +56,18 @@ static Status begin_from_file(Loader *loader, const ParquetFile *file, Arena *ar
 }
 
 static Status map_file(Loader *loader, ParquetSource *source, Arena *arena, Error *err) {
-    const TableVersion *target = table_append_target(loader->append);
-    source->columns = ARENA_NEW_ARRAY(arena, int, target->column_count + 1);
-    for (int i = 0; i < target->column_count; i++)
+    const ParquetTarget target = target_of(loader);
+    source->columns = ARENA_NEW_ARRAY(arena, int, target.column_count + 1);
+    for (int i = 0; i < target.column_count; i++)
         source->columns[i] = -1;
     for (int i = 0; i < parquet_file_column_count(source->file); i++) {
         const ParquetColumn *column = parquet_file_column(source->file, i);
-        int found = -1;
-        for (int j = 0; j < target->column_count && found < 0; j++)
-            if (strcmp(target->columns[j].name, column->name) == 0) found = j;
+        int found = find_column(loader, &target, column->name);
         if (found < 0)
             return error_set(err, SQLSTATE_UNDEFINED_COLUMN, "\"%s\": table \"%s\" has no column \"%s\"",
-                             parquet_file_path(source->file), target->name, column->name);
+                             parquet_file_path(source->file), target.name, column->name);
         TRY(check_readable(source->file, column, err));
-        SqlType wanted = target->columns[found].type;
+        SqlType wanted = target.columns[found].type;
         bool both_text = sqltype_is_text(wanted) && sqltype_is_text(column->type) && wanted.precision == 0;
         bool is_json = wanted.id == SQL_JSON && sqltype_is_text(column->type);
         if (!sqltype_equals(wanted, column->type) && !both_text && !is_json) {
@@ -60,24 +82,33 @@ static Status map_file(Loader *loader, ParquetSource *source, Arena *arena, Erro
     return STATUS_OK;
 }
 
-static Status copy_batches(Loader *loader, const ParquetSource *source, ParquetColumnReader **readers,
+static Status give_batch(Loader *loader, ParquetSource *source, const Batch *batch, Error *err) {
+    const IngestReceiver *receiver = loader->options->receiver;
+    if (!receiver) return table_append_batch(loader->append, batch, err);
+    int64_t rows[BATCH_ROWS];
+    for (int i = 0; i < batch->selected; i++)
+        rows[i] = ++source->rows;
+    return receiver->take(receiver->context, source->name, rows, batch, err);
+}
+
+static Status copy_batches(Loader *loader, ParquetSource *source, ParquetColumnReader **readers,
                            int row_group, Arena *batch_arena, Error *err) {
-    const TableVersion *target = table_append_target(loader->append);
+    const ParquetTarget target = target_of(loader);
     int64_t left = parquet_row_group_row_count(source->file, row_group);
     while (left > 0) {
         int rows = left < BATCH_ROWS ? (int)left : BATCH_ROWS;
         arena_reset(batch_arena);
-        Batch batch = {.row_count = rows, .selected = rows, .column_count = target->column_count};
-        batch.columns = ARENA_NEW_ARRAY(batch_arena, Vector, target->column_count);
-        for (int i = 0; i < target->column_count; i++) {
+        Batch batch = {.row_count = rows, .selected = rows, .column_count = target.column_count};
+        batch.columns = ARENA_NEW_ARRAY(batch_arena, Vector, target.column_count);
+        for (int i = 0; i < target.column_count; i++) {
             if (!readers[i]) {
-                vector_init_constant(&batch.columns[i], target->columns[i].type, NULL, batch_arena);
+                vector_init_constant(&batch.columns[i], target.columns[i].type, NULL, batch_arena);
                 continue;
             }
             TRY(parquet_column_read(readers[i], rows, &batch.columns[i], err));
-            batch.columns[i].type = target->columns[i].type;
+            batch.columns[i].type = target.columns[i].type;
         }
-        TRY(table_append_batch(loader->append, &batch, err));
+        TRY(give_batch(loader, source, &batch, err));
         left -= rows;
         loader->rows += rows;
         TRY(loader_report(loader, err));
@@ -85,9 +116,9 @@ static Status copy_batches(Loader *loader, const ParquetSource *source, ParquetC
     return STATUS_OK;
 }
 
-static Status load_row_group(Loader *loader, const ParquetSource *source, int row_group, Arena *batch_arena,
+static Status load_row_group(Loader *loader, ParquetSource *source, int row_group, Arena *batch_arena,
                              Error *err) {
-    int count = table_append_target(loader->append)->column_count;
+    int count = target_of(loader).column_count;
     ParquetColumnReader **readers = calloc((size_t)count, sizeof *readers);
     if (!readers) abort();
     Status status = STATUS_OK;
@@ -106,7 +137,7 @@ static Status load_row_group(Loader *loader, const ParquetSource *source, int ro
 }
 
 static Status load_file(Loader *loader, ParquetSource *source, Arena *arena, Arena *batch_arena, Error *err) {
-    if (!loader->append) TRY(begin_from_file(loader, source->file, arena, err));
+    if (!loader->append && !loader->options->receiver) TRY(begin_from_file(loader, source->file, arena, err));
     TRY(map_file(loader, source, arena, err));
     for (int i = 0; i < parquet_file_row_group_count(source->file); i++)
         TRY(load_row_group(loader, source, i, batch_arena, err));
@@ -165,14 +196,27 @@ static Status begin_append(Loader *loader, Error *err) {
     return load_evolve(loader, columns, count, NULL, err);
 }
 
+/* The types are the first file's: what receives them reads them as what it has. */
+static Status begin_received(Loader *loader, Error *err) {
+    const IngestReceiver *receiver = loader->options->receiver;
+    TableColumn *found = NULL;
+    int count;
+    TRY(list_columns(loader, &found, &count, err));
+    TRY(load_receiver_columns(loader, found, count, &loader->received, &loader->received_count, err));
+    const ParquetTarget target = target_of(loader);
+    for (int i = 0; i < count; i++)
+        loader->received[find_column(loader, &target, found[i].name)].type = found[i].type;
+    return receiver->begin(receiver->context, loader->received, loader->received_count, err);
+}
+
 Status load_parquet_files(Loader *loader, Error *err) {
-    TRY(begin_append(loader, err));
+    TRY(loader->options->receiver ? begin_received(loader, err) : begin_append(loader, err));
     Arena arena, batch_arena;
     arena_init(&arena);
     arena_init(&batch_arena);
     Status status = STATUS_OK;
     for (int i = 0; i < loader->input_count && status == STATUS_OK; i++) {
-        ParquetSource source = {0};
+        ParquetSource source = {.name = loader->inputs[i].name};
         status = open_file(&loader->inputs[i], &arena, &source.file, err);
         if (status != STATUS_OK) break;
         status = load_file(loader, &source, &arena, &batch_arena, err);

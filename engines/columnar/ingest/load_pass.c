@@ -28,6 +28,9 @@ struct PassRun {
     int64_t *block_rows; /* records of each block that was finished */
     int64_t block_count, block_capacity;
     _Atomic int64_t rows;
+    /* With a receiver: rows of an input before a block. */
+    const InputPlan *counted_plan;
+    int64_t counted_block, counted_rows;
 };
 
 /* ---- what workers tell ---- */
@@ -318,6 +321,20 @@ static int64_t row_in_input(const PassRun *run, int64_t first_block, int64_t blo
     return row;
 }
 
+/* The one worker meets blocks in order. */
+int64_t pass_rows_before(PassRun *run, const TextBlock *block) {
+    if (run->counted_plan != block->plan) {
+        run->counted_plan = block->plan;
+        run->counted_block = block->plan->first_block;
+        run->counted_rows = block->plan->header;
+    }
+    pthread_mutex_lock(&run->lock);
+    while (run->counted_block < block->sequence)
+        run->counted_rows += run->block_rows[run->counted_block++];
+    pthread_mutex_unlock(&run->lock);
+    return run->counted_rows;
+}
+
 static Status failure(const PassRun *run, Error *err) {
     const Error *inner = &run->failure;
     if (run->fail_row < 0) {
@@ -371,6 +388,7 @@ static int worker_count(const LoadPass *pass) {
         bytes += pass->inputs[i].bytes;
     long count = pass->options->threads ? pass->options->threads : sysconf(_SC_NPROCESSORS_ONLN);
     if (bytes < BLOCK_BYTES && !pass->options->threads) count = 1;
+    if (pass->receiver) count = 1; /* rows come in order */
     return count < 1 ? 1 : count > MAX_WORKERS ? MAX_WORKERS : (int)count;
 }
 

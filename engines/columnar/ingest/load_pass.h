@@ -27,6 +27,7 @@ typedef struct LoadPass {
     TableAppend *append;
     const ColumnRegistry *columns;
     const SqlType *types;
+    const IngestReceiver *receiver;      /* or to whom */
     const ColumnProfile *const *sampled; /* as BatchBuilder's */
     bool fold_names;                     /* a name matches in any case where it has no exact match */
     bool may_evolve;                     /* unknown columns and too wide values are conflicts */

@@ -42,7 +42,8 @@ static Status profile(TextLoad *load, int limit, const ColumnRegistry *columns, 
         column_registry_init(&pass.found);
         pass.blocks_limit = limit;
         pass.columns = columns;
-        if (limit && pass.input_count > SAMPLED_INPUTS) pass.input_count = SAMPLED_INPUTS;
+        bool sampled = limit && !pass.options->receiver;
+        if (sampled && pass.input_count > SAMPLED_INPUTS) pass.input_count = SAMPLED_INPUTS;
         if (!limit) pass.bytes_total += load->loader->total_bytes; /* the pass that follows */
         Status status = load_pass_run(&pass, err);
         if (status == STATUS_OK && pass.not_lines) {
@@ -79,6 +80,7 @@ static Status write(TextLoad *load, const ColumnRegistry *columns, const SqlType
     Loader *loader = load->loader;
     LoadPass pass = new_pass(load);
     pass.append = loader->append;
+    pass.receiver = loader->options->receiver;
     pass.columns = columns;
     pass.types = types;
     pass.sampled = sampled;
@@ -176,8 +178,61 @@ static Status load_fixed(TextLoad *load, Error *err) {
     return STATUS_OK;
 }
 
+/* ---- for a receiver --------------------------------------------------------------------------------------
+ */
+
+/* Every name that occurs: of CSV the first block tells, JSON's rows differ. */
+static Status find_occurring(TextLoad *load, ColumnRegistry *found, Error *err) {
+    const Loader *loader = load->loader;
+    const IngestReceiver *receiver = loader->options->receiver;
+    ColumnRegistry known;
+    bool whole, named = receiver->columns;
+    for (int i = 0; i < loader->input_count; i++)
+        named = named && loader->inputs[i].format == INGEST_CSV;
+    column_registry_init(&known);
+    Status status = STATUS_OK;
+    for (int i = 0, column; i < receiver->column_count && status == STATUS_OK; i++)
+        status = column_registry_add(&known, receiver->columns[i].name, strlen(receiver->columns[i].name),
+                                     &column, err);
+    if (status == STATUS_OK)
+        status = profile(load, named ? 1 : 0, receiver->columns ? &known : NULL, found, &whole, err);
+    column_registry_deinit(&known);
+    return status;
+}
+
+static Status load_received(TextLoad *load, Error *err) {
+    Loader *loader = load->loader;
+    const IngestReceiver *receiver = loader->options->receiver;
+    ColumnRegistry found, columns;
+    TableColumn *chosen;
+    int count;
+    TRY(find_occurring(load, &found, err));
+    TableColumn *wanted = ARENA_NEW_ARRAY(&loader->arena, TableColumn, found.count + 1);
+    for (int i = 0; i < found.count; i++)
+        wanted[i] = (TableColumn){.name = arena_strdup(&loader->arena, found.columns[i].name),
+                                  .type = column_profile_type(&found.columns[i].profile),
+                                  .nullable = true};
+    Status status = load_receiver_columns(loader, wanted, found.count, &chosen, &count, err);
+    column_registry_deinit(&found);
+    TRY(status);
+    SqlType *types = ARENA_NEW_ARRAY(&loader->arena, SqlType, count + 1);
+    column_registry_init(&columns);
+    for (int i = 0, column; i < count && status == STATUS_OK; i++) {
+        types[i] = chosen[i].type;
+        status = column_registry_add(&columns, chosen[i].name, strlen(chosen[i].name), &column, err);
+    }
+    for (bool conflict = true; conflict && status == STATUS_OK;) {
+        status = receiver->begin(receiver->context, chosen, count, err);
+        if (status == STATUS_OK)
+            status = write(load, &columns, types, NULL, receiver->columns != NULL, &conflict, err);
+    }
+    column_registry_deinit(&columns);
+    return status;
+}
+
 Status load_text(Loader *loader, Error *err) {
     TextLoad load = {.loader = loader, .json_lines = true};
+    if (loader->options->receiver) return load_received(&load, err);
     bool fixed = loader->options->mode == INGEST_APPEND || loader->options->columns;
     return fixed ? load_fixed(&load, err) : load_found(&load, err);
 }

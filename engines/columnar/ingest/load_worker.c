@@ -88,6 +88,14 @@ static bool cell_failed(void *context, int column, int row, bool conflict, const
     return true;
 }
 
+static Status give_batch(LoadWorker *worker, const Batch *batch, Error *err) {
+    const IngestReceiver *receiver = worker->pass->receiver;
+    int64_t rows[BATCH_ROWS], before = pass_rows_before(worker->run, worker->block);
+    for (int i = 0; i < batch->selected; i++)
+        rows[i] = before + worker->row_numbers[batch->selection ? batch->selection[i] : i];
+    return receiver->take(receiver->context, worker->block->plan->input->name, rows, batch, err);
+}
+
 static bool write_batch(LoadWorker *worker) {
     LoadPass *pass = worker->pass;
     int rows = worker->batch_rows;
@@ -110,7 +118,9 @@ static bool write_batch(LoadWorker *worker) {
     }
     Error err;
     Status status = STATUS_OK;
-    if (worker->writer)
+    if (pass->receiver)
+        status = give_batch(worker, &batch, &err);
+    else if (worker->writer)
         status = table_append_writer_batch(worker->writer, &batch, &err);
     else if (pass->append) /* which may share its commit with other small ones */
         status = table_append_batch(pass->append, &batch, &err);

@@ -55,4 +55,6 @@ bool pass_conflict(PassRun *run);
 bool pass_not_lines(PassRun *run);
 bool pass_fail(PassRun *run, const TextBlock *block, int64_t row, const char *column, const Error *err);
 bool pass_reject(PassRun *run, const TextBlock *block, int64_t row, const char *column, const Error *err);
+/* How many of the block's input come before its first row, a header included. */
+int64_t pass_rows_before(PassRun *run, const TextBlock *block);
 bool pass_should_stop(PassRun *run, const TextBlock *block);

@@ -14,6 +14,8 @@ typedef struct Loader {
     LoadInput *inputs;
     int input_count;
     TableAppend *append;
+    TableColumn *received; /* what the options' receiver gets */
+    int received_count;
     RejectList rejects;
     int64_t rejected_count;
     IngestSchemaChange *changes; /* in the rejects' arena */
@@ -33,6 +35,11 @@ Status load_text(Loader *loader, Error *err);
  * are too narrow widened. `profiles` NULL: the types found are exact. */
 Status load_evolve(Loader *loader, const TableColumn *found, int count, const ColumnRegistry *profiles,
                    Error *err);
+
+/* The columns that the options' receiver gets, of those found: its own that occur, or all. 42703 for one that
+ * it has not. */
+Status load_receiver_columns(Loader *loader, const TableColumn *found, int count, TableColumn **out,
+                             int *out_count, Error *err);
 
 /* Types that hold everything that was profiled, in `arena`. */
 SqlType *load_profiled_types(const ColumnRegistry *registry, Arena *arena);

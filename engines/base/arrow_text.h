@@ -1,4 +1,5 @@
-/* One value as text, the way PostgreSQL prints it; shared by every format. */
+/* One value of an Arrow array as text, the way PostgreSQL prints it: for every format of answers, and for
+ * rows on their way to another server. */
 #pragma once
 
 #include "engines/base/arrow_stream.h"
@@ -21,7 +22,7 @@ struct ColumnFormat {
     const char *name;
     SqlType type;
     ValueShape shape;
-    char layout; /* first character of the Arrow format, 'I' for oid ..., see row_text.c */
+    char layout; /* first character of the Arrow format, 'I' for oid ..., see arrow_text.c */
     const char *format;
     int scale; /* decimals */
     int child_count;

@@ -1,4 +1,4 @@
-#include "fcgi/format/row_text.h"
+#include "engines/base/arrow_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
