@@ -1,9 +1,12 @@
 #include "engines/base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "engines/base/block_pool.h"
 
 struct ArenaBlock {
     ArenaBlock *older;
@@ -11,19 +14,23 @@ struct ArenaBlock {
     _Alignas(16) char data[];
 };
 
-enum { FIRST_BLOCK_BYTES = 4096, LARGEST_BLOCK_BYTES = 1 << 20 };
+enum { FIRST_BLOCK_BYTES = 4096, LARGEST_BLOCK_BYTES = 2 << 20 }; /* with the header */
 
 void arena_init(Arena *arena) {
     memset(arena, 0, sizeof *arena);
 }
 
-static ArenaBlock *block_create(Arena *arena, size_t bytes) {
-    ArenaBlock *block = malloc(sizeof *block + bytes);
+/* Large blocks come from the pool: freeing thousands of malloc's, whose pages go back to the system one by
+ * one, would hold up whoever waits for the end of a statement. */
+static ArenaBlock *block_create(Arena *arena, size_t total) {
+    bool pooled = total >= BLOCK_POOL_LEAST;
+    if (pooled) total = block_pool_rounded(total);
+    ArenaBlock *block = pooled ? block_pool_take(total) : malloc(total);
     if (!block) {
-        fprintf(stderr, "signalbox: out of memory for %zu bytes\n", bytes);
+        fprintf(stderr, "signalbox: out of memory for %zu bytes\n", total);
         abort();
     }
-    block->bytes = bytes;
+    block->bytes = total - sizeof *block;
     block->older = arena->blocks;
     arena->blocks = block;
     return block;
@@ -32,7 +39,11 @@ static ArenaBlock *block_create(Arena *arena, size_t bytes) {
 static void free_blocks(ArenaBlock *block) {
     while (block) {
         ArenaBlock *older = block->older;
-        free(block);
+        size_t total = sizeof *block + block->bytes;
+        if (total >= BLOCK_POOL_LEAST)
+            block_pool_give(block, total);
+        else
+            free(block);
         block = older;
     }
 }
@@ -60,13 +71,14 @@ void arena_deinit(Arena *arena) {
 void *arena_alloc(Arena *arena, size_t bytes) {
     arena->used_bytes += bytes;
 #ifdef SIGNALBOX_SANITIZED
-    return block_create(arena, bytes ? bytes : 1)->data;
+    return block_create(arena, sizeof(ArenaBlock) + (bytes ? bytes : 1))->data;
 #else
     size_t rounded = (bytes + 15) & ~(size_t)15;
     if (rounded > (size_t)(arena->end - arena->next)) {
-        size_t grown = arena->blocks ? arena->blocks->bytes * 2 : FIRST_BLOCK_BYTES;
+        size_t header = sizeof(ArenaBlock), least = header + rounded,
+               grown = arena->blocks ? (arena->blocks->bytes + header) * 2 : FIRST_BLOCK_BYTES;
         if (grown > LARGEST_BLOCK_BYTES) grown = LARGEST_BLOCK_BYTES;
-        ArenaBlock *block = block_create(arena, rounded > grown ? rounded : grown);
+        ArenaBlock *block = block_create(arena, least > grown ? least : grown);
         arena->next = block->data;
         arena->end = block->data + block->bytes;
     }

@@ -16,7 +16,7 @@
 #include "engines/columnar/catalog_intake.h"
 #include "engines/columnar/dml/dml.h"
 #include "engines/columnar/columnar_copy.h"
-#include "engines/columnar/exec/block_pool.h"
+#include "engines/base/block_pool.h"
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
 #include "engines/columnar/exec/spill.h"
@@ -232,7 +232,7 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
     }
     engine->files = file_tables_open(config->file_directories, engine->spill_directory);
     if (config->cache_bytes > 0) parquet_cache_configure(config->cache_bytes);
-    block_pool_configure(engine->budget.limit_bytes / 8);
+    block_pool_configure(engine->budget.limit_bytes / 8, engine->budget.limit_bytes);
     if (config->spill) clean_spill_directory(engine);
     engine->resources = (ExecutorResources){.workers = engine->workers,
                                             .budget = &engine->budget,

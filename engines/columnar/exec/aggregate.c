@@ -22,13 +22,16 @@ void aggregate_init_states(const void *context, char *states) {
             aggregate->calls[i].call->function->init(states + aggregate->calls[i].state_offset);
 }
 
-Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char *from, Arena *arena,
-                              Error *err) {
+Status aggregate_combine_call(const Aggregate *aggregate, const AggregateSlot *slot, char *into,
+                              const char *from, Arena *arena, Error *err) {
     if (slot->shared) return STATUS_OK;
     into += slot->state_offset;
     from += slot->state_offset;
     if (!slot->ordered) return slot->call->function->combine(into, from, arena, err);
-    ordered_call_combine(slot->ordered, (OrderedRows *)into, (const OrderedRows *)from, arena);
+    /* Grouping sets fold one state into several. */
+    if (aggregate->has_sets)
+        return ordered_call_copy(slot->ordered, (OrderedRows *)into, (const OrderedRows *)from, arena, err);
+    ordered_call_link((OrderedRows *)into, (const OrderedRows *)from);
     return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/exec/aggregate_internal.h"
+#include "engines/columnar/exec/pointer_sort.h"
 
 /* Adds one batch of distinct (groups, arguments) keys to the states of their groups. */
 static Status add_distinct_rows(Aggregate *aggregate, GroupTable *table, const AggregateSlot *slot,
@@ -48,43 +49,15 @@ static Status merge_distinct(const AggregateSlot *slot, Query *query, AggregateS
     return STATUS_OK;
 }
 
-static int compare_first(const void *left, const void *right) {
-    uint64_t a = *group_first(*(char *const *)left), b = *group_first(*(char *const *)right);
+static int compare_first(const void *unused, const char *left, const char *right) {
+    uint64_t a = *group_first((char *)left), b = *group_first((char *)right);
     return a < b ? -1 : a > b;
 }
 
-static void merge_runs(char *const *from, int64_t left, int64_t left_end, int64_t right, int64_t right_end,
-                       char **into) {
-    while (left < left_end || right < right_end) {
-        bool take_left =
-            right == right_end || (left < left_end && compare_first(&from[left], &from[right]) < 0);
-        *into++ = take_left ? from[left++] : from[right++];
-    }
-}
-
-/* Runs short enough to be left alone by a cancel, then merged. */
 static Status sort_by_first(Query *query, char **rows, int64_t count, Error *err) {
-    enum { RUN = 1 << 16 };
-    char **scratch, **from = rows, **into;
+    char **scratch;
     TRY(query_alloc(query, sizeof *rows * (size_t)count, (void **)&scratch, err));
-    into = scratch;
-    Status status = STATUS_OK;
-    for (int64_t start = 0; start < count && status == STATUS_OK; start += RUN) {
-        qsort(rows + start, (size_t)(count - start < RUN ? count - start : RUN), sizeof *rows, compare_first);
-        status = query_check(query, err);
-    }
-    for (int64_t run = RUN; run < count && status == STATUS_OK; run *= 2) {
-        for (int64_t start = 0; start < count; start += run * 2) {
-            int64_t middle = start + run < count ? start + run : count,
-                    end = middle + run < count ? middle + run : count;
-            merge_runs(from, start, middle, middle, end, into + start);
-        }
-        char **swapped = from;
-        from = into;
-        into = swapped;
-        status = query_check(query, err);
-    }
-    if (from != rows) memcpy(rows, from, sizeof *rows * (size_t)count);
+    Status status = pointer_sort(query, rows, scratch, count, compare_first, NULL, err);
     query_free(query, scratch, sizeof *rows * (size_t)count);
     return status;
 }

@@ -37,8 +37,10 @@ Status ordered_call_create(Query *query, const AggregateCall *call, Program **ar
                            Error *err);
 void ordered_call_update(const OrderedCall *ordered, char *states, size_t stride, const uint32_t *groups,
                          const AggregateInput *input, const uint64_t *places);
-void ordered_call_combine(const OrderedCall *ordered, OrderedRows *into, const OrderedRows *from,
-                          Arena *arena);
+/* `from` is not used any more and its rows stay where they are, in memory that lives on. */
+void ordered_call_link(OrderedRows *into, const OrderedRows *from);
+Status ordered_call_copy(const OrderedCall *ordered, OrderedRows *into, const OrderedRows *from, Arena *arena,
+                         Error *err);
 Status ordered_call_finalize(const OrderedCall *ordered, const char *states, size_t stride, int count,
                              Vector *out, Arena *arena, Error *err);
 /* The values of ordered-set aggregates, rows[g][0 .. counts[g]) being group g's in order. */
@@ -120,8 +122,8 @@ Status aggregate_update_few(const AggregateState *state, const AggregateSlot *sl
 extern const SourceOps aggregate_source_ops;
 
 /* `from` into `into`, of one call. */
-Status aggregate_combine_call(const AggregateSlot *slot, char *into, const char *from, Arena *arena,
-                              Error *err);
+Status aggregate_combine_call(const Aggregate *aggregate, const AggregateSlot *slot, char *into,
+                              const char *from, Arena *arena, Error *err);
 void aggregate_init_states(const void *context, char *states);
 GroupFold aggregate_fold(const Aggregate *aggregate);
 Status aggregate_absorb_partition(Aggregate *aggregate, int partition, GroupTable *into, GroupBlocks *blocks,

@@ -19,7 +19,8 @@ static Status combine_rows(const void *context, char *into, const char *from, Ar
     const Aggregate *aggregate = context;
     size_t offset = aggregate->partitions[0].state_offset;
     for (int i = 0; i < aggregate->call_count; i++)
-        TRY(aggregate_combine_call(&aggregate->calls[i], into + offset, from + offset, arena, err));
+        TRY(aggregate_combine_call(aggregate, &aggregate->calls[i], into + offset, from + offset, arena,
+                                   err));
     return STATUS_OK;
 }
 
@@ -174,11 +175,13 @@ static int compare_first(const void *left, const void *right) {
 
 typedef struct OrderJob {
     Aggregate *aggregate;
+    Query *query;
     int64_t starts[GROUP_PARTITIONS + 1];
 } OrderJob;
 
 static void run_order_partition(void *argument, int partition) {
     OrderJob *job = argument;
+    if (query_is_stopped(job->query)) return;
     qsort(job->aggregate->order + job->starts[partition],
           (size_t)(job->starts[partition + 1] - job->starts[partition]), sizeof(char *), compare_first);
 }
@@ -186,12 +189,12 @@ static void run_order_partition(void *argument, int partition) {
 /* The same order whatever worker met a group: by first appearance, for many groups within their hash
  * partition. */
 Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
-    OrderJob job = {.aggregate = aggregate};
+    OrderJob job = {.aggregate = aggregate, .query = query};
     int64_t total = 0, next[GROUP_PARTITIONS];
     for (int p = 0; p < aggregate->partition_count; p++) {
         const GroupTable *table = &aggregate->partitions[p];
-        TRY(query_check(query, err));
         for (int64_t g = 0; g < table->count; g++) {
+            TRY(query_check_each(query, g, err));
             if (aggregate_row_is_hidden(aggregate, group_row(table, g))) continue;
             job.starts[group_partition(*group_hash(group_row(table, g))) + 1]++;
             total++;
@@ -204,11 +207,12 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
     memcpy(next, job.starts, sizeof next);
     for (int p = 0; p < aggregate->partition_count; p++) {
         const GroupTable *table = &aggregate->partitions[p];
-        TRY(query_check(query, err));
-        for (int64_t g = 0; g < table->count; g++)
+        for (int64_t g = 0; g < table->count; g++) {
+            TRY(query_check_each(query, g, err));
             if (!aggregate_row_is_hidden(aggregate, group_row(table, g)))
                 aggregate->order[next[group_partition(*group_hash(group_row(table, g)))]++] =
                     group_row(table, g);
+        }
     }
     if (aggregate->sink.stats)
         stats_note_memory(aggregate->sink.stats, atomic_load(&query->budget.used_bytes));
@@ -216,5 +220,5 @@ Status aggregate_order_groups(Aggregate *aggregate, Query *query, Error *err) {
         qsort(aggregate->order, (size_t)total, sizeof(char *), compare_first);
     else
         query_parallel(query, GROUP_PARTITIONS, run_order_partition, &job);
-    return STATUS_OK;
+    return query_check(query, err);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engines/columnar/exec/aggregate_internal.h"
+#include "engines/columnar/exec/pointer_sort.h"
 
 typedef struct OrderedChunk {
     struct OrderedChunk *next;
@@ -11,7 +12,7 @@ typedef struct OrderedChunk {
     char rows[];
 } OrderedChunk;
 
-enum { FIRST_CHUNK = 2, LARGEST_CHUNK = 4096, SORT_RUN = 1 << 15 };
+enum { FIRST_CHUNK = 2, LARGEST_CHUNK = 4096 };
 
 Status ordered_call_create(Query *query, const AggregateCall *call, Program **args, OrderedCall **out,
                            Error *err) {
@@ -88,19 +89,32 @@ void ordered_call_update(const OrderedCall *ordered, char *states, size_t stride
     arena_deinit(&scratch);
 }
 
-void ordered_call_combine(const OrderedCall *ordered, OrderedRows *into, const OrderedRows *from,
-                          Arena *arena) {
-    for (const OrderedChunk *chunk = from->first; chunk; chunk = chunk->next)
+void ordered_call_link(OrderedRows *into, const OrderedRows *from) {
+    if (!from->first) return;
+    if (into->last)
+        into->last->next = from->first;
+    else
+        into->first = from->first;
+    into->last = from->last;
+    into->count += from->count;
+}
+
+Status ordered_call_copy(const OrderedCall *ordered, OrderedRows *into, const OrderedRows *from, Arena *arena,
+                         Error *err) {
+    for (const OrderedChunk *chunk = from->first; chunk; chunk = chunk->next) {
         for (int64_t i = 0; i < chunk->count; i++)
             memcpy(next_row(into, ordered->row_bytes, arena), chunk->rows + ordered->row_bytes * (size_t)i,
                    ordered->row_bytes);
+        if (chunk->count == LARGEST_CHUNK) TRY(query_check(ordered->query, err));
+    }
+    return STATUS_OK;
 }
 
 /* ---- sorting
  * ------------------------------------------------------------------------------------------------ */
 
-static int compare_rows(const void *left, const void *right, void *layout) {
-    return sort_compare(layout, *(char *const *)left, *(char *const *)right);
+static int compare_rows(const void *layout, const char *left, const char *right) {
+    return sort_compare(layout, left, right);
 }
 
 int ordered_compare_keys(const OrderedCall *ordered, const char *a, const char *b) {
@@ -113,42 +127,9 @@ int ordered_compare_keys(const OrderedCall *ordered, const char *a, const char *
     return order;
 }
 
-static void merge_runs(const SortLayout *layout, char *const *from, int64_t left, int64_t left_end,
-                       int64_t right_end, char **into) {
-    int64_t right = left_end;
-    while (left < left_end || right < right_end) {
-        bool take_left =
-            right == right_end || (left < left_end && sort_compare(layout, from[left], from[right]) < 0);
-        *into++ = take_left ? from[left++] : from[right++];
-    }
-}
-
-/* Runs short enough to be left alone by a cancel, then merged. */
-static Status sort_rows(const OrderedCall *ordered, char **rows, char **scratch, int64_t count, Error *err) {
-    char **from = rows, **into = scratch;
-    for (int64_t start = 0; start < count; start += SORT_RUN) {
-        qsort_r(rows + start, (size_t)(count - start < SORT_RUN ? count - start : SORT_RUN), sizeof *rows,
-                compare_rows, (void *)&ordered->layout);
-        if (count > SORT_RUN) TRY(query_check(ordered->query, err));
-    }
-    for (int64_t run = SORT_RUN; run < count; run *= 2) {
-        for (int64_t start = 0; start < count; start += run * 2) {
-            int64_t middle = start + run < count ? start + run : count;
-            int64_t end = middle + run < count ? middle + run : count;
-            merge_runs(&ordered->layout, from, start, middle, end, into + start);
-            TRY(query_check(ordered->query, err));
-        }
-        char **swapped = from;
-        from = into;
-        into = swapped;
-    }
-    if (from != rows) memcpy(rows, from, sizeof *rows * (size_t)count);
-    return STATUS_OK;
-}
-
 static int64_t drop_repeats(const OrderedCall *ordered, char **rows, int64_t count) {
     int64_t kept = 0;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count && !query_is_stopped_each(ordered->query, i + 1); i++)
         if (!kept || ordered_compare_keys(ordered, rows[kept - 1], rows[i])) rows[kept++] = rows[i];
     return kept;
 }
@@ -203,10 +184,14 @@ Status ordered_call_finalize(const OrderedCall *ordered, const char *states, siz
             for (int64_t i = 0; i < chunk->count; i++)
                 pointers[at++] = chunk->rows + ordered->row_bytes * (size_t)i;
         counts[g] = state->count;
-        status = sort_rows(ordered, rows[g], pointers + total, counts[g], err);
-        if (ordered->call->distinct) counts[g] = drop_repeats(ordered, rows[g], counts[g]);
+        status = pointer_sort(ordered->query, rows[g], pointers + total, counts[g], compare_rows,
+                              &ordered->layout, err);
+        if (status == STATUS_OK && ordered->call->distinct)
+            counts[g] = drop_repeats(ordered, rows[g], counts[g]);
     }
     if (status == STATUS_OK) status = finalize_groups(ordered, rows, counts, count, out, arena, err);
+    /* Loops that cannot fail have ended early. */
+    if (status == STATUS_OK) status = query_check(ordered->query, err);
     query_free(ordered->query, pointers, bytes);
     return status;
 }

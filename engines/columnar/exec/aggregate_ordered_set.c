@@ -17,9 +17,10 @@ static bool row_is_null(const RowColumn *column, const char *row) {
 static char **without_nulls(const OrderedCall *ordered, char **rows, int64_t *count) {
     const RowColumn *column = column_at(ordered, ordered->call->order[0].arg);
     int64_t start = 0, end = *count;
-    while (start < end && row_is_null(column, rows[start]))
+    while (start < end && row_is_null(column, rows[start]) &&
+           !query_is_stopped_each(ordered->query, start + 1))
         start++;
-    while (end > start && row_is_null(column, rows[end - 1]))
+    while (end > start && row_is_null(column, rows[end - 1]) && !query_is_stopped_each(ordered->query, end))
         end--;
     *count = end - start;
     return rows + start;
@@ -132,7 +133,7 @@ static bool mode_of(const OrderedCall *ordered, char **rows, int64_t count, char
     const RowColumn *value = column_at(ordered, ordered->call->order[0].arg);
     rows = without_nulls(ordered, rows, &count);
     int64_t best = 0, best_length = 0, start = 0;
-    for (int64_t i = 1; i <= count; i++) {
+    for (int64_t i = 1; i <= count && !query_is_stopped_each(ordered->query, i); i++) {
         if (i < count && ordered_compare_keys(ordered, rows[i - 1], rows[i]) == 0) continue;
         if (i - start > best_length) {
             best = start;
@@ -170,7 +171,7 @@ static void rank_of(const OrderedCall *ordered, char **rows, int64_t count, Vect
     int64_t before = 0, not_after = 0, distinct = 0;
     if (count) {
         char *row = hypothetical_row(ordered, rows[0], arena);
-        for (int64_t i = 0; i < count; i++) {
+        for (int64_t i = 0; i < count && !query_is_stopped_each(ordered->query, i + 1); i++) {
             int order = ordered_compare_keys(ordered, rows[i], row);
             before += order < 0;
             not_after += order <= 0;

@@ -95,7 +95,7 @@ static Status fold_states(Fold *fold, const Aggregate *aggregate, int set, int c
     for (int i = 0; i < aggregate->call_count; i++) {
         const AggregateSlot *slot = &aggregate->calls[i];
         for (int k = 0; k < count; k++)
-            TRY(aggregate_combine_call(slot, group_states(into, group_row(into, fold->numbers[k])),
+            TRY(aggregate_combine_call(aggregate, slot, group_states(into, group_row(into, fold->numbers[k])),
                                        group_states(into, fold->rows[k]), &into->arena.arena, err));
     }
     return charged_arena_settle(fold->query, &into->arena, err);

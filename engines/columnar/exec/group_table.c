@@ -45,8 +45,10 @@ static Status grow_slots(GroupTable *table, Error *err) {
     query_free(table->query, table->slots, (size_t)table->slot_count * sizeof *table->slots);
     table->slots = slots;
     table->slot_count = count;
-    for (int64_t g = 0; g < table->count; g++)
+    for (int64_t g = 0; g < table->count; g++) {
+        TRY(query_check_each(table->query, g + 1, err));
         place(table, *group_hash(group_row(table, g)), (uint64_t)g);
+    }
     return STATUS_OK;
 }
 

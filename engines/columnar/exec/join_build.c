@@ -103,12 +103,14 @@ static Status list_rows(Join *join, Query *query, Error *err) {
     TRY(query_alloc(query, sizeof(char *) * (size_t)join->row_count, (void **)&join->all_rows, err));
     TRY(query_alloc(query, sizeof(char *) * (size_t)join->row_count, (void **)&join->null_rows, err));
     int64_t at = 0;
-    for (int64_t s = 0; s < join->segment_count; s++)
+    for (int64_t s = 0; s < join->segment_count; s++) {
+        TRY(query_check(query, err));
         for (int64_t r = 0; r < join->segments[s].count; r++) {
             char *row = join->segments[s].rows + (size_t)r * join->rows.width;
             join->all_rows[at++] = row;
             if (join->key_count && key_has_null(join, row)) join->null_rows[join->null_count++] = row;
         }
+    }
     return STATUS_OK;
 }
 

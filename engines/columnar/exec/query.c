@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "engines/columnar/exec/block_pool.h"
+#include "engines/base/block_pool.h"
 
 Status query_check(Query *query, Error *err) {
     if (atomic_load_explicit(&query->failed, memory_order_relaxed)) {
@@ -65,11 +65,32 @@ Status query_alloc(Query *query, size_t bytes, void **out, Error *err) {
     return granted(query, bytes, *out, err);
 }
 
+enum { CHECKED_BYTES = 4 << 20 }; /* touching fresh pages takes its time */
+
+static Status clear(Query *query, char *memory, size_t bytes, Error *err) {
+    for (size_t at = 0; at < bytes; at += CHECKED_BYTES) {
+        if (at) TRY(query_check(query, err));
+        memset(memory + at, 0, bytes - at < CHECKED_BYTES ? bytes - at : CHECKED_BYTES);
+    }
+    return STATUS_OK;
+}
+
+static Status copy(Query *query, char *into, const char *from, size_t bytes, Error *err) {
+    for (size_t at = 0; at < bytes; at += CHECKED_BYTES) {
+        if (at) TRY(query_check(query, err));
+        memcpy(into + at, from + at, bytes - at < CHECKED_BYTES ? bytes - at : CHECKED_BYTES);
+    }
+    return STATUS_OK;
+}
+
 Status query_zalloc(Query *query, size_t bytes, void **out, Error *err) {
     TRY(reserve(query, bytes, out, err));
     *out = bytes < BLOCK_POOL_LEAST ? calloc(1, bytes ? bytes : 1) : block_pool_take(bytes);
-    if (*out && bytes >= BLOCK_POOL_LEAST) memset(*out, 0, bytes);
-    return granted(query, bytes, *out, err);
+    TRY(granted(query, bytes, *out, err));
+    if (bytes < BLOCK_POOL_LEAST || clear(query, *out, bytes, err) == STATUS_OK) return STATUS_OK;
+    query_free(query, *out, bytes);
+    *out = NULL;
+    return STATUS_ERROR;
 }
 
 Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes, Error *err) {
@@ -80,7 +101,11 @@ Status query_realloc(Query *query, void **memory, size_t old_bytes, size_t bytes
         grown = realloc(kept, bytes ? bytes : 1);
     } else {
         grown = block_pool_take(bytes);
-        if (grown && kept) memcpy(grown, kept, old_bytes);
+        if (grown && kept && copy(query, grown, kept, old_bytes, err) != STATUS_OK) {
+            block_pool_give(grown, bytes);
+            budget_release(&query->budget, (int64_t)(bytes - old_bytes));
+            return STATUS_ERROR;
+        }
         if (grown && kept) memory_give(kept, old_bytes);
     }
     if (grown) *memory = grown;

@@ -51,9 +51,11 @@ static void merge_sort(Query *query, const SortLayout *layout, SortEntry *entrie
     if (count > UNCHECKED_ROWS && query_is_stopped(query)) return;
     if (sort_compare_entries(layout, &entries[half - 1], &entries[half]) <= 0) return;
     memcpy(scratch, entries, sizeof *entries * (size_t)half);
-    while (left < half && right < count)
+    while (left < half && right < count) {
+        if (query_is_stopped_each(query, at + 1)) return;
         entries[at++] = sort_compare_entries(layout, &scratch[left], &entries[right]) <= 0 ? scratch[left++]
                                                                                            : entries[right++];
+    }
     while (left < half)
         entries[at++] = scratch[left++];
 }
@@ -66,9 +68,10 @@ static void radix_sort(Query *query, const SortLayout *layout, SortEntry *entrie
         merge_sort(query, layout, entries, scratch, count);
         return;
     }
-    if (count > UNCHECKED_ROWS && query_is_stopped(query)) return;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
+        if (query_is_stopped_each(query, i + 1)) return;
         starts[(entries[i].prefix >> shift & 255) + 1]++;
+    }
     if (starts[(entries[0].prefix >> shift & 255) + 1] == count) {
         radix_sort(query, layout, entries, scratch, count, shift - 8);
         return;
@@ -77,9 +80,15 @@ static void radix_sort(Query *query, const SortLayout *layout, SortEntry *entrie
         starts[value + 1] += starts[value];
     int64_t places[256];
     memcpy(places, starts, sizeof places);
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
+        if (query_is_stopped_each(query, i + 1)) return;
         scratch[places[entries[i].prefix >> shift & 255]++] = entries[i];
-    memcpy(entries, scratch, sizeof *entries * (size_t)count);
+    }
+    for (int64_t i = 0; i < count; i += UNCHECKED_ROWS) {
+        if (i && query_is_stopped(query)) return;
+        memcpy(entries + i, scratch + i,
+               sizeof *entries * (size_t)(count - i < UNCHECKED_ROWS ? count - i : UNCHECKED_ROWS));
+    }
     for (int value = 0; value < 256; value++)
         if (starts[value + 1] - starts[value] > 1)
             radix_sort(query, layout, entries + starts[value], scratch, starts[value + 1] - starts[value],

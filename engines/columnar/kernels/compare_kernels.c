@@ -109,9 +109,14 @@
 #define LESS_EQUAL         FLOAT_LESS_EQUAL
 #include "engines/columnar/kernels/compare.inc.c"
 
-/* Infinite dates stay infinite as timestamps. */
+/* Infinite dates stay infinite as timestamps; those beyond the last timestamp stand between it and infinity.
+ * What stands under a NULL is any number. */
 static inline int64_t date_as_timestamp(int32_t date) {
-    return date == INT32_MAX ? INT64_MAX : date == INT32_MIN ? INT64_MIN : (int64_t)date * 86400000000;
+    int64_t timestamp;
+    if (date == INT32_MAX || date == INT32_MIN) return date == INT32_MAX ? INT64_MAX : INT64_MIN;
+    if (__builtin_mul_overflow((int64_t)date, INT64_C(86400000000), &timestamp))
+        return date > 0 ? INT64_MAX - 1 : INT64_MIN + 1;
+    return timestamp;
 }
 #define DATE_LEFT_EQUALS(a, b)      (date_as_timestamp(a) == (b))
 #define DATE_LEFT_LESS(a, b)        (date_as_timestamp(a) < (b))

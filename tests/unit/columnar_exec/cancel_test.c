@@ -1,10 +1,16 @@
 /* Statements of every operator, cancelled at random moments and ended by their deadline: how soon they stop,
  * and that nothing of them stays. By itself (ctest) a few rounds, without a judgement on time;
- * SIGNALBOX_CANCEL_ROUNDS=30 prints the distribution that tests/README.md tells. */
+ * SIGNALBOX_CANCEL_ROUNDS=30 prints the distribution that tests/README.md tells; with
+ * SIGNALBOX_CANCEL_STACKS=20 a statement that has used 20 ms of the processors since it was stopped shows
+ * where it is, again each 20 ms (addresses for addr2line -ifp -e). SIGNALBOX_CANCEL_ONLY=NAME leaves out the
+ * statements of other names. */
 #include "tests/unit/columnar_exec/exec_harness.h"
 
 #include <dirent.h>
+#include <execinfo.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "engines/base/clock.h"
 #include "engines/columnar/parquet/parquet_writer.h"
@@ -20,6 +26,8 @@ static char directory[64];
     "(SELECT CASE WHEN g % 13 = 0 THEN NULL ELSE g % 500000 + 200000 END AS k, g AS w, "                     \
     "repeat('right ', 1 + (g % 4)::int) || g AS t FROM generate_series(1, 3000000) AS g) r"
 #define LONG_TEXT "(SELECT repeat('abcdefghij', 400000) || g AS s FROM generate_series(1, 4000) AS g) l"
+/* More than a batch of them takes in the time before the cancel. */
+#define LONG_TEXT_BUDGET (INT64_C(4) << 30)
 
 typedef struct Case {
     const char *name, *sql;
@@ -120,21 +128,26 @@ static const Case cases[] = {
      "SELECT count(*) FROM (SELECT array_agg(g) AS a FROM generate_series(1, 1000000) g) x, "
      "generate_series(1, 1000) y, unnest(a) z",
      0},
-    {"split to rows", "SELECT count(*) FROM " LONG_TEXT ", regexp_split_to_table(s, 'c') p", 0},
+    {"split to rows", "SELECT count(*) FROM " LONG_TEXT ", regexp_split_to_table(s, 'c') p",
+     LONG_TEXT_BUDGET},
     {"limit far away", "SELECT g FROM generate_series(1, 2000000000) g OFFSET 1999999999 LIMIT 1", 0},
     {"tablesample",
      "SELECT count(*) FROM numbers a TABLESAMPLE BERNOULLI (50), numbers b TABLESAMPLE BERNOULLI (50), "
      "numbers c WHERE a.x + b.x + c.x < 0",
      0},
-    {"LIKE on long text", "SELECT count(*) FROM " LONG_TEXT " WHERE s LIKE '%ja%bad%ij_k%'", 0},
-    {"regex on long text", "SELECT count(*) FROM " LONG_TEXT " WHERE s ~ '(a|b)*c.*(x|y|z)+q'", 0},
-    {"regex with back reference", "SELECT count(*) FROM " LONG_TEXT " WHERE s ~ '(.+)x\\1'", 0},
+    {"LIKE on long text", "SELECT count(*) FROM " LONG_TEXT " WHERE s LIKE '%ja%bad%ij_k%'",
+     LONG_TEXT_BUDGET},
+    {"regex on long text", "SELECT count(*) FROM " LONG_TEXT " WHERE s ~ '(a|b)*c.*(x|y|z)+q'",
+     LONG_TEXT_BUDGET},
+    {"regex with back reference", "SELECT count(*) FROM " LONG_TEXT " WHERE s ~ '(.+)x\\1'",
+     LONG_TEXT_BUDGET},
     {"regexp_replace", "SELECT sum(length(regexp_replace(s, '[b-d]+(e|f)', '<\\1>', 'g'))) FROM " LONG_TEXT,
-     0},
+     LONG_TEXT_BUDGET},
     {"replace, reverse, upper", "SELECT sum(length(upper(reverse(replace(s, 'cd', 'xyz'))))) FROM " LONG_TEXT,
-     0},
-    {"md5, encode of long text", "SELECT max(md5(encode(s::bytea, 'hex'))) FROM " LONG_TEXT, 0},
-    {"string_to_array", "SELECT sum(cardinality(string_to_array(s, 'c'))) FROM " LONG_TEXT, 0},
+     LONG_TEXT_BUDGET},
+    {"md5, encode of long text", "SELECT max(md5(encode(s::bytea, 'hex'))) FROM " LONG_TEXT,
+     LONG_TEXT_BUDGET},
+    {"string_to_array", "SELECT sum(cardinality(string_to_array(s, 'c'))) FROM " LONG_TEXT, LONG_TEXT_BUDGET},
     {"numeric", "SELECT max(exp(1.000001 + x / 1000000.0) ^ 1.37) FROM generate_series(1, 2000000000) x", 0},
     {"numeric roots",
      "SELECT max(sqrt(x::numeric * 1e20) * ln(x::numeric)) FROM generate_series(1, 2000000000) x", 0},
@@ -183,11 +196,30 @@ static int64_t process_cpu_ns(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+static void show_stack(int signal_number) {
+    void *frames[24];
+    int count = backtrace(frames, 24);
+    backtrace_symbols_fd(frames + 2, count - 2, STDOUT_FILENO); /* without this and the signal's */
+    if (write(STDOUT_FILENO, "\n", 1) < 0) return;
+}
+
+/* Each so much of the processors' time a running thread shows its stack. 0 = no more. */
+static void show_stacks(int64_t each_us) {
+    struct timeval each = {each_us / 1000000, each_us % 1000000};
+    setitimer(ITIMER_PROF, &(struct itimerval){each, each}, NULL);
+}
+
+static int64_t stacks_each_us(void) {
+    const char *asked = getenv("SIGNALBOX_CANCEL_STACKS");
+    return asked ? atoll(asked) * 1000 : 0;
+}
+
 static void *cancel_later(void *argument) {
     Canceller *canceller = argument;
     struct timespec pause = {canceller->after_us / 1000000, canceller->after_us % 1000000 * 1000};
     nanosleep(&pause, NULL);
     canceller->cpu_at_ns = process_cpu_ns();
+    show_stacks(stacks_each_us());
     if (canceller->by_deadline) return NULL; /* it was there to look at the clock */
     canceller->at_ns = clock_now_ns();
     cancel_request(&canceller->token, CANCEL_BY_USER);
@@ -213,6 +245,7 @@ static bool cancel_once(const Case *tried, int64_t after_us, bool by_deadline, S
     char *text = harness_query_arrays(&harness, 2, 2000, NULL, 0, tried->sql);
     int64_t ended_ns = clock_now_ns(), cpu_ns = process_cpu_ns();
     pthread_join(thread, NULL);
+    show_stacks(0);
     harness.cancel = NULL;
     free(text);
     assert_int_equal(harness.left_reserved, 0);
@@ -258,6 +291,9 @@ static void every_operator_stops_and_leaves_nothing(void **state) {
     assert_int_equal(pthread_create(&first, NULL, do_nothing, NULL), 0);
     pthread_join(first, NULL);
     const char *asked = getenv("SIGNALBOX_CANCEL_ROUNDS"), *only = getenv("SIGNALBOX_CANCEL_ONLY");
+    void *loaded[1];
+    backtrace(loaded, 1); /* loads its library outside of the handler */
+    signal(SIGPROF, show_stack);
     int rounds = asked ? atoi(asked) : 1, files = entries_of("/proc/self/fd"),
         tasks = entries_of("/proc/self/task"), total = 0;
     uint64_t random = 12345;

@@ -1,9 +1,15 @@
 /* Large blocks: of the size asked for, apart from each other, kept within the limit, safe among threads. */
-#include "tests/unit/columnar_exec/exec_harness.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 
+#include <cmocka.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "engines/columnar/exec/block_pool.h"
+#include "engines/base/block_pool.h"
 
 static void blocks_do_not_overlap(void **state) {
     static const size_t sizes[] = {BLOCK_POOL_LEAST, BLOCK_POOL_LEAST + 1, 256 << 10,
@@ -26,13 +32,15 @@ static void blocks_do_not_overlap(void **state) {
 
 static void keeps_no_more_than_configured(void **state) {
     void *blocks[32];
-    block_pool_configure(4 << 20);
+    block_pool_configure(4 << 20, 0);
     for (int i = 0; i < 32; i++)
         memset(blocks[i] = block_pool_take(1 << 20), 1, 1 << 20);
     for (int i = 0; i < 32; i++)
         block_pool_give(blocks[i], 1 << 20);
+    for (int i = 0; i < 8; i++) /* not at once, not in one go */
+        block_pool_cool();
     assert_true(block_pool_kept_bytes() <= 4 << 20);
-    block_pool_configure(0);
+    block_pool_configure(0, 0);
     assert_int_equal(block_pool_kept_bytes(), 0);
     for (int i = 0; i < 32; i++) { /* cooled blocks are good as new */
         blocks[i] = block_pool_take(1 << 20);
@@ -42,7 +50,35 @@ static void keeps_no_more_than_configured(void **state) {
         assert_int_equal(((unsigned char *)blocks[i])[12345], i);
         block_pool_give(blocks[i], 1 << 20);
     }
-    block_pool_configure(256 << 20);
+    block_pool_configure(256 << 20, 0);
+}
+
+/* A statement that needs other sizes than the one before does not have both. */
+static void kept_blocks_make_room(void **state) {
+    enum { MOST = 32 << 20 };
+    void *blocks[30], *large[6];
+    block_pool_configure(MOST, MOST);
+    for (int i = 0; i < 30; i++)
+        memset(blocks[i] = block_pool_take(1 << 20), 1, 1 << 20);
+    for (int i = 0; i < 30; i++)
+        block_pool_give(blocks[i], 1 << 20);
+    assert_true(block_pool_kept_bytes() >= 30 << 20);
+    for (int i = 0; i < 6; i++) {
+        memset(large[i] = block_pool_take(4 << 20), 1, 4 << 20);
+        assert_true(block_pool_kept_bytes() + (i + 1) * (4 << 20) <= MOST);
+    }
+    for (int i = 0; i < 30; i++) { /* more than may be kept beside: all of it is there nevertheless */
+        memset(blocks[i] = block_pool_take(1 << 20), i, 1 << 20);
+        assert_true(i < 7 || block_pool_kept_bytes() == 0);
+    }
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(((unsigned char *)blocks[i])[4321], i);
+        block_pool_give(blocks[i], 1 << 20);
+    }
+    for (int i = 0; i < 6; i++)
+        block_pool_give(large[i], 4 << 20);
+    block_pool_configure(0, 0);
+    block_pool_configure(256 << 20, 0);
 }
 
 static void gives_back_what_is_idle(void **state) {
@@ -107,9 +143,8 @@ static void threads_share_it(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_do_not_overlap),
-        cmocka_unit_test(keeps_no_more_than_configured),
-        cmocka_unit_test(gives_back_what_is_idle),
+        cmocka_unit_test(blocks_do_not_overlap), cmocka_unit_test(keeps_no_more_than_configured),
+        cmocka_unit_test(kept_blocks_make_room), cmocka_unit_test(gives_back_what_is_idle),
         cmocka_unit_test(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

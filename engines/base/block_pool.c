@@ -1,4 +1,4 @@
-#include "engines/columnar/exec/block_pool.h"
+#include "engines/base/block_pool.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -22,6 +22,7 @@ static struct {
     pthread_mutex_t lock;
     SizeClass classes[CLASS_COUNT];
     int64_t kept_bytes, limit_bytes;
+    int64_t used_bytes, together_bytes; /* as asked for */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit_bytes = 256 << 20};
 
 static size_t class_bytes(int class) {
@@ -63,25 +64,6 @@ static void *map_aligned(size_t bytes) {
     return start;
 }
 
-/* With the lock held. */
-static void *take_locked(int class) {
-    SizeClass *of = &pool.classes[class];
-    void *block = list_pop(&of->warm);
-    if (block) {
-        pool.kept_bytes -= (int64_t)class_bytes(class);
-        if (of->warm.count < of->idle) of->idle = of->warm.count;
-        return block;
-    }
-    block = list_pop(&of->cold);
-    if (block) return block;
-    size_t bytes = class_bytes(class);
-    if (bytes >= SLAB_BYTES) return map_aligned(bytes);
-    char *slab = map_aligned(SLAB_BYTES);
-    for (size_t at = SLAB_BYTES - bytes; slab && at > 0; at -= bytes)
-        if (!list_push(&of->cold, slab + at)) break; /* lost to the pool, never touched */
-    return slab;
-}
-
 /* Pages back to the system; with the lock held. */
 static void cool_locked(int class, void *block) {
     size_t bytes = class_bytes(class);
@@ -99,8 +81,8 @@ static void cool_warmest_locked(int class) {
 }
 
 /* The class that keeps most gives first: the next query may need another. */
-static void shrink_locked(void) {
-    while (pool.kept_bytes > pool.limit_bytes) {
+static void shrink_locked(int64_t bytes) {
+    while (pool.kept_bytes > 0 && pool.kept_bytes > bytes) {
         int most = 0;
         for (int c = 1; c < CLASS_COUNT; c++)
             if ((size_t)pool.classes[c].warm.count * class_bytes(c) >
@@ -110,17 +92,43 @@ static void shrink_locked(void) {
     }
 }
 
+/* With the lock held. */
+static void *take_locked(int class, size_t bytes) {
+    SizeClass *of = &pool.classes[class];
+    void *block = list_pop(&of->warm);
+    if (block) {
+        pool.kept_bytes -= (int64_t)class_bytes(class);
+        if (of->warm.count < of->idle) of->idle = of->warm.count;
+        return block;
+    }
+    if (pool.together_bytes) shrink_locked(pool.together_bytes - pool.used_bytes - (int64_t)bytes);
+    block = list_pop(&of->cold);
+    if (block) return block;
+    size_t part = class_bytes(class);
+    if (part >= SLAB_BYTES) return map_aligned(part);
+    char *slab = map_aligned(SLAB_BYTES);
+    for (size_t at = SLAB_BYTES - part; slab && at > 0; at -= part)
+        if (!list_push(&of->cold, slab + at)) break; /* lost to the pool, never touched */
+    return slab;
+}
+
 #ifdef SIGNALBOX_SANITIZED
 static const bool pooled = false; /* one malloc per block, so that misuse is seen */
 #else
 static const bool pooled = true;
 #endif
 
+size_t block_pool_rounded(size_t bytes) {
+    int class = class_of(bytes);
+    return !pooled || class == CLASS_COUNT ? bytes : class_bytes(class);
+}
+
 void *block_pool_take(size_t bytes) {
     int class = class_of(bytes);
     if (!pooled || class == CLASS_COUNT) return malloc(bytes);
     pthread_mutex_lock(&pool.lock);
-    void *block = take_locked(class);
+    void *block = take_locked(class, bytes);
+    if (block) pool.used_bytes += (int64_t)bytes;
     pthread_mutex_unlock(&pool.lock);
     return block;
 }
@@ -132,19 +140,19 @@ void block_pool_give(void *block, size_t bytes) {
         return;
     }
     pthread_mutex_lock(&pool.lock);
-    if (list_push(&pool.classes[class].warm, block)) {
+    pool.used_bytes -= (int64_t)bytes;
+    if (list_push(&pool.classes[class].warm, block))
         pool.kept_bytes += (int64_t)class_bytes(class);
-        shrink_locked();
-    } else {
+    else
         cool_locked(class, block);
-    }
     pthread_mutex_unlock(&pool.lock);
 }
 
-void block_pool_configure(int64_t bytes) {
+void block_pool_configure(int64_t kept_bytes, int64_t together_bytes) {
     pthread_mutex_lock(&pool.lock);
-    pool.limit_bytes = bytes > 0 ? bytes : 0;
-    shrink_locked();
+    pool.limit_bytes = kept_bytes > 0 ? kept_bytes : 0;
+    pool.together_bytes = together_bytes;
+    shrink_locked(pool.limit_bytes);
     pthread_mutex_unlock(&pool.lock);
 }
 
@@ -158,6 +166,8 @@ int64_t block_pool_kept_bytes(void) {
 void block_pool_cool(void) {
     enum { SHARE = 8 };
     pthread_mutex_lock(&pool.lock);
+    if (pool.kept_bytes > pool.limit_bytes)
+        shrink_locked(pool.limit_bytes + (pool.kept_bytes - pool.limit_bytes) / 2);
     for (int c = 0; c < CLASS_COUNT; c++) {
         SizeClass *class = &pool.classes[c];
         int64_t idle = class->idle < class->warm.count ? class->idle : class->warm.count;
