@@ -16,8 +16,8 @@ const Command commands[] = {
      command_query},
     {"route", "[--engine NAME] [--format text|json] SQL", "show which engine would run a statement, and why",
      "SQL may be '-': the statement is read from standard input.", command_route},
-    {"load", "TABLE FILE|-... [--create|--append|--replace] [--format F]",
-     "load CSV, JSON or Parquet files into a columnar table",
+    {"load", "TABLE FILE|-... [--create|--append|--replace] [--format F] [--engine E]",
+     "load CSV, JSON or Parquet files into a table",
      "  --create     make the table, its types found over the whole input (default)\n"
      "  --append     add to a table that exists, and the columns it lacks; --replace gives a table the "
      "files' columns and rows\n"
@@ -29,7 +29,10 @@ const Command commands[] = {
      "  --encoding E what the text is written in (latin1, windows-1252 ...); default UTF-8, or UTF-16 by its "
      "mark\n"
      "  --on-error skip   leaves out rows that cannot be read, and lists them\n"
-     "Every row is loaded, as one snapshot, or none: an error names file, row and column.",
+     "  --engine E   whose table it is: columnar unless said, or named by TABLE (postgres.t, "
+     "mysql.shop.t)\n"
+     "Every row is loaded, as one snapshot or in one transaction, or none: an error names file, row and "
+     "column.",
      command_load},
     {"archive", "TABLE --older-than WHEN --to DIRECTORY|--drop",
      "take old rows out of a columnar table, by whole files: the old partitions of one partitioned by time",

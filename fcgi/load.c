@@ -8,11 +8,22 @@
 #include "engines/columnar/ingest/ingest.h"
 #include "engines/columnar/ingest/schema_text.h"
 #include "fcgi/columnar_target.h"
+#include "fcgi/load_engine.h"
+
+enum { TABLE_NAME_BYTES = 512 };
 
 static CancelToken interrupted;
 
 static void on_interrupt(int signal) {
     cancel_request(&interrupted, CANCEL_BY_USER);
+}
+
+/* The first interrupt ends the load in order: nothing of it stays. A second one ends the program. */
+static void watch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
+    cancel_init(&interrupted, 0);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 static void show_progress(void *context, int64_t rows, int64_t bytes, int64_t total_bytes) {
@@ -54,11 +65,7 @@ static int load_files(const CommandLine *line, IngestOptions *options) {
     progress.in_bytes = true;
     options->progress = show_progress;
     options->progress_context = &progress;
-    /* The first interrupt ends the load in order: nothing of it stays. A second one ends the program. */
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
-    cancel_init(&interrupted, 0);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch_interrupts();
     options->cancel = &interrupted;
     Status status = ingest_load(catalog, options, &result, &err);
     progress_line_clear(&progress);
@@ -127,15 +134,50 @@ static int load_inputs(const CommandLine *line, IngestOptions *options, const ch
     return code;
 }
 
+/* Into a table of another engine: "[engine.][schema.]table". */
+static int load_elsewhere(CommandLine *line, const char *engine, const IngestOptions *options,
+                          const char *schema) {
+    static const TableIntakeFormat formats[] = {[INGEST_AUTO] = TABLE_INTAKE_AUTO,
+                                                [INGEST_CSV] = TABLE_INTAKE_CSV,
+                                                [INGEST_JSON] = TABLE_INTAKE_JSON,
+                                                [INGEST_PARQUET] = TABLE_INTAKE_PARQUET};
+    if (schema || options->encoding)
+        return command_usage_error("load", "--schema and --encoding are for columnar tables");
+    char name[TABLE_NAME_BYTES];
+    const char *table = line->argv[0];
+    size_t length = strlen(engine);
+    if (!strncmp(table, engine, length) && table[length] == '.') table += length + 1;
+    if (strlen(table) >= sizeof name) return command_usage_error("load", "the table's name is too long");
+    strcpy(name, table);
+    char *dot = strchr(name, '.');
+    if (dot) *dot = 0;
+    TableIntake intake = {.schema = dot ? name : NULL,
+                          .table = dot ? dot + 1 : name,
+                          .format = formats[options->format],
+                          .create = options->mode != INGEST_APPEND,
+                          .must_be_new = options->mode == INGEST_CREATE,
+                          .replace = options->mode == INGEST_REPLACE,
+                          .skip_bad_rows = options->on_error == INGEST_SKIP,
+                          .delimiter = options->delimiter,
+                          .quote = options->quote,
+                          .header = options->header,
+                          .null_text = options->null_text,
+                          .cancel = &interrupted};
+    watch_interrupts();
+    return load_engine_run(line, engine, &intake);
+}
+
 int command_load(CommandLine *line) {
     IngestOptions options = INGEST_OPTIONS_DEFAULT;
-    const char *format, *delimiter, *quote, *schema, *on_error;
+    const char *format, *delimiter, *quote, *schema, *on_error, *engine;
+    char named[LOAD_ENGINE_NAME_BYTES];
     if (!command_take_option(line, "--format", &format) ||
         !command_take_option(line, "--delimiter", &delimiter) ||
         !command_take_option(line, "--quote", &quote) || !command_take_option(line, "--schema", &schema) ||
         !command_take_option(line, "--null", &options.null_text) ||
         !command_take_option(line, "--encoding", &options.encoding) ||
-        !command_take_option(line, "--on-error", &on_error))
+        !command_take_option(line, "--on-error", &on_error) ||
+        !command_take_option(line, "--engine", &engine))
         return command_usage_error("load", "an option needs a value");
     bool create = command_take_flag(line, "--create"), append = command_take_flag(line, "--append");
     bool replace = command_take_flag(line, "--replace");
@@ -158,6 +200,8 @@ int command_load(CommandLine *line) {
     if (line->argc < 2) return command_usage_error("load", "a table and at least one file (or -) are needed");
     options.mode = append ? INGEST_APPEND : replace ? INGEST_REPLACE : INGEST_CREATE;
     options.header = header ? 1 : no_header ? 0 : -1;
+    if (!engine && load_engine_names(line, line->argv[0], named)) engine = named;
+    if (engine && strcmp(engine, "columnar") != 0) return load_elsewhere(line, engine, &options, schema);
     split_name(line->argv[0], &options);
     return load_inputs(line, &options, schema);
 }

@@ -1,10 +1,11 @@
 // Rows over HTTP into tables of PostgreSQL and MariaDB.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
-import { answer, eventually, mariadb, psql, request, rows, varDirectory } from './support/stack.mjs';
+import { answer, eventually, mariadb, psql, request, root, rows, varDirectory } from './support/stack.mjs';
 import { assertDocumented } from './support/schema.mjs';
 
 async function post(table, body, { headers = {}, type, search = '' } = {}) {
@@ -177,4 +178,21 @@ test('MariaDB tables without transactions, views: declined by name', async () =>
   assert.equal(response.status, 422, response.text);
   assert.match(response.json().detail, /MyISAM/);
   mariadb('DROP TABLE e2e_myisam');
+});
+
+test('signalbox load into tables of both', () => {
+  const config = [join(dirname(varDirectory), 'signalbox.toml'), join(varDirectory, 'signalbox.toml')].find(existsSync);
+  const load = (args, input) => execFileSync(join(root, 'build/release/signalbox'), ['--config', config, 'load', ...args], { input, encoding: 'utf8', stdio: 'pipe' });
+  for (const [engine, sql] of [['postgres', psql], ['mysql', mariadb]]) {
+    const table = `e2e_loaded_${engine}`;
+    sql(`DROP TABLE IF EXISTS ${table}`);
+    assert.match(load([`${engine}.${table}`, '-'], 'id,name\n1,a\n2,b\n'), /2 rows/);
+    assert.throws(() => load([`${engine}.${table}`, '-'], 'id\n3\n'), /42P07/);
+    assert.match(load([table, '-', '--engine', engine, '--append', '--on-error', 'skip'], 'id\n3\nfour\n'), /1 rows/);
+    assert.throws(() => load([`${engine}.${table}`, '-', '--append'], 'id\n5\nfour\n'), /row 3, column "id"/);
+    assert.equal(sql(`SELECT sum(id) FROM ${table}`)[0][0], '6');
+    assert.match(load([`${engine}.${table}`, '-', '--replace'], '{"id":9}'), /1 rows/);
+    assert.equal(sql(`SELECT sum(id) FROM ${table}`)[0][0], '9');
+    sql(`DROP TABLE ${table}`);
+  }
 });
