@@ -53,6 +53,8 @@ static Status collect_relation(DialectWriter *w, Scope *scope, const PgQuery__Ra
     if (cte) {
         item->column_names = cte->columns->column_names;
         item->column_types = cte->columns->column_types;
+        item->column_scales = cte->columns->column_scales;
+        item->column_inexact = cte->columns->column_inexact;
         item->column_count = cte->columns->column_count;
         return STATUS_OK;
     }
@@ -116,6 +118,8 @@ static Status collect_subselect(DialectWriter *w, Scope *scope, const PgQuery__R
     FromItem *item = scope_add(w, scope, sub->alias->aliasname);
     item->column_names = select->columns.column_names;
     item->column_types = select->columns.column_types;
+    item->column_scales = select->columns.column_scales;
+    item->column_inexact = select->columns.column_inexact;
     item->column_count = select->columns.column_count;
     item->outer = outer;
     return STATUS_OK;
@@ -193,21 +197,29 @@ static Status write_from(DialectWriter *w, Scope *scope, const Node *node) {
 /* ---- SELECT list
  * ------------------------------------------------------------------------------------------------------ */
 
-static void add_column(DialectWriter *w, FromItem *columns, const char *name, SqlType type) {
+static void add_column(DialectWriter *w, FromItem *columns, const char *name, ExprInfo info, int scale) {
     int count = columns->column_count;
     if ((count & (count - 1)) == 0) { /* full at every power of two */
         int capacity = count ? count * 2 : 1;
         const char **names = ARENA_NEW_ARRAY(w->arena, const char *, capacity);
         SqlType *types = ARENA_NEW_ARRAY(w->arena, SqlType, capacity);
+        int *scales = ARENA_NEW_ARRAY(w->arena, int, capacity);
+        bool *inexact = ARENA_NEW_ARRAY(w->arena, bool, capacity);
         if (count) {
             memcpy(names, columns->column_names, sizeof *names * (size_t)count);
             memcpy(types, columns->column_types, sizeof *types * (size_t)count);
+            memcpy(scales, columns->column_scales, sizeof *scales * (size_t)count);
+            memcpy(inexact, columns->column_inexact, sizeof *inexact * (size_t)count);
         }
         columns->column_names = names;
         columns->column_types = types;
+        columns->column_scales = scales;
+        columns->column_inexact = inexact;
     }
     columns->column_names[count] = name;
-    columns->column_types[count] = type;
+    columns->column_types[count] = info.type;
+    columns->column_scales[count] = scale;
+    columns->column_inexact[count] = info.inexact_text;
     columns->column_count++;
 }
 
@@ -228,7 +240,13 @@ static Status expand_star(DialectWriter *w, const Scope *scope, const PgQuery__C
             strbuf_append_identifier(&w->out, item->name, '`');
             strbuf_append_char(&w->out, '.');
             strbuf_append_identifier(&w->out, name, '`');
-            add_column(w, columns, name, item->table ? item->table->columns[i].type : item->column_types[i]);
+            SqlType type = item->table ? item->table->columns[i].type : item->column_types[i];
+            int own = type.precision > 0 ? type.scale : DIALECT_SCALE_UNKNOWN;
+            ExprInfo info = {.type = type,
+                             .inexact_text = item->table
+                                                 ? !dialect_is_exact(w, item->table, &item->table->columns[i])
+                                                 : item->column_inexact[i]};
+            add_column(w, columns, name, info, item->table ? own : item->column_scales[i]);
         }
     }
     if (first) return dialect_decline(w, ref->location, "* over nothing");
@@ -295,21 +313,21 @@ static const char *output_name(const Node *node) {
     return name ? name : "?column?";
 }
 
-static bool is_star(const Node *node) {
+bool dialect_is_star(const Node *node) {
     return node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
            node->column_ref->fields[node->column_ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
 }
 
 static Status write_target(DialectWriter *w, Scope *scope, const PgQuery__ResTarget *target,
                            FromItem *columns) {
-    if (is_star(target->val)) return expand_star(w, scope, target->val->column_ref, columns);
+    if (dialect_is_star(target->val)) return expand_star(w, scope, target->val->column_ref, columns);
     ExprInfo info = dialect_info(w, scope, target->val);
     const char *name = target->name && target->name[0] ? target->name : output_name(target->val);
     if (info.type.id == SQL_UNKNOWN) info.type = sqltype_of(SQL_TEXT);
     TRY(dialect_expr(w, scope, target->val));
     strbuf_append_text(&w->out, " AS ");
     strbuf_append_identifier(&w->out, name, '`');
-    add_column(w, columns, name, info.type);
+    add_column(w, columns, name, info, dialect_scale(w, scope, target->val));
     return STATUS_OK;
 }
 
@@ -327,7 +345,7 @@ static Status write_targets(DialectWriter *w, Scope *scope, Node *const *targets
  * ------------------------------------------------------------------------------------------ */
 
 /* The select-list item that an ordinal or a bare name means, or NULL. */
-static const Node *target_meant(const PgQuery__SelectStmt *select, const Node *node) {
+const Node *dialect_target_meant(const PgQuery__SelectStmt *select, const Node *node) {
     if (node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
         node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL) {
         int ordinal = node->a_const->ival->ival;
@@ -344,42 +362,23 @@ static const Node *target_meant(const PgQuery__SelectStmt *select, const Node *n
     return NULL;
 }
 
-static Status write_group_by(DialectWriter *w, Scope *scope, const PgQuery__SelectStmt *select) {
-    for (size_t i = 0; i < select->n_group_clause; i++) {
-        const Node *node = select->group_clause[i];
-        if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET)
-            return dialect_decline(w, -1, "GROUPING SETS");
-        const FromItem *item;
-        bool is_column = node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
-                         dialect_column(scope, node->column_ref, &item);
-        const Node *meant = is_column ? NULL : target_meant(select, node);
-        if (meant) node = meant;
-        if (dialect_info(w, scope, node).inexact_text)
-            return dialect_decline(w, -1,
-                                   "GROUP BY over text whose collation takes unequal strings as equal");
-        strbuf_append_text(&w->out, i ? ", " : " GROUP BY ");
-        TRY(dialect_expr(w, scope, node));
-    }
-    if (select->having_clause) {
-        strbuf_append_text(&w->out, " HAVING ");
-        TRY(dialect_condition(w, scope, select->having_clause));
-    }
-    return STATUS_OK;
-}
-
 /* PostgreSQL sorts NULL as larger than everything; MySQL as smaller. */
 static Status write_sort_key(DialectWriter *w, Scope *scope, const PgQuery__SelectStmt *select,
                              const PgQuery__SortBy *sort) {
-    const Node *meant = target_meant(select, sort->node);
+    const Node *meant = dialect_target_meant(select, sort->node);
     const Node *node = meant ? meant : sort->node;
     bool descending = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
     bool nulls_first = sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST ||
                        (descending && sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST);
     if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING)
         return dialect_decline(w, sort->location, "ORDER BY ... USING");
-    if (is_star(node)) return dialect_decline(w, sort->location, "ORDER BY *");
+    if (dialect_is_star(node)) return dialect_decline(w, sort->location, "ORDER BY *");
     if (!meant && node->node_case == PG_QUERY__NODE__NODE_A_CONST)
         return dialect_decline(w, sort->location, "ORDER BY a constant");
+    if (dialect_is_constant(node)) { /* MySQL would take a number for a column's place */
+        strbuf_append_text(&w->out, "NULL");
+        return STATUS_OK;
+    }
     ExprInfo info = dialect_info(w, scope, node);
     if (info.nullable && nulls_first == descending) {
         strbuf_append_text(&w->out, "(");
@@ -446,7 +445,8 @@ static Status check_exact_columns(DialectWriter *w, const Scope *scope, const Pg
                                   const char *what) {
     for (size_t i = 0; i < select->n_target_list; i++) {
         const Node *value = select->target_list[i]->res_target->val;
-        if (is_star(value) || dialect_info(w, scope, value).inexact_text) return dialect_decline(w, -1, what);
+        if (dialect_is_star(value) || dialect_info(w, scope, value).inexact_text)
+            return dialect_decline(w, -1, what);
     }
     return STATUS_OK;
 }
@@ -464,9 +464,15 @@ static Status write_set_operation(DialectWriter *w, Scope *outer, const PgQuery_
     strbuf_append_char(&w->out, ')');
     if (right.column_count != columns->column_count)
         return dialect_decline(w, -1, "a UNION of different numbers of columns");
-    for (int i = 0; i < right.column_count; i++)
+    for (int i = 0; i < right.column_count; i++) {
+        int scale = columns->column_scales[i];
         if (right.column_types[i].id != columns->column_types[i].id)
             return dialect_decline(w, -1, "a UNION of different types");
+        if (right.column_types[i].id == SQL_NUMERIC && (scale < 0 || scale != right.column_scales[i]))
+            return dialect_decline(w, -1, "a UNION of numerics with different digits after the point");
+        if (right.column_inexact[i] || columns->column_inexact[i])
+            return dialect_decline(w, -1, "a UNION of texts whose collations may differ");
+    }
     if (select->n_sort_clause) return dialect_decline(w, -1, "ORDER BY over a UNION");
     return write_order_and_limit(w, &none, select);
 }
@@ -495,7 +501,7 @@ static Status write_plain_select(DialectWriter *w, Scope *scope, const PgQuery__
         strbuf_append_text(&w->out, select->n_from_clause ? " WHERE " : " FROM DUAL WHERE ");
         TRY(dialect_condition(w, scope, select->where_clause));
     }
-    TRY(write_group_by(w, scope, select));
+    TRY(dialect_group_by(w, scope, select));
     return write_order_and_limit(w, scope, select);
 }
 
@@ -622,37 +628,6 @@ static Status write_insert(DialectWriter *w, const PgQuery__InsertStmt *insert, 
 
 /* MySQL evaluates assignments left to right, each seeing those before it; PostgreSQL all from the old row. A
  * column assigned earlier must therefore not be read later. */
-static bool reads_column(const ProtobufCMessage *message, const char *name);
-
-static bool field_reads_column(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
-                               const char *name) {
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE) return false;
-    const char *base = (const char *)message + field->offset;
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t count = *(const size_t *)(const void *)((const char *)message + field->quantifier_offset);
-        ProtobufCMessage *const *items = *(ProtobufCMessage *const *const *)(const void *)base;
-        for (size_t i = 0; i < count; i++)
-            if (reads_column(items[i], name)) return true;
-        return false;
-    }
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
-        *(const uint32_t *)(const void *)((const char *)message + field->quantifier_offset) != field->id)
-        return false;
-    return reads_column(*(ProtobufCMessage *const *)(const void *)base, name);
-}
-
-static bool reads_column(const ProtobufCMessage *message, const char *name) {
-    if (!message) return false;
-    if (message->descriptor == &pg_query__column_ref__descriptor) {
-        const PgQuery__ColumnRef *ref = (const PgQuery__ColumnRef *)message;
-        const char *column = dialect_string(ref->fields[ref->n_fields - 1]);
-        return !column || !strcmp(column, name);
-    }
-    for (unsigned i = 0; i < message->descriptor->n_fields; i++)
-        if (field_reads_column(message, &message->descriptor->fields[i], name)) return true;
-    return false;
-}
-
 static Status write_update(DialectWriter *w, const PgQuery__UpdateStmt *update, FromItem *columns) {
     Scope scope = {0};
     const TableDesc *table;
@@ -667,7 +642,7 @@ static Status write_update(DialectWriter *w, const PgQuery__UpdateStmt *update, 
             return error_set_at(w->err, SQLSTATE_UNDEFINED_COLUMN, target->location + 1,
                                 "column \"%s\" of relation \"%s\" does not exist", target->name, table->name);
         for (size_t j = i + 1; j < update->n_target_list; j++)
-            if (reads_column(&update->target_list[j]->base, target->name))
+            if (dialect_reads_column(&update->target_list[j]->base, target->name))
                 return dialect_decline(w, target->location,
                                        "an UPDATE that reads a column it assigned before");
         strbuf_append_text(&w->out, i ? ", " : " SET ");
@@ -754,7 +729,7 @@ static Status write_explain(DialectWriter *w, const PgQuery__ExplainStmt *explai
     TRY(write_statement(w, explain->query, columns, where));
     *where = NULL; /* what comes back is a plan, not the row of a key */
     *columns = (FromItem){0};
-    add_column(w, columns, "QUERY PLAN", sqltype_of(SQL_TEXT));
+    add_column(w, columns, "QUERY PLAN", (ExprInfo){.type = sqltype_of(SQL_TEXT)}, DIALECT_SCALE_UNKNOWN);
     return STATUS_OK;
 }
 

@@ -6,8 +6,9 @@
  * It relies on the session that mysql_pool.c sets up: ANSI_QUOTES, PIPES_AS_CONCAT, NO_BACKSLASH_ESCAPES,
  * strict, UTC, utf8mb4.
  *
- * dialect.c: statements · dialect_expr.c: expressions · dialect_function.c: functions · dialect_type.c: types
- * of expressions.
+ * dialect.c: statements · dialect_group.c: GROUP BY · dialect_expr.c: expressions · dialect_function.c:
+ * functions · dialect_type.c: types of expressions · dialect_scale.c: their digits · dialect_tree.c:
+ * questions to trees.
  */
 #pragma once
 

@@ -190,11 +190,26 @@ static Status write_concatenation(DialectWriter *w, Scope *scope, const PgQuery_
     return STATUS_OK;
 }
 
+/* A pattern that ends in its escape is an error in PostgreSQL and a backslash in MySQL. */
+static bool may_end_in_escape(const Node *pattern) {
+    if (pattern->node_case == PG_QUERY__NODE__NODE_PARAM_REF) return false;
+    if (pattern->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+        pattern->a_const->val_case != PG_QUERY__A__CONST__VAL_SVAL)
+        return true;
+    const char *text = pattern->a_const->sval->sval;
+    size_t length = strlen(text), escapes = 0;
+    while (escapes < length && text[length - 1 - escapes] == '\\')
+        escapes++;
+    return escapes % 2 == 1;
+}
+
 static Status write_like(DialectWriter *w, Scope *scope, const PgQuery__AExpr *expr) {
     bool negated = dialect_operator(expr)[0] == '!';
     bool blind = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE;
     if (expr->rexpr->node_case == PG_QUERY__NODE__NODE_FUNC_CALL)
         return dialect_decline(w, expr->location, "LIKE ... ESCAPE");
+    if (may_end_in_escape(expr->rexpr))
+        return dialect_decline(w, expr->location, "LIKE of a pattern that may end in its escape");
     SqlType left = dialect_info(w, scope, expr->lexpr).type, right = dialect_info(w, scope, expr->rexpr).type;
     if ((!sqltype_is_text(left) && left.id != SQL_UNKNOWN) ||
         (!sqltype_is_text(right) && right.id != SQL_UNKNOWN))
@@ -440,8 +455,10 @@ static Status write_node(DialectWriter *w, Scope *scope, const Node *node, SqlTy
         return STATUS_OK;
     case PG_QUERY__NODE__NODE_BOOLEAN_TEST: return write_boolean_test(w, scope, node->boolean_test);
     case PG_QUERY__NODE__NODE_CASE_EXPR:
+        TRY(dialect_one_scale(w, scope, node, dialect_info(w, scope, node).type));
         return write_case(w, scope, node->case_expr, dialect_info(w, scope, node).type);
     case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+        TRY(dialect_one_scale(w, scope, node, dialect_info(w, scope, node).type));
         return write_coalesce(w, scope, node->coalesce_expr, dialect_info(w, scope, node).type);
     case PG_QUERY__NODE__NODE_TYPE_CAST: return write_cast(w, scope, node->type_cast);
     case PG_QUERY__NODE__NODE_FUNC_CALL: return dialect_function(w, scope, node->func_call);

@@ -64,6 +64,14 @@ const char *dialect_function_name(const PgQuery__FuncCall *call) {
                : NULL;
 }
 
+bool dialect_aggregates(const PgQuery__FuncCall *call) {
+    static const char *const names[] = {"avg", "count", "max", "min", "sum"};
+    const char *name = dialect_function_name(call);
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) return true;
+    return false;
+}
+
 static const FunctionRule *rule_of(const PgQuery__FuncCall *call) {
     const char *name = dialect_function_name(call);
     for (size_t i = 0; name && i < sizeof rules / sizeof rules[0]; i++)

@@ -40,10 +40,16 @@ static const ColumnDesc *column_of_table(const TableDesc *table, const char *nam
     return NULL;
 }
 
-static bool derived_type(const FromItem *item, const char *name, SqlType *out) {
+bool dialect_is_exact(const DialectWriter *w, const TableDesc *table, const ColumnDesc *column) {
+    return !sqltype_is_text(column->type) ||
+           mysql_catalog_is_exact(w->options.catalog, table->schema, table->name, column->name);
+}
+
+static bool derived_info(const FromItem *item, const char *name, ExprInfo *out) {
     for (int i = 0; i < item->column_count; i++) {
         if (strcmp(item->column_names[i], name) != 0) continue;
-        *out = item->column_types[i];
+        out->type = item->column_types[i];
+        out->inexact_text = item->column_inexact[i];
         return true;
     }
     return false;
@@ -75,21 +81,17 @@ static ExprInfo info_of_column(DialectWriter *w, const Scope *scope, const PgQue
     const FromItem *item;
     const ColumnDesc *desc = dialect_column(scope, ref, &item);
     if (desc) {
-        bool exact =
-            !sqltype_is_text(desc->type) ||
-            mysql_catalog_is_exact(w->options.catalog, item->table->schema, item->table->name, desc->name);
-        return (ExprInfo){
-            .type = desc->type, .inexact_text = !exact, .nullable = desc->nullable || item->outer};
+        return (ExprInfo){.type = desc->type,
+                          .inexact_text = !dialect_is_exact(w, item->table, desc),
+                          .nullable = desc->nullable || item->outer};
     }
     const char *qualifier, *column;
     ExprInfo info = {.nullable = true};
     if (!names_of(ref, &qualifier, &column)) return info;
     for (; scope; scope = scope->outer)
         for (const FromItem *each = scope->items; each; each = each->next)
-            if ((!qualifier || !strcmp(qualifier, each->name)) && derived_type(each, column, &info.type)) {
-                info.inexact_text = sqltype_is_text(info.type); /* its collation is not tracked: be careful */
+            if ((!qualifier || !strcmp(qualifier, each->name)) && derived_info(each, column, &info))
                 return info;
-            }
     return info;
 }
 
@@ -111,9 +113,12 @@ static int rank_of(SqlType type) {
 static ExprInfo info_of_operator(DialectWriter *w, const Scope *scope, const PgQuery__AExpr *expr) {
     const char *op = dialect_operator(expr);
     ExprInfo right = dialect_info(w, scope, expr->rexpr);
-    if (expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP || strchr("=<>!~", op[0]))
-        return expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF ? dialect_info(w, scope, expr->lexpr)
-                                                                   : info_of(SQL_BOOL);
+    if (expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF) {
+        ExprInfo info = dialect_info(w, scope, expr->lexpr);
+        info.nullable = true;
+        return info;
+    }
+    if (expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP || strchr("=<>!~", op[0])) return info_of(SQL_BOOL);
     if (!expr->lexpr) return right;
     ExprInfo left = dialect_info(w, scope, expr->lexpr);
     if (!strcmp(op, "||")) {
@@ -172,12 +177,14 @@ static ExprInfo info_of_sublink(DialectWriter *w, const Scope *scope, const PgQu
     if (link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK) return info_of(SQL_BOOL);
     ExprInfo info = {.nullable = true, .inexact_text = true};
     const WrittenSelect *select = dialect_subselect(w, scope, link->subselect->select_stmt);
-    if (select && select->columns.column_count == 1) info.type = select->columns.column_types[0];
-    info.inexact_text = sqltype_is_text(info.type);
+    if (select && select->columns.column_count == 1) {
+        info.type = select->columns.column_types[0];
+        info.inexact_text = select->columns.column_inexact[0];
+    }
     return info;
 }
 
-ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
+static ExprInfo info_of_node(DialectWriter *w, const Scope *scope, const Node *node) {
     ExprInfo unknown = {.nullable = true};
     if (!node) return unknown;
     switch (node->node_case) {
@@ -203,4 +210,12 @@ ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
         return unknown;
     default: return unknown;
     }
+}
+
+ExprInfo dialect_info(DialectWriter *w, const Scope *scope, const Node *node) {
+    ExprInfo info = info_of_node(w, scope, node);
+    bool may_be_text =
+        sqltype_is_text(info.type) || info.type.id == SQL_UNKNOWN || info.type.id == SQL_INVALID;
+    info.inexact_text &= may_be_text; /* length(name) is a number, however name compares */
+    return info;
 }

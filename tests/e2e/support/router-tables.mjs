@@ -19,7 +19,7 @@ export function labels() {
 }
 
 // Both processes of the pool must know the tables: the one that is asked answers for itself alone.
-async function everyProcessKnows(sql, status) {
+export async function everyProcessKnows(sql, status) {
   let known = 0;
   await eventually(`every process routes ${sql} with ${status}`, async () => {
     known = (await route(`${sql} -- ${Math.random()}`)).status === status ? known + 1 : 0;
