@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fcgi/check_tables.h"
+#include "router/rules.h"
 
 static int print_line(bool good, const char *what, const char *message) {
     printf("%-6s %-14s %s\n", good ? "ok" : "failed", what, message);
@@ -41,8 +42,28 @@ static int run_check(Runtime *runtime, void *argument) {
     return failures ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Each mistake in the rules, where other errors end at the first. True when there was one. */
+static bool print_rule_mistakes(const char *config_path) {
+    Config config;
+    StrBuf problems;
+    RuleSet *rules = NULL;
+    Error err = {0};
+    if (runtime_load_config(&config, config_path, &err) != STATUS_OK) return false; /* said by the runtime */
+    strbuf_init(&problems);
+    bool wrong = rules_read(&config, &rules, &problems, &err) != STATUS_OK;
+    for (char *at = problems.data, *end; at && (end = strchr(at, '\n')); at = end + 1) {
+        *end = 0;
+        print_line(false, "rule", at);
+    }
+    strbuf_deinit(&problems);
+    rules_release(rules);
+    config_deinit(&config);
+    return wrong;
+}
+
 int command_check(CommandLine *line) {
     if (command_take_flag(line, "--tables")) return command_check_tables(line);
     if (line->argc) return command_usage_error("check", "\"%s\" was not expected", line->argv[0]);
+    if (print_rule_mistakes(line->config_path)) return EXIT_FAILED;
     return command_with_runtime(line, run_check, NULL);
 }

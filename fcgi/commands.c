@@ -14,8 +14,12 @@ const Command commands[] = {
      "SQL may be '-': the statement is read from standard input. All rows are shown unless --max-rows is "
      "given.",
      command_query},
-    {"route", "[--engine NAME] [--format text|json] SQL", "show which engine would run a statement, and why",
-     "SQL may be '-': the statement is read from standard input.", command_route},
+    {"route", "[--explain] [--engine NAME] [--user U] [--role R] [--tag T] [--format text|json] SQL",
+     "show which engine would run a statement, and why",
+     "SQL may be '-': the statement is read from standard input.\n"
+     "  --explain    and every configured rule: whether it fits, and what does not\n"
+     "  --user, --role, --tag   as whom to ask, for rules that look at it",
+     command_route},
     {"load", "TABLE FILE|-... [--create|--append|--replace] [--format F] [--engine E]",
      "load CSV, JSON or Parquet files into a table",
      "  --create     make the table, its types found over the whole input (default)\n"

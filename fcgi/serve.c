@@ -1,4 +1,5 @@
 /* signalbox serve */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 typedef struct Service {
     Runtime runtime;
+    ConfigWatch *watch;
+    pthread_mutex_t reload_mutex; /* SIGHUP and a changed file may come together */
     const char *config_path;
     Api *api;
     Server *server;
@@ -22,22 +25,35 @@ static LogLevel level_of(const char *name) {
                                     : LOG_INFO;
 }
 
-/* SIGHUP: limits and log level are taken over, the log file is opened again. Engines and addresses need a
- * restart. */
-static void reload(void *context) {
-    Service *service = context;
+static Status take_over(Service *service, Error *err) {
     Config config;
-    Error err = {0};
-    log_reopen();
-    if (runtime_load_config(&config, service->config_path, &err) != STATUS_OK) {
-        log_error("reload", "error=\"%s\" kept=\"the configuration as it was\"", err.message);
-        return;
+    TRY(runtime_load_config(&config, service->config_path, err));
+    if (router_set_rules(service->runtime.router, &config, err) != STATUS_OK) {
+        config_deinit(&config);
+        return STATUS_ERROR;
     }
     log_set_level(level_of(config.log_level));
     server_set_limits(service->server, config.max_body_bytes, config.max_header_bytes,
                       config.max_upload_bytes, config.drain_timeout_ms);
     api_set_limits(service->api, &config);
     config_deinit(&config);
+    return STATUS_OK;
+}
+
+/* SIGHUP, or the file has changed: rules, limits and log level are taken over, the log file is opened again.
+ * Engines and addresses need a restart. */
+static void reload(void *context) {
+    Service *service = context;
+    Error err = {0};
+    pthread_mutex_lock(&service->reload_mutex);
+    log_reopen();
+    bool good = take_over(service, &err) == STATUS_OK;
+    config_watch_note(service->watch, good ? NULL : &err);
+    pthread_mutex_unlock(&service->reload_mutex);
+    if (!good) {
+        log_error("reload", "error=\"%s\" kept=\"the configuration as it was\"", err.message);
+        return;
+    }
     log_info("reload", "config=\"%s\"", service->config_path ? service->config_path : "signalbox.toml");
 }
 
@@ -95,6 +111,7 @@ static Status start(Service *service, const char *listen, Error *err) {
     TRY(server_create(&options, &app, &service->server, err));
     share_with_pool(service, options.listen);
     api_attach_server(service->api, service->server, reload, service);
+    api_watch_config(service->api, service->watch);
     TRY(api_start_upkeep(service->api, err));
     TRY(serve_engines(service, err));
     log_info("serve", "version=%s listen=\"%s\" engines=%d io_threads=%d", SIGNALBOX_VERSION, options.listen,
@@ -110,8 +127,11 @@ int command_serve(CommandLine *line) {
     server_block_signals();
     Service *service = calloc(1, sizeof *service);
     service->config_path = line->config_path;
+    service->watch = config_watch_open(line->config_path ? line->config_path : "signalbox.toml");
+    pthread_mutex_init(&service->reload_mutex, NULL);
     Error err = {0};
     if (runtime_open(&service->runtime, line->config_path, &err) != STATUS_OK) {
+        config_watch_close(service->watch);
         free(service);
         return command_failed(&err, NULL);
     }
@@ -124,6 +144,8 @@ int command_serve(CommandLine *line) {
     runtime_close(&service->runtime);
     log_info("serve", "state=ended");
     log_close();
+    config_watch_close(service->watch);
+    pthread_mutex_destroy(&service->reload_mutex);
     free(service);
     return code;
 }

@@ -8,6 +8,7 @@
 #include "engines/base/utf8.h"
 #include "router/explain.h"
 #include "router/placements.h"
+#include "router/rules_choice.h"
 
 typedef enum Standing {
     STANDING_REFUSED,  /* by the router, before the engine was asked */
@@ -188,6 +189,15 @@ static void price_candidates(Choice *choice) {
             pricing_apply(read ? input->pricing : NULL, choice->decision, i);
 }
 
+/* Takes away what rules forbid. */
+static Status apply_rules(Choice *choice, RuleChoice *rules, Error *err) {
+    if (rules_count(choice->input->rules) == 0) return STATUS_OK;
+    TRY(rules_choose(choice->input, choice->decision, rules, err));
+    for (int i = 0; i < choice->input->engine_count; i++)
+        if (rules->refused >> i & 1) choice->standings[i] = STANDING_REFUSED;
+    return STATUS_OK;
+}
+
 static void gather_candidates(Choice *choice) {
     const ChoiceInput *input = choice->input;
     choice->home = home_of(input);
@@ -356,15 +366,29 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     Choice choice = {.input = input, .decision = out};
     gather_candidates(&choice);
     price_candidates(&choice);
+    RuleChoice rules = {.prefer = -1};
     int chosen = -1;
+    if (apply_rules(&choice, &rules, err) != STATUS_OK) {
+        release_plans(&choice, -1);
+        return STATUS_ERROR;
+    }
     if (input->forced >= 0) {
         out->forced = true;
         out->rule = "forced";
         chosen = choice.standings[input->forced] == STANDING_ELIGIBLE ? input->forced : -1;
     } else {
         chosen = choose_by_rule(&choice, &out->rule);
+        if (rules.prefer >= 0 && choice.standings[rules.prefer] == STANDING_ELIGIBLE) {
+            chosen = rules.prefer;
+            out->rule = rules.rule;
+        }
     }
     release_plans(&choice, chosen);
+    bool down = false;
+    for (int i = 0; i < input->engine_count; i++)
+        down |= choice.standings[i] == STANDING_DOWN;
+    if (chosen < 0 && input->forced < 0 && rules.refused && !down)
+        return rules_fail_nobody(input, out, &rules, err);
     if (chosen < 0) return input->forced >= 0 ? fail_forced(&choice, err) : fail_nobody(&choice, err);
     out->engine = input->engines[chosen];
     out->plan = choice.plans[chosen];
@@ -375,5 +399,6 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     ChoiceInput settled = *input;
     settled.statement = out->statement;
     explain_choice(&settled, out, chosen);
+    if (rules.rule && out->rule == rules.rule) out->reason = rules.reason;
     return STATUS_OK;
 }

@@ -4,13 +4,17 @@
 #include "router/classify.h"
 #include "router/health.h"
 #include "router/pricing.h"
+#include "router/rules.h"
 
 typedef struct ChoiceInput {
     Engine *const *engines;
     int engine_count;
     HealthBoard *health;
-    const Pricing *pricing;     /* may be NULL: the engines' own estimates */
-    unsigned avoid;             /* RouteRequest.avoid */
+    const Pricing *pricing; /* may be NULL: the engines' own estimates */
+    unsigned avoid;         /* RouteRequest.avoid */
+    const RuleSet *rules;
+    const RuleBits *bits;       /* of the request */
+    RuleTrials *trials;         /* may be NULL */
     const char *default_engine; /* for statements over no table; "" = PostgreSQL, else the cheapest */
     const Features *features;
     const Resolution *resolution;

@@ -6,6 +6,7 @@
 #include "router/parse.h"
 #include "router/pricing.h"
 #include "router/registry.h"
+#include "router/rules.h"
 
 typedef struct DecideInput {
     Engine *const *engines;
@@ -14,6 +15,8 @@ typedef struct DecideInput {
     ParseLimits limits;
     HealthBoard *health;
     const Pricing *pricing;
+    const RuleSet *rules;
+    const RuleBits *bits;       /* of the request */
     RegistrySnapshot *snapshot; /* the decision takes a reference of its own */
     const RouteRequest *request;
 } DecideInput;

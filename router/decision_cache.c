@@ -46,6 +46,11 @@ void decision_key_init(DecisionKey *key, const RouteRequest *request) {
     if (key->as_of) key->hash = hash64_bytes(key->as_of, strlen(key->as_of), key->hash + 2);
 }
 
+void decision_key_add_bits(DecisionKey *key, const RuleBits *bits) {
+    key->bits = *bits;
+    key->hash = hash64_bytes(bits, sizeof *bits, key->hash + 3);
+}
+
 static bool same_text(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
@@ -53,7 +58,8 @@ static bool same_text(const char *a, const char *b) {
 static bool same_key(const DecisionKey *a, const DecisionKey *b) {
     return a->hash == b->hash && a->sql_length == b->sql_length &&
            memcmp(a->sql, b->sql, a->sql_length) == 0 && same_text(a->engine, b->engine) &&
-           same_text(a->header_engine, b->header_engine) && same_text(a->as_of, b->as_of);
+           same_text(a->header_engine, b->header_engine) && same_text(a->as_of, b->as_of) &&
+           a->rules == b->rules && memcmp(&a->bits, &b->bits, sizeof a->bits) == 0;
 }
 
 static CacheShard *shard_of(DecisionCache *cache, uint64_t hash) {

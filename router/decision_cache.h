@@ -5,7 +5,7 @@
  * holds a reference on each decision; find() returns one of the caller's own. */
 #pragma once
 
-#include "router/router.h"
+#include "router/rules.h"
 
 typedef struct DecisionCache DecisionCache;
 
@@ -15,11 +15,15 @@ typedef struct DecisionKey {
     const char *engine;        /* NULL = not forced by the body */
     const char *header_engine; /* NULL = not by the header */
     const char *as_of;         /* NULL = now */
+    uint64_t rules;            /* version of the rule set; 0 = the first */
+    RuleBits bits;             /* what of the request those rules look at */
     uint64_t hash;
 } DecisionKey;
 
 /* Fills the hash; "auto" and "" count as not forced. */
 void decision_key_init(DecisionKey *key, const RouteRequest *request);
+/* Then, when rules look at the request. */
+void decision_key_add_bits(DecisionKey *key, const RuleBits *bits);
 
 DecisionCache *decision_cache_create(int64_t capacity_bytes);
 void decision_cache_destroy(DecisionCache *cache);

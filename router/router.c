@@ -28,6 +28,9 @@ struct Router {
     HealthBoard *health;
     Pricing pricing;
     DecisionCache *cache;
+    pthread_mutex_t rules_mutex; /* guards `rules`, the pointer */
+    RuleSet *rules;
+    _Atomic uint64_t rules_state; /* their version × 2, + 1 when they look at requests */
     pthread_mutex_t demand_mutex;
     _Atomic uint64_t generation; /* of the registry, for cached decisions */
     _Atomic uint64_t decisions, cache_hits, parses, errors;
@@ -51,6 +54,13 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
     Router *router = calloc(1, sizeof *router);
     char *default_engine = strdup(config->default_engine ? config->default_engine : "");
     if (!router || !default_engine) abort();
+    if (rules_read(config, &router->rules, NULL, err) != STATUS_OK) {
+        free(default_engine);
+        free(router);
+        return STATUS_ERROR;
+    }
+    pthread_mutex_init(&router->rules_mutex, NULL);
+    atomic_store(&router->rules_state, rules_are_contextual(router->rules));
     for (int i = 0; i < engine_count; i++)
         router->engines[i] = engines[i];
     router->engine_count = engine_count;
@@ -74,9 +84,55 @@ void router_destroy(Router *router) {
     placements_destroy(router->placements);
     health_destroy(router->health);
     pricing_deinit(&router->pricing);
+    rules_release(router->rules);
+    pthread_mutex_destroy(&router->rules_mutex);
     pthread_mutex_destroy(&router->demand_mutex);
     free(router->default_engine);
     free(router);
+}
+
+/* ---- rules
+ * --------------------------------------------------------------------------------------------------- */
+
+/* With the state that belongs to them. */
+static RuleSet *acquire_rules(Router *router, uint64_t *state) {
+    pthread_mutex_lock(&router->rules_mutex);
+    RuleSet *rules = router->rules;
+    rules_retain(rules);
+    *state = atomic_load(&router->rules_state);
+    pthread_mutex_unlock(&router->rules_mutex);
+    return rules;
+}
+
+Status router_set_rules(Router *router, const Config *config, Error *err) {
+    RuleSet *rules;
+    TRY(rules_read(config, &rules, NULL, err));
+    pthread_mutex_lock(&router->rules_mutex);
+    RuleSet *old = router->rules;
+    router->rules = rules;
+    uint64_t version = atomic_load(&router->rules_state) / 2 + 1;
+    atomic_store(&router->rules_state, version * 2 + rules_are_contextual(rules));
+    pthread_mutex_unlock(&router->rules_mutex);
+    rules_release(old);
+    return STATUS_OK;
+}
+
+int router_rule_count(Router *router) {
+    uint64_t state;
+    RuleSet *rules = acquire_rules(router, &state);
+    int count_of_rules = rules_count(rules);
+    rules_release(rules);
+    return count_of_rules;
+}
+
+/* Rules that look at the statement alone are known by their version. */
+static void key_of(const RouteRequest *request, RuleSet *rules, uint64_t state, DecisionKey *key) {
+    decision_key_init(key, request);
+    key->rules = state / 2;
+    if (!(state & 1)) return;
+    RuleBits bits;
+    rules_context(rules, request->context, clock_wall_us(), &bits);
+    decision_key_add_bits(key, &bits);
 }
 
 /* ---- deciding
@@ -111,8 +167,11 @@ static Decision *find_cached(Router *router, const DecisionKey *key, int64_t sta
 Decision *router_lookup(Router *router, const RouteRequest *request, RouteTiming *timing) {
     int64_t start_ns = clock_now_ns();
     DecisionKey key;
-    if (request->avoid) return NULL;
-    decision_key_init(&key, request);
+    if (request->avoid || request->trials) return NULL;
+    uint64_t state = atomic_load(&router->rules_state);
+    RuleSet *rules = state & 1 ? acquire_rules(router, &state) : NULL;
+    key_of(request, rules, rules ? state : state & ~(uint64_t)1, &key);
+    rules_release(rules);
     return find_cached(router, &key, start_ns, timing);
 }
 
@@ -132,8 +191,9 @@ static bool refresh_on_demand(Router *router, uint64_t version_seen) {
 }
 
 /* `unknown_tables`: a name was not found, which newer tables could change. */
-static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key, Decision **out,
-                          DecideTiming *timing, uint64_t *version, bool *unknown_tables, Error *err) {
+static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key,
+                          const RuleSet *rules, Decision **out, DecideTiming *timing, uint64_t *version,
+                          bool *unknown_tables, Error *err) {
     uint64_t epoch =
         epoch_of(router); /* before the snapshot: a change between the two makes the entry stale, not wrong */
     DecideInput input = {.engines = router->engines,
@@ -142,6 +202,8 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
                          .limits = router->limits,
                          .health = router->health,
                          .pricing = &router->pricing,
+                         .rules = rules,
+                         .bits = &key->bits,
                          .snapshot = registry_acquire(router->registry),
                          .request = request};
     *version = input.snapshot->version;
@@ -153,7 +215,8 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
     registry_release(input.snapshot);
     *unknown_tables =
         timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
-    if (status == STATUS_OK && !request->avoid) decision_cache_add(router->cache, key, epoch, *out, bytes);
+    if (status == STATUS_OK && !request->avoid && !request->trials)
+        decision_cache_add(router->cache, key, epoch, *out, bytes);
     return status;
 }
 
@@ -173,22 +236,23 @@ static void explain_unread_engine(Router *router, Error *err) {
     registry_release(snapshot);
 }
 
-Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing,
-                     Error *err) {
+static Status decide_with(Router *router, const RouteRequest *request, RuleSet *rules, uint64_t state,
+                          Decision **out, RouteTiming *timing, Error *err) {
     int64_t start_ns = clock_now_ns();
     DecisionKey key;
-    decision_key_init(&key, request);
-    *out = request->avoid ? NULL : find_cached(router, &key, start_ns, timing);
+    key_of(request, rules, state, &key);
+    *out = request->avoid || request->trials ? NULL : find_cached(router, &key, start_ns, timing);
     if (*out) return STATUS_OK;
     DecideTiming spent = {0};
     Error failure = {0};
     uint64_t version;
     bool unknown_tables;
-    Status status = decide_once(router, request, &key, out, &spent, &version, &unknown_tables, &failure);
+    Status status =
+        decide_once(router, request, &key, rules, out, &spent, &version, &unknown_tables, &failure);
     if (unknown_tables && refresh_on_demand(router, version)) {
         decision_release(*out);
         error_clear(&failure);
-        status = decide_once(router, request, &key, out, &spent, &version, &unknown_tables, &failure);
+        status = decide_once(router, request, &key, rules, out, &spent, &version, &unknown_tables, &failure);
     }
     if (status != STATUS_OK && unknown_tables) explain_unread_engine(router, &failure);
     int64_t total_ns = clock_now_ns() - start_ns;
@@ -205,6 +269,22 @@ Status router_decide(Router *router, const RouteRequest *request, Decision **out
     }
     note_decision(router, *out, total_ns - spent.parse_ns);
     return STATUS_OK;
+}
+
+Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing,
+                     Error *err) {
+    uint64_t state;
+    RuleSet *rules = acquire_rules(router, &state);
+    RouteRequest asked = *request;
+    if (asked.trials) {
+        asked.trials->count = 0;
+        asked.trials->context = request->context;
+        asked.trials->wall_us = clock_wall_us();
+        if (rules_count(rules) == 0) asked.trials = NULL; /* nothing to try: the cache may answer */
+    }
+    Status status = decide_with(router, &asked, rules, state, out, timing, err);
+    rules_release(rules);
+    return status;
 }
 
 /* ---- what became of it

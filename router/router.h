@@ -37,6 +37,13 @@ typedef struct Candidate {
     bool chosen;
 } Candidate;
 
+/* Set by configured rules; 0 = none. */
+typedef struct DecisionLimits {
+    double max_runtime_seconds;
+    int64_t max_rows;
+    double max_bytes_scanned;
+} DecisionLimits;
+
 typedef struct Decision {
     _Atomic int references;
     const Statement *statement;
@@ -57,8 +64,36 @@ typedef struct Decision {
     uint64_t fingerprint;         /* of the statement's shape, fingerprint.h */
     bool by_cost;                 /* chosen among several by cost: revised when the costs turn */
     _Atomic int64_t looked_at_ns; /* when that was last asked */
-    const char *warning;          /* NULL, or a sentence about the request (a hint that is not known) */
+    DecisionLimits limits;
+    const char *const *rules; /* names of the configured rules that took effect, in order */
+    int rule_count;
+    const char *warning; /* NULL, or a sentence about the request (a hint that is not known) */
 } Decision;
+
+/* Who asks, for configured rules (rules.h). `header` gives a request header by its FastCGI name
+ * ("HTTP_X_TEAM"), NULL when absent; may itself be NULL. */
+typedef struct RouteContext {
+    const char *(*header)(const void *request, const char *parameter);
+    const void *request;
+    const char *tag; /* of the body, NULL = the header X-Tag */
+} RouteContext;
+
+/* One configured rule, as it was tried. */
+typedef struct RuleTrial {
+    const char *name;
+    int line; /* in the configuration */
+    bool matched;
+    const char *why;
+} RuleTrial;
+
+/* Asks for them: the caller gives the arena, the router fills in the rest. */
+typedef struct RuleTrials {
+    Arena *arena;
+    RuleTrial *items;
+    int count;
+    const RouteContext *context;
+    int64_t wall_us;
+} RuleTrials;
 
 typedef struct RouteRequest {
     const char *sql; /* NUL-terminated UTF-8 */
@@ -72,6 +107,8 @@ typedef struct RouteRequest {
     const Param *params;
     int param_count;
     CancelToken *cancel; /* stops planning that takes long (files that are read for it); may be NULL */
+    const RouteContext *context; /* NULL = nobody in particular */
+    RuleTrials *trials; /* NULL, or each rule is tried anew and said, also when the statement is refused */
 } RouteRequest;
 
 typedef struct RouteTiming {
@@ -88,12 +125,17 @@ typedef struct RouteTiming {
     "SB003"                          /* forced engine lacks a table or cannot give the right answer → 422  \
                                       */
 #define SQLSTATE_ENGINE_DOWN "SB004" /* every engine that could is down → 503 */
+#define SQLSTATE_DENIED      "SB005" /* by a configured rule → 403 */
 
 /* Asks no engine anything: call router_refresh from where waiting is fine; else the first decision that
  * misses a table does. */
 Status router_create(const Config *config, Engine *const *engines, int engine_count, Router **out,
                      Error *err);
 void router_destroy(Router *router);
+
+/* Takes over the rules of a configuration read again. When they are wrong the old ones stay. */
+Status router_set_rules(Router *router, const Config *config, Error *err);
+int router_rule_count(Router *router);
 
 /* Must run on a thread with a large stack (threadpool.h). */
 Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing,

@@ -38,6 +38,8 @@ static const ConfigKey config_keys[] = {
     {"router.decision_cache_bytes", KEY_BYTES, offsetof(Config, decision_cache_bytes), 0, 1e12},
     {"router.registry_refresh_seconds", KEY_INT, offsetof(Config, registry_refresh_seconds), 1, 86400},
     {"router.default_engine", KEY_STRING, offsetof(Config, default_engine), 0, 0},
+    {"identity.user_header", KEY_STRING, offsetof(Config, user_header), 0, 0},
+    {"identity.role_header", KEY_STRING, offsetof(Config, role_header), 0, 0},
     {"paths.data_directory", KEY_STRING, offsetof(Config, data_directory), 0, 0},
 };
 
@@ -111,6 +113,7 @@ void config_init_defaults(Config *config) {
     config->decision_cache_bytes = 32 << 20;
     config->registry_refresh_seconds = 30;
     config->default_engine = "";
+    config->user_header = config->role_header = "";
     config->data_directory = "var";
     config->engine_count = 3;
     engine_defaults(&config->engines[0], "postgres", "postgres");
@@ -120,33 +123,6 @@ void config_init_defaults(Config *config) {
 
 /* ---- applying a file
  * ---------------------------------------------------------------------------------------- */
-
-/* Bytes may be written 64000000 or "64MB", "1GiB" (KB, MB, GB: powers of 1000; KiB, MiB, GiB: of 1024). */
-static bool bytes_of(const TomlValue *value, double *out) {
-    static const struct {
-        const char *suffix;
-        double factor;
-    } units[] = {
-        {"", 1},          {"B", 1},         {"KB", 1e3},      {"MB", 1e6},  {"GB", 1e9},
-        {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TB", 1e12}, {"TiB", 1099511627776.0},
-    };
-    if (value->kind == TOML_INTEGER) {
-        *out = value->number;
-        return true;
-    }
-    if (value->kind != TOML_STRING) return false;
-    char *end;
-    double number = strtod(value->text, &end);
-    if (end == value->text) return false;
-    while (*end == ' ')
-        end++;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].suffix)) continue;
-        *out = number * units[i].factor;
-        return true;
-    }
-    return false;
-}
 
 static Status wrong_value(const Config *config, const TomlEntry *entry, const char *expected, Error *err) {
     return error_set(err, SQLSTATE_CONFIG, "%s:%d: %s must be %s", config->path, entry->line, entry->key,
@@ -194,7 +170,7 @@ static Status apply(const Config *config, const TomlEntry *entry, const ConfigKe
             return wrong_value(config, entry, "a number", err);
         break;
     case KEY_BYTES:
-        if (!bytes_of(value, &number))
+        if (!toml_bytes(value, &number))
             return wrong_value(config, entry, "a number of bytes or a size such as \"64MiB\"", err);
         break;
     default:
@@ -252,8 +228,13 @@ static Status apply_placement(Config *config, const TomlEntry *entry, Error *err
 
 static Status apply_document(Config *config, const TomlDocument *document, Error *err) {
     config->placements = ARENA_NEW_ARRAY(&config->arena, PlacementConfig, document->count + 1);
+    config->rule_entries = ARENA_NEW_ARRAY(&config->arena, const TomlEntry *, document->count + 1);
     for (int i = 0; i < document->count; i++) {
         const TomlEntry *entry = &document->entries[i];
+        if (!strncmp(entry->key, "rule[", strlen("rule["))) {
+            config->rule_entries[config->rule_entry_count++] = entry;
+            continue;
+        }
         if (!strncmp(entry->key, "placements.", strlen("placements."))) {
             TRY(apply_placement(config, entry, err));
             continue;

@@ -10,6 +10,8 @@
 
 enum { CONFIG_MAX_ENGINES = 8 };
 
+struct TomlEntry;
+
 /* [engines.NAME] */
 typedef struct EngineConfig {
     const char *name; /* "postgres", "mysql", "columnar" or the user's own name */
@@ -74,8 +76,14 @@ typedef struct Config {
     int64_t decision_cache_bytes;
     int registry_refresh_seconds;
     const char *default_engine; /* for statements over no table, "" = postgres */
+    /* [identity] */
+    const char *user_header; /* the request header that a trusted proxy sets, "" = none */
+    const char *role_header; /* roles, commas between them */
     /* [paths] */
     const char *data_directory; /* parent of the columnar warehouse and logs, default var */
+    /* [[rule]]: every entry in file order, "rule[N]" before "rule[N].key"; router/rules.h reads them */
+    const struct TomlEntry **rule_entries;
+    int rule_entry_count;
     PlacementConfig *placements;
     int placement_count;
     int engine_count;

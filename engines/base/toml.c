@@ -19,6 +19,7 @@ typedef struct Parser {
     TomlDocument *document;
     int capacity;
     const char *table; /* "" or "a.b" */
+    int array_tables;  /* seen so far */
     Error *err;
 } Parser;
 
@@ -209,14 +210,6 @@ static Status parse_value(Parser *p, TomlValue *out, int depth) {
     return parse_number(p, out);
 }
 
-static Status parse_table_header(Parser *p) {
-    p->at++;
-    if (*p->at == '[') return fail(p, "arrays of tables are not supported");
-    TRY(parse_key(p, &p->table));
-    if (*p->at++ != ']') return fail(p, "a table's name ends with ']'");
-    return end_of_line(p);
-}
-
 static Status add_entry(Parser *p, const char *key, const TomlValue *value, int line) {
     for (int i = 0; i < p->document->count; i++)
         if (!strcmp(p->document->entries[i].key, key))
@@ -231,6 +224,27 @@ static Status add_entry(Parser *p, const char *key, const TomlValue *value, int 
     }
     p->document->entries[p->document->count++] = (TomlEntry){.key = key, .value = *value, .line = line};
     return STATUS_OK;
+}
+
+/* [[name]]: an entry of its own, so that a table without keys is seen, and a number that no other has. */
+static Status parse_array_table(Parser *p) {
+    const char *name = "";
+    TomlValue value = {.kind = TOML_TABLE};
+    p->at++;
+    TRY(parse_key(p, &name));
+    if (p->at[0] != ']' || p->at[1] != ']') return fail(p, "the name of an array of tables ends with ']]'");
+    p->at += 2;
+    p->table = arena_printf(p->arena, "%s[%d]", name, p->array_tables++);
+    TRY(end_of_line(p));
+    return add_entry(p, p->table, &value, p->line);
+}
+
+static Status parse_table_header(Parser *p) {
+    p->at++;
+    if (*p->at == '[') return parse_array_table(p);
+    TRY(parse_key(p, &p->table));
+    if (*p->at++ != ']') return fail(p, "a table's name ends with ']'");
+    return end_of_line(p);
 }
 
 static Status parse_pair(Parser *p) {
@@ -258,4 +272,30 @@ Status toml_parse(const char *text, const char *name, Arena *arena, TomlDocument
             TRY(parse_pair(&parser));
     }
     return STATUS_OK;
+}
+
+bool toml_bytes(const TomlValue *value, double *out) {
+    static const struct {
+        const char *suffix;
+        double factor;
+    } units[] = {
+        {"", 1},          {"B", 1},         {"KB", 1e3},      {"MB", 1e6},  {"GB", 1e9},
+        {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TB", 1e12}, {"TiB", 1099511627776.0},
+    };
+    if (value->kind == TOML_INTEGER) {
+        *out = value->number;
+        return true;
+    }
+    if (value->kind != TOML_STRING) return false;
+    char *end;
+    double number = strtod(value->text, &end);
+    if (end == value->text) return false;
+    while (*end == ' ')
+        end++;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].suffix)) continue;
+        *out = number * units[i].factor;
+        return true;
+    }
+    return false;
 }

@@ -1,6 +1,7 @@
 /* The part of TOML 1.0 that a configuration uses: [tables] and [dotted.tables], bare, quoted and dotted keys,
  * strings (basic and literal), integers (with _ and 0x), floats, booleans, arrays of these on one or more
- * lines, comments. Dates, inline tables and arrays of tables are refused with their line. */
+ * lines, comments, [[arrays.of.tables]]: each of these is an entry "name[N]" of kind TOML_TABLE, N counting
+ * all of them, followed by its keys as "name[N].key". Dates and inline tables are refused with their line. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 #include "engines/base/arena.h"
 #include "engines/base/error.h"
 
-typedef enum TomlKind { TOML_STRING, TOML_INTEGER, TOML_FLOAT, TOML_BOOL, TOML_ARRAY } TomlKind;
+typedef enum TomlKind { TOML_STRING, TOML_INTEGER, TOML_FLOAT, TOML_BOOL, TOML_ARRAY, TOML_TABLE } TomlKind;
 
 typedef struct TomlValue {
     TomlKind kind;
@@ -33,3 +34,7 @@ typedef struct TomlDocument {
 
 /* `name` is used in messages: "signalbox.toml:12: ...". Everything lives in `arena`. */
 Status toml_parse(const char *text, const char *name, Arena *arena, TomlDocument *out, Error *err);
+
+/* Bytes may be written 64000000 or "64MB", "1GiB" (KB, MB, GB: powers of 1000; KiB, MiB, GiB: of 1024). False
+ * when the value is neither. */
+bool toml_bytes(const TomlValue *value, double *out);

@@ -137,6 +137,10 @@ void api_attach_server(Api *api, Server *server, void (*reload_function)(void *)
     api->reload_context = reload_context;
 }
 
+void api_watch_config(Api *api, ConfigWatch *watch) {
+    api->config_watch = watch;
+}
+
 void api_set_limits(Api *api, const Config *config) {
     atomic_store(&api->max_rows, config->max_rows);
     atomic_store(&api->max_upload_bytes, config->max_upload_bytes);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "fcgi/api/config_watch.h"
 #include "fcgi/server/server.h"
 #include "router/router.h"
 
@@ -19,6 +20,8 @@ void api_destroy(Api *api);
 ServerApp api_server_app(Api *api);
 /* For limits and counters. `reload` (may be NULL) is called for SIGHUP with `reload_context`. */
 void api_attach_server(Api *api, Server *server, void (*reload)(void *), void *reload_context);
+/* The upkeep thread calls `reload` when this file has changed. The watch stays the caller's. */
+void api_watch_config(Api *api, ConfigWatch *watch);
 /* Takes max_rows, max_runtime_seconds from a configuration read again. */
 void api_set_limits(Api *api, const Config *config);
 

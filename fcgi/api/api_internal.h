@@ -17,6 +17,7 @@ struct Api {
     Server *server;
     void (*reload)(void *);
     void *reload_context;
+    ConfigWatch *config_watch; /* NULL = not watched */
     _Atomic int64_t max_rows;
     _Atomic int max_runtime_seconds;
     int64_t started_wall_us, started_ns;

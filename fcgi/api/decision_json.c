@@ -63,6 +63,14 @@ static void append_route_members(StrBuf *out, const Decision *decision) {
         append_candidate(out, &decision->candidates[i]);
     }
     strbuf_append_char(out, ']');
+    if (decision->rule_count) {
+        strbuf_append_text(out, ",\"rules\":[");
+        for (int i = 0; i < decision->rule_count; i++) {
+            if (i) strbuf_append_char(out, ',');
+            append_text(out, decision->rules[i]);
+        }
+        strbuf_append_char(out, ']');
+    }
     if (decision->warning) {
         strbuf_append_text(out, ",\"warning\":");
         append_text(out, decision->warning);
@@ -90,13 +98,30 @@ static void append_tables(StrBuf *out, const Statement *statement) {
     strbuf_append_char(out, ']');
 }
 
-void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTiming *timing) {
+static void append_trials(StrBuf *out, const RuleTrials *trials) {
+    strbuf_append_text(out, ",\"rules_tried\":[");
+    for (int i = 0; i < trials->count; i++) {
+        const RuleTrial *trial = &trials->items[i];
+        strbuf_append_text(out, i ? ",{\"rule\":" : "{\"rule\":");
+        append_text(out, trial->name);
+        strbuf_printf(out, ",\"line\":%d,\"matched\":%s,\"why\":", trial->line,
+                      trial->matched ? "true" : "false");
+        append_text(out, trial->why);
+        strbuf_append_char(out, '}');
+    }
+    strbuf_append_char(out, ']');
+}
+
+void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTiming *timing,
+                            const RuleTrials *trials) {
     strbuf_append_text(out, "{\"engine\":");
     append_text(out, decision->engine->name);
     strbuf_append_char(out, ',');
     append_route_members(out, decision);
-    strbuf_printf(out, ",\"forced\":%s,\"lane\":\"%s\"", decision->forced ? "true" : "false",
+    strbuf_printf(out, ",\"fingerprint\":\"%016llx\",\"forced\":%s,\"lane\":\"%s\"",
+                  (unsigned long long)decision->fingerprint, decision->forced ? "true" : "false",
                   decision->plan->fast_lane ? "fast" : "slow");
+    if (trials && trials->count) append_trials(out, trials);
     append_tables(out, decision->statement);
     strbuf_printf(out, ",\"cached\":%s,\"timing\":{\"parse_us\":%.1f,\"route_us\":%.1f}}",
                   timing->cached ? "true" : "false", timing->parse_us, timing->route_us);

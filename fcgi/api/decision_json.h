@@ -7,8 +7,9 @@
 /* {"rule","reason","class","candidates":[{"engine","cost_ms","model_ms","rows","bytes_scanned","eligible","chosen",
  * "why"}]} */
 void decision_append_route(StrBuf *out, const Decision *decision);
-/* {"engine":..., the members of the above, "tables":[...], "timing":{...}} */
-void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTiming *timing);
+/* {"engine":..., the members of the above, "rules_tried":[...], "tables":[...], "timing":{...}} */
+void decision_append_answer(StrBuf *out, const Decision *decision, const RouteTiming *timing,
+                            const RuleTrials *trials);
 const EngineEstimate *decision_estimate(const Decision *decision);
 /* `value` ≥ 0 with that many digits (at most 6) after the point: printf's answer at a tenth of its time. */
 void json_append_fixed(StrBuf *out, double value, int digits);

@@ -44,7 +44,8 @@ Status dry_run_bind(QueryRun *run, Error *err) {
                             .engine = run->decision->engine->name,
                             .params = run->body.params,
                             .param_count = run->body.param_count,
-                            .cancel = &run->exchange->cancel};
+                            .cancel = &run->exchange->cancel,
+                            .context = query_request_context(run->exchange, run->body.tag)};
     Decision *decision = NULL;
     Error found = {0};
     /* What cannot be explained (an EXPLAIN is one of these) is not wrong for that. */

@@ -140,6 +140,18 @@ static void append_engines(StrBuf *out, Api *api) {
                       router_engine(api->router, i)->name, health[i].connections_busy);
 }
 
+static void append_configuration(StrBuf *out, Api *api) {
+    ConfigState state = {0};
+    if (api->config_watch) config_watch_state(api->config_watch, &state);
+    single(out, "signalbox_rules", "gauge", "Routing rules in effect.", router_rule_count(api->router));
+    single(out, "signalbox_config_reloads_total", "counter", "Times the configuration was taken over.",
+           (double)state.loads);
+    single(out, "signalbox_config_reload_failures_total", "counter",
+           "Times a changed configuration was wrong and the old one stayed.", (double)state.failures);
+    single(out, "signalbox_config_error", "gauge", "1 while the configuration file is wrong.",
+           state.error[0] ? 1 : 0);
+}
+
 static void append_router(StrBuf *out, Api *api) {
     RouterCounters counters = {0};
     router_counters(api->router, &counters);
@@ -206,6 +218,7 @@ void metrics_handle(Api *api, Exchange *exchange, char *const *arguments) {
     append_latency(&out, &api->metrics);
     append_engines(&out, api);
     append_router(&out, api);
+    append_configuration(&out, api);
     append_process(&out, api);
     exchange_reply(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", out.data, out.length);
     strbuf_deinit(&out);

@@ -2,14 +2,17 @@
 
 #include <string.h>
 
+#include "fcgi/api/query_request.h"
 #include "fcgi/format/format.h"
 
-static Status decide(Api *api, const OwnStatement *statement, Decision **out, Error *err) {
+static Status decide(Api *api, Exchange *exchange, const OwnStatement *statement, Decision **out,
+                     Error *err) {
     RouteRequest request = {.sql = statement->sql,
                             .sql_length = strlen(statement->sql),
                             .engine = statement->engine,
                             .params = statement->params,
-                            .param_count = statement->param_count};
+                            .param_count = statement->param_count,
+                            .context = query_request_context(exchange, NULL)};
     RouteTiming timing;
     return router_decide(api->router, &request, out, &timing, err);
 }
@@ -67,7 +70,7 @@ Status own_statement_rows(Api *api, Exchange *exchange, const OwnStatement *stat
     Execution execution;
     ArrowArrayStream stream = {0};
     StrBuf text;
-    TRY(decide(api, statement, &decision, err));
+    TRY(decide(api, exchange, statement, &decision, err));
     strbuf_init(&text);
     Status status = execute(exchange, decision, statement, &stats, &execution, &stream, err);
     if (status == STATUS_OK) {
@@ -85,7 +88,7 @@ Status own_statement_run(Api *api, Exchange *exchange, const OwnStatement *state
     ExecutionStats stats = {.rows_affected = -1};
     Execution execution;
     ArrowArrayStream stream = {0};
-    TRY(decide(api, statement, &decision, err));
+    TRY(decide(api, exchange, statement, &decision, err));
     bool changes_schema = decision->changes_schema;
     Status status = execute(exchange, decision, statement, &stats, &execution, &stream, err);
     while (status == STATUS_OK) {

@@ -49,6 +49,7 @@ static const struct {
     {"SB002", 422, "Unknown engine"},
     {"SB003", 422, "The forced engine cannot run this statement"},
     {"SB004", 503, "Engine down"},
+    {"SB005", 403, "Denied by a rule"},
     {"XX", 502, "Engine failed"},
     {"XX000", 500, "Internal error"},
 };

@@ -12,6 +12,7 @@
 #include "fcgi/api/query_answer.h"
 #include "fcgi/api/query_failover.h"
 #include "fcgi/api/query_request.h"
+#include "fcgi/api/rule_limits.h"
 
 /* A response is committed to 200 only beyond this much: a failure before it is still a clean problem
  * document. */
@@ -77,6 +78,7 @@ static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
 
 static void name_engine(QueryRun *run) {
     exchange_add_header(run->exchange, "X-Engine", run->decision->engine->name);
+    if (run->decision->warning) exchange_add_header(run->exchange, "X-Warning", run->decision->warning);
 }
 
 /* Commits what is buffered to the client. */
@@ -99,10 +101,11 @@ static Status write_batches(QueryRun *run, ArrowArrayStream *stream, RowWriter *
     while (!rowformat_truncated(writer)) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release) return STATUS_OK;
+        if (!batch.release) return rule_limits_check(run, err);
         Status status = rowformat_batch(writer, &batch, buf, err);
         arrow_array_release(&batch);
         TRY(status);
+        TRY(rule_limits_check(run, err));
         if (run->on_worker && buf->length >= COMMIT_BYTES) TRY(flush(run, buf, err));
     }
     return STATUS_OK;
@@ -195,6 +198,7 @@ static Status begin_write(QueryRun *run, Error *err) {
 
 static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     Decision *decision = run->decision;
+    rule_limits_apply(run);
     run->execution = (Execution){.params = run->body.params,
                                  .param_count = run->body.param_count,
                                  .cancel = &run->exchange->cancel,
@@ -441,5 +445,6 @@ void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     set_limits(run);
     RouteRequest request = query_request_route(exchange, &run->body);
     if (!api_is_behind(api)) run->decision = router_lookup(api->router, &request, &run->timing);
+    if (run->decision) rule_limits_apply(run);
     if (!run->decision || !try_fast_lane(run)) hand_to_worker(run);
 }

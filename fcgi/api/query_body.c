@@ -170,6 +170,13 @@ static Status read_fresh_as_of(Arena *arena, const JsonNode *node, QueryBody *bo
                                                                 : wrong_type(node, "a token", err);
 }
 
+static Status read_tag(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
+    body->tag = node->text;
+    return STATUS_OK;
+}
+
 static Status read_big_numbers(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
     if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
     if (strcmp(node->text, "string") != 0 && strcmp(node->text, "number") != 0)
@@ -194,6 +201,7 @@ static const struct {
     {"max_staleness_seconds", read_max_staleness},
     {"fresh_as_of", read_fresh_as_of},
     {"big_numbers", read_big_numbers},
+    {"tag", read_tag},
 };
 
 static Status read_field(Arena *arena, const JsonNode *node, QueryBody *body, uint32_t *seen, Error *err) {

@@ -16,6 +16,7 @@ typedef struct QueryBody {
     bool dry_run;
     bool big_numbers_as_strings;
     const char *as_of; /* as written, NULL = not given */
+    const char *tag;   /* for rules and the history, NULL = not given */
 } QueryBody;
 
 /* Everything is in the arena; errors carry 22023 or 22P02. */

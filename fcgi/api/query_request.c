@@ -30,6 +30,16 @@ bool query_request_read(Exchange *exchange, QueryBody *body) {
     return true;
 }
 
+static const char *header_of(const void *request, const char *parameter) {
+    return exchange_parameter(request, parameter);
+}
+
+const RouteContext *query_request_context(Exchange *exchange, const char *tag) {
+    RouteContext *context = ARENA_NEW(&exchange->arena, RouteContext);
+    *context = (RouteContext){.header = header_of, .request = exchange, .tag = tag};
+    return context;
+}
+
 RouteRequest query_request_route(Exchange *exchange, const QueryBody *body) {
     const char *header = exchange_parameter(exchange, "HTTP_X_ENGINE");
     return (RouteRequest){.sql = body->sql,
@@ -39,5 +49,6 @@ RouteRequest query_request_route(Exchange *exchange, const QueryBody *body) {
                           .as_of = body->as_of,
                           .params = body->params,
                           .param_count = body->param_count,
-                          .cancel = &exchange->cancel};
+                          .cancel = &exchange->cancel,
+                          .context = query_request_context(exchange, body->tag)};
 }

@@ -9,6 +9,8 @@ void route_handle(Api *api, Exchange *exchange, char *const *arguments) {
     if (!query_request_read(exchange, &body)) return;
     api_catch_up(api);
     RouteRequest request = query_request_route(exchange, &body);
+    RuleTrials trials = {.arena = &exchange->arena};
+    request.trials = &trials;
     Decision *decision = NULL;
     RouteTiming timing = {0};
     Error err = {0};
@@ -18,7 +20,7 @@ void route_handle(Api *api, Exchange *exchange, char *const *arguments) {
     }
     StrBuf out;
     strbuf_init(&out);
-    decision_append_answer(&out, decision, &timing);
+    decision_append_answer(&out, decision, &timing, &trials);
     strbuf_append_char(&out, '\n');
     decision_release(decision);
     api_reply_json(exchange, 200, &out);

@@ -1,9 +1,23 @@
 /* GET /api/v1/status: this process. */
+#include <string.h>
 #include <unistd.h>
 
 #include "engines/base/clock.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/process.h"
+
+static void append_configuration(StrBuf *out, Api *api) {
+    ConfigState state = {0};
+    if (api->config_watch) config_watch_state(api->config_watch, &state);
+    strbuf_printf(out, ",\"configuration\":{\"rules\":%d,\"loaded_at\":%.3f,\"reloads\":%llu,\"error\":",
+                  router_rule_count(api->router), (double)state.loaded_wall_us / 1e6,
+                  (unsigned long long)state.loads);
+    if (state.error[0])
+        strbuf_append_json(out, state.error, strlen(state.error));
+    else
+        strbuf_append_text(out, "null");
+    strbuf_append_char(out, '}');
+}
 
 void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
     ServerCounters server = {0};
@@ -18,7 +32,7 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
                   "\"jobs\":{\"queued\":0,\"running\":0},"
                   "\"connections\":{\"open\":%lld,\"accepted\":%lld},\"requests_active\":%lld,"
                   "\"router\":{\"decisions\":%llu,\"cache_hits\":%llu,\"parses\":%llu,\"errors\":%llu,"
-                  "\"cache_bytes\":%lld}}\n",
+                  "\"cache_bytes\":%lld}",
                   SIGNALBOX_VERSION, (int)getpid(), (double)(clock_now_ns() - api->started_ns) / 1e9,
                   (long long)process_resident_bytes(), server.workers, server.workers_busy,
                   server.tasks_queued, (long long)server.connections_open,
@@ -26,5 +40,7 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
                   (unsigned long long)router.decisions, (unsigned long long)router.cache_hits,
                   (unsigned long long)router.parses, (unsigned long long)router.errors,
                   (long long)router.cache_bytes);
+    append_configuration(&out, api);
+    strbuf_append_text(&out, "}\n");
     api_reply_json(exchange, 200, &out);
 }

@@ -101,6 +101,7 @@ static void *upkeep_main(void *argument) {
         api_poll_health(api);
         router_tick(api->router);
         release_idle_memory(api);
+        if (api->config_watch && config_watch_changed(api->config_watch)) api->reload(api->reload_context);
     } while (wait_interval(api));
     return NULL;
 }

@@ -61,6 +61,17 @@ static void keys_are_full_paths(void **state) {
     assert_int_equal(document.count, 0);
 }
 
+static void tables_of_an_array_are_told_apart(void **state) {
+    parse("[[rule]]\nname = 'a'\n[[rule]]\n[[ other . thing ]] # here\nname = 'b'\n[t]\nx = 1\n");
+    static const char *const keys[] = {"rule[0]",        "rule[0].name",        "rule[1]",
+                                       "other.thing[2]", "other.thing[2].name", "t.x"};
+    assert_int_equal(document.count, 6);
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(document.entries[i].key, keys[i]);
+    assert_int_equal(document.entries[2].value.kind, TOML_TABLE);
+    assert_int_equal(document.entries[2].line, 3);
+}
+
 static void what_is_refused_names_its_line(void **state) {
     static const struct {
         const char *text;
@@ -82,7 +93,9 @@ static void what_is_refused_names_its_line(void **state) {
         {"a = [1", 1},
         {"a = [1 2]", 1},
         {"a = {b = 1}", 1},
-        {"[[a]]", 1},
+        {"[[a]", 1},
+        {"[[a]] b", 1},
+        {"[[]]", 1},
         {"[a", 1},
         {"[a] b", 1},
         {"[]", 1},
@@ -125,6 +138,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_value),
         cmocka_unit_test(keys_are_full_paths),
+        cmocka_unit_test(tables_of_an_array_are_told_apart),
         cmocka_unit_test(what_is_refused_names_its_line),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
