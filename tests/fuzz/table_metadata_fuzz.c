@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engines/columnar/iceberg/layout_text.h"
+#include "engines/columnar/iceberg/metadata_cache.h"
 #include "engines/columnar/iceberg/metadata_step.h"
 #include "engines/columnar/iceberg/roaring.h"
 
@@ -34,7 +35,8 @@ static void change_metadata(TableMetadata *metadata, Arena *arena) {
     const char **dropped;
     int dropped_count;
     table_metadata_finish(metadata, "file:///before", arena, &dropped, &dropped_count);
-    free(table_metadata_text(metadata));
+    MetadataText text;
+    if (metadata_text_make(metadata->root, "", &text)) metadata_text_deinit(&text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engines/base/clock.h"
+#include "engines/columnar/iceberg/metadata_cache.h"
 #include "engines/columnar/iceberg/table_change_internal.h"
 #include "engines/columnar/store/local_store.h"
 
@@ -180,14 +181,21 @@ static Status write_metadata(TableChange *change, CommitAttempt *attempt, Error 
     attempt->metadata_path =
         arena_printf(&attempt->arena, "%s/%05d-%s.metadata.json", change->metadata_directory,
                      next_metadata_number(attempt->old_location), uuid);
-    char *text = table_metadata_text(&attempt->metadata);
-    if (!text)
+    MetadataText text;
+    const char *previous;
+    if (store_path_from_uri(attempt->old_location, &attempt->arena, &previous, NULL) != STATUS_OK)
+        previous = "";
+    if (!metadata_text_make(attempt->metadata.root, previous, &text))
         return error_set(err, SQLSTATE_INTERNAL, "cannot write the metadata of table \"%s\" as JSON",
                          change->name);
-    Status status = store_write_durable(attempt->metadata_path, text, strlen(text), err);
-    free(text);
-    if (status == STATUS_OK) table_step_done("metadata");
-    return status;
+    struct stat info;
+    Status status = store_write_durable(attempt->metadata_path, text.text, text.bytes, err);
+    if (status == STATUS_OK && stat(attempt->metadata_path, &info) == 0)
+        metadata_cache_put(attempt->metadata_path, &info, &text, attempt->metadata.root);
+    metadata_text_deinit(&text);
+    TRY(status);
+    table_step_done("metadata");
+    return STATUS_OK;
 }
 
 static Status attempt_swap(TableChange *change, CommitAttempt *attempt, bool *swapped, Error *err) {

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "engines/base/clock.h"
+#include "engines/columnar/iceberg/metadata_cache.h"
 #include "engines/columnar/store/local_store.h"
 
 /* Iceberg's vectorised reader (Spark's default) refuses every delta encoding, its row reader takes all: which
@@ -122,9 +123,13 @@ int64_t table_metadata_property(const TableMetadata *metadata, const char *key, 
 Status table_metadata_parse(const char *text, size_t bytes, const char *name, Arena *arena,
                             TableMetadata *out, Error *err) {
     json_error_t problem;
-    *out = (TableMetadata){.root = json_loadb(text, bytes, 0, &problem), .snapshot_id = -1};
-    if (!out->root) return malformed(name, problem.text, err);
-    json_t *root = out->root;
+    *out = (TableMetadata){0};
+    json_t *root = json_loadb(text, bytes, 0, &problem);
+    return root ? table_metadata_take(root, name, arena, out, err) : malformed(name, problem.text, err);
+}
+
+Status table_metadata_take(json_t *root, const char *name, Arena *arena, TableMetadata *out, Error *err) {
+    *out = (TableMetadata){.root = root, .snapshot_id = -1};
     if (!json_is_integer(json_object_get(root, "format-version")))
         return malformed(name, "there is no format version", err);
     out->format_version = (int)json_integer_value(json_object_get(root, "format-version"));
@@ -145,7 +150,7 @@ Status table_metadata_parse(const char *text, size_t bytes, const char *name, Ar
 
 void table_metadata_copy(const TableMetadata *from, TableMetadata *out) {
     *out = *from;
-    out->root = json_deep_copy(from->root);
+    out->root = metadata_json_copy(from->root);
     out->location = json_string_value(json_object_get(out->root, "location"));
     out->snapshot = table_metadata_find_snapshot(out, from->snapshot_id);
     out->manifest_list = json_string_value(json_object_get(out->snapshot, "manifest-list"));
@@ -361,8 +366,4 @@ void table_metadata_finish(TableMetadata *metadata, const char *previous_locatio
         }
     }
     json_object_set_new(root, "last-updated-ms", json_integer(now_ms()));
-}
-
-char *table_metadata_text(const TableMetadata *metadata) {
-    return json_dumps(metadata->root, JSON_COMPACT);
 }

@@ -32,6 +32,8 @@ typedef struct TableMetadata {
 /* `name` is for errors. */
 Status table_metadata_parse(const char *text, size_t bytes, const char *name, Arena *arena,
                             TableMetadata *out, Error *err);
+/* The same of JSON that was parsed before; takes it. */
+Status table_metadata_take(json_t *root, const char *name, Arena *arena, TableMetadata *out, Error *err);
 void table_metadata_deinit(TableMetadata *metadata);
 /* A copy with a JSON of its own. */
 void table_metadata_copy(const TableMetadata *from, TableMetadata *out);
@@ -78,8 +80,6 @@ void table_metadata_finish(TableMetadata *metadata, const char *previous_locatio
 /* Data files must keep to plain and dictionary encodings: the table does not ask Spark for its row reader, as
  * those do that we create. */
 bool table_metadata_plain_encodings(const TableMetadata *metadata);
-/* JSON text, malloc'd. */
-char *table_metadata_text(const TableMetadata *metadata);
 
 /* Members of JSON objects. */
 json_t *json_array_member(json_t *root, const char *key);  /* made when absent */

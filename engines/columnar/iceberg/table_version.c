@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/columnar/iceberg/metadata_cache.h"
 #include "engines/columnar/iceberg/table_deletes.h"
 #include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/store/local_store.h"
@@ -63,16 +64,24 @@ Status table_catalog_read_metadata(const char *location, Arena *arena, TableMeta
     const char *path;
     char *text;
     size_t bytes;
+    struct stat info;
     *out = (TableMetadata){0};
     TRY(store_path_from_uri(location, arena, &path, err));
-    TRY(store_read_file(path, METADATA_MAX_BYTES, arena, &text, &bytes, err));
-    if (bytes > 2 && text[0] == '\x1f' && text[1] == '\x8b')
-        TRY(inflate(path, text, bytes, arena, &text, &bytes, err));
-    if (table_metadata_parse(text, bytes, path, arena, out, err) != STATUS_OK) {
-        table_metadata_deinit(out);
-        return STATUS_ERROR;
+    bool known = stat(path, &info) == 0;
+    json_t *cached = known ? metadata_cache_find(path, &info) : NULL;
+    Status status = STATUS_OK;
+    if (cached) {
+        status = table_metadata_take(cached, path, arena, out, err);
+    } else {
+        TRY(store_read_file(path, METADATA_MAX_BYTES, arena, &text, &bytes, err));
+        if (bytes > 2 && text[0] == '\x1f' && text[1] == '\x8b')
+            TRY(inflate(path, text, bytes, arena, &text, &bytes, err));
+        status = table_metadata_parse(text, bytes, path, arena, out, err);
+        if (status == STATUS_OK && known)
+            metadata_cache_put(path, &info, &(MetadataText){.bytes = bytes}, out->root);
     }
-    return STATUS_OK;
+    if (status != STATUS_OK) table_metadata_deinit(out);
+    return status;
 }
 
 static StringView copy_text(const StringView *view, Arena *arena) {

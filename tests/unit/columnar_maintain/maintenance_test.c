@@ -366,6 +366,14 @@ static void nothing_is_due_of_what_did_not_change(void **state) {
     free(location);
 }
 
+static size_t metadata_bytes(void) {
+    struct stat info = {0};
+    TableVersion *version = load_things();
+    (void)stat(version->metadata_location + strlen("file://"), &info);
+    table_version_release(version);
+    return (size_t)info.st_size;
+}
+
 /* SIGNALBOX_TEST_COMMITS commits of one row, maintenance in the background. */
 static void the_background_keeps_a_table_small(void **state) {
     Error err;
@@ -377,20 +385,25 @@ static void the_background_keeps_a_table_small(void **state) {
     MaintenanceBackgroundOptions options = {
         .interval_ms = text ? 2000 : 100, .warehouse = warehouse, .memory_bytes = 128 << 20};
     OK(maintenance_background_start(catalog, &options, &background, &err));
-    int64_t start_ns = clock_now_ns();
-    for (int i = 0; i < commits; i++)
+    int64_t start_ns = clock_now_ns(), part_ns = start_ns;
+    for (int i = 0; i < commits; i++) {
         OK(append_things(i, 1, &err));
+        if (!text || (i + 1) % (commits / 10 ? commits / 10 : 1) != 0) continue;
+        printf("commits: %d, the last tenth at %.0f/s, %d files, %zu bytes of metadata\n", i + 1,
+               commits / 10 / ((double)(clock_now_ns() - part_ns) / 1e9), file_count(), metadata_bytes());
+        part_ns = clock_now_ns();
+    }
     double seconds = (double)(clock_now_ns() - start_ns) / 1e9;
+    int64_t settle_ns = clock_now_ns();
     for (int i = 0; i < 300 && file_count() > 15; i++) {
         struct timespec pause = {.tv_nsec = 100000000};
         nanosleep(&pause, NULL);
     }
+    if (text)
+        printf("commits: %d at %.0f/s; few files again after %.1f s, %zu bytes of metadata\n", commits,
+               commits / seconds, (double)(clock_now_ns() - settle_ns) / 1e9, metadata_bytes());
     maintenance_background_stop(background);
     TableVersion *version = load_things();
-    struct stat metadata = {0};
-    (void)stat(version->metadata_location + strlen("file://"), &metadata);
-    printf("%d commits: %.0f/s, then %d files, metadata of %lld bytes\n", commits, commits / seconds,
-           version->file_count, (long long)metadata.st_size);
     assert_in_range(version->file_count, 1, 15);
     table_version_release(version);
     check_things(commits);
