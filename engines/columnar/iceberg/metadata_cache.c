@@ -29,7 +29,7 @@ static bool is_long_list(const char *key) {
     return false;
 }
 
-json_t *metadata_json_copy(json_t *root) {
+static json_t *copy_json(json_t *root) {
     const char *key;
     json_t *value, *copy = json_object();
     json_object_foreach(root, key, value) {
@@ -39,31 +39,50 @@ json_t *metadata_json_copy(json_t *root) {
     return copy;
 }
 
+void metadata_items_lock(void) {
+    pthread_mutex_lock(&cache_lock);
+}
+
+void metadata_items_unlock(void) {
+    pthread_mutex_unlock(&cache_lock);
+}
+
+json_t *metadata_json_copy(json_t *root) {
+    pthread_mutex_lock(&cache_lock);
+    json_t *copy = copy_json(root);
+    pthread_mutex_unlock(&cache_lock);
+    return copy;
+}
+
+void metadata_json_free(json_t *root) {
+    if (!root) return;
+    pthread_mutex_lock(&cache_lock);
+    json_decref(root);
+    pthread_mutex_unlock(&cache_lock);
+}
+
 /* Files are never changed once written, but people do it. */
 static bool is_same_file(const struct stat *a, const struct stat *b) {
     return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-json_t *metadata_cache_find(const char *path, const struct stat *info) {
-    json_t *root = NULL;
-    pthread_mutex_lock(&cache_lock);
-    for (int i = 0; i < CACHED_FILES && !root; i++) {
-        CachedFile *file = &cached_files[i];
-        if (!file->path || strcmp(file->path, path) != 0 || !is_same_file(&file->info, info)) continue;
-        file->last_use = ++uses;
-        root = json_incref(file->root);
-    }
-    pthread_mutex_unlock(&cache_lock);
-    json_t *copy = root ? metadata_json_copy(root) : NULL;
-    json_decref(root);
-    return copy;
-}
-
 static CachedFile *find_file(const char *path) {
     for (int i = 0; i < CACHED_FILES; i++)
         if (cached_files[i].path && strcmp(cached_files[i].path, path) == 0) return &cached_files[i];
     return NULL;
+}
+
+json_t *metadata_cache_find(const char *path, const struct stat *info) {
+    json_t *copy = NULL;
+    pthread_mutex_lock(&cache_lock);
+    CachedFile *file = find_file(path);
+    if (file && is_same_file(&file->info, info)) {
+        file->last_use = ++uses;
+        copy = copy_json(file->root);
+    }
+    pthread_mutex_unlock(&cache_lock);
+    return copy;
 }
 
 static CachedFile *least_used(void) {
@@ -78,17 +97,18 @@ void metadata_cache_put(const char *path, const struct stat *info, MetadataText 
         metadata_text_deinit(text);
         return;
     }
-    CachedFile made = {.path = strdup(path), .info = *info, .root = metadata_json_copy(root), .text = *text};
+    CachedFile made = {.path = strdup(path), .info = *info, .text = *text};
     if (!made.path) abort();
     *text = (MetadataText){0};
     pthread_mutex_lock(&cache_lock);
+    made.root = copy_json(root);
     CachedFile *place = find_file(path);
     if (!place) place = least_used();
     CachedFile old = *place;
     made.last_use = ++uses;
     *place = made;
-    pthread_mutex_unlock(&cache_lock);
     json_decref(old.root);
+    pthread_mutex_unlock(&cache_lock);
     metadata_text_deinit(&old.text);
     free(old.path);
 }

@@ -28,3 +28,8 @@ void metadata_cache_put(const char *path, const struct stat *info, MetadataText 
 /* A copy for somebody who changes it. Items of the long lists (snapshots and logs) are shared: they are never
  * changed once made, only added and removed. */
 json_t *metadata_json_copy(json_t *root);
+void metadata_json_free(json_t *root); /* may be NULL */
+/* Held while items of the long lists are removed or put into another list: the counts of their owners are
+ * atomic, but jansson orders nothing before the last owner's free. */
+void metadata_items_lock(void);
+void metadata_items_unlock(void);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/columnar/iceberg/layout_text.h"
+#include "engines/columnar/iceberg/metadata_cache.h"
 #include "engines/columnar/iceberg/metadata_step_internal.h"
 
 static Status find_source(const TableMetadata *metadata, const LayoutItem *item, const TableColumn **out,
@@ -196,7 +197,9 @@ static Status expire(TableMetadata *metadata, const MetadataStep *step, Error *e
     size_t index;
     json_array_foreach(snapshots, index, item) {
         if (json_integer_value(json_object_get(item, "snapshot-id")) != step->snapshot_id) continue;
+        metadata_items_lock();
         json_array_remove(snapshots, index);
+        metadata_items_unlock();
         break;
     }
     metadata->expired = true;

@@ -157,7 +157,7 @@ void table_metadata_copy(const TableMetadata *from, TableMetadata *out) {
 }
 
 void table_metadata_deinit(TableMetadata *metadata) {
-    if (metadata->root) json_decref(metadata->root);
+    metadata_json_free(metadata->root);
     metadata->root = NULL;
 }
 
@@ -347,6 +347,7 @@ void table_metadata_finish(TableMetadata *metadata, const char *previous_locatio
     json_t *root = metadata->root;
     *dropped_count = 0;
     *dropped = NULL;
+    metadata_items_lock();
     if (metadata->expired) trim_log(metadata);
     if (previous_location[0]) {
         json_t *log = json_array_member(root, "metadata-log");
@@ -365,5 +366,6 @@ void table_metadata_finish(TableMetadata *metadata, const char *previous_locatio
             json_array_remove(log, 0);
         }
     }
+    metadata_items_unlock();
     json_object_set_new(root, "last-updated-ms", json_integer(now_ms()));
 }
