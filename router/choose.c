@@ -239,6 +239,11 @@ static int cheapest(const Choice *choice, bool row_stores_only) {
     return best;
 }
 
+/* An index that leads to the rows is to be trusted more than a difference between two estimates. */
+static bool is_clearly_cheaper(const Choice *choice, int index, int than) {
+    return cost_of(choice, index) * 1.5 < cost_of(choice, than);
+}
+
 static int default_engine(const Choice *choice) {
     const ChoiceInput *input = choice->input;
     int wanted = -1;
@@ -278,6 +283,13 @@ static int choose_by_rule(const Choice *choice, const char **rule) {
     if (class == CLASS_POINT_LOOKUP || class == CLASS_INDEXED_RANGE) {
         int row_store = cheapest(choice, true);
         *rule = class == CLASS_POINT_LOOKUP ? "point-lookup" : "indexed-range";
+        int best = class == CLASS_INDEXED_RANGE ? cheapest(choice, false) : row_store;
+        bool elsewhere =
+            best >= 0 && best != row_store && row_store >= 0 && is_clearly_cheaper(choice, best, row_store);
+        if (elsewhere) {
+            *rule = "cost";
+            return best;
+        }
         if (row_store >= 0) return row_store;
     }
     if (class == CLASS_CONSTANT && eligible > 1) {
@@ -394,7 +406,7 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     out->plan = choice.plans[chosen];
     out->statement = choice.statements[chosen];
     out->candidates[chosen].chosen = true;
-    out->by_cost = strcmp(out->rule, "cost") == 0;
+    out->by_cost = strcmp(out->rule, "cost") == 0 || strcmp(out->rule, "indexed-range") == 0;
     atomic_store(&out->looked_at_ns, clock_now_ns());
     ChoiceInput settled = *input;
     settled.statement = out->statement;

@@ -16,6 +16,9 @@ enum {
     CLASS_WEIGHT = 2        /* a class says as much as this many runs of the shape would */
 };
 static const double LOG_UNIT = 1.0 / 2048, LOG_MOST = 9; /* e^9: 8,000 times */
+/* Statements of one class may be thousands of times apart: what is true of some is a hint for others, twice
+ * at most. */
+static const double CLASS_MOST = 0.7;
 static const double LEAST_MS = 0.002;
 
 /* value: log ratio in LOG_UNITs (16 bits), runs (8), seconds (32), from the top; 0 = empty. */
@@ -133,6 +136,7 @@ double cost_book_factor(const CostBook *book, const CostKey *key, uint32_t now_s
     if (runs) *runs = own_runs;
     double class_weight = fmin(runs_of(class_value), CLASS_WEIGHT), weight = own_runs + class_weight;
     if (weight <= 0) return 1;
-    double sum = faded(own_value, now_seconds) * own_runs + faded(class_value, now_seconds) * class_weight;
+    double class_log = fmin(fmax(faded(class_value, now_seconds), -CLASS_MOST), CLASS_MOST);
+    double sum = faded(own_value, now_seconds) * own_runs + class_log * class_weight;
     return exp(sum / weight);
 }

@@ -6,7 +6,7 @@
 #include "engines/base/clock.h"
 
 /* A cached decision is not thrown away for a trifle, or two equal engines would take turns. */
-static const double TURN_RATIO = 1.3, TURN_MS = 0.1;
+static const double TURN_RATIO = 1.5, TURN_MS = 0.1;
 enum { LOOK_INTERVAL_NS = 1000 * 1000 * 1000, COLUMNAR_SLOTS = 2 };
 
 void pricing_init(Pricing *pricing, const Config *config, Engine *const *engines, int engine_count) {

@@ -5,6 +5,7 @@
 void cancel_init(CancelToken *token, int64_t deadline_ns) {
     atomic_init(&token->reason, CANCEL_NONE);
     token->deadline_ns = deadline_ns;
+    token->parent = NULL;
 }
 
 void cancel_request(CancelToken *token, CancelReason reason) {
@@ -15,6 +16,10 @@ void cancel_request(CancelToken *token, CancelReason reason) {
 bool cancel_is_requested(CancelToken *token) {
     if (!token) return false;
     if (atomic_load_explicit(&token->reason, memory_order_relaxed) != CANCEL_NONE) return true;
+    if (token->parent && cancel_is_requested(token->parent)) {
+        cancel_request(token, (CancelReason)atomic_load(&token->parent->reason));
+        return true;
+    }
     if (!token->deadline_ns || clock_now_ns() < token->deadline_ns) return false;
     cancel_request(token, CANCEL_BY_DEADLINE);
     return true;
@@ -28,6 +33,8 @@ Status cancel_check(CancelToken *token, Error *err) {
                          "the statement ran longer than its limit and was cancelled");
     case CANCEL_BY_CLIENT_GONE:
         return error_set(err, SQLSTATE_QUERY_CANCELED, "the client left and the statement was cancelled");
+    case CANCEL_BY_ENGINE_LOST:
+        return error_set(err, SQLSTATE_CONNECTION_FAILURE, "the engine does not answer any more");
     case CANCEL_BY_SHUTDOWN:
         return error_set(err, "57P01", "the server is shutting down and the statement was cancelled");
     default: return error_set(err, SQLSTATE_QUERY_CANCELED, "the statement was cancelled by request");

@@ -14,12 +14,14 @@ typedef enum CancelReason {
     CANCEL_BY_USER,
     CANCEL_BY_CLIENT_GONE,
     CANCEL_BY_SHUTDOWN,
-    CANCEL_BY_DEADLINE
+    CANCEL_BY_DEADLINE,
+    CANCEL_BY_ENGINE_LOST /* what runs it does not answer any more: another engine may */
 } CancelReason;
 
 typedef struct CancelToken {
     _Atomic int reason;
-    int64_t deadline_ns; /* clock_now_ns() time, 0 = none; set before the token is shared */
+    int64_t deadline_ns;        /* clock_now_ns() time, 0 = none; set before the token is shared */
+    struct CancelToken *parent; /* its cancellation is this one's, too; may be NULL, outlives this one */
 } CancelToken;
 
 void cancel_init(CancelToken *token, int64_t deadline_ns);

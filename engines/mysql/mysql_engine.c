@@ -123,36 +123,27 @@ static void ping(MysqlEngine *engine) {
     Error err = {0};
     EngineHealth health = {0};
     int64_t started = clock_now_ns();
-    bool fresh = false;
-    while (!health.up && !fresh) { /* idle connections may have died with a server that is back by now */
-        MysqlConnection *connection;
-        if (mysql_pool_take(&engine->pool, NULL, &connection, &err) != STATUS_OK) {
-            snprintf(health.message, sizeof health.message, "%.255s", err.message);
-            break;
-        }
-        fresh = connection->fresh;
-        health.up = mysql_ping(connection->mysql) == 0;
-        connection->broken = !health.up;
-        snprintf(health.message, sizeof health.message, "%s",
-                 health.up ? "" : mysql_error(connection->mysql));
-        mysql_pool_give(&engine->pool, connection);
-    }
+    health.up = mysql_pool_ping(&engine->pool, &err) == STATUS_OK;
+    if (!health.up) snprintf(health.message, sizeof health.message, "%.255s", err.message);
     health.latency_ms = (double)(clock_now_ns() - started) / 1e6;
     pthread_mutex_lock(&engine->health_lock);
     engine->health = health;
     pthread_mutex_unlock(&engine->health_lock);
 }
 
-/* At most one ping a second, more while the server is down; between them the last answer stands. */
+/* One thread at a time, and at most one ping a second, more while the server is down; meanwhile the last
+ * answer stands. */
 static void mysql_health(Engine *base, EngineHealth *out) {
     MysqlEngine *engine = (MysqlEngine *)base;
     int64_t last = atomic_load(&engine->pinged_at_ns), now = clock_now_ns();
     pthread_mutex_lock(&engine->health_lock);
     int64_t interval_ns = engine->health.up ? 1000000000 : 10000000;
     pthread_mutex_unlock(&engine->health_lock);
-    if ((!last || now - last > interval_ns) &&
-        atomic_compare_exchange_strong(&engine->pinged_at_ns, &last, now))
+    if ((!last || now - last > interval_ns) && !atomic_exchange(&engine->pinging, true)) {
         ping(engine);
+        atomic_store(&engine->pinged_at_ns, clock_now_ns());
+        atomic_store(&engine->pinging, false);
+    }
     pthread_mutex_lock(&engine->health_lock);
     *out = engine->health;
     pthread_mutex_unlock(&engine->health_lock);

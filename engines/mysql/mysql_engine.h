@@ -13,6 +13,7 @@ typedef struct MysqlEngine {
     MysqlPool pool;
     MysqlCatalog catalog;
     _Atomic int64_t pinged_at_ns;
+    _Atomic bool pinging;
     pthread_mutex_t health_lock;
     EngineHealth health;
 } MysqlEngine;

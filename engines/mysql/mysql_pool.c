@@ -34,6 +34,7 @@ static void connection_close(MysqlConnection *connection) {
 }
 
 void mysql_pool_deinit(MysqlPool *pool) {
+    if (pool->pinger) mysql_close(pool->pinger);
     while (pool->idle) {
         MysqlConnection *next = pool->idle->next;
         connection_close(pool->idle);
@@ -47,12 +48,17 @@ static const char *or_null(const char *text) {
     return text && text[0] ? text : NULL;
 }
 
-static MYSQL *dial(const EngineConfig *config, bool nonblocking, Error *err) {
+/* `patience_s`: how long a read or write may wait, 0 = for ever. */
+static MYSQL *dial(const EngineConfig *config, bool nonblocking, unsigned patience_s, Error *err) {
     MYSQL *mysql = mysql_init(NULL);
     unsigned timeout_s = (unsigned)((config->connect_timeout_ms + 999) / 1000);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     if (nonblocking) mysql_options(mysql, MYSQL_OPT_NONBLOCK, 0);
+    if (patience_s) {
+        mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &patience_s);
+        mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &patience_s);
+    }
     unsigned long flags =
         CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS; /* an UPDATE counts the rows it matched */
     if (mysql_real_connect(mysql, or_null(config->host), or_null(config->user), config->password,
@@ -81,7 +87,7 @@ static Status set_up_session(MYSQL *mysql, bool mariadb, Error *err) {
 }
 
 static Status connection_open(MysqlPool *pool, MysqlConnection **out, Error *err) {
-    MYSQL *mysql = dial(&pool->config, true, err);
+    MYSQL *mysql = dial(&pool->config, true, 0, err);
     if (!mysql) return STATUS_ERROR;
     const char *version = mysql_get_server_info(mysql);
     bool mariadb = strstr(version, "MariaDB") != NULL;
@@ -182,9 +188,36 @@ void mysql_pool_give(MysqlPool *pool, MysqlConnection *connection) {
     if (connection->broken) connection_close(connection);
 }
 
+/* mysql_real_connect keeps what mysql_options said: the second is the least that the client library counts
+ * in. */
+static Status open_pinger(MysqlPool *pool, Error *err) {
+    enum { PING_TIMEOUT_SECONDS = 1 };
+    EngineConfig config = pool->config;
+    if (config.connect_timeout_ms > PING_TIMEOUT_SECONDS * 1000)
+        config.connect_timeout_ms = PING_TIMEOUT_SECONDS * 1000;
+    pool->pinger = dial(&config, false, PING_TIMEOUT_SECONDS, err);
+    return pool->pinger ? STATUS_OK : STATUS_ERROR;
+}
+
+Status mysql_pool_ping(MysqlPool *pool, Error *err) {
+    for (;;) {
+        bool fresh = pool->pinger == NULL;
+        if (fresh) TRY(open_pinger(pool, err));
+        if (mysql_ping(pool->pinger) == 0) break;
+        (void)error_set(err, "08006", "%s", mysql_error(pool->pinger));
+        mysql_close(pool->pinger);
+        pool->pinger = NULL;
+        if (fresh) return STATUS_ERROR; /* else it may have died with a server that is back by now */
+    }
+    pthread_mutex_lock(&pool->lock);
+    snprintf(pool->version, sizeof pool->version, "%s", mysql_get_server_info(pool->pinger));
+    pthread_mutex_unlock(&pool->lock);
+    return STATUS_OK;
+}
+
 void mysql_pool_kill(MysqlPool *pool, unsigned long thread_id) {
     Error ignored;
-    MYSQL *mysql = dial(&pool->config, false, &ignored);
+    MYSQL *mysql = dial(&pool->config, false, 0, &ignored);
     if (!mysql) return;
     char sql[64];
     snprintf(sql, sizeof sql, "KILL QUERY %lu", thread_id);

@@ -40,6 +40,7 @@ typedef struct MysqlPool {
     int64_t retry_at_ns;
     int64_t backoff_ms;
     Error last_failure;
+    MYSQL *pinger;        /* mysql_pool_ping's own, NULL = to be opened */
     _Atomic bool mariadb; /* read without the lock when a statement is planned */
     char version[64];
 } MysqlPool;
@@ -48,5 +49,8 @@ void mysql_pool_init(MysqlPool *pool, const EngineConfig *config);
 void mysql_pool_deinit(MysqlPool *pool);
 Status mysql_pool_take(MysqlPool *pool, CancelToken *cancel, MysqlConnection **out, Error *err);
 void mysql_pool_give(MysqlPool *pool, MysqlConnection *connection);
+/* Whether the server answers, within a second or two: over a connection of its own, so that neither a pool
+ * that is all busy nor a server that hangs holds the asker up. One thread at a time. */
+Status mysql_pool_ping(MysqlPool *pool, Error *err);
 /* KILL QUERY on the server, over a connection of its own; failures do not matter. */
 void mysql_pool_kill(MysqlPool *pool, unsigned long thread_id);

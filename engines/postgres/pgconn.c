@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engines/base/clock.h"
 
@@ -177,12 +180,54 @@ static bool drain_until(PgConn *conn, CancelToken *cancel, int64_t until_ns) {
     return false;
 }
 
-void pgconn_cancel(PgConn *conn) {
-    PGcancel *cancel = PQgetCancel(conn->pg);
+/* PQcancel opens a connection and waits until the server closes it, for ever when the server hangs. */
+typedef struct CancelCall {
+    _Atomic int references; /* the caller's and the thread's */
+    _Atomic int state;      /* 0 = under way, 1 = the server has taken it, -1 = failed */
+    PGcancel *cancel;
+} CancelCall;
+
+static void release_call(CancelCall *call) {
+    if (atomic_fetch_sub(&call->references, 1) != 1) return;
+    PQfreeCancel(call->cancel);
+    free(call);
+}
+
+static void *send_cancel(void *argument) {
+    CancelCall *call = argument;
     char message[256];
-    if (!cancel || !PQcancel(cancel, message, sizeof message)) conn->broken = true;
-    PQfreeCancel(cancel);
-    conn->cancel_missed = drain_until(conn, NULL, clock_now_ns() + (int64_t)DRAIN_MS * 1000000);
+    atomic_store(&call->state, PQcancel(call->cancel, message, sizeof message) ? 1 : -1);
+    release_call(call);
+    return NULL;
+}
+
+static CancelCall *start_cancel(PgConn *conn) {
+    CancelCall *call = calloc(1, sizeof *call);
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (!call) abort();
+    atomic_init(&call->references, 2);
+    call->cancel = PQgetCancel(conn->pg);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (!call->cancel || pthread_create(&thread, &attributes, send_cancel, call) != 0) {
+        atomic_store(&call->state, -1);
+        release_call(call);
+    }
+    pthread_attr_destroy(&attributes);
+    return call;
+}
+
+/* A connection is used again only once the server has taken the cancellation: a late one would stop the next
+ * statement. */
+void pgconn_cancel(PgConn *conn) {
+    int64_t until_ns = clock_now_ns() + (int64_t)DRAIN_MS * 1000000;
+    CancelCall *call = start_cancel(conn);
+    conn->cancel_missed = drain_until(conn, NULL, until_ns);
+    while (!conn->broken && atomic_load(&call->state) == 0 && clock_now_ns() < until_ns)
+        usleep(1000);
+    if (atomic_load(&call->state) != 1) conn->broken = true;
+    release_call(call);
 }
 
 void pgconn_drain(PgConn *conn, CancelToken *cancel) {

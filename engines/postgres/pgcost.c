@@ -4,26 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/postgres/pgplan.h"
+#include "engines/postgres/pgcost.h"
 
-static const double ms_per_scanned_row = 1.0 / 10000;
-static const double ms_per_index_row = 0.002; /* index entry and a heap page, in cache */
-static const double ms_per_sent_row = 0.0006;
-static const double lookup_ms = 0.2;
 static const double unknown_rows = 10000;
 static const double selectivity_equal = 0.005, selectivity_range = 0.3, selectivity_other = 0.25;
-
-enum { MAX_CONDITIONS = 32 };
-
-typedef enum Condition { CONDITION_EQUAL, CONDITION_RANGE, CONDITION_OTHER } Condition;
-
-typedef struct Conditions {
-    const char *columns[MAX_CONDITIONS];
-    Condition kinds[MAX_CONDITIONS];
-    double values[MAX_CONDITIONS]; /* of IN lists: how many */
-    int count;
-    int others;
-} Conditions;
 
 static const char *column_of(const PgQuery__Node *node) {
     if (!node || node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || !node->column_ref->n_fields)
@@ -38,7 +22,7 @@ static bool is_constant(const PgQuery__Node *node) {
            node->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
 }
 
-static void add_condition(Conditions *conditions, const char *column, Condition kind, double values) {
+static void add_condition(PgConditions *conditions, const char *column, PgCondition kind, double values) {
     if (conditions->count == MAX_CONDITIONS) {
         conditions->others++;
         return;
@@ -48,7 +32,7 @@ static void add_condition(Conditions *conditions, const char *column, Condition 
     conditions->kinds[conditions->count++] = kind;
 }
 
-static void read_operator(Conditions *conditions, const PgQuery__AExpr *expression) {
+static void read_operator(PgConditions *conditions, const PgQuery__AExpr *expression) {
     const char *name = expression->n_name == 1 ? pgtree_string(expression->name[0]) : NULL;
     const char *column = column_of(expression->lexpr);
     if (!(column && is_constant(expression->rexpr)) && is_constant(expression->lexpr))
@@ -65,12 +49,12 @@ static void read_operator(Conditions *conditions, const PgQuery__AExpr *expressi
         add_condition(conditions, column, strpbrk(name, "<>") ? CONDITION_RANGE : CONDITION_OTHER, 1);
 }
 
-static void read_conditions(Conditions *conditions, const PgQuery__Node *node) {
+void pgcost_read_conditions(PgConditions *conditions, const PgQuery__Node *node) {
     if (!node) return;
     if (node->node_case == PG_QUERY__NODE__NODE_BOOL_EXPR &&
         node->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
         for (size_t i = 0; i < node->bool_expr->n_args; i++)
-            read_conditions(conditions, node->bool_expr->args[i]);
+            pgcost_read_conditions(conditions, node->bool_expr->args[i]);
         return;
     }
     if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR) {
@@ -98,20 +82,14 @@ static int column_index(const TableDesc *table, const char *name) {
 }
 
 /* Index into `conditions` of an equality (or a range where allowed) on the column, -1 = none. */
-static int condition_on(const Conditions *conditions, const TableDesc *table, int column, Condition kind) {
+static int condition_on(const PgConditions *conditions, const TableDesc *table, int column,
+                        PgCondition kind) {
     for (int i = 0; i < conditions->count; i++)
         if (conditions->kinds[i] == kind && column_index(table, conditions->columns[i]) == column) return i;
     return -1;
 }
 
-typedef struct Access {
-    double fetched_rows; /* rows read from the table */
-    double result_rows;  /* left after all conditions */
-    bool indexed;
-    bool unique; /* every column of a unique key held equal to one constant */
-} Access;
-
-static double rows_of(const TableDesc *table) {
+double pgcost_rows(const TableDesc *table) {
     return table && table->row_estimate >= 0 ? table->row_estimate : unknown_rows;
 }
 
@@ -120,8 +98,8 @@ static double equal_selectivity(const TableDesc *table, int column, double rows)
     return distinct > 0 ? 1 / distinct : rows > 1 ? fmax(selectivity_equal, 1 / rows) : 1;
 }
 
-static void try_key(Access *access, const TableDesc *table, const KeyDesc *key, const Conditions *conditions,
-                    double rows) {
+static void try_key(PgAccess *access, const TableDesc *table, const KeyDesc *key,
+                    const PgConditions *conditions, double rows) {
     double selectivity = 1, count = 1;
     int held = 0;
     for (; held < key->column_count && key->columns[held] >= 0; held++) {
@@ -144,9 +122,9 @@ static void try_key(Access *access, const TableDesc *table, const KeyDesc *key, 
     access->unique |= whole && count <= 1;
 }
 
-static Access access_table(const TableDesc *table, const Conditions *conditions) {
-    double rows = rows_of(table);
-    Access access = {.fetched_rows = rows};
+PgAccess pgcost_access(const TableDesc *table, const PgConditions *conditions) {
+    double rows = pgcost_rows(table);
+    PgAccess access = {.fetched_rows = rows};
     for (int i = 0; i < table->key_count; i++)
         try_key(&access, table, &table->keys[i], conditions, rows);
     double selectivity = 1;
@@ -231,7 +209,7 @@ static bool sorted_by_key(const PgQuery__SelectStmt *select, const TableDesc *ta
 }
 
 static double row_bytes(const TableDesc *table) {
-    double rows = rows_of(table);
+    double rows = pgcost_rows(table);
     return table->bytes > 0 && rows >= 1 ? (double)table->bytes / rows : 64;
 }
 
@@ -239,9 +217,9 @@ static double row_bytes(const TableDesc *table) {
 
 static void estimate_select(PgShapeOfWork *work, const PgQuery__SelectStmt *select, const Features *features,
                             const TableDesc *table) {
-    Conditions conditions = {0};
-    read_conditions(&conditions, select->where_clause);
-    Access access = access_table(table, &conditions);
+    PgConditions conditions = {0};
+    pgcost_read_conditions(&conditions, select->where_clause);
+    PgAccess access = pgcost_access(table, &conditions);
     double limit = constant_limit(select);
     bool grouped = select->n_group_clause > 0 || features->aggregate || select->n_distinct_clause > 0;
     bool sorted = select->n_sort_clause > 0 && !sorted_by_key(select, table);
@@ -251,33 +229,45 @@ static void estimate_select(PgShapeOfWork *work, const PgQuery__SelectStmt *sele
         fetched *= share; /* stops at the limit */
     }
     bool by_index = access.indexed || (limit >= 0 && select->n_sort_clause && !sorted);
-    double cost = access.unique ? lookup_ms : fetched * (by_index ? ms_per_index_row : ms_per_scanned_row);
+    double cost =
+        access.unique ? PGCOST_LOOKUP : fetched * (by_index ? PGCOST_INDEX_ROW : PGCOST_SCANNED_ROW);
     if (by_index && fetched > 1000) /* large ranges become bitmap or sequential scans */
-        cost = fmin(cost, rows_of(table) * ms_per_scanned_row + fetched * ms_per_scanned_row);
+        cost = fmin(cost, pgcost_rows(table) * PGCOST_SCANNED_ROW + fetched * PGCOST_SCANNED_ROW);
     if (grouped && !access.unique)
-        cost += rows * ms_per_scanned_row * (select->n_group_clause ? 1.5 : 0.2),
+        cost += rows * PGCOST_SCANNED_ROW * (select->n_group_clause ? 1.5 : 0.2),
             rows = select->n_group_clause ? sqrt(rows) : 1;
-    if (sorted && rows > 1) cost += rows * log2(rows) * ms_per_scanned_row * 0.3;
+    if (sorted && rows > 1) cost += rows * log2(rows) * PGCOST_SCANNED_ROW * 0.3;
     if (limit >= 0) rows = fmin(rows, limit);
     work->unique_lookup =
         access.unique && !features->window && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
     work->estimate.rows = work->unique_lookup ? 1 : rows;
-    work->estimate.cost_ms = cost + rows * ms_per_sent_row;
+    work->estimate.cost_ms = cost + rows * PGCOST_SENT_ROW;
     work->estimate.bytes_scanned = fetched * row_bytes(table);
 }
 
-static void estimate_many(PgShapeOfWork *work, const Statement *statement, const Features *features) {
+/* `select` (may be NULL): the whole statement is this one. */
+static void estimate_many(PgShapeOfWork *work, const Statement *statement, const PgQuery__SelectStmt *select,
+                          const Features *features) {
     double rows = 1, cost = 0, bytes = 0;
+    if (select && pgcost_join(statement, select, &cost, &rows, &bytes)) {
+        if (features->aggregate || select->n_group_clause)
+            cost += rows * PGCOST_SCANNED_ROW * 1.5, rows = select->n_group_clause ? sqrt(rows) : 1;
+        else if (select->n_sort_clause && rows > 1)
+            cost += rows * log2(rows) * PGCOST_SCANNED_ROW * 0.3;
+        work->estimate =
+            (EngineEstimate){.cost_ms = cost + rows * PGCOST_SENT_ROW, .rows = rows, .bytes_scanned = bytes};
+        return;
+    }
     for (int i = 0; i < statement->binding_count; i++) {
         const TableDesc *table = statement->bindings[i].table;
-        double table_rows = rows_of(table);
-        cost += table_rows * ms_per_scanned_row * 2; /* read, hashed or probed */
+        double table_rows = pgcost_rows(table);
+        cost += table_rows * PGCOST_SCANNED_ROW * 2; /* read, hashed or probed */
         bytes += table && table->bytes > 0 ? (double)table->bytes : table_rows * 64;
         rows = fmax(rows, table_rows);
     }
     rows *= features->aggregate ? 0.01 : 0.25;
     work->estimate =
-        (EngineEstimate){.cost_ms = cost + rows * ms_per_sent_row, .rows = rows, .bytes_scanned = bytes};
+        (EngineEstimate){.cost_ms = cost + rows * PGCOST_SENT_ROW, .rows = rows, .bytes_scanned = bytes};
 }
 
 static bool is_single_table(const PgQuery__SelectStmt *select) {
@@ -288,12 +278,12 @@ static bool is_single_table(const PgQuery__SelectStmt *select) {
 
 static void estimate_change(PgShapeOfWork *work, const TableDesc *table, const PgQuery__Node *where,
                             bool alone) {
-    Conditions conditions = {0};
-    read_conditions(&conditions, where);
-    Access access = access_table(table, &conditions);
+    PgConditions conditions = {0};
+    pgcost_read_conditions(&conditions, where);
+    PgAccess access = pgcost_access(table, &conditions);
     double cost = access.unique
-                      ? lookup_ms
-                      : access.fetched_rows * (access.indexed ? ms_per_index_row : ms_per_scanned_row);
+                      ? PGCOST_LOOKUP
+                      : access.fetched_rows * (access.indexed ? PGCOST_INDEX_ROW : PGCOST_SCANNED_ROW);
     work->estimate = (EngineEstimate){.cost_ms = cost + 0.2 + access.result_rows * 0.005,
                                       .rows = access.result_rows,
                                       .bytes_scanned = access.fetched_rows * row_bytes(table)};
@@ -306,7 +296,7 @@ static void estimate_insert(PgShapeOfWork *work, const Statement *statement,
     const PgQuery__SelectStmt *select =
         source && source->node_case == PG_QUERY__NODE__NODE_SELECT_STMT ? source->select_stmt : NULL;
     if (select && !select->n_values_lists) {
-        estimate_many(work, statement, features);
+        estimate_many(work, statement, NULL, features);
         work->estimate.cost_ms += fmax(work->estimate.rows, 0) * 0.005;
         return;
     }
@@ -325,7 +315,7 @@ PgShapeOfWork pgcost_estimate(const Statement *statement, const PgQuery__Node *r
         if (table && is_single_table(root->select_stmt) && !features.sub_select)
             estimate_select(&work, root->select_stmt, &features, table);
         else if (statement->binding_count)
-            estimate_many(&work, statement, &features);
+            estimate_many(&work, statement, features.sub_select ? NULL : root->select_stmt, &features);
         else if (!root->select_stmt->n_from_clause && !features.sub_select && !features.unknown_function)
             work = (PgShapeOfWork){.unique_lookup = true, .estimate = {.cost_ms = 0.1, .rows = 1}};
         break;
@@ -342,7 +332,7 @@ PgShapeOfWork pgcost_estimate(const Statement *statement, const PgQuery__Node *r
                             !root->delete_stmt->n_using_clause);
         break;
     default:
-        if (statement->binding_count) estimate_many(&work, statement, &features);
+        if (statement->binding_count) estimate_many(&work, statement, NULL, &features);
         break;
     }
     work.estimate.cost_ms += latency_ms;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +214,11 @@ static void ping(PgEngine *engine) {
         return;
     }
     pthread_mutex_lock(&engine->lock);
-    engine->latency_ms = engine->latency_ms < 0 ? took_ms : engine->latency_ms * 0.7 + took_ms * 0.3;
+    /* A ping that met a busy moment says little of what a statement costs: slowly up, quickly down. */
+    double weight = took_ms < engine->latency_ms ? 0.5 : 0.05;
+    engine->latency_ms += engine->latency_ms < 0
+                              ? took_ms - engine->latency_ms
+                              : weight * (fmin(took_ms, engine->latency_ms * 4) - engine->latency_ms);
     pthread_mutex_unlock(&engine->lock);
 }
 

@@ -154,6 +154,7 @@ Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     api->started_ns = clock_now_ns();
     api->started_wall_us = clock_wall_us();
     pthread_mutex_init(&api->lock, NULL);
+    pthread_mutex_init(&api->runs_lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -195,5 +196,6 @@ void api_destroy(Api *api) {
     attempts_close(api->attempts);
     pthread_cond_destroy(&api->changed);
     pthread_mutex_destroy(&api->lock);
+    pthread_mutex_destroy(&api->runs_lock);
     free(api);
 }

@@ -40,6 +40,10 @@ struct Api {
     EngineHealth health[ROUTER_MAX_CANDIDATES];
     bool health_known;
     int64_t health_ns;
+
+    pthread_mutex_t runs_lock;
+    struct QueryRun *runs;                        /* under way, query_watch.h */
+    int64_t down_since_ns[ROUTER_MAX_CANDIDATES]; /* the upkeep thread's; 0 = up */
 };
 
 /* What belongs to one event loop. */

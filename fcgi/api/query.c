@@ -13,6 +13,7 @@
 #include "fcgi/api/query_failover.h"
 #include "fcgi/api/query_request.h"
 #include "fcgi/api/rule_limits.h"
+#include "fcgi/api/query_watch.h"
 
 /* A response is committed to 200 only beyond this much: a failure before it is still a clean problem
  * document. */
@@ -201,7 +202,7 @@ static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err
     rule_limits_apply(run);
     run->execution = (Execution){.params = run->body.params,
                                  .param_count = run->body.param_count,
-                                 .cancel = &run->exchange->cancel,
+                                 .cancel = &run->attempt,
                                  .row_limit = run->max_rows + 1, /* one more tells whether any was left out */
                                  .stats = &run->stats};
     ArrowArrayStream stream = {0};
@@ -222,8 +223,16 @@ static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     TRY(begin_write(run, err));
     run->execute_started_ns = clock_now_ns();
     run->client_wait_ns = 0;
+    cancel_init(&run->attempt, run->exchange->cancel.deadline_ns);
+    run->attempt.parent = &run->exchange->cancel;
     router_run_begins(run->api->router, run->decision);
+    query_watch_begin(run);
     Status status = run_decision(run, buf, rows, err);
+    query_watch_end(run);
+    if (status != STATUS_OK && atomic_load(&run->attempt.reason) == CANCEL_BY_ENGINE_LOST) {
+        error_clear(err);
+        (void)cancel_check(&run->attempt, err);
+    }
     note_end(run, status, err);
     if (status == STATUS_OK && run->decision->changes_schema) api_note_ddl(run->api);
     return status;

@@ -27,7 +27,9 @@ typedef struct QueryRun {
     int64_t queued_ns, execute_started_ns;
     int64_t client_wait_ns; /* spent on writing to the client while executing */
     double queue_us;
-    unsigned avoid; /* engines that have failed, RouteRequest.avoid */
+    CancelToken attempt;                   /* of this execution; the exchange's is its parent */
+    struct QueryRun *next_run, **run_link; /* query_watch.c's, while executing */
+    unsigned avoid;                        /* engines that have failed, RouteRequest.avoid */
     QueryFallback fallback;
     bool on_worker; /* may block, so rows may stream */
     bool streaming; /* the response has begun */

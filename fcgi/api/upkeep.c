@@ -6,6 +6,7 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "fcgi/api/api_internal.h"
+#include "fcgi/api/query_watch.h"
 
 enum { UPKEEP_INTERVAL_MS = 1000 };
 
@@ -99,6 +100,8 @@ static void *upkeep_main(void *argument) {
     become_ready(api);
     do {
         api_poll_health(api);
+        EngineHealth health[ROUTER_MAX_CANDIDATES];
+        if (api_health(api, health)) query_watch_tick(api, health);
         router_tick(api->router);
         release_idle_memory(api);
         if (api->config_watch && config_watch_changed(api->config_watch)) api->reload(api->reload_context);

@@ -136,13 +136,22 @@ static void test_costs(void **state) {
     double grouped = cost_of("SELECT small, count(*) FROM pgplan_t GROUP BY small", false);
     double range = cost_of("SELECT name FROM pgplan_t WHERE day = '2020-03-01'", false);
     double first = cost_of("SELECT * FROM pgplan_t LIMIT 5", false);
-    double join = cost_of("SELECT * FROM pgplan_t t JOIN pgplan_u u ON u.id = t.id", false);
+    double join =
+        cost_of("SELECT * FROM pgplan_t t JOIN pgplan_t u ON u.small = t.day - DATE '2020-01-01'", false);
     assert_true(lookup < 1 && parameter == lookup);
     assert_true(scan > 3 && scan < 30);
     assert_true(grouped > scan);
     assert_true(range < scan && range > lookup);
     assert_true(first < 1);
     assert_true(join > scan);
+    /* An index that is looked into once per row of a small side, wherever the constant is written. */
+    assert_true(cost_of("SELECT * FROM pgplan_t t JOIN pgplan_u u ON u.id = t.id WHERE t.id = 5", false) <
+                join / 4);
+    assert_true(cost_of("SELECT * FROM pgplan_u u, pgplan_t t WHERE u.id = t.id AND u.id = 5", false) <
+                join / 4);
+    assert_true(cost_of("SELECT * FROM pgplan_t t, pgplan_t u", false) > join);
+    assert_true(cost_of("SELECT * FROM pgplan_t t WHERE id = 5 AND id IN (SELECT id FROM pgplan_u)", false) >
+                scan);
     assert_true(cost_of("INSERT INTO pgplan_t (id) VALUES (1)", true) < 1);
     assert_true(cost_of("UPDATE pgplan_t SET name = 'a' WHERE id = 5", true) < 1);
     assert_true(cost_of("DELETE FROM pgplan_t WHERE name = 'a'", false) > 1);

@@ -28,7 +28,7 @@ static void test_learns_and_fades(void **state) {
     assert_int_equal(runs, 0);
     for (int i = 0; i < 20; i++)
         cost_book_note(book, &key, 2, 20, 1000);
-    assert_near(cost_book_factor(book, &key, 1000, &runs), 10, 0.05);
+    assert_near(cost_book_factor(book, &key, 1000, &runs), 10, 0.2);
     assert_int_equal(runs, 20);
     for (int i = 0; i < 60; i++) /* the data changed */
         cost_book_note(book, &key, 2, 1, 1000);
@@ -48,13 +48,13 @@ static void test_a_class_speaks_for_unknown_shapes(void **state) {
     CostKey unknown = key_of(1u << 30), other_engine = unknown, own = unknown;
     other_engine.engine = "postgres";
     int runs;
-    assert_near(cost_book_factor(book, &unknown, 50, &runs), 4, 0.1);
+    assert_near(cost_book_factor(book, &unknown, 50, &runs), 2, 0.1); /* not more, whatever they took */
     assert_int_equal(runs, 0);
     assert_true(cost_book_factor(book, &other_engine, 50, NULL) == 1.0);
     own.fingerprint = 12345678;
     for (int i = 0; i < 30; i++) /* its own runs outweigh the class */
         cost_book_note(book, &own, 1, 1, 50);
-    assert_near(cost_book_factor(book, &own, 50, NULL), 1, 0.15);
+    assert_near(cost_book_factor(book, &own, 50, NULL), 1, 0.1);
     cost_book_destroy(book);
 }
 
