@@ -335,6 +335,21 @@ describe('files in SQL', () => {
     writeFileSync(join(files, 'e2e-a.csv'), 'k,v\n1,one\n2,two\n9,nine\n');
     for (let i = 0; i < 6; i++) assert.deepEqual(await rows("SELECT * FROM read_csv('e2e-a.csv') WHERE k > 2"), [{ k: 9, v: 'nine' }]);
   });
+  test('filename: which file a row is in', async () => {
+    writeFileSync(join(files, 'e2e-named.ndjson'), '{"k":1}\n{"k":2,"filename":"mine"}\n');
+    const names = async (call, rest = '') =>
+      (await rows(`SELECT k, filename FROM ${call} ${rest} ORDER BY k`)).map((row) => [row.k, row.filename.replace(`${files}/`, '')]);
+    await answer("COPY (SELECT k FROM read_csv('e2e-a.csv') WHERE k < 3) TO 'e2e-named-1.parquet'");
+    await answer("COPY (SELECT k FROM read_csv('e2e-b.csv')) TO 'e2e-named-2.parquet'");
+    const both = [[1, 'e2e-named-1.parquet'], [2, 'e2e-named-1.parquet'], [3, 'e2e-named-2.parquet']];
+    assert.deepEqual(await names("read_parquet('e2e-named-*.parquet', filename => true)"), both);
+    assert.deepEqual(await names("read_parquet('e2e-named-*.parquet', filename => true)", "WHERE filename LIKE '%2.parquet'"), both.slice(2));
+    assert.deepEqual(await names("read_parquet('e2e-named-*.parquet', filename => true)", `WHERE filename = '${files}/e2e-named-1.parquet'`), both.slice(0, 2));
+    assert.deepEqual(await names("read_csv('e2e-b.csv', filename = true)"), [[3, 'e2e-b.csv']]);
+    const taken = await query("SELECT * FROM read_json('e2e-named.ndjson', filename => true)");
+    assert.equal(taken.status, 400, taken.text);
+    assert.equal(taken.json().sqlstate, '42701');
+  });
   test('nothing outside the directories', async () => {
     for (const path of ['/etc/passwd', '../signalbox.toml', 'e2e-out/passwd', 'x/../../signalbox.toml', 'e2e-out/pass*']) {
       for (const sql of [`SELECT * FROM read_csv('${path}')`, `COPY (SELECT * FROM read_csv('e2e-a.csv')) TO '${path}'`]) {

@@ -380,8 +380,14 @@ static void fill_hidden(const ScanSource *scan, ScanState *state, int index, int
 }
 
 /* What a column is in files older than it. */
-static void missing_vector(const ScanSource *scan, int column, Vector *out, Arena *arena) {
+static void missing_vector(const ScanSource *scan, int column, int file, Vector *out, Arena *arena) {
     const TableVersion *version = scan->source.node->version;
+    if (version->has_path_column && column == version->column_count - 1) {
+        const char *path = version->files[file].path;
+        StringView view = stringview_make(path, (uint32_t)strlen(path));
+        vector_init_constant(out, version->columns[column].type, &view, arena);
+        return;
+    }
     const PartitionValue *initial = version->origins ? version->origins[column].initial_default : NULL;
     SqlType type = version->columns[column].type;
     if (!initial) {
@@ -410,7 +416,8 @@ static Status read_slot(ScanSource *scan, ScanState *state, int index, int rows,
     }
     const TableColumn *column = &scan->source.node->version->columns[scan->slot_table_column[index]];
     if (slot->missing) {
-        missing_vector(scan, scan->slot_table_column[index], &slot->vector, arena);
+        missing_vector(scan, scan->slot_table_column[index], scan->files[state->file].number, &slot->vector,
+                       arena);
         return STATUS_OK;
     }
     if (slot->position < state->row) {

@@ -206,6 +206,7 @@ static Status load_text(FileTables *tables, FileEntry *entry, const FilePathList
                              .null_text = request->null_text,
                              .columns = columns,
                              .column_count = column_count,
+                             .file_names = request->file_names,
                              .cancel = cancel_current(),
                              .on_error = request->ignore_errors ? INGEST_SKIP : INGEST_FAIL};
     IngestResult result;
@@ -224,9 +225,10 @@ static Status load_entry(FileTables *tables, const FileRequest *request, const F
     arena_init(&entry->arena);
     copy_request(&entry->request, request, &entry->arena);
     entry->fingerprint = arena_strdup(&entry->arena, fingerprint);
-    Status status = request->kind == FILE_KIND_PARQUET
-                        ? parquet_version_make(files, request->patterns[0], &entry->version, err)
-                        : load_text(tables, entry, files, err);
+    Status status =
+        request->kind == FILE_KIND_PARQUET
+            ? parquet_version_make(files, request->patterns[0], request->file_names, &entry->version, err)
+            : load_text(tables, entry, files, err);
     if (status != STATUS_OK) {
         destroy_entry(tables, entry);
         return STATUS_ERROR;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/columnar/iceberg/table_catalog_internal.h"
+#include "engines/columnar/ingest/ingest.h"
 #include "engines/columnar/parquet/parquet_reader.h"
 
 typedef struct Columns {
@@ -32,6 +33,17 @@ static bool merge_types(SqlType a, SqlType b, SqlType *out) {
     return floats;
 }
 
+static void append_column(Columns *columns, const char *name, SqlType type) {
+    if (columns->count == columns->capacity) {
+        columns->capacity = columns->capacity ? columns->capacity * 2 : 64;
+        TableColumn *grown = ARENA_NEW_ARRAY(columns->arena, TableColumn, columns->capacity);
+        if (columns->count) memcpy(grown, columns->items, sizeof *grown * (size_t)columns->count);
+        columns->items = grown;
+    }
+    columns->items[columns->count++] = (TableColumn){
+        .name = arena_strdup(columns->arena, name), .type = type, .nullable = true, .field_id = -1};
+}
+
 static Status add_column(Columns *columns, const ParquetFile *file, const ParquetColumn *column, Error *err) {
     /* What cannot be read is refused by name when it is read; it does not stand in the way of the others. */
     SqlType type = column->unsupported || column->type.id == SQL_OTHER ? sqltype_of(SQL_TEXT) : column->type;
@@ -49,14 +61,7 @@ static Status add_column(Columns *columns, const ParquetFile *file, const Parque
         known->type = merged;
         return STATUS_OK;
     }
-    if (columns->count == columns->capacity) {
-        columns->capacity = columns->capacity ? columns->capacity * 2 : 64;
-        TableColumn *grown = ARENA_NEW_ARRAY(columns->arena, TableColumn, columns->capacity);
-        if (columns->count) memcpy(grown, columns->items, sizeof *grown * (size_t)columns->count);
-        columns->items = grown;
-    }
-    columns->items[columns->count++] = (TableColumn){
-        .name = arena_strdup(columns->arena, column->name), .type = type, .nullable = true, .field_id = -1};
+    append_column(columns, column->name, type);
     return STATUS_OK;
 }
 
@@ -72,7 +77,29 @@ static Status add_file(Columns *columns, const FilePath *path, DataFile *out, Er
     return status;
 }
 
-Status parquet_version_make(const FilePathList *files, const char *name, TableVersion **out, Error *err) {
+/* The path of each file as one more column, in none of them. */
+static Status add_file_name(Columns *columns, Error *err) {
+    for (int i = 0; i < columns->count; i++)
+        if (strcmp(columns->items[i].name, INGEST_FILE_NAME) == 0)
+            return error_set(err, "42701", "there is a column \"" INGEST_FILE_NAME "\" already");
+    append_column(columns, INGEST_FILE_NAME, sqltype_of(SQL_TEXT));
+    return STATUS_OK;
+}
+
+/* Bounds that leave out a file whose path is not asked for. */
+static const ParquetColumnStats *path_stats(const TableVersion *version, const char *path, Arena *arena) {
+    ParquetColumnStats *stats = ARENA_NEW_ARRAY(arena, ParquetColumnStats, version->column_count);
+    for (int i = 0; i < version->column_count; i++)
+        stats[i].null_count = stats[i].distinct_count = -1;
+    ParquetColumnStats *last = &stats[version->column_count - 1];
+    last->has_min_max = last->min_exact = last->max_exact = true;
+    last->min.string = last->max.string = stringview_make(path, (uint32_t)strlen(path));
+    last->null_count = 0;
+    return stats;
+}
+
+Status parquet_version_make(const FilePathList *files, const char *name, bool file_names, TableVersion **out,
+                            Error *err) {
     Arena arena;
     arena_init(&arena);
     Columns columns = {.arena = &arena};
@@ -82,16 +109,19 @@ Status parquet_version_make(const FilePathList *files, const char *name, TableVe
         status = add_file(&columns, &files->items[i], &found[i], err);
     if (status == STATUS_OK && columns.count == 0)
         status = error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "the files have no columns");
+    if (status == STATUS_OK && file_names) status = add_file_name(&columns, err);
     if (status == STATUS_OK) {
         TableVersion *version = table_version_create("files", name, "", columns.items, columns.count);
         DataFile *kept = ARENA_NEW_ARRAY(&version->arena, DataFile, files->count + 1);
         for (int i = 0; i < files->count; i++) {
             kept[i] = found[i];
             kept[i].path = arena_strdup(&version->arena, found[i].path);
+            if (file_names) kept[i].stats = path_stats(version, kept[i].path, &version->arena);
             version->row_count += found[i].row_count;
             version->bytes += found[i].bytes;
         }
         version->files = kept;
+        version->has_path_column = file_names;
         version->file_count = files->count;
         *out = version;
     }

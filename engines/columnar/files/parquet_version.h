@@ -5,4 +5,5 @@
 #include "engines/columnar/iceberg/table_catalog.h"
 
 /* A column that a file lacks is NULL there. 42804 when two files' types of a column have none in common. */
-Status parquet_version_make(const FilePathList *files, const char *name, TableVersion **out, Error *err);
+Status parquet_version_make(const FilePathList *files, const char *name, bool file_names, TableVersion **out,
+                            Error *err);

@@ -54,8 +54,9 @@ typedef struct TableVersion {
     int64_t sequence_number;     /* of the snapshot */
     const DataFile *files;
     int file_count;
-    bool has_deletes;  /* some file has rows that are deleted */
-    int64_t row_count; /* with those deleted by equality deletes, without the others */
+    bool has_path_column; /* the last column is in no file: it is the path of the file that a row is in */
+    bool has_deletes;     /* some file has rows that are deleted */
+    int64_t row_count;    /* with those deleted by equality deletes, without the others */
     int64_t bytes;
     _Atomic(struct TableStatistics *) statistics; /* table_statistics.h; NULL until asked for */
     _Atomic(struct TableDeletes *) deletes;       /* table_deletes.h; NULL until asked for */

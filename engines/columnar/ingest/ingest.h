@@ -63,6 +63,7 @@ typedef struct IngestOptions {
     int max_rejects_listed; /* SKIP: entries of IngestResult.rejects; 0 = 100. All are counted. */
     bool replace_rows;      /* APPEND: instead of the table's rows; its columns stay, as an append's do */
     bool keep_columns;      /* APPEND: a column the table has not, or a value too wide, is an error */
+    bool file_names;        /* CREATE, text formats: the last column, INGEST_FILE_NAME, is the input's name */
     int threads;            /* that parse and write; 0 = one per core */
     size_t block_bytes;     /* text is parsed in blocks of about this size; 0 = 1 MiB */
     /* Rows go there: the catalog (NULL then), `mode` and what else is of tables are not looked at. */
@@ -73,6 +74,7 @@ typedef struct IngestOptions {
     void (*progress)(void *context, int64_t rows, int64_t bytes, int64_t total_bytes);
     void *progress_context;
 } IngestOptions;
+#define INGEST_FILE_NAME "filename"
 #define INGEST_OPTIONS_DEFAULT                                                                               \
     { .header = -1 }
 

@@ -205,10 +205,10 @@ static Status map_plan(PassRun *run, InputPlan *plan, Error *err) {
     plan->columns = ARENA_NEW_ARRAY(pass->arena, int, plan->field_count + 1);
     if (!plan->header && pass->fold_names) {
         /* Without names the order decides. */
-        if (plan->names && plan->field_count != pass->columns->count)
+        int count = pass->columns->count - pass->file_names;
+        if (plan->names && plan->field_count != count)
             return error_set(err, "22P04", "\"%s\" has %d columns without names, table \"%s\" has %d",
-                             plan->input->name, plan->field_count, pass->options->table,
-                             pass->columns->count);
+                             plan->input->name, plan->field_count, pass->options->table, count);
         for (int i = 0; i < plan->field_count; i++)
             plan->columns[i] = i;
         return STATUS_OK;
@@ -219,6 +219,9 @@ static Status map_plan(PassRun *run, InputPlan *plan, Error *err) {
         int column = column_registry_find(pass->columns, name, strlen(name), i);
         if (column < 0 && pass->fold_names) column = find_folded(pass->columns, name);
         plan->columns[i] = column;
+        if (pass->file_names && column == pass->columns->count - 1)
+            return error_set(err, "42701", "\"%s\" has a column \"" INGEST_FILE_NAME "\" of its own",
+                             plan->input->name);
         if (column >= 0) {
             if (!taken[column]) {
                 taken[column] = name;

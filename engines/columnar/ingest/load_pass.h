@@ -30,6 +30,7 @@ typedef struct LoadPass {
     const IngestReceiver *receiver;      /* or to whom */
     const ColumnProfile *const *sampled; /* as BatchBuilder's */
     bool fold_names;                     /* a name matches in any case where it has no exact match */
+    bool file_names;                     /* the last column is the input's name */
     bool may_evolve;                     /* unknown columns and too wide values are conflicts */
     int64_t bytes_before, bytes_total;   /* progress */
 

@@ -85,6 +85,7 @@ static Status write(TextLoad *load, const ColumnRegistry *columns, const SqlType
     pass.types = types;
     pass.sampled = sampled;
     pass.fold_names = fixed;
+    pass.file_names = loader->options->file_names;
     pass.may_evolve =
         fixed && loader->options->mode == INGEST_APPEND && !loader->options->keep_columns && !load->evolved;
     Status status = load_pass_run(&pass, err);
@@ -101,6 +102,15 @@ static Status write(TextLoad *load, const ColumnRegistry *columns, const SqlType
     return status;
 }
 
+/* The inputs' names as one more column. */
+static Status add_file_name(const TextLoad *load, ColumnRegistry *columns, Error *err) {
+    int column;
+    if (!load->loader->options->file_names) return STATUS_OK;
+    if (column_registry_find(columns, INGEST_FILE_NAME, strlen(INGEST_FILE_NAME), -1) >= 0)
+        return error_set(err, "42701", "there is a column \"" INGEST_FILE_NAME "\" already");
+    return column_registry_add(columns, INGEST_FILE_NAME, strlen(INGEST_FILE_NAME), &column, err);
+}
+
 /* A new table whose columns are found. */
 static Status load_found(TextLoad *load, Error *err) {
     Arena *arena = &load->loader->arena;
@@ -108,11 +118,12 @@ static Status load_found(TextLoad *load, Error *err) {
     bool certain, conflict = true;
     TRY(profile(load, 1, NULL, &found, &certain, err));
     for (;;) {
+        Status status = add_file_name(load, &found, err);
         SqlType *types = load_profiled_types(&found, arena);
         const ColumnProfile **sampled = ARENA_NEW_ARRAY(arena, const ColumnProfile *, found.count + 1);
         for (int i = 0; i < found.count; i++)
             sampled[i] = &found.columns[i].profile;
-        Status status = begin_found(load, &found, types, err);
+        if (status == STATUS_OK) status = begin_found(load, &found, types, err);
         if (status == STATUS_OK)
             status = write(load, &found, types, certain ? NULL : sampled, false, &conflict, err);
         column_registry_deinit(&found);
@@ -142,8 +153,15 @@ static Status begin_fixed(TextLoad *load, Error *err) {
     Loader *loader = load->loader;
     const IngestOptions *options = loader->options;
     if (loader->append) return STATUS_OK; /* evolved */
-    if (options->mode != INGEST_APPEND)
-        return begin_create(load, options->columns, options->column_count, err);
+    if (options->mode != INGEST_APPEND) {
+        int count = options->column_count;
+        TableColumn *columns = ARENA_NEW_ARRAY(&loader->arena, TableColumn, count + 2);
+        memcpy(columns, options->columns, (size_t)count * sizeof *columns);
+        if (options->file_names)
+            columns[count++] =
+                (TableColumn){.name = INGEST_FILE_NAME, .type = sqltype_of(SQL_TEXT), .nullable = true};
+        return begin_create(load, columns, count, err);
+    }
     return table_append_begin(loader->catalog, options->namespace_name, options->table, options->replace_rows,
                               &loader->append, err);
 }

@@ -96,12 +96,32 @@ static Status give_batch(LoadWorker *worker, const Batch *batch, Error *err) {
     return receiver->take(receiver->context, worker->block->plan->input->name, rows, batch, err);
 }
 
+/* The last column is the input's name, not something in it. */
+static bool name_file(LoadWorker *worker, int column) {
+    const CellRef *cells = column < worker->cells_capacity ? worker->cells[column] : NULL;
+    const char *name = worker->block->plan->input->name;
+    for (int row = 0; cells && row < worker->batch_rows; row++) {
+        if (cell_ref_kind(cells[row]) == CELL_NULL) continue;
+        Error err;
+        (void)error_set(&err, "42701", "it has a field \"" INGEST_FILE_NAME "\" of its own");
+        return pass_fail(worker->run, worker->block, worker->row_numbers[row], NULL, &err);
+    }
+    StringView view = stringview_make(name, (uint32_t)strlen(name));
+    vector_init_constant(&worker->builder.batch.columns[column], sqltype_of(SQL_TEXT), &view,
+                         &worker->builder.batch_arena);
+    return true;
+}
+
 static bool write_batch(LoadWorker *worker) {
     LoadPass *pass = worker->pass;
     int rows = worker->batch_rows;
     uint16_t selection[BATCH_ROWS];
     for (int i = 0; i < pass->columns->count; i++) {
         const CellRef *cells = i < worker->cells_capacity ? worker->cells[i] : NULL;
+        if (pass->file_names && i == pass->columns->count - 1) {
+            if (!name_file(worker, i)) return false;
+            continue;
+        }
         if (!batch_builder_column(&worker->builder, i, worker->block->text, cells, rows)) return false;
     }
     if (worker->failed_row >= 0)

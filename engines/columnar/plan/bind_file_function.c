@@ -82,6 +82,7 @@ static Status read_option(FileCall *call, const char *name, const Node *value, E
     bool csv = request->kind == FILE_KIND_CSV, text_format = request->kind != FILE_KIND_PARQUET, flag;
     const char *text = literal_text(call, value);
     if (!text) return not_constant(call, name, err);
+    if (!strcmp(name, "filename")) return read_bool(call, name, text, &request->file_names, err);
     if (csv && (!strcmp(name, "delim") || !strcmp(name, "sep") || !strcmp(name, "delimiter")))
         return one_character(call, name, text, &request->delimiter, err);
     if (csv && !strcmp(name, "quote")) return one_character(call, name, text, &request->quote, err);
@@ -103,8 +104,8 @@ static Status read_option(FileCall *call, const char *name, const Node *value, E
     return error_set_at(err, SQLSTATE_INVALID_PARAMETER, call->position, "there is no option \"%s\" here%s",
                         name,
                         csv           ? ""
-                        : text_format ? "; columns and ignore_errors are"
-                                      : "");
+                        : text_format ? "; columns, ignore_errors and filename are"
+                                      : "; filename is");
 }
 
 /* header => true, and header = true as DuckDB writes it. NULL: not an option. */
@@ -128,8 +129,8 @@ static const char *make_key(const FileCall *call) {
     const FileRequest *request = &call->request;
     StrBuf text;
     strbuf_init(&text);
-    strbuf_printf(&text, "%d %d %d %d %d", request->kind, request->delimiter, request->quote, request->header,
-                  request->ignore_errors);
+    strbuf_printf(&text, "%d %d %d %d %d %d", request->kind, request->delimiter, request->quote,
+                  request->header, request->ignore_errors, request->file_names);
     const char *const texts[] = {request->null_text, request->columns};
     for (int i = 0; i < 2; i++) {
         strbuf_append_char(&text, texts[i] ? ' ' : '-');

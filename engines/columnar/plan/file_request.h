@@ -14,5 +14,6 @@ typedef struct FileRequest {
     const char *null_text; /* CSV: an unquoted field of exactly this text is NULL too; NULL = only empty */
     const char *columns;   /* text formats: "id int8, note text"; NULL = found over the whole input */
     bool ignore_errors;    /* rows that cannot be read are left out */
+    bool file_names;       /* one more column, filename: the path of the file that a row is in */
     const char *key;       /* all of the above as one text: the same key, the same request */
 } FileRequest;

@@ -184,6 +184,41 @@ static void a_broken_file_is_an_error(void **state) {
     file_tables_close(tables);
 }
 
+static void rows_know_their_file(void **state) {
+    static const struct {
+        const char *pattern, *columns, *refused;
+        int header;
+    } CASES[] = {{"[ab].csv", NULL, NULL, -1},
+                 {"[ab].csv", "x int8, y text", NULL, 1},
+                 {"[ab].csv", "p text, q text", NULL, 0}, /* by order, without the name */
+                 {"taken.csv", NULL, "42701", 1},
+                 {"taken.csv", "x int8", "42701", 1}};
+    FileTables *tables = file_tables_open(inside, scratch);
+    write_file(inside, "taken.csv", "x,filename\n1,mine\n");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        FileRequest request = {.kind = FILE_KIND_CSV,
+                               .patterns = &CASES[i].pattern,
+                               .pattern_count = 1,
+                               .header = CASES[i].header,
+                               .columns = CASES[i].columns,
+                               .file_names = true,
+                               .key = CASES[i].columns ? CASES[i].columns : CASES[i].pattern};
+        TableVersion *version = NULL;
+        Error err = {0};
+        Status status = file_tables_load(tables, &request, &version, &err);
+        assert_int_equal(status, CASES[i].refused ? STATUS_ERROR : STATUS_OK);
+        if (CASES[i].refused) {
+            assert_string_equal(err.sqlstate, CASES[i].refused);
+            continue;
+        }
+        assert_int_equal(version->column_count, 3);
+        assert_string_equal(version->columns[2].name, "filename");
+        assert_true(sqltype_is(version->columns[2].type, SQL_TEXT));
+        table_version_release(version);
+    }
+    file_tables_close(tables);
+}
+
 /* Also while another statement's load is under way: the second one waits for it no longer than it may. */
 static void a_cancelled_statement_loads_nothing(void **state) {
     FileTables *tables = file_tables_open(inside, scratch);
@@ -206,9 +241,13 @@ static void a_cancelled_statement_loads_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_lies_inside),     cmocka_unit_test(targets_lie_inside),
-        cmocka_unit_test(text_is_loaded_once),       cmocka_unit_test(what_is_kept_is_bounded),
-        cmocka_unit_test(a_broken_file_is_an_error), cmocka_unit_test(a_cancelled_statement_loads_nothing),
+        cmocka_unit_test(only_what_lies_inside),
+        cmocka_unit_test(targets_lie_inside),
+        cmocka_unit_test(text_is_loaded_once),
+        cmocka_unit_test(what_is_kept_is_bounded),
+        cmocka_unit_test(rows_know_their_file),
+        cmocka_unit_test(a_broken_file_is_an_error),
+        cmocka_unit_test(a_cancelled_statement_loads_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -527,6 +527,37 @@ static void a_schema_that_does_not_fit_is_refused(void **state) {
 }
 
 /* Rows go, columns stay and grow; a failure leaves both. */
+static void rows_carry_their_inputs_name(void **state) {
+    static const char first[] = "{\"a\":1}\n", second[] = "{\"a\":2}\n{\"a\":3,\"filename\":\"mine\"}\n";
+    IngestInput inputs[] = {
+        {.kind = INGEST_MEMORY, .name = "one", .data = first, .bytes = sizeof first - 1},
+        {.kind = INGEST_MEMORY, .name = "a longer name, two", .data = second, .bytes = 8}};
+    TableColumn column = {.name = "a", .type = sqltype_of(SQL_INT8), .nullable = true};
+    for (int given = 0; given < 2; given++) { /* columns found, and columns given */
+        IngestOptions options = INGEST_OPTIONS_DEFAULT;
+        IngestResult result;
+        TableText text;
+        Error err;
+        options.table = "named";
+        options.inputs = inputs;
+        options.input_count = 2;
+        options.mode = INGEST_REPLACE;
+        options.file_names = true;
+        options.columns = given ? &column : NULL;
+        options.column_count = given;
+        inputs[1].bytes = 8;
+        if (ingest_load(catalog, &options, &result, &err) != STATUS_OK) fail_msg("%s", err.message);
+        ingest_result_deinit(&result);
+        assert_int_equal(table_text_read(catalog, "named", &text, &err), STATUS_OK);
+        check_table(&text, given ? "a bigint, filename text | 1, one | 2, a longer name, two"
+                                 : "a integer, filename text | 1, one | 2, a longer name, two");
+        inputs[1].bytes = sizeof second - 1;
+        assert_int_equal(ingest_load(catalog, &options, &result, &err), STATUS_ERROR);
+        ingest_result_deinit(&result);
+        assert_string_equal(err.sqlstate, "42701");
+    }
+}
+
 static void replacing_rows_keeps_the_columns(void **state) {
     Error err;
     TableText text;
@@ -562,6 +593,7 @@ int main(void) {
         TEST(csv_errors_name_the_row),
         TEST(json_rows_keep_every_value),
         TEST(appending_keeps_to_the_table),
+        TEST(rows_carry_their_inputs_name),
         TEST(replacing_rows_keeps_the_columns),
         TEST(long_input_crosses_windows),
         TEST(memory_pipes_and_streams_are_inputs),
