@@ -1,11 +1,11 @@
 /* signalbox route: the decision of /api/v1/route, for people or as JSON. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/api/decision_json.h"
 #include "fcgi/command.h"
+#include "router/rules.h"
 
 typedef struct RouteCommand {
     const char *engine;
@@ -47,25 +47,20 @@ static void print_trials(const RuleTrials *trials) {
 /* The headers that the options stand for. */
 static const char *header_of(const void *request, const char *parameter) {
     const RouteCommand *command = request;
-    if (command->user_parameter && !strcmp(parameter, command->user_parameter)) return command->user;
-    if (command->role_parameter && !strcmp(parameter, command->role_parameter)) return command->role;
+    if (!strcmp(parameter, command->user_parameter)) return command->user;
+    if (!strcmp(parameter, command->role_parameter)) return command->role;
     return NULL;
-}
-
-static const char *parameter_of(const char *header, char text[128]) {
-    int length = snprintf(text, 128, "HTTP_%s", header);
-    for (int i = 5; i < length && i < 127; i++)
-        text[i] = (char)(text[i] == '-' ? '_' : toupper((unsigned char)text[i]));
-    return header[0] ? text : NULL;
 }
 
 static int run_route(Runtime *runtime, void *argument) {
     RouteCommand *command = argument;
     RouteRequest request = {
         .sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
-    char user_parameter[128], role_parameter[128];
-    command->user_parameter = parameter_of(runtime->config.user_header, user_parameter);
-    command->role_parameter = parameter_of(runtime->config.role_header, role_parameter);
+    char user_parameter[RULES_PARAMETER_BYTES], role_parameter[RULES_PARAMETER_BYTES];
+    rules_header_parameter(runtime->config.user_header, user_parameter);
+    rules_header_parameter(runtime->config.role_header, role_parameter);
+    command->user_parameter = user_parameter;
+    command->role_parameter = role_parameter;
     RouteContext context = {.header = header_of, .request = command, .tag = command->tag};
     Arena arena;
     arena_init(&arena);

@@ -110,6 +110,10 @@ static Status start(Service *service, const char *listen, Error *err) {
     ServerApp app = api_server_app(service->api);
     TRY(server_create(&options, &app, &service->server, err));
     share_with_pool(service, options.listen);
+    if (api_keep_history(service->api, config, err) != STATUS_OK) {
+        log_warn("history", "error=\"%s\" effect=\"no history is kept\"", err->message);
+        error_clear(err);
+    }
     api_attach_server(service->api, service->server, reload, service);
     api_watch_config(service->api, service->watch);
     TRY(api_start_upkeep(service->api, err));

@@ -37,6 +37,10 @@ void rules_context(RuleSet *rules, const RouteContext *context, int64_t wall_us,
 /* The user that the request names by the configured header, or NULL. */
 const char *rules_user(const RuleSet *rules, const RouteContext *context);
 
+/* A request header's name as FastCGI has it: X-Team → HTTP_X_TEAM. "" stays "". */
+enum { RULES_PARAMETER_BYTES = 128 };
+void rules_header_parameter(const char *header, char parameter[RULES_PARAMETER_BYTES]);
+
 /* What rules look at in a statement. */
 typedef struct RuleTable {
     const char *engine, *schema; /* may be NULL */
@@ -52,9 +56,9 @@ typedef struct RuleFacts {
 
 /* Pointers are into the set. */
 typedef struct RuleOutcome {
-    const char *denied_by;              /* NULL = not denied */
-    const char *deny_text;              /* NULL = none written */
-    const char *prefer, *preferred_by;  /* engine and rule, NULL = none */
+    const char *denied_by;             /* NULL = not denied */
+    const char *deny_text;             /* NULL = none written */
+    const char *prefer, *preferred_by; /* engine and rule, NULL = none */
     const char *require, *required_by;
     const char *forbidden_by[ROUTER_MAX_CANDIDATES]; /* by engine index */
     DecisionLimits limits;

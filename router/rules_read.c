@@ -23,7 +23,8 @@ static void complain_at(Reader *reader, int line, const char *format, const char
     snprintf(sentence, sizeof sentence, format, first, second);
     if (reader->problem_count++ == 0)
         (void)!error_set(reader->err, SQLSTATE_CONFIG, "%s:%d: %s", reader->config->path, line, sentence);
-    if (reader->problems) strbuf_printf(reader->problems, "%s:%d: %s\n", reader->config->path, line, sentence);
+    if (reader->problems)
+        strbuf_printf(reader->problems, "%s:%d: %s\n", reader->config->path, line, sentence);
 }
 
 static void complain(Reader *reader, const char *format, const char *first, const char *second) {
@@ -124,8 +125,9 @@ static void read_class(Reader *reader) {
     read_texts(reader, &names);
     for (int i = 0; i < names.count; i++) {
         int class = CLASS_POINT_LOOKUP;
-        while (class <= CLASS_CONSTANT && strcmp(statement_class_name((StatementClass) class), names.items[i]))
-            class++;
+        while (class <= CLASS_CONSTANT &&
+               strcmp(statement_class_name((StatementClass) class), names.items[i]))
+            class ++;
         if (class > CLASS_CONSTANT)
             complain(reader, "there is no class \"%.100s\"; see docs/routing.md%s", names.items[i], "");
         else
@@ -145,12 +147,17 @@ static void read_fingerprint(Reader *reader) {
             rule->fingerprints[rule->fingerprint_count++] = strtoull(texts.items[i], NULL, 16);
 }
 
-/* A header's name as FastCGI has it. */
-static const char *parameter_of(Reader *reader, const char *name, size_t length) {
-    char *parameter = arena_printf(&reader->rules->arena, "HTTP_%.*s", (int)length, name);
-    for (char *at = parameter + 5; *at; at++)
+void rules_header_parameter(const char *header, char parameter[RULES_PARAMETER_BYTES]) {
+    snprintf(parameter, RULES_PARAMETER_BYTES, header[0] ? "HTTP_%s" : "%s", header);
+    for (char *at = parameter; *at; at++)
         *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
-    return parameter;
+}
+
+static const char *parameter_of(Reader *reader, const char *name, size_t length) {
+    char header[RULES_PARAMETER_BYTES], parameter[RULES_PARAMETER_BYTES];
+    snprintf(header, sizeof header, "%.*s", (int)length, name);
+    rules_header_parameter(header, parameter);
+    return copy(reader, parameter);
 }
 
 static void read_header(Reader *reader) {
@@ -169,8 +176,8 @@ static void read_header(Reader *reader) {
             complain(reader, "header must be \"NAME: VALUE\", not \"%.100s\"%s", text, "");
             continue;
         }
-        rule->headers[rule->header_count++] = (RuleHeader){
-            .name = text, .parameter = parameter_of(reader, text, length), .glob = glob};
+        rule->headers[rule->header_count++] =
+            (RuleHeader){.name = text, .parameter = parameter_of(reader, text, length), .glob = glob};
     }
 }
 
@@ -209,8 +216,8 @@ static void read_days(Reader *reader) {
         while (day < 7 && strcmp(names[day], texts.items[i]))
             day++;
         if (day == 7)
-            complain(reader, "days are sun, mon, tue, wed, thu, fri and sat, not \"%.100s\"%s", texts.items[i],
-                     "");
+            complain(reader, "days are sun, mon, tue, wed, thu, fri and sat, not \"%.100s\"%s",
+                     texts.items[i], "");
         else
             reader->rule->days |= 1u << day;
     }
@@ -330,8 +337,10 @@ static void finish_rule(Reader *reader) {
     bool well = reader->problem_count == reader->before_rule;
     if (!rule->name && well) complain_at(reader, rule->line, "a rule needs a name%s%s", "", "");
     if (!chooses && !limits && !rule->denies && well)
-        complain_at(reader, rule->line, "rule %s does nothing: prefer, require, forbid, deny or a limit is "
-                                        "missing%s", name, "");
+        complain_at(reader, rule->line,
+                    "rule %s does nothing: prefer, require, forbid, deny or a limit is "
+                    "missing%s",
+                    name, "");
     if (rule->denies && (chooses || limits))
         complain_at(reader, rule->line, "rule %s denies, so what else it says has no effect%s", name, "");
     reader->rules->contextual |= rule_is_contextual(rule);

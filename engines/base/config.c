@@ -40,6 +40,13 @@ static const ConfigKey config_keys[] = {
     {"router.default_engine", KEY_STRING, offsetof(Config, default_engine), 0, 0},
     {"identity.user_header", KEY_STRING, offsetof(Config, user_header), 0, 0},
     {"identity.role_header", KEY_STRING, offsetof(Config, role_header), 0, 0},
+    {"history.enabled", KEY_BOOL, offsetof(Config, history_enabled), 0, 1},
+    {"history.path", KEY_STRING, offsetof(Config, history_path), 0, 0},
+    {"history.text", KEY_BOOL, offsetof(Config, history_text), 0, 1},
+    {"history.params", KEY_BOOL, offsetof(Config, history_params), 0, 1},
+    {"history.max_rows", KEY_INT64, offsetof(Config, history_max_rows), 100, 1e9},
+    {"history.max_bytes", KEY_BYTES, offsetof(Config, history_max_bytes), 1 << 20, 1e12},
+    {"history.rows_per_second", KEY_INT, offsetof(Config, history_rows_per_second), 1, 100000},
     {"paths.data_directory", KEY_STRING, offsetof(Config, data_directory), 0, 0},
 };
 
@@ -114,6 +121,11 @@ void config_init_defaults(Config *config) {
     config->registry_refresh_seconds = 30;
     config->default_engine = "";
     config->user_header = config->role_header = "";
+    config->history_enabled = config->history_text = true;
+    config->history_path = "";
+    config->history_max_rows = 200000;
+    config->history_max_bytes = 256 << 20;
+    config->history_rows_per_second = 500;
     config->data_directory = "var";
     config->engine_count = 3;
     engine_defaults(&config->engines[0], "postgres", "postgres");
@@ -301,6 +313,8 @@ static Status check_config(const Config *config, Error *err) {
 static void fill_in(Config *config) {
     if (!config->spool_directory[0])
         config->spool_directory = arena_printf(&config->arena, "%s/spool", config->data_directory);
+    if (!config->history_path[0])
+        config->history_path = arena_printf(&config->arena, "%s/history.db", config->data_directory);
     for (int i = 0; i < config->engine_count; i++) {
         EngineConfig *engine = &config->engines[i];
         if (!strcmp(engine->kind, "columnar")) {

@@ -79,6 +79,12 @@ typedef struct Config {
     /* [identity] */
     const char *user_header; /* the request header that a trusted proxy sets, "" = none */
     const char *role_header; /* roles, commas between them */
+    /* [history] */
+    bool history_enabled;
+    const char *history_path; /* "" = DATA/history.db */
+    bool history_text, history_params;
+    int64_t history_max_rows, history_max_bytes;
+    int history_rows_per_second;
     /* [paths] */
     const char *data_directory; /* parent of the columnar warehouse and logs, default var */
     /* [[rule]]: every entry in file order, "rule[N]" before "rule[N].key"; router/rules.h reads them */

@@ -8,6 +8,7 @@
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
+#include "router/rules.h"
 #include "fcgi/api/shared_map.h"
 #include "router/cost.h"
 
@@ -161,6 +162,7 @@ Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     pthread_cond_init(&api->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     api_set_limits(api, config);
+    rules_header_parameter(config->user_header, api->user_parameter);
     *out = api;
     return STATUS_OK;
 }
@@ -185,7 +187,19 @@ Status api_share_costs(Api *api, const char *path, Error *err) {
     return STATUS_OK;
 }
 
+Status api_keep_history(Api *api, const Config *config, Error *err) {
+    if (!config->history_enabled) return STATUS_OK;
+    HistoryOptions options = {.path = config->history_path,
+                              .text = config->history_text,
+                              .params = config->history_params,
+                              .max_rows = config->history_max_rows,
+                              .max_bytes = config->history_max_bytes,
+                              .rows_per_second = config->history_rows_per_second};
+    return history_open(&options, &api->history, err);
+}
+
 void api_destroy(Api *api) {
+    history_close(api->history);
     if (api->costs) {
         router_share_costs(api->router, NULL);
         shared_map_close(api->costs, COST_BOOK_BYTES);

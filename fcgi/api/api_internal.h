@@ -6,6 +6,7 @@
 
 #include "fcgi/api/api.h"
 #include "fcgi/api/attempts.h"
+#include "fcgi/api/history.h"
 #include "fcgi/api/intake_keys.h"
 #include "fcgi/api/metrics.h"
 #include "fcgi/api/route_texts.h"
@@ -26,6 +27,8 @@ struct Api {
     SchemaClock *schema_clock; /* NULL = not shared */
     void *costs;               /* NULL = not shared; the router writes there what runs took */
     IntakeKeys *intake_keys;   /* NULL = not shared */
+    History *history;          /* NULL = none is kept */
+    char user_parameter[128];  /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
     _Atomic int64_t max_upload_bytes;
     _Atomic uint64_t schema_seen; /* the clock when the registry was last known to be current */
@@ -89,4 +92,8 @@ void engines_handle(Api *api, Exchange *exchange, char *const *arguments);
 void health_handle(Api *api, Exchange *exchange, char *const *arguments);
 void status_handle(Api *api, Exchange *exchange, char *const *arguments);
 void metrics_handle(Api *api, Exchange *exchange, char *const *arguments);
+void history_handle(Api *api, Exchange *exchange, char *const *arguments);
+void history_statistics_handle(Api *api, Exchange *exchange, char *const *arguments);
+void history_differences_handle(Api *api, Exchange *exchange, char *const *arguments);
+void history_resolve_handle(Api *api, Exchange *exchange, char *const *arguments);
 void openapi_handle(Api *api, Exchange *exchange, char *const *arguments);

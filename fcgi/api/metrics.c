@@ -152,6 +152,23 @@ static void append_configuration(StrBuf *out, Api *api) {
            state.error[0] ? 1 : 0);
 }
 
+static void append_history(StrBuf *out, Api *api) {
+    if (!api->history) return;
+    HistoryCounters counters;
+    history_counters(api->history, &counters);
+    single(out, "signalbox_history_rows_total", "counter", "Statements written to the history.",
+           (double)counters.written);
+    single(out, "signalbox_history_skipped_total", "counter",
+           "Statements left out of the history: too many in a second.", (double)counters.skipped);
+    single(out, "signalbox_history_failures_total", "counter", "Batches that could not be written.",
+           (double)counters.failures);
+    single(out, "signalbox_regret", "gauge",
+           "Time taken over the best known engine's for the shape, geometric mean of the newest statements.",
+           counters.regret.mean);
+    single(out, "signalbox_regret_compared", "gauge", "Statements that this mean is of.",
+           (double)counters.regret.compared);
+}
+
 static void append_router(StrBuf *out, Api *api) {
     RouterCounters counters = {0};
     router_counters(api->router, &counters);
@@ -219,6 +236,7 @@ void metrics_handle(Api *api, Exchange *exchange, char *const *arguments) {
     append_engines(&out, api);
     append_router(&out, api);
     append_configuration(&out, api);
+    append_history(&out, api);
     append_process(&out, api);
     exchange_reply(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", out.data, out.length);
     strbuf_deinit(&out);

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { METRICS_RESOURCES = 16, METRICS_STATUSES = 24, METRICS_BUCKETS = 14, METRICS_ENGINES = 8 };
+enum { METRICS_RESOURCES = 32, METRICS_STATUSES = 24, METRICS_BUCKETS = 14, METRICS_ENGINES = 8 };
 
 typedef enum QueryLane { LANE_FAST, LANE_SLOW, LANE_COUNT } QueryLane;
 

@@ -11,6 +11,7 @@
 #include "fcgi/api/problem.h"
 #include "fcgi/api/query_answer.h"
 #include "fcgi/api/query_failover.h"
+#include "fcgi/api/query_note.h"
 #include "fcgi/api/query_request.h"
 #include "fcgi/api/rule_limits.h"
 #include "fcgi/api/query_watch.h"
@@ -49,6 +50,7 @@ static void end_with_problem(QueryRun *run, const Error *err) {
     if (index >= 0) metrics_add(&run->api->metrics.query_errors[index], 1);
     bool overdue = exchange->cancel.deadline_ns && clock_now_ns() >= exchange->cancel.deadline_ns;
     bool cancelled = !strcmp(err->sqlstate, SQLSTATE_QUERY_CANCELED);
+    query_note(run, cancelled ? 408 : problem_status(err), err->sqlstate, 0);
     let_go(run);
     if (cancelled) metrics_add(&run->api->metrics.cancelled, 1);
     if (reason == CANCEL_BY_CLIENT_GONE)
@@ -70,6 +72,7 @@ static void end_with_reply(QueryRun *run, const char *content_type, const StrBuf
 static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
     int index = engine_index(run);
     if (index < 0) return;
+    query_note(run, 200, NULL, rows);
     metrics_add(&run->api->metrics.queries[index][lane], 1);
     metrics_add(&run->api->metrics.rows[index], rows > 0 ? (uint64_t)rows : 0);
 }
@@ -283,6 +286,7 @@ static void execute_and_answer(QueryRun *run) {
         end_with_problem(run, &err);
         return;
     }
+    if (status != STATUS_OK) query_note(run, problem_status(&err), err.sqlstate, 0);
     let_go(run);
     if (status == STATUS_OK) {
         exchange_stream_end(run->exchange);

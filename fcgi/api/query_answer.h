@@ -35,6 +35,7 @@ typedef struct QueryRun {
     bool streaming; /* the response has begun */
     bool is_write;  /* answered without rows */
     bool write_begun;
+    bool noted;         /* in the history */
     bool decided_again; /* the tables had changed under the cached decision */
 } QueryRun;
 

@@ -1,0 +1,40 @@
+/* The query log while serving: what ran is noted in memory and written in the background, in batches.
+ *
+ *   history_open → history_note (any thread, microseconds) → history_close (writes what is left)
+ *
+ * Bounded: beyond `rows_per_second` only what failed or was slow is noted, beyond the queue nothing; both are
+ * counted as skipped. The last second of a process that is killed is lost.
+ */
+#pragma once
+
+#include "engines/engine.h"
+#include "fcgi/api/history_store.h"
+
+typedef struct History History;
+
+typedef struct HistoryOptions {
+    const char *path;
+    bool text;   /* else a statement's shape takes its place */
+    bool params; /* keep them */
+    int64_t max_rows, max_bytes;
+    int rows_per_second; /* of each process */
+} HistoryOptions;
+
+Status history_open(const HistoryOptions *options, History **out, Error *err);
+void history_close(History *history); /* may be NULL */
+
+/* Copies what it keeps. `params` are kept when configured; entry->params is ignored. */
+void history_note(History *history, const HistoryEntry *entry, const Param *params, int param_count);
+
+/* The store for a reader or writer of its own; every lock is followed by an unlock. */
+HistoryStore *history_lock(History *history);
+void history_unlock(History *history);
+
+typedef struct HistoryCounters {
+    uint64_t written, skipped, failures;
+    HistoryRegret regret; /* as of some seconds ago */
+} HistoryCounters;
+void history_counters(History *history, HistoryCounters *out);
+
+/* The parameters as a JSON array. */
+void history_append_params(StrBuf *out, const Param *params, int param_count);
