@@ -8,6 +8,10 @@
 #include "engines/columnar/iceberg/table_catalog.h"
 
 #define CATALOG_NAME "default"
+/* Other programs make no table in a namespace that is not there; a new catalog has this one. */
+#define CATALOG_DEFAULT_NAMESPACE                                                                            \
+    "INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value)"       \
+    " VALUES ('" CATALOG_NAME "', 'default', 'exists', 'true') ON CONFLICT DO NOTHING"
 
 typedef struct CatalogDb CatalogDb;
 

@@ -26,8 +26,8 @@ static const char *const CREATE_TABLES = ONE_AT_A_TIME
     " PRIMARY KEY (catalog_name, table_namespace, table_name));"
     "CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (catalog_name VARCHAR(255) NOT NULL,"
     " namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255) NOT NULL,"
-    " property_value VARCHAR(1000) NOT NULL, PRIMARY KEY (catalog_name, namespace, property_key));"
-    "COMMIT";
+    " property_value VARCHAR(1000) NOT NULL, PRIMARY KEY (catalog_name, namespace, "
+    "property_key));" CATALOG_DEFAULT_NAMESPACE "; COMMIT";
 
 /* Ours alone. */
 static const char *const CREATE_DEFINITIONS = ONE_AT_A_TIME

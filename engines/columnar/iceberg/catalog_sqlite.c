@@ -424,6 +424,13 @@ static const CatalogDbOps SQLITE_OPS = {
     .undefine = file_undefine,
 };
 
+static bool set_up_tables(sqlite3 *handle) {
+    bool is_new = sqlite3_table_column_metadata(handle, NULL, "iceberg_namespace_properties", NULL, NULL,
+                                                NULL, NULL, NULL, NULL) != SQLITE_OK;
+    return sqlite3_exec(handle, CREATE_TABLES, NULL, NULL, NULL) == SQLITE_OK &&
+           (!is_new || sqlite3_exec(handle, CATALOG_DEFAULT_NAMESPACE, NULL, NULL, NULL) == SQLITE_OK);
+}
+
 Status catalog_sqlite_open(const char *path, CatalogDb **out, Error *err) {
     CatalogFile *db = calloc(1, sizeof *db);
     if (!db) abort();
@@ -436,7 +443,7 @@ Status catalog_sqlite_open(const char *path, CatalogDb **out, Error *err) {
         return STATUS_ERROR;
     }
     db->has_definitions = sqlite3_exec(connection->handle, CREATE_DEFINITIONS, NULL, NULL, NULL) == SQLITE_OK;
-    if (sqlite3_exec(connection->handle, CREATE_TABLES, NULL, NULL, NULL) != SQLITE_OK) {
+    if (!set_up_tables(connection->handle)) {
         (void)db_error(db, connection->handle, "set up", err);
         connection_close(connection);
         file_close(&db->base);

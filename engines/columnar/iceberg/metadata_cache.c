@@ -6,12 +6,13 @@
 
 #include "engines/base/strbuf.h"
 
-/* Parsed, a file takes some five times its size. */
-enum { CACHED_FILES = 6, CACHED_MAX_BYTES = 1 << 20 };
+/* Bytes of text. Parsed, a file takes some five times as much; those of one table share most of it. */
+enum { CACHED_FILES = 6, CACHED_FILE_BYTES = 4 << 20, CACHED_BYTES = 8 << 20 };
 
 typedef struct CachedFile {
     char *path;
     struct stat info;
+    size_t bytes;
     json_t *root;
     MetadataText text;
     unsigned long last_use;
@@ -92,25 +93,48 @@ static CachedFile *least_used(void) {
     return found;
 }
 
+static void give_up(CachedFile *file) {
+    json_decref(file->root);
+    metadata_text_deinit(&file->text);
+    free(file->path);
+    *file = (CachedFile){0};
+}
+
+static size_t cached_bytes(void) {
+    size_t bytes = 0;
+    for (int i = 0; i < CACHED_FILES; i++)
+        bytes += cached_files[i].bytes;
+    return bytes;
+}
+
+/* The least used one of those that are there. */
+static CachedFile *oldest(void) {
+    CachedFile *found = NULL;
+    for (int i = 0; i < CACHED_FILES; i++)
+        if (cached_files[i].path && (!found || cached_files[i].last_use < found->last_use))
+            found = &cached_files[i];
+    return found;
+}
+
 void metadata_cache_put(const char *path, const struct stat *info, MetadataText *text, json_t *root) {
-    if (info->st_size > CACHED_MAX_BYTES || text->bytes > CACHED_MAX_BYTES) {
+    size_t bytes = text->bytes > (size_t)info->st_size ? text->bytes : (size_t)info->st_size;
+    if (bytes > CACHED_FILE_BYTES) {
         metadata_text_deinit(text);
         return;
     }
-    CachedFile made = {.path = strdup(path), .info = *info, .text = *text};
-    if (!made.path) abort();
-    *text = (MetadataText){0};
     pthread_mutex_lock(&cache_lock);
-    made.root = copy_json(root);
     CachedFile *place = find_file(path);
     if (!place) place = least_used();
-    CachedFile old = *place;
+    CachedFile made = {
+        .path = strdup(path), .info = *info, .bytes = bytes, .root = copy_json(root), .text = *text};
+    if (!made.path) abort();
+    give_up(place);
+    while (cached_bytes() + bytes > CACHED_BYTES)
+        give_up(oldest());
     made.last_use = ++uses;
     *place = made;
-    json_decref(old.root);
     pthread_mutex_unlock(&cache_lock);
-    metadata_text_deinit(&old.text);
-    free(old.path);
+    *text = (MetadataText){0};
 }
 
 /* ---- text ---- */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engines/base/hash.h"
@@ -232,13 +233,20 @@ static char *directory_component(const char *name, Arena *arena) {
     return arena_printf(arena, "%s-%016llx", safe, (unsigned long long)hash64_bytes(name, strlen(name), 0));
 }
 
-/* A directory that is there may belong to a table that had this name before it was renamed. */
-char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
-                              Arena *arena) {
-    char *path = arena_printf(arena, "%s/%s/%s", catalog->warehouse,
-                              directory_component(namespace_name, arena), directory_component(name, arena));
-    if (access(path, F_OK) != 0) return path;
-    return arena_printf(arena, "%s-%016" PRIx64, path, store_random_u64());
+/* A directory that is there may belong to a table that had this name before it was renamed, or to one that is
+ * being made. */
+Status table_catalog_make_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
+                                    Arena *arena, char **out, Error *err) {
+    char *parent =
+        arena_printf(arena, "%s/%s", catalog->warehouse, directory_component(namespace_name, arena));
+    char *path = arena_printf(arena, "%s/%s", parent, directory_component(name, arena));
+    TRY(store_make_directories(parent, err));
+    *out = path;
+    while (mkdir(*out, 0777) != 0) {
+        if (errno != EEXIST) return error_set_errno(err, errno, "cannot create directory \"%s\"", *out);
+        *out = arena_printf(arena, "%s-%016" PRIx64, path, store_random_u64());
+    }
+    return store_sync_directory_of(*out, err);
 }
 
 Status table_catalog_rename(TableCatalog *catalog, const char *namespace_name, const char *name,

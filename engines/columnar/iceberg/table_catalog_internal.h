@@ -37,9 +37,9 @@ struct AppendLanes *append_lanes_create(void);
 void append_lanes_destroy(struct AppendLanes *lanes);
 
 uint64_t table_catalog_hash(const char *namespace_name, const char *name);
-/* Absolute directory a new table of this name gets. */
-char *table_catalog_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
-                              Arena *arena);
+/* Makes the directory of a new table of this name, which nobody else has then. */
+Status table_catalog_make_directory(const TableCatalog *catalog, const char *namespace_name, const char *name,
+                                    Arena *arena, char **out, Error *err);
 /* Deletes what the snapshots of a dropped table's metadata refer to, and its metadata. */
 void table_catalog_purge(const char *location, Arena *arena);
 Status table_catalog_undefined(const char *namespace_name, const char *name, Error *err);

@@ -90,7 +90,15 @@ static Status prepare_directories(TableChange *change, Error *err) {
 }
 
 static Status begin_existing(TableChange *change, Error *err) {
-    TRY(table_catalog_read_metadata(change->base->metadata_location, &change->arena, &change->metadata, err));
+    if (table_catalog_read_metadata(change->base->metadata_location, &change->arena, &change->metadata,
+                                    err) != STATUS_OK) {
+        if (!err || strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) != 0) return STATUS_ERROR;
+        return error_set(
+            err, SQLSTATE_SERIALIZATION_FAILURE,
+            "table \"%s\" was changed by other transactions until nothing was left of what this one "
+            "began with",
+            change->name);
+    }
     TRY(check_version(&change->metadata, change->name, err));
     describe_target(change);
     return prepare_directories(change, err);
@@ -110,19 +118,32 @@ Status table_change_begin(TableCatalog *catalog, const TableVersion *base, Table
     return STATUS_OK;
 }
 
+/* Where commits follow each other fast the newest metadata file may be gone before it is read. */
+static Status read_latest(TableChange *change, const char **location, bool *found, Error *err) {
+    StrBuf text;
+    Status status;
+    *location = "";
+    strbuf_init(&text);
+    do {
+        strbuf_reset(&text);
+        status =
+            catalog_db_find(change->catalog->db, change->namespace_name, change->name, &text, found, err);
+        bool again = strcmp(strbuf_text(&text), *location) == 0;
+        if (status != STATUS_OK || !*found || (again && (*location)[0])) break;
+        *location = arena_strdup(&change->arena, strbuf_text(&text));
+        status = table_catalog_read_metadata(*location, &change->arena, &change->metadata, err);
+    } while (status != STATUS_OK);
+    strbuf_deinit(&text);
+    return status;
+}
+
 /* The newest metadata; the base is a version without files. */
 static Status find_latest(TableChange *change, bool *found, Error *err) {
-    StrBuf location;
-    strbuf_init(&location);
-    Status status =
-        catalog_db_find(change->catalog->db, change->namespace_name, change->name, &location, found, err);
-    const char *text = arena_strdup(&change->arena, strbuf_text(&location));
-    strbuf_deinit(&location);
-    TRY(status);
+    const char *location;
+    TRY(read_latest(change, &location, found, err));
     if (!*found) return STATUS_OK;
-    TRY(table_catalog_read_metadata(text, &change->arena, &change->metadata, err));
     TRY(check_version(&change->metadata, change->name, err));
-    change->base = table_version_describe(change->namespace_name, change->name, text, &change->metadata);
+    change->base = table_version_describe(change->namespace_name, change->name, location, &change->metadata);
     describe_target(change);
     return prepare_directories(change, err);
 }
@@ -165,8 +186,10 @@ static Status begin_create(TableChange *change, const TableColumn *columns, int 
     if (found && !change->or_replace)
         return error_set(err, SQLSTATE_DUPLICATE_TABLE, "table \"%s\" already exists", change->name);
     if (!found) {
-        char *directory =
-            table_catalog_directory(change->catalog, change->namespace_name, change->name, arena);
+        char *directory;
+        TRY(table_catalog_make_directory(change->catalog, change->namespace_name, change->name, arena,
+                                         &directory, err));
+        change->made_directory = directory;
         TRY(table_metadata_create(store_uri_from_path(directory, arena), columns, column_count, arena,
                                   &change->metadata, err));
         describe_target(change);
@@ -182,6 +205,14 @@ static Status begin_create(TableChange *change, const TableColumn *columns, int 
     return add_step(change, &step, err);
 }
 
+/* Empty directories of a table that never came to be; rmdir leaves those that hold files. */
+static void remove_directories(TableChange *change) {
+    if (!change->made_directory || change->uncertain) return;
+    rmdir(arena_printf(&change->arena, "%s/data", change->made_directory));
+    rmdir(arena_printf(&change->arena, "%s/metadata", change->made_directory));
+    rmdir(change->made_directory);
+}
+
 Status table_change_begin_create(TableCatalog *catalog, const char *namespace_name, const char *name,
                                  const TableColumn *columns, int column_count, bool or_replace,
                                  TableChange **out, Error *err) {
@@ -189,6 +220,7 @@ Status table_change_begin_create(TableCatalog *catalog, const char *namespace_na
     change->creating = true;
     change->or_replace = or_replace;
     if (begin_create(change, columns, column_count, err) != STATUS_OK) {
+        remove_directories(change);
         change_destroy(change);
         return STATUS_ERROR;
     }
@@ -196,22 +228,19 @@ Status table_change_begin_create(TableCatalog *catalog, const char *namespace_na
     return STATUS_OK;
 }
 
+/* Directories of partitions stay, even if empty now: another writer may be about to put a file there. */
 void table_change_abort(TableChange *change) {
     if (!change) return;
     for (int i = 0; i < change->written_count && !change->uncertain; i++) {
         unlink(change->written[i]);
-        /* Directories of partitions, if this was their only file. */
+        /* But those of a table that nobody else knows. */
         char *parent = arena_strdup(&change->arena, change->written[i]), *slash;
-        while ((slash = strrchr(parent, '/')) != NULL) {
+        while (change->made_directory && (slash = strrchr(parent, '/')) != NULL) {
             *slash = 0;
             if (strlen(parent) <= strlen(change->data_directory) || rmdir(parent) != 0) break;
         }
     }
-    /* Empty directories of a table that never came to be; rmdir leaves those that hold files. */
-    if (change->data_directory && change->metadata_directory) {
-        rmdir(change->data_directory);
-        rmdir(change->metadata_directory);
-    }
+    remove_directories(change);
     change_destroy(change);
 }
 
@@ -320,6 +349,7 @@ Status table_change_on_branch(TableChange *change, const char *branch, Error *er
     if (!ref || !type || strcmp(type, "branch") != 0)
         return error_set(err, "42704", "table \"%s\" has no branch \"%s\"", change->name, branch);
     change->branch = copy(change, branch);
+    change->branch_snapshot = json_integer_value(json_object_get(ref, "snapshot-id"));
     return STATUS_OK;
 }
 

@@ -257,6 +257,17 @@ static bool adds_snapshot(const TableChange *change, const CommitAttempt *attemp
     return some || (had && (change->remove_all || change->merge_below > 0));
 }
 
+/* Its metadata was read from the catalog, but commits and expiry have gone on since: the next attempt finds
+ * the newest. */
+static bool base_was_left_behind(TableChange *change, CommitAttempt *attempt, const Error *failure) {
+    const char *current;
+    bool found;
+    Error ignored;
+    if (strcmp(failure->sqlstate, SQLSTATE_UNDEFINED_FILE) != 0 || !attempt->old_location) return false;
+    return find_location(change, catalog_db_find, &attempt->arena, &current, &found, &ignored) == STATUS_OK &&
+           strcmp(current, attempt->old_location) != 0;
+}
+
 static Status attempt_commit(TableChange *change, int number, bool *swapped, TableChangeResult *result,
                              Error *err) {
     CommitAttempt attempt = {.metadata = {.snapshot_id = -1}};
@@ -266,7 +277,10 @@ static Status attempt_commit(TableChange *change, int number, bool *swapped, Tab
     bool snapshot = status == STATUS_OK && adds_snapshot(change, &attempt);
     bool nothing = !snapshot && change->step_count == 0 && change->base;
     if (snapshot) status = attempt_snapshot(change, &attempt, number, err);
-    if (status == STATUS_OK && nothing)
+    bool again = status != STATUS_OK && base_was_left_behind(change, &attempt, err);
+    if (again)
+        status = STATUS_OK;
+    else if (status == STATUS_OK && nothing)
         *swapped = true;
     else if (status == STATUS_OK)
         status = attempt_swap(change, &attempt, swapped, err);

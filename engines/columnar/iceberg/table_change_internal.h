@@ -42,8 +42,9 @@ struct TableChange {
     TableVersion *base;   /* NULL for a table that is new */
     const char *namespace_name, *name;
     bool creating, or_replace;
-    TableMetadata metadata; /* of the base with the steps applied */
-    TableVersion *target;   /* the same, for writers; made anew after a step */
+    const char *made_directory; /* of a table that is new, and nobody else's until it is committed */
+    TableMetadata metadata;     /* of the base with the steps applied */
+    TableVersion *target;       /* the same, for writers; made anew after a step */
     char *data_directory, *metadata_directory;
     MetadataStep *steps;
     int step_count, step_capacity;
@@ -65,7 +66,8 @@ struct TableChange {
     TableOperation operation;
     PropertyPair *summary;
     int summary_count, summary_capacity;
-    const char *branch; /* NULL = main */
+    const char *branch;      /* NULL = main */
+    int64_t branch_snapshot; /* the branch's when the change was put on it; -1 = none */
     int64_t snapshot_id;
     int64_t added_rows, added_bytes;
     int writer_pin; /* its files are no orphans while it lasts: table_pins.h */

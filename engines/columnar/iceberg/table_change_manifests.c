@@ -70,10 +70,16 @@ static int find_removed(const TableChange *change, const char *path) {
     return -1;
 }
 
+static int by_delete_path(const void *left, const void *right) {
+    const DeleteFile *const *a = left, *const *b = right;
+    return strcmp((*a)->path, (*b)->path);
+}
+
 static bool removes_delete(const TableChange *change, const char *path) {
-    for (int i = 0; i < change->removed_delete_count; i++)
-        if (strcmp(change->removed_deletes[i]->path, path) == 0) return true;
-    return false;
+    const DeleteFile key = {.path = path}, *wanted = &key;
+    return change->removed_delete_count &&
+           bsearch(&wanted, change->removed_deletes, (size_t)change->removed_delete_count, sizeof wanted,
+                   by_delete_path);
 }
 
 static void count_removed(RewrittenManifest *into, const ManifestEntry *entry) {
@@ -231,6 +237,9 @@ static void sort_removed(TableChange *change) {
 Status change_make_manifests(TableChange *change, CommitAttempt *attempt, Error *err) {
     TRY(make_own(change, err));
     if (change->removed_count) sort_removed(change);
+    if (change->removed_delete_count)
+        qsort(change->removed_deletes, (size_t)change->removed_delete_count, sizeof *change->removed_deletes,
+              by_delete_path);
     for (int i = 0; i < change->rewritten_count; i++)
         change->rewritten[i].used = false;
     attempt->manifests =

@@ -66,16 +66,28 @@ static Status mark_alive(const TableChange *change, const ManifestEntry *entry, 
     return STATUS_OK;
 }
 
+/* The snapshot that the change rests on. */
+static int64_t rests_on(const TableChange *change) {
+    return change->branch ? change->branch_snapshot : change->base->snapshot_id;
+}
+
+static int64_t sequence_rested_on(const TableChange *change) {
+    if (!change->branch) return change->base->sequence_number;
+    json_t *snapshot = table_metadata_find_snapshot(&change->metadata, change->branch_snapshot);
+    return json_integer_value(json_object_get(snapshot, "sequence-number"));
+}
+
 static Status check_manifest(const TableChange *change, const CommitAttempt *attempt,
                              const ManifestFile *manifest, bool is_new, bool *alive, Arena *scratch,
                              Error *err) {
     EntryList list = {0};
     const PartitionSpec *spec = table_metadata_spec(&attempt->metadata, manifest->spec_id);
+    int64_t before = sequence_rested_on(change);
     TRY(manifest_read(manifest, spec, scratch, &list, err));
     for (int i = 0; i < list.count; i++) {
         const ManifestEntry *entry = &list.entries[i];
         if (entry->status == ENTRY_DELETED) continue;
-        bool fresh = is_new && entry->sequence_number > change->base->sequence_number;
+        bool fresh = is_new && entry->sequence_number > before;
         if (entry->content != CONTENT_DATA) {
             if (fresh) TRY(check_new_deletes(change, attempt, entry, scratch, err));
             continue;
@@ -95,16 +107,16 @@ static bool is_listed(const ManifestFile *files, int count, const char *path) {
 /* Rolled back or moved to another branch, the table lacks what this change has seen; what was deleted there
  * would be gone here as well. */
 static bool stands_on_base(const TableChange *change, const CommitAttempt *attempt) {
-    int64_t id = attempt->parent.snapshot_id;
+    int64_t id = attempt->parent.snapshot_id, base = rests_on(change);
     size_t most = json_array_size(json_object_get(attempt->metadata.root, "snapshots"));
-    if (change->base->snapshot_id == -1) return true;
-    for (size_t i = 0; i <= most && id != change->base->snapshot_id; i++) {
+    if (base == -1) return true;
+    for (size_t i = 0; i <= most && id != base; i++) {
         json_t *parent =
             json_object_get(table_metadata_find_snapshot(&attempt->metadata, id), "parent-snapshot-id");
         if (!json_is_integer(parent)) return false;
         id = json_integer_value(parent);
     }
-    return id == change->base->snapshot_id;
+    return id == base;
 }
 
 static Status check_all(const TableChange *change, const CommitAttempt *attempt, Arena *arena, Arena *scratch,
@@ -112,8 +124,11 @@ static Status check_all(const TableChange *change, const CommitAttempt *attempt,
     ManifestFile *old;
     int old_count;
     TableMetadata before = change->metadata; /* the file that it was read from may be trimmed by now */
-    TRY(table_metadata_select(&before, change->base->snapshot_id, change->name, err));
-    TRY(manifest_list_of(&before, arena, &old, &old_count, err));
+    TRY(table_metadata_select(&before, rests_on(change), change->name, err));
+    if (manifest_list_of(&before, arena, &old, &old_count, err) != STATUS_OK) {
+        if (strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) != 0) return STATUS_ERROR;
+        return conflict(change, "expired the snapshot that this one rests on", err);
+    }
     bool *alive = change->pending_count ? ARENA_NEW_ARRAY(arena, bool, change->pending_count) : NULL;
     for (int i = 0; i < attempt->base_count; i++) {
         const ManifestFile *manifest = &attempt->base[i];
@@ -129,8 +144,11 @@ static Status check_all(const TableChange *change, const CommitAttempt *attempt,
 
 Status change_validate(TableChange *change, CommitAttempt *attempt, Error *err) {
     bool rests = change->requirement.any || change->removed_count > 0 || change->pending_count > 0;
-    if (!rests || !change->base || attempt->parent.snapshot_id == change->base->snapshot_id || change->branch)
-        return STATUS_OK;
+    if (!rests || !change->base) return STATUS_OK;
+    /* What was read for a change of a branch need not have been read there: its files have to be looked for.
+     */
+    bool looks = change->branch && change->pending_count > 0;
+    if (attempt->parent.snapshot_id == rests_on(change) && !looks) return STATUS_OK;
     if (!stands_on_base(change, attempt)) return conflict(change, "took back what this one rests on", err);
     Arena arena, scratch;
     arena_init(&arena);

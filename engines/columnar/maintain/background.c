@@ -16,7 +16,7 @@
 #include "engines/columnar/iceberg/table_trash.h"
 #include "engines/columnar/maintain/compaction_rows.h"
 
-enum { BACKGROUND_NICE = 10, ORPHANS_EVERY_S = 6 * 3600, FORGET_AFTER_S = 3600 };
+enum { BACKGROUND_NICE = 5, ORPHANS_EVERY_S = 6 * 3600, FORGET_AFTER_S = 3600 };
 
 /* What was seen of a table, so that it is looked at again only when it changed. */
 typedef struct SeenTable {

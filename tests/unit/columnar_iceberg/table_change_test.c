@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -533,6 +534,108 @@ static void the_past_can_be_read(void **state) {
     table_version_release(version);
 }
 
+/* On a branch as on main: what others committed to that branch since counts, what they did elsewhere does
+ * not. */
+static void changes_of_a_branch_meet(void **state) {
+    Error err;
+    append_rows(0, 100);
+    TableVersion *version = load();
+    TableChange *one = begin(), *two, *three;
+    OK(table_change_set_ref(one, "audit", false, version->snapshot_id, &err));
+    OK(table_change_commit(one, NULL, &err));
+    one = begin(), two = begin(), three = begin();
+    TableChange *changes[] = {one, two, three};
+    for (int i = 0; i < 3; i++)
+        OK(table_change_on_branch(changes[i], "audit", &err));
+    OK(table_change_delete_positions(one, &version->files[0], (int64_t[]){5}, 1, &err));
+    write_rows(one, 1005, 1);
+    OK(table_change_delete_positions(two, &version->files[0], (int64_t[]){5}, 1, &err));
+    write_rows(two, 2005, 1);
+    OK(table_change_remove_file(three, &version->files[0], &err));
+    table_change_require(three, NULL, NULL);
+    append_rows(100, 100); /* to main: no concern of theirs */
+    OK(table_change_commit(one, NULL, &err));
+    NOT(table_change_commit(two, NULL, &err), SQLSTATE_SERIALIZATION_FAILURE);
+    NOT(table_change_commit(three, NULL, &err), SQLSTATE_SERIALIZATION_FAILURE);
+    assert_int_equal(rows_as_of(&(TableAsOf){-1, -1, "audit"}), 100);
+    assert_int_equal(live_now(), 200);
+    /* A file that main has and the branch never had. */
+    TableVersion *newer = load();
+    const DataFile *file = &newer->files[newer->files[0].row_count == 100 &&
+                                         strcmp(newer->files[0].path, version->files[0].path) == 0];
+    one = begin();
+    OK(table_change_on_branch(one, "audit", &err));
+    OK(table_change_delete_positions(one, file, (int64_t[]){7}, 1, &err));
+    NOT(table_change_commit(one, NULL, &err), SQLSTATE_SERIALIZATION_FAILURE);
+    table_version_release(newer);
+    table_version_release(version);
+}
+
+static void commit_many(int process, int commits) {
+    Error err;
+    catalog = scratch_catalog(scratch);
+    for (int i = 0; i < commits; i++) {
+        TableChange *change;
+        OK(table_change_begin_latest(catalog, NULL, "t", &change, &err));
+        write_rows(change, process * 1000 + i, 1);
+        OK(table_change_commit(change, NULL, &err));
+    }
+    table_catalog_close(catalog);
+}
+
+/* Each metadata file is deleted as soon as the next one is there, whoever reads it. */
+static void metadata_files_may_vanish_at_once(void **state) {
+    enum { PROCESSES = 3, COMMITS = 30 };
+    Error err;
+    pid_t children[PROCESSES];
+    TableChange *change = begin();
+    OK(table_change_set_property(change, "write.metadata.delete-after-commit.enabled", "true", &err));
+    OK(table_change_set_property(change, "write.metadata.previous-versions-max", "1", &err));
+    OK(table_change_commit(change, NULL, &err));
+    table_catalog_close(catalog); /* no connection crosses the fork */
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            commit_many(i, COMMITS);
+            _exit(0);
+        }
+    }
+    catalog = scratch_catalog(scratch);
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    assert_int_equal(live_now(), PROCESSES * COMMITS);
+}
+
+static void what_is_given_up_leaves_others_their_directories(void **state) {
+    Error err;
+    TableChange *change = begin(), *other;
+    OK(table_change_set_partitioning(change, "bucket(2, id)", &err));
+    OK(table_change_commit(change, NULL, &err));
+    change = begin();
+    other = begin();
+    write_rows(change, 0, 100);
+    char directory[256];
+    snprintf(directory, sizeof directory, "%s/warehouse/default/t/data/id_bucket=1", scratch);
+    assert_int_equal(access(directory, F_OK), 0);
+    table_change_abort(change);
+    assert_int_equal(access(directory, F_OK), 0);
+    write_rows(other, 0, 100);
+    OK(table_change_commit(other, NULL, &err));
+    assert_int_equal(live_now(), 100);
+    /* Two that make a table of one name make it in two places. */
+    OK(table_change_begin_create(catalog, NULL, "twice", COLUMNS, 3, false, &change, &err));
+    OK(table_change_begin_create(catalog, NULL, "twice", COLUMNS, 3, false, &other, &err));
+    write_rows(change, 0, 10);
+    table_change_abort(change);
+    snprintf(directory, sizeof directory, "%s/warehouse/default/twice", scratch);
+    assert_int_not_equal(access(directory, F_OK), 0);
+    write_rows(other, 0, 10);
+    OK(table_change_commit(other, NULL, &err));
+}
+
 static void manifests_are_merged(void **state) {
     Error err;
     for (int i = 0; i < 5; i++)
@@ -601,6 +704,9 @@ int main(void) {
         TEST(a_table_made_again_is_another_one),
         TEST(a_long_statement_outlives_its_metadata_file),
         TEST(the_past_can_be_read),
+        TEST(changes_of_a_branch_meet),
+        TEST(metadata_files_may_vanish_at_once),
+        TEST(what_is_given_up_leaves_others_their_directories),
         TEST(manifests_are_merged),
         TEST(old_metadata_files_go),
     };
