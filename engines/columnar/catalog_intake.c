@@ -147,9 +147,10 @@ static IngestOptions options_of(const TableIntake *intake, const IngestInput *in
                            .progress_context = intake->progress_context};
 }
 
-static Status load_once(TableCatalog *catalog, const TableIntake *intake, const IngestInput *inputs,
-                        IngestMode mode, TableIntakeResult *result, Error *err) {
+static Status load_once(TableCatalog *catalog, Budget *budget, const TableIntake *intake,
+                        const IngestInput *inputs, IngestMode mode, TableIntakeResult *result, Error *err) {
     IngestOptions options = options_of(intake, inputs);
+    options.budget = budget;
     options.mode = mode;
     options.replace_rows = intake->replace;
     IngestResult made;
@@ -174,8 +175,8 @@ static Status table_is_there(TableCatalog *catalog, const TableIntake *intake, b
 }
 
 /* A table that comes or goes meanwhile is met in the second round. */
-static Status load(TableCatalog *catalog, const TableIntake *intake, const IngestInput *inputs,
-                   TableIntakeResult *result, Error *err) {
+static Status load(TableCatalog *catalog, Budget *budget, const TableIntake *intake,
+                   const IngestInput *inputs, TableIntakeResult *result, Error *err) {
     Status status = STATUS_ERROR;
     for (int attempt = 0; attempt < 2; attempt++) {
         bool there;
@@ -185,7 +186,7 @@ static Status load(TableCatalog *catalog, const TableIntake *intake, const Inges
                           : create                          ? INGEST_CREATE
                                                             : INGEST_APPEND;
         *result = (TableIntakeResult){.snapshot_id = -1, .created = create};
-        status = load_once(catalog, intake, inputs, mode, result, err);
+        status = load_once(catalog, budget, intake, inputs, mode, result, err);
         bool raced = status != STATUS_OK && err && intake->create &&
                      (!strcmp(err->sqlstate, SQLSTATE_DUPLICATE_TABLE) ||
                       !strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE));
@@ -195,12 +196,12 @@ static Status load(TableCatalog *catalog, const TableIntake *intake, const Inges
     return status;
 }
 
-Status catalog_intake(TableCatalog *catalog, const TableIntake *intake, TableIntakeResult *result,
-                      Error *err) {
+Status catalog_intake(TableCatalog *catalog, Budget *budget, const TableIntake *intake,
+                      TableIntakeResult *result, Error *err) {
     Sources sources;
     *result = (TableIntakeResult){.snapshot_id = -1};
     Status status = open_sources(intake, &sources, err);
-    if (status == STATUS_OK) status = load(catalog, intake, sources.inputs, result, err);
+    if (status == STATUS_OK) status = load(catalog, budget, intake, sources.inputs, result, err);
     close_sources(intake, &sources);
     return status;
 }
@@ -252,7 +253,7 @@ static Status take_rows(void *context, const char *input, const int64_t *rows, c
     return status;
 }
 
-static Status read_rows(RowsOut *out, TableIntakeResult *result, Error *err) {
+static Status read_rows(RowsOut *out, Budget *budget, TableIntakeResult *result, Error *err) {
     const TableRowReceiver *receiver = out->receiver;
     Arena *arena = out->intake->arena;
     TableColumn *columns = ARENA_NEW_ARRAY(arena, TableColumn, receiver->column_count + 1);
@@ -267,6 +268,7 @@ static Status read_rows(RowsOut *out, TableIntakeResult *result, Error *err) {
     IngestOptions options = options_of(out->intake, out->inputs);
     IngestResult made;
     options.receiver = &inner;
+    options.budget = budget;
     options.keep_columns = true;
     Status status = ingest_load(NULL, &options, &made, err);
     if (status == STATUS_OK) take_result(out->intake, out->inputs, &made, result);
@@ -275,13 +277,13 @@ static Status read_rows(RowsOut *out, TableIntakeResult *result, Error *err) {
     return status;
 }
 
-Status catalog_read_rows(const TableIntake *intake, const TableRowReceiver *receiver,
+Status catalog_read_rows(Budget *budget, const TableIntake *intake, const TableRowReceiver *receiver,
                          TableIntakeResult *result, Error *err) {
     Sources sources;
     *result = (TableIntakeResult){.snapshot_id = -1};
     Status status = open_sources(intake, &sources, err);
     RowsOut out = {.intake = intake, .inputs = sources.inputs, .receiver = receiver};
-    if (status == STATUS_OK) status = read_rows(&out, result, err);
+    if (status == STATUS_OK) status = read_rows(&out, budget, result, err);
     if (status != STATUS_OK) show_names(intake, sources.inputs, err);
     close_sources(intake, &sources);
     return status;

@@ -64,7 +64,8 @@ static Status load(Copy *copy, const TableBinding *binding, const TableIntakeSou
                           .cancel = copy->execution->cancel,
                           .arena = copy->arena};
     TableIntakeResult result;
-    TRY(catalog_intake(copy->context->dml.catalog, &intake, &result, err));
+    TRY(catalog_intake(copy->context->dml.catalog, copy->context->dml.resources->budget, &intake, &result,
+                       err));
     *rows = result.row_count;
     return STATUS_OK;
 }

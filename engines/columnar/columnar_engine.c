@@ -230,7 +230,7 @@ static Status columnar_open(const EngineConfig *config, Engine **out, Error *err
         columnar_close(&engine->base);
         return STATUS_ERROR;
     }
-    engine->files = file_tables_open(config->file_directories, engine->spill_directory);
+    engine->files = file_tables_open(config->file_directories, engine->spill_directory, &engine->budget);
     if (config->cache_bytes > 0) parquet_cache_configure(config->cache_bytes);
     block_pool_configure(engine->budget.limit_bytes / 8, engine->budget.limit_bytes);
     if (config->spill) clean_spill_directory(engine);
@@ -726,12 +726,13 @@ static void columnar_health(Engine *base, EngineHealth *out) {
 
 static Status columnar_read_rows(Engine *base, const TableIntake *intake, const TableRowReceiver *receiver,
                                  TableIntakeResult *result, Error *err) {
-    return catalog_read_rows(intake, receiver, result, err);
+    return catalog_read_rows(&((ColumnarEngine *)base)->budget, intake, receiver, result, err);
 }
 
 static Status columnar_intake(Engine *base, const TableIntake *intake, TableIntakeResult *result,
                               Error *err) {
-    return catalog_intake(((ColumnarEngine *)base)->catalog, intake, result, err);
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    return catalog_intake(engine->catalog, &engine->budget, intake, result, err);
 }
 
 static Status columnar_table_details(Engine *base, const char *schema, const char *table, Arena *arena,

@@ -35,7 +35,8 @@ typedef struct FileEntry {
 
 struct FileTables {
     char *directories, *scratch_parent, *scratch;
-    TableCatalog *catalog;     /* below `scratch`; NULL until needed */
+    TableCatalog *catalog; /* below `scratch`; NULL until needed */
+    Budget *budget;
     int lock_file;             /* tells other processes that we live */
     pthread_mutex_t load_lock; /* one load at a time; taken before `lock` */
     pthread_mutex_t lock;      /* guards what follows */
@@ -207,6 +208,7 @@ static Status load_text(FileTables *tables, FileEntry *entry, const FilePathList
                              .columns = columns,
                              .column_count = column_count,
                              .file_names = request->file_names,
+                             .budget = tables->budget,
                              .cancel = cancel_current(),
                              .on_error = request->ignore_errors ? INGEST_SKIP : INGEST_FAIL};
     IngestResult result;
@@ -302,12 +304,13 @@ bool file_tables_check(FileTables *tables, const TableVersion *version, bool *cu
 /* ---- life ------------------------------------------------------------------------------------------------
  */
 
-FileTables *file_tables_open(const char *directories, const char *scratch_parent) {
+FileTables *file_tables_open(const char *directories, const char *scratch_parent, Budget *budget) {
     FileTables *tables = calloc(1, sizeof *tables);
     if (!tables) abort();
     tables->directories = strdup(directories ? directories : "");
     tables->scratch_parent = strdup(scratch_parent);
     tables->lock_file = -1;
+    tables->budget = budget;
     pthread_mutex_init(&tables->load_lock, NULL);
     pthread_mutex_init(&tables->lock, NULL);
     return tables;

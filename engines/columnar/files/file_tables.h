@@ -13,8 +13,9 @@ typedef struct FileTables FileTables;
 enum { FILE_TABLES_KEPT = 32 };
 
 /* `directories`: see file_paths.h. `scratch_parent`: a directory of ours is made in it when first needed,
- * gone with file_tables_close; what a killed process has left there is removed. */
-FileTables *file_tables_open(const char *directories, const char *scratch_parent);
+ * gone with file_tables_close; what a killed process has left there is removed. Text is read within `budget`
+ * (may be NULL). */
+FileTables *file_tables_open(const char *directories, const char *scratch_parent, Budget *budget);
 void file_tables_close(FileTables *tables); /* may be NULL; nobody holds a version any more */
 const char *file_tables_directories(const FileTables *tables);
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "engines/base/budget.h"
 #include "engines/base/cancel.h"
 #include "engines/columnar/iceberg/table_catalog.h"
 
@@ -68,6 +69,7 @@ typedef struct IngestOptions {
     size_t block_bytes;     /* text is parsed in blocks of about this size; 0 = 1 MiB */
     /* Rows go there: the catalog (NULL then), `mode` and what else is of tables are not looked at. */
     const IngestReceiver *receiver;
+    Budget *budget;      /* what text is read into comes from there; NULL = a limit of the load's own */
     CancelToken *cancel; /* may be NULL */
     /* Called now and then from the loading thread. `bytes` of `total_bytes` counts all passes over the input;
      * total_bytes is 0 while it is not known (streams). May be NULL. */

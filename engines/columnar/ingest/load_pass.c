@@ -9,12 +9,15 @@
 #include "engines/columnar/ingest/reject_list.h"
 
 enum { MAX_WORKERS = 16, SPARE_BLOCKS = 2, CANCEL_POLL_MS = 50 };
+/* Without a budget: room for a few of the longest records. */
+static const int64_t OWN_TEXT_BYTES = INT64_C(1) << 30;
 
 struct PassRun {
     LoadPass *pass;
     LoadWorker *workers;
     int worker_count, started;
     TextBlock *blocks;
+    Budget text; /* of the blocks */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     TextBlock *free_blocks, *first_full, *last_full; /* full ones in order */
@@ -106,6 +109,7 @@ static void keep_block_rows(PassRun *run, const TextBlock *block, int64_t rows) 
 static void work_on(PassRun *run, LoadWorker *worker, TextBlock *block) {
     if (!pass_should_stop(run, block)) (void)load_worker_block(worker, block);
     run->rows += worker->block_row;
+    text_block_trim(block, run->pass->options->block_bytes, &run->text);
     pthread_mutex_lock(&run->lock);
     keep_block_rows(run, block, worker->block_row);
     block->next = run->free_blocks;
@@ -306,7 +310,7 @@ static Status read_inputs(PassRun *run, TextBlock **held, Error *err) {
     for (int i = 0; i < pass->input_count && !is_over(run); i++) {
         BlockReader *reader;
         TRY(block_reader_open(&pass->inputs[i], pass->options, pass->json_lines, pass->options->block_bytes,
-                              pass->arena, &reader, err));
+                              &run->text, pass->arena, &reader, err));
         Status status = read_input(run, reader, &sequence, held, err);
         pass->bytes_read += block_reader_bytes_read(reader);
         block_reader_close(reader);
@@ -426,6 +430,7 @@ Status load_pass_run(LoadPass *pass, Error *err) {
     pass->conflict = pass->not_lines = false;
     pass->rejected_count = pass->bytes_read = 0;
     if (pass->rejects) pass->rejects->count = 0;
+    budget_init(&run.text, pass->options->budget, pass->options->budget ? 0 : OWN_TEXT_BYTES);
     pthread_mutex_init(&run.lock, NULL);
     pthread_cond_init(&run.changed, NULL);
     run.workers = calloc((size_t)run.worker_count, sizeof *run.workers);
@@ -442,6 +447,7 @@ Status load_pass_run(LoadPass *pass, Error *err) {
         load_worker_deinit(&run.workers[i]);
     for (int i = 0; i < block_count; i++)
         free(run.blocks[i].text);
+    budget_deinit(&run.text);
     free(run.workers);
     free(run.blocks);
     free(run.block_rows);

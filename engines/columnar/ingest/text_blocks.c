@@ -11,6 +11,7 @@ struct BlockReader {
     TextSource *source;
     InputPlan plan;
     size_t block_bytes;
+    Budget *budget;
     char *kept; /* text read and not given yet */
     size_t kept_length, kept_capacity;
     bool at_end;         /* nothing behind what is kept */
@@ -19,13 +20,19 @@ struct BlockReader {
     char last_character; /* JSON_ARRAY: the last one given that is no space */
 };
 
-static Status reserve(char **text, size_t *capacity, size_t used, size_t wanted, const char *name,
+static Status reserve(BlockReader *reader, char **text, size_t *capacity, size_t used, size_t wanted,
                       Error *err) {
     if (wanted <= *capacity) return STATUS_OK;
+    TRY(budget_reserve(reader->budget, (int64_t)wanted, err));
     char *grown = malloc(wanted + TEXT_PADDING);
-    if (!grown) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while reading \"%s\"", name);
+    if (!grown) {
+        budget_release(reader->budget, (int64_t)wanted);
+        return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory while reading \"%s\"",
+                         reader->plan.input->name);
+    }
     if (used) memcpy(grown, *text, used);
     free(*text);
+    budget_release(reader->budget, (int64_t)*capacity);
     *text = grown;
     *capacity = wanted;
     return STATUS_OK;
@@ -81,15 +88,15 @@ static Status plan_json(BlockReader *reader, bool lines, Error *err) {
 }
 
 Status block_reader_open(const LoadInput *input, const IngestOptions *options, bool lines, size_t block_bytes,
-                         Arena *arena, BlockReader **out, Error *err) {
+                         Budget *budget, Arena *arena, BlockReader **out, Error *err) {
     BlockReader *reader = calloc(1, sizeof *reader);
     if (!reader) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     reader->plan.input = input;
+    reader->budget = budget;
     reader->block_bytes = block_bytes ? block_bytes : BLOCK_BYTES;
     Status status = text_source_open(input, options->encoding, &reader->source, err);
     size_t sample = reader->block_bytes < SMALLEST_SAMPLE ? SMALLEST_SAMPLE : reader->block_bytes;
-    if (status == STATUS_OK)
-        status = reserve(&reader->kept, &reader->kept_capacity, 0, sample, input->name, err);
+    if (status == STATUS_OK) status = reserve(reader, &reader->kept, &reader->kept_capacity, 0, sample, err);
     if (status == STATUS_OK) status = fill(reader, reader->kept, &reader->kept_length, sample, err);
     if (status == STATUS_OK && input->format == INGEST_JSON) status = plan_json(reader, lines, err);
     if (status == STATUS_OK && input->format == INGEST_CSV) {
@@ -113,6 +120,15 @@ InputPlan *block_reader_plan(BlockReader *reader) {
     return &reader->plan;
 }
 
+void text_block_trim(TextBlock *block, size_t block_bytes, Budget *budget) {
+    enum { LARGEST_KEPT = 4 }; /* times the usual size */
+    if (block->capacity <= LARGEST_KEPT * (block_bytes ? block_bytes : BLOCK_BYTES)) return;
+    free(block->text);
+    budget_release(budget, (int64_t)block->capacity);
+    block->text = NULL;
+    block->length = block->capacity = 0;
+}
+
 int64_t block_reader_bytes_read(const BlockReader *reader) {
     return text_source_bytes_read(reader->source);
 }
@@ -121,6 +137,7 @@ void block_reader_close(BlockReader *reader) {
     if (!reader) return;
     text_source_close(reader->source);
     free(reader->kept);
+    budget_release(reader->budget, (int64_t)reader->kept_capacity);
     free(reader);
 }
 
@@ -187,7 +204,7 @@ static Status keep_rest(BlockReader *reader, TextBlock *block, size_t cut, Error
     size_t rest = block->length - cut;
     reader->kept_length = 0;
     if (rest) {
-        TRY(reserve(&reader->kept, &reader->kept_capacity, 0, rest, reader->plan.input->name, err));
+        TRY(reserve(reader, &reader->kept, &reader->kept_capacity, 0, rest, err));
         memcpy(reader->kept, block->text + cut, rest);
         reader->kept_length = rest;
     }
@@ -205,7 +222,7 @@ Status block_reader_next(BlockReader *reader, TextBlock *block, bool *more, Erro
     size_t wanted = reader->kept_length + 2 * TEXT_SOURCE_ROOM > reader->block_bytes
                         ? reader->kept_length + reader->block_bytes
                         : reader->block_bytes;
-    TRY(reserve(&block->text, &block->capacity, 0, wanted, name, err));
+    TRY(reserve(reader, &block->text, &block->capacity, 0, wanted, err));
     memcpy(block->text, reader->kept, reader->kept_length);
     block->length = reader->kept_length;
     for (;;) {
@@ -224,6 +241,6 @@ Status block_reader_next(BlockReader *reader, TextBlock *block, bool *more, Erro
             return error_set(err, SQLSTATE_PROGRAM_LIMIT, "\"%s\": a record is longer than %d MB", name,
                              BLOCK_MAX_BYTES >> 20);
         wanted = block->capacity * 2 < BLOCK_MAX_BYTES ? block->capacity * 2 : BLOCK_MAX_BYTES;
-        TRY(reserve(&block->text, &block->capacity, block->length, wanted, name, err));
+        TRY(reserve(reader, &block->text, &block->capacity, block->length, wanted, err));
     }
 }

@@ -40,11 +40,14 @@ typedef struct TextBlock {
 
 typedef struct BlockReader BlockReader;
 /* `lines` false: JSON of more than one document is cut by its brackets, not by its lines. Names live in
- * `arena`. `block_bytes` 0 = BLOCK_BYTES. */
+ * `arena`. `block_bytes` 0 = BLOCK_BYTES. What the reader and its blocks hold is reserved in `budget`, which
+ * must outlive them; 53200 when it refuses. */
 Status block_reader_open(const LoadInput *input, const IngestOptions *options, bool lines, size_t block_bytes,
-                         Arena *arena, BlockReader **out, Error *err);
+                         Budget *budget, Arena *arena, BlockReader **out, Error *err);
 InputPlan *block_reader_plan(BlockReader *reader);
 /* *more false: there was no block left. 54000 for a record of more than BLOCK_MAX_BYTES. */
 Status block_reader_next(BlockReader *reader, TextBlock *block, bool *more, Error *err);
+/* Gives back the memory of a block that a long record made large. */
+void text_block_trim(TextBlock *block, size_t block_bytes, Budget *budget);
 int64_t block_reader_bytes_read(const BlockReader *reader);
 void block_reader_close(BlockReader *reader);

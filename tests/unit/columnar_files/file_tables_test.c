@@ -123,7 +123,7 @@ static TableVersion *load(FileTables *tables, FileKind kind, const char *pattern
 }
 
 static void text_is_loaded_once(void **state) {
-    FileTables *tables = file_tables_open(inside, scratch);
+    FileTables *tables = file_tables_open(inside, scratch, NULL);
     bool current = false;
     TableVersion *first = load(tables, FILE_KIND_CSV, "[ab].csv");
     TableVersion *again = load(tables, FILE_KIND_CSV, "[ab].csv");
@@ -149,7 +149,7 @@ static void text_is_loaded_once(void **state) {
 }
 
 static void what_is_kept_is_bounded(void **state) {
-    FileTables *tables = file_tables_open(inside, scratch);
+    FileTables *tables = file_tables_open(inside, scratch, NULL);
     char key[32];
     const char *pattern = "a.csv";
     for (int i = 0; i < 3 * FILE_TABLES_KEPT; i++) {
@@ -174,7 +174,7 @@ static void what_is_kept_is_bounded(void **state) {
 }
 
 static void a_broken_file_is_an_error(void **state) {
-    FileTables *tables = file_tables_open(inside, scratch);
+    FileTables *tables = file_tables_open(inside, scratch, NULL);
     const char *pattern = "broken.parquet";
     FileRequest request = {.kind = FILE_KIND_PARQUET, .patterns = &pattern, .pattern_count = 1, .key = "k"};
     TableVersion *version = NULL;
@@ -193,7 +193,7 @@ static void rows_know_their_file(void **state) {
                  {"[ab].csv", "p text, q text", NULL, 0}, /* by order, without the name */
                  {"taken.csv", NULL, "42701", 1},
                  {"taken.csv", "x int8", "42701", 1}};
-    FileTables *tables = file_tables_open(inside, scratch);
+    FileTables *tables = file_tables_open(inside, scratch, NULL);
     write_file(inside, "taken.csv", "x,filename\n1,mine\n");
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         FileRequest request = {.kind = FILE_KIND_CSV,
@@ -221,7 +221,7 @@ static void rows_know_their_file(void **state) {
 
 /* Also while another statement's load is under way: the second one waits for it no longer than it may. */
 static void a_cancelled_statement_loads_nothing(void **state) {
-    FileTables *tables = file_tables_open(inside, scratch);
+    FileTables *tables = file_tables_open(inside, scratch, NULL);
     const char *pattern = "a.csv";
     FileRequest request = {
         .kind = FILE_KIND_CSV, .patterns = &pattern, .pattern_count = 1, .header = -1, .key = "k"};

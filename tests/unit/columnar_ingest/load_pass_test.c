@@ -286,6 +286,52 @@ static void wide_rows_and_deep_values(void **state) {
     check_bytes(TWICE, strlen(TWICE), PLAIN, "a json | [ ]");
 }
 
+/* A record is read whole, within the budget; what a long one took is given back. */
+static void long_records_are_charged(void **state) {
+    enum { SHORT = 2000, LIMIT = 2 << 20, FITS = 300 << 10, TOO_LONG = 4 << 20 };
+    static const int LENGTHS[] = {FITS, TOO_LONG};
+    for (size_t i = 0; i < sizeof LENGTHS / sizeof LENGTHS[0]; i++) {
+        StrBuf text;
+        Budget budget;
+        Error err = {0};
+        IngestResult result;
+        strbuf_init(&text);
+        budget_init(&budget, NULL, LIMIT);
+        strbuf_append_text(&text, "a,b\n");
+        for (int row = 0; row < SHORT; row++)
+            strbuf_printf(&text, "%d,some words that fill a row of the usual length\n", row);
+        strbuf_append_text(&text, "1,\"");
+        for (int at = 0; at < LENGTHS[i]; at += 8)
+            strbuf_append_text(&text, "longer\n ");
+        strbuf_append_text(&text, "\"\n");
+        for (int row = 0; row < SHORT; row++)
+            strbuf_printf(&text, "%d,some more words\n", row);
+        IngestInput input = {
+            .kind = INGEST_MEMORY, .name = "long", .data = strbuf_text(&text), .bytes = text.length};
+        IngestOptions options = INGEST_OPTIONS_DEFAULT;
+        options.table = "long_records";
+        options.inputs = &input;
+        options.input_count = 1;
+        options.mode = INGEST_REPLACE;
+        options.block_bytes = 1 << 14;
+        options.threads = 2;
+        options.budget = &budget;
+        Status status = ingest_load(catalog, &options, &result, &err);
+        if (LENGTHS[i] == FITS) {
+            if (status != STATUS_OK) fail_msg("%s", err.message);
+            assert_int_equal(result.row_count, 2 * SHORT + 1);
+            assert_true(budget.peak_bytes >= FITS);
+        } else {
+            assert_int_equal(status, STATUS_ERROR);
+            assert_string_equal(err.sqlstate, "53200");
+        }
+        ingest_result_deinit(&result);
+        assert_int_equal(budget.used_bytes, 0);
+        budget_deinit(&budget);
+        strbuf_deinit(&text);
+    }
+}
+
 static void appended_columns_are_added_and_widened(void **state) {
     static const char FIRST[] = "id,n,p\n1,5,1.50\n", SECOND[] = "id,P,extra\n3000000000,123456789.25,x\n";
     static const char THIRD[] = "{\"id\":2,\"when\":\"2020-01-02\",\"extra\":\"y\"}\n";
@@ -325,15 +371,11 @@ static void appended_columns_are_added_and_widened(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(rows_left_out_are_listed),
-        TEST(json_rows_left_out_do_not_spoil_the_next),
-        TEST(encodings_become_utf8),
-        TEST(compression_is_told_by_content),
-        TEST(late_surprises_change_the_types),
-        TEST(late_keys_become_columns),
-        TEST(the_first_bad_row_is_named),
-        TEST(wide_rows_and_deep_values),
-        TEST(appended_columns_are_added_and_widened),
+        TEST(rows_left_out_are_listed),        TEST(json_rows_left_out_do_not_spoil_the_next),
+        TEST(encodings_become_utf8),           TEST(compression_is_told_by_content),
+        TEST(late_surprises_change_the_types), TEST(late_keys_become_columns),
+        TEST(the_first_bad_row_is_named),      TEST(wide_rows_and_deep_values),
+        TEST(long_records_are_charged),        TEST(appended_columns_are_added_and_widened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
