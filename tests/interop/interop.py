@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import changed  # noqa: E402
+import on_postgres  # noqa: E402
 import ours  # noqa: E402
 import theirs  # noqa: E402
 import turns  # noqa: E402
@@ -60,7 +61,7 @@ def parts_wanted(arguments):
     for i, argument in enumerate(arguments):
         if argument == '--only':
             return arguments[i + 1].split(',')
-    return list(PARTS)
+    return [*PARTS, 'postgres']
 
 
 def main():
@@ -69,13 +70,19 @@ def main():
     # Spark's Java writes its log to the second descriptor; Python's own errors go on to the terminal.
     sys.stderr = os.fdopen(os.dup(2), 'w')
     os.dup2(os.open(os.path.join(warehouse.work, 'spark.log'), os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-    peers = Peers(warehouse, os.environ['SIGNALBOX_INTEROP_CACHE'])
-    print('peers started in %.0f s' % (time.time() - started), flush=True)
+    wanted, peers = parts_wanted(sys.argv[1:]), None
     try:
-        for part in parts_wanted(sys.argv[1:]):
-            PARTS[part](peers, report)
+        if wanted != ['postgres']:
+            peers = Peers(warehouse, os.environ['SIGNALBOX_INTEROP_CACHE'])
+            print('peers started in %.0f s' % (time.time() - started), flush=True)
+        for part in wanted:
+            if part == 'postgres':
+                on_postgres.run(warehouse.work, report)
+            else:
+                PARTS[part](peers, report)
     finally:
-        peers.close()
+        if peers:
+            peers.close()
         if report.failed or '--keep' in sys.argv:
             print('The tables are in %s' % warehouse.path)
         else:

@@ -1,13 +1,13 @@
-"""PyIceberg through the same SQLite catalog."""
+"""PyIceberg through the same catalog: SQLite's file, or the database at `uri`."""
 from pyiceberg.catalog.sql import SqlCatalog
 
 
 class PyIceberg:
     name = 'pyiceberg'
 
-    def __init__(self, warehouse):
-        self.catalog = SqlCatalog('default', uri='sqlite:///' + warehouse.catalog, warehouse='file://' + warehouse.path,
-                                  init_catalog_tables='false')
+    def __init__(self, warehouse, uri=None, makes_tables=False):
+        self.catalog = SqlCatalog('default', uri=uri or 'sqlite:///' + warehouse.catalog, warehouse='file://' + warehouse.path,
+                                  init_catalog_tables='true' if makes_tables else 'false')
 
     def load(self, table):
         return self.catalog.load_table('default.' + table)

@@ -7,12 +7,14 @@ import subprocess
 class Signalbox:
     name = 'signalbox'
 
-    def __init__(self, warehouse):
+    def __init__(self, warehouse, catalog=None):
         self.program = os.environ['SIGNALBOX_PROGRAM']
         self.config = os.path.join(warehouse.work, 'signalbox.toml')
         with open(self.config, 'w') as file:
             file.write('[paths]\ndata_directory = "%s"\n[engines.postgres]\nenabled = false\n[engines.mysql]\n'
                        'enabled = false\n[engines.columnar]\ndirectory = "%s"\n' % (warehouse.work, warehouse.path))
+            if catalog:
+                file.write('catalog = "%s"\n' % catalog)
 
     def run(self, *arguments, text=None):
         done = subprocess.run([self.program, '--config', self.config, *arguments], input=text, text=True,
