@@ -268,6 +268,9 @@ struct EngineOps {
      * no statement has needed lately goes back to the system. */
     void (*release_idle)(Engine *engine);
 
+    /* Optional (NULL): the names of its schemas, also of those without a table. May block. */
+    Status (*schemas)(Engine *engine, Arena *arena, const char ***names, int *count, Error *err);
+
     /* Optional (NULL): table_intake.h. 42P01 when there is no such table. Both may block. */
     Status (*intake)(Engine *engine, const TableIntake *intake, TableIntakeResult *result, Error *err);
     /* Optional (NULL): reads the sources of an intake for another engine's table. Fills what the reading

@@ -724,6 +724,10 @@ static void columnar_health(Engine *base, EngineHealth *out) {
     arena_deinit(&arena);
 }
 
+static Status columnar_schemas(Engine *base, Arena *arena, const char ***names, int *count, Error *err) {
+    return table_catalog_namespaces(((ColumnarEngine *)base)->catalog, arena, names, count, err);
+}
+
 static Status columnar_read_rows(Engine *base, const TableIntake *intake, const TableRowReceiver *receiver,
                                  TableIntakeResult *result, Error *err) {
     return catalog_read_rows(&((ColumnarEngine *)base)->budget, intake, receiver, result, err);
@@ -752,6 +756,7 @@ const EngineOps columnar_engine_ops = {
     .open = columnar_open,
     .close = columnar_close,
     .describe = columnar_describe,
+    .schemas = columnar_schemas,
     .plan = columnar_plan,
     .execute = columnar_execute,
     .scan = columnar_scan,

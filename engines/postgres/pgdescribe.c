@@ -203,3 +203,21 @@ Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err)
     PQclear(d.functions);
     return status;
 }
+
+Status pgengine_schemas(Engine *base, Arena *arena, const char ***names, int *count, Error *err) {
+    PgEngine *engine = pgengine_of(base);
+    PgConn *conn;
+    PGresult *rows = NULL;
+    TRY(pgengine_acquire(engine, true, NULL, &conn, err));
+    Status status = pgconn_exec(conn,
+                                "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> "
+                                "'information_schema' ORDER BY nspname COLLATE \"C\"",
+                                NULL, 0, NULL, &rows, err);
+    *count = status == STATUS_OK ? PQntuples(rows) : 0;
+    *names = ARENA_NEW_ARRAY(arena, const char *, *count + 1);
+    for (int i = 0; i < *count; i++)
+        (*names)[i] = arena_strdup(arena, PQgetvalue(rows, i, 0));
+    PQclear(rows);
+    pgengine_give_back(engine, conn);
+    return status;
+}

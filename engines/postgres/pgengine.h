@@ -54,6 +54,7 @@ double pgengine_latency_ms(PgEngine *engine);
 void pgengine_health(Engine *base, EngineHealth *out);
 
 Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err);
+Status pgengine_schemas(Engine *base, Arena *arena, const char ***names, int *count, Error *err);
 Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
                    Error *err);
 Status pgexecute_execute(Engine *base, EnginePlan *plan, Execution *execution, ArrowArrayStream *out,

@@ -60,6 +60,7 @@ const EngineOps postgres_engine_ops = {
     .describe = pgengine_describe,
     .plan = pgplan_plan,
     .execute = pgexecute_execute,
+    .schemas = pgengine_schemas,
     .scan = pgscan_scan,
     .intake = pgintake_intake,
     .health = pgengine_health,

@@ -260,6 +260,45 @@ void table_handle(Api *api, Exchange *exchange, char *const *arguments) {
         table_reply(api, exchange, arguments[0], 200);
 }
 
+typedef struct SchemaList {
+    StrBuf out;
+    const RegistryView *view;
+    int shown;
+} SchemaList;
+
+static void append_schema(SchemaList *list, const Engine *engine, const char *name) {
+    int tables = 0;
+    for (int i = 0; i < list->view->count; i++)
+        tables +=
+            list->view->tables[i].engine == engine && !strcmp(list->view->tables[i].table->schema, name);
+    strbuf_append_text(&list->out, list->shown++ ? ",{" : "{");
+    append_text(&list->out, "name", name);
+    strbuf_append_char(&list->out, ',');
+    append_text(&list->out, "engine", engine->name);
+    strbuf_printf(&list->out, ",\"table_count\":%d}", tables);
+}
+
+/* Those without a table are the engine's to name; one that is down, or names none, has those of its tables.
+ */
+static void append_schemas_of(SchemaList *list, Engine *engine, Arena *arena) {
+    const char **names = NULL;
+    int count = 0;
+    if (engine->ops->schemas && engine->ops->schemas(engine, arena, &names, &count, NULL) != STATUS_OK)
+        count = 0;
+    for (int i = 0; i < count; i++)
+        append_schema(list, engine, names[i]);
+    for (int i = 0; i < list->view->count; i++) {
+        const RegistryTable *entry = &list->view->tables[i];
+        bool seen = entry->engine != engine;
+        for (int j = 0; j < count && !seen; j++)
+            seen = !strcmp(names[j], entry->table->schema);
+        for (int j = 0; j < i && !seen; j++)
+            seen = list->view->tables[j].engine == engine &&
+                   !strcmp(list->view->tables[j].table->schema, entry->table->schema);
+        if (!seen) append_schema(list, engine, entry->table->schema);
+    }
+}
+
 void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
     if (exchange->method == HTTP_POST) {
         schemas_make_handle(api, exchange, arguments);
@@ -268,28 +307,12 @@ void schemas_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
     RegistryView view;
     api_catch_up(api);
     router_registry(api->router, &view);
-    StrBuf out;
-    strbuf_init(&out);
-    strbuf_append_text(&out, "{\"schemas\":[");
-    int shown = 0;
-    for (int i = 0; i < view.count; i++) {
-        const RegistryTable *entry = &view.tables[i];
-        int tables = 0;
-        bool seen = false;
-        for (int j = 0; j < view.count && !seen; j++) {
-            bool same = view.tables[j].engine == entry->engine &&
-                        !strcmp(view.tables[j].table->schema, entry->table->schema);
-            tables += same;
-            seen = same && j < i;
-        }
-        if (seen) continue;
-        strbuf_append_text(&out, shown++ ? ",{" : "{");
-        append_text(&out, "name", entry->table->schema);
-        strbuf_append_char(&out, ',');
-        append_text(&out, "engine", entry->engine->name);
-        strbuf_printf(&out, ",\"table_count\":%d}", tables);
-    }
-    strbuf_append_text(&out, "]}\n");
+    SchemaList list = {.view = &view};
+    strbuf_init(&list.out);
+    strbuf_append_text(&list.out, "{\"schemas\":[");
+    for (int i = 0; i < router_engine_count(api->router); i++)
+        append_schemas_of(&list, router_engine(api->router, i), &exchange->arena);
+    strbuf_append_text(&list.out, "]}\n");
     registry_view_release(&view);
-    api_reply_json(exchange, 200, &out);
+    api_reply_json(exchange, 200, &list.out);
 }

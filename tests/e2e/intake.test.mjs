@@ -312,6 +312,42 @@ describe('tables as resources', () => {
   });
 });
 
+describe('schemas', () => {
+  const post_schema = async (body) => {
+    const response = await request('POST', '/api/v1/schemas', { headers: JSON_TYPE, body: JSON.stringify(body) });
+    await assertDocumented('POST', '/api/v1/schemas', response);
+    return response.status;
+  };
+  const listed = async (engine) => (await get('/api/v1/schemas')).json().schemas.filter((schema) => schema.engine === engine).map((schema) => [schema.name, schema.table_count]).filter(([name]) => name.startsWith('e2e_s'));
+  const columnar = (sql) => query({ sql, engine: 'columnar' });
+
+  test('of the columnar engine: made, listed while empty, filled, dropped', async () => {
+    await columnar('DROP SCHEMA IF EXISTS e2e_s1, e2e_s2 CASCADE');
+    assert.equal(await post_schema({ name: 'e2e_s1', engine: 'columnar' }), 201);
+    assert.equal(await post_schema({ name: 'e2e_s1', engine: 'columnar' }), 409);
+    assert.equal((await query('/*+ engine(columnar) */ CREATE SCHEMA e2e_s2')).json().command, 'CREATE SCHEMA');
+    assert.equal((await columnar('CREATE SCHEMA IF NOT EXISTS e2e_s2')).status, 200);
+    assert.deepEqual(await listed('columnar'), [['e2e_s1', 0], ['e2e_s2', 0]]);
+    await answer({ sql: 'CREATE TABLE e2e_s1.t (a int)', engine: 'columnar' });
+    assert.equal((await query({ sql: 'CREATE TABLE e2e_none.t (a int)', engine: 'columnar' })).json().sqlstate, '3F000');
+    assert.deepEqual(await listed('columnar'), [['e2e_s1', 1], ['e2e_s2', 0]]);
+    const refused = await columnar('DROP SCHEMA e2e_s1');
+    assert.equal(refused.json().sqlstate, '2BP01', refused.text);
+    assert.equal((await columnar('DROP SCHEMA e2e_s1 CASCADE')).status, 200);
+    assert.equal((await columnar('DROP SCHEMA e2e_s1')).json().sqlstate, '3F000');
+    assert.equal((await columnar('DROP SCHEMA "default"')).json().sqlstate, '2BP01');
+    assert.deepEqual(await listed('columnar'), [['e2e_s2', 0]]);
+    assert.equal((await columnar('DROP SCHEMA e2e_s2')).status, 200);
+  });
+  test('of PostgreSQL, too', async () => {
+    await query('DROP SCHEMA IF EXISTS e2e_s3');
+    assert.equal(await post_schema({ name: 'e2e_s3' }), 201);
+    assert.deepEqual(await listed('postgres'), [['e2e_s3', 0]]);
+    assert.equal((await query('DROP SCHEMA e2e_s3')).status, 200);
+    assert.deepEqual(await listed('postgres'), []);
+  });
+});
+
 describe('files in SQL', () => {
   const files = join(varDirectory, 'files');
   const table = 'e2e_from_files';

@@ -44,12 +44,12 @@ Status ddl_find(const Ddl *ddl, DdlTable table, TableVersion **out, Error *err) 
 }
 
 Status ddl_check_namespace(const Ddl *ddl, DdlTable table, Error *err) {
-    TableName *names = NULL;
+    const char **names = NULL;
     int count = 0;
     if (strcmp(table.namespace_name, DML_DEFAULT_NAMESPACE) == 0) return STATUS_OK;
-    TRY(table_catalog_list(ddl->context->catalog, ddl->arena, &names, &count, err));
+    TRY(table_catalog_namespaces(ddl->context->catalog, ddl->arena, &names, &count, err));
     for (int i = 0; i < count; i++)
-        if (strcmp(names[i].namespace_name, table.namespace_name) == 0) return STATUS_OK;
+        if (strcmp(names[i], table.namespace_name) == 0) return STATUS_OK;
     return error_set(err, "3F000", "schema \"%s\" does not exist", table.namespace_name);
 }
 
@@ -81,7 +81,11 @@ static Status run(Ddl *ddl, const Node *node, bool *handled, Error *err) {
         return ddl_alter_table(ddl, node->alter_table_stmt, err);
     case PG_QUERY__NODE__NODE_RENAME_STMT: return ddl_rename(ddl, node->rename_stmt, err);
     case PG_QUERY__NODE__NODE_CALL_STMT: return ddl_call(ddl, node->call_stmt, err);
+    case PG_QUERY__NODE__NODE_CREATE_SCHEMA_STMT:
+        return ddl_create_schema(ddl, node->create_schema_stmt, err);
     case PG_QUERY__NODE__NODE_DROP_STMT:
+        if (node->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_SCHEMA)
+            return ddl_drop_schema(ddl, node->drop_stmt, err);
         if (node->drop_stmt->remove_type != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) break;
         return ddl_drop_table(ddl, node->drop_stmt, err);
     default: break;

@@ -32,7 +32,7 @@ DdlTable ddl_table(const Ddl *ddl, const char *catalog, const char *schema, cons
 DdlTable ddl_range_table(const Ddl *ddl, const PgQuery__RangeVar *var);
 /* The newest version; *out NULL when there is none. The caller releases it. */
 Status ddl_find(const Ddl *ddl, DdlTable table, TableVersion **out, Error *err);
-/* 3F000 unless something lives in the namespace. */
+/* 3F000 unless the namespace was made or something lives in it. */
 Status ddl_check_namespace(const Ddl *ddl, DdlTable table, Error *err);
 /* 42P07 when a table or a view has the name already; *exists instead of the error with `if_not_exists`. */
 Status ddl_check_free(const Ddl *ddl, DdlTable table, bool if_not_exists, bool *exists, Error *err);
@@ -44,6 +44,8 @@ Status ddl_drop_table(Ddl *ddl, const PgQuery__DropStmt *stmt, Error *err);
 Status ddl_alter_table(Ddl *ddl, const PgQuery__AlterTableStmt *stmt, Error *err);
 Status ddl_rename(Ddl *ddl, const PgQuery__RenameStmt *stmt, Error *err);
 Status ddl_call(Ddl *ddl, const PgQuery__CallStmt *stmt, Error *err);
+Status ddl_create_schema(Ddl *ddl, const PgQuery__CreateSchemaStmt *stmt, Error *err);
+Status ddl_drop_schema(Ddl *ddl, const PgQuery__DropStmt *stmt, Error *err);
 Status ddl_truncate(Ddl *ddl, const PgQuery__TruncateStmt *stmt, Error *err);
 
 /* A table without rows. */

@@ -66,3 +66,15 @@ Status catalog_db_define(CatalogDb *db, const Definition *definition, bool repla
 Status catalog_db_undefine(CatalogDb *db, const Definition *definition, bool *done, Error *err) {
     return db->ops->undefine(db, definition, done, err);
 }
+
+Status catalog_db_namespaces(CatalogDb *db, Arena *arena, const char ***out, int *count, Error *err) {
+    return db->ops->namespaces(db, arena, out, count, err);
+}
+
+Status catalog_db_create_namespace(CatalogDb *db, const char *name, bool *done, Error *err) {
+    return db->ops->create_namespace(db, name, done, err);
+}
+
+Status catalog_db_drop_namespace(CatalogDb *db, const char *name, bool *done, Error *err) {
+    return db->ops->drop_namespace(db, name, done, err);
+}

@@ -32,6 +32,9 @@ typedef struct CatalogDbOps {
     Status (*remove)(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                      bool *deleted, Error *err);
     Status (*list)(CatalogDb *db, Arena *arena, TableName **out, int *count, Error *err);
+    Status (*namespaces)(CatalogDb *db, Arena *arena, const char ***out, int *count, Error *err);
+    Status (*create_namespace)(CatalogDb *db, const char *name, bool *done, Error *err);
+    Status (*drop_namespace)(CatalogDb *db, const char *name, bool *done, Error *err);
     Status (*definitions)(CatalogDb *db, DefinitionKind kind, const char *name, Arena *arena,
                           Definition **out, int *count, Error *err);
     Status (*define)(CatalogDb *db, const Definition *definition, bool replace, bool *done, Error *err);
@@ -71,6 +74,12 @@ Status catalog_db_rename(CatalogDb *db, const char *namespace_name, const char *
 Status catalog_db_delete(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                          bool *deleted, Error *err);
 Status catalog_db_list(CatalogDb *db, Arena *arena, TableName **out, int *count, Error *err);
+/* Those made and those that tables are in, sorted. */
+Status catalog_db_namespaces(CatalogDb *db, Arena *arena, const char ***out, int *count, Error *err);
+/* `done` false: there is one of the name. */
+Status catalog_db_create_namespace(CatalogDb *db, const char *name, bool *done, Error *err);
+/* `done` false: there is none, or tables are in it. */
+Status catalog_db_drop_namespace(CatalogDb *db, const char *name, bool *done, Error *err);
 /* Views and functions (table_catalog.h). */
 Status catalog_db_definitions(CatalogDb *db, DefinitionKind kind, const char *name, Arena *arena,
                               Definition **out, int *count, Error *err);

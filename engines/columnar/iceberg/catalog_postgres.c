@@ -49,6 +49,21 @@ static const Statement LIST_TABLES = {"SELECT table_namespace, table_name FROM i
                                       " WHERE catalog_name = $1"
                                       " ORDER BY table_namespace COLLATE \"C\", table_name COLLATE \"C\"",
                                       1};
+static const Statement LIST_NAMESPACES = {
+    "SELECT name FROM (SELECT namespace AS name FROM iceberg_namespace_properties WHERE catalog_name = $1"
+    " UNION SELECT table_namespace FROM iceberg_tables WHERE catalog_name = $1) n ORDER BY name COLLATE "
+    "\"C\"",
+    1};
+static const Statement MAKE_NAMESPACE = {
+    "INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value)"
+    " SELECT $1, $2, 'exists', 'true' WHERE NOT EXISTS (SELECT 1 FROM iceberg_namespace_properties"
+    " WHERE catalog_name = $1 AND namespace = $2) AND NOT EXISTS (SELECT 1 FROM iceberg_tables"
+    " WHERE catalog_name = $1 AND table_namespace = $2) ON CONFLICT DO NOTHING",
+    2};
+static const Statement DROP_NAMESPACE = {
+    "DELETE FROM iceberg_namespace_properties WHERE catalog_name = $1 AND namespace = $2 AND NOT EXISTS"
+    " (SELECT 1 FROM iceberg_tables WHERE catalog_name = $1 AND table_namespace = $2)",
+    2};
 static const Statement LIST_DEFINITIONS = {
     "SELECT namespace, name, signature, definition FROM signalbox_definitions"
     " WHERE kind = $1 AND ($2::text = '' OR name = $2::text)"
@@ -276,6 +291,33 @@ static Status server_list(CatalogDb *db, Arena *arena, TableName **out, int *cou
     return STATUS_OK;
 }
 
+/* ---- namespaces ------------------------------------------------------------------------------------------
+ */
+
+static Status server_namespaces(CatalogDb *db, Arena *arena, const char ***out, int *count, Error *err) {
+    PGresult *result;
+    const char *texts[] = {CATALOG_NAME};
+    *count = 0;
+    *out = NULL;
+    TRY(read_rows((CatalogServer *)db, &LIST_NAMESPACES, texts, &result, err));
+    *count = PQntuples(result);
+    *out = ARENA_NEW_ARRAY(arena, const char *, *count + 1);
+    for (int i = 0; i < *count; i++)
+        (*out)[i] = column_copy(result, i, 0, arena);
+    PQclear(result);
+    return STATUS_OK;
+}
+
+static Status server_create_namespace(CatalogDb *db, const char *name, bool *done, Error *err) {
+    const char *texts[] = {CATALOG_NAME, name};
+    return write_one(db, &MAKE_NAMESPACE, texts, done, err);
+}
+
+static Status server_drop_namespace(CatalogDb *db, const char *name, bool *done, Error *err) {
+    const char *texts[] = {CATALOG_NAME, name};
+    return write_one(db, &DROP_NAMESPACE, texts, done, err);
+}
+
 /* ---- views and functions ---------------------------------------------------------------------------------
  */
 
@@ -329,6 +371,9 @@ static const CatalogDbOps POSTGRES_OPS = {
     .rename = server_rename,
     .remove = server_delete,
     .list = server_list,
+    .namespaces = server_namespaces,
+    .create_namespace = server_create_namespace,
+    .drop_namespace = server_drop_namespace,
     .definitions = server_definitions,
     .define = server_define,
     .undefine = server_undefine,

@@ -16,6 +16,9 @@ typedef enum CatalogStatement {
     RENAME_TABLE,
     DELETE_TABLE,
     LIST_TABLES,
+    LIST_NAMESPACES,
+    MAKE_NAMESPACE,
+    DROP_NAMESPACE,
     LIST_DEFINITIONS,
     INSERT_DEFINITION,
     REPLACE_DEFINITION,
@@ -40,6 +43,18 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [DELETE_TABLE] =
         "DELETE FROM iceberg_tables"
         " WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3 AND metadata_location = ?4",
+    [LIST_NAMESPACES] =
+        "SELECT namespace FROM iceberg_namespace_properties WHERE catalog_name = ?1"
+        " UNION SELECT table_namespace FROM iceberg_tables WHERE catalog_name = ?1 ORDER BY 1",
+    [MAKE_NAMESPACE] =
+        "INSERT OR IGNORE INTO iceberg_namespace_properties"
+        " (catalog_name, namespace, property_key, property_value) SELECT ?1, ?2, 'exists', 'true'"
+        " WHERE NOT EXISTS (SELECT 1 FROM iceberg_namespace_properties WHERE catalog_name = ?1"
+        " AND namespace = ?2) AND NOT EXISTS (SELECT 1 FROM iceberg_tables WHERE catalog_name = ?1"
+        " AND table_namespace = ?2)",
+    [DROP_NAMESPACE] =
+        "DELETE FROM iceberg_namespace_properties WHERE catalog_name = ?1 AND namespace = ?2"
+        " AND NOT EXISTS (SELECT 1 FROM iceberg_tables WHERE catalog_name = ?1 AND table_namespace = ?2)",
     [LIST_DEFINITIONS] = "SELECT namespace, name, signature, definition FROM signalbox_definitions"
                          " WHERE kind = ?1 AND (?2 = '' OR name = ?2) ORDER BY 1, 2, 3",
     [INSERT_DEFINITION] = "INSERT OR IGNORE INTO signalbox_definitions (kind, namespace, name, signature,"
@@ -339,6 +354,57 @@ static Status file_list(CatalogDb *base, Arena *arena, TableName **out, int *cou
     return status;
 }
 
+/* ---- namespaces ------------------------------------------------------------------------------------------
+ */
+
+static Status file_namespaces(CatalogDb *base, Arena *arena, const char ***out, int *count, Error *err) {
+    CatalogFile *db = (CatalogFile *)base;
+    Connection *connection;
+    *count = 0;
+    *out = NULL;
+    TRY(take(db, &connection, err));
+    const char *texts[] = {CATALOG_NAME};
+    sqlite3_stmt *statement;
+    int capacity = 0, result = SQLITE_DONE;
+    Status status = bind(db, connection, LIST_NAMESPACES, texts, 1, &statement, err);
+    while (status == STATUS_OK && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (*count == capacity) {
+            capacity = capacity ? capacity * 2 : 16;
+            const char **grown = ARENA_NEW_ARRAY(arena, const char *, capacity);
+            if (*count) memcpy(grown, *out, (size_t)*count * sizeof *grown);
+            *out = grown;
+        }
+        (*out)[(*count)++] = column_text(statement, 0, arena);
+    }
+    if (status == STATUS_OK) {
+        if (result != SQLITE_DONE) status = db_error(db, connection->handle, "read", err);
+        sqlite3_reset(statement);
+    }
+    give_back(db, connection);
+    return status;
+}
+
+static Status write_namespace(CatalogDb *base, CatalogStatement which, const char *name, bool *done,
+                              Error *err) {
+    CatalogFile *db = (CatalogFile *)base;
+    Connection *connection;
+    TRY(take(db, &connection, err));
+    const char *texts[] = {CATALOG_NAME, name};
+    int changed = 0, code = 0;
+    Status status = run(db, connection, which, texts, 2, &changed, &code, err);
+    *done = changed > 0;
+    give_back(db, connection);
+    return status;
+}
+
+static Status file_create_namespace(CatalogDb *db, const char *name, bool *done, Error *err) {
+    return write_namespace(db, MAKE_NAMESPACE, name, done, err);
+}
+
+static Status file_drop_namespace(CatalogDb *db, const char *name, bool *done, Error *err) {
+    return write_namespace(db, DROP_NAMESPACE, name, done, err);
+}
+
 /* ---- views and functions ---------------------------------------------------------------------------------
  */
 
@@ -419,6 +485,9 @@ static const CatalogDbOps SQLITE_OPS = {
     .rename = file_rename,
     .remove = file_delete,
     .list = file_list,
+    .namespaces = file_namespaces,
+    .create_namespace = file_create_namespace,
+    .drop_namespace = file_drop_namespace,
     .definitions = file_definitions,
     .define = file_define,
     .undefine = file_undefine,

@@ -97,6 +97,19 @@ Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, 
     return catalog_db_list(catalog->db, arena, out, count, err);
 }
 
+Status table_catalog_namespaces(TableCatalog *catalog, Arena *arena, const char ***out, int *count,
+                                Error *err) {
+    return catalog_db_namespaces(catalog->db, arena, out, count, err);
+}
+
+Status table_catalog_create_namespace(TableCatalog *catalog, const char *name, bool *done, Error *err) {
+    return catalog_db_create_namespace(catalog->db, name, done, err);
+}
+
+Status table_catalog_drop_namespace(TableCatalog *catalog, const char *name, bool *done, Error *err) {
+    return catalog_db_drop_namespace(catalog->db, name, done, err);
+}
+
 uint64_t table_catalog_hash(const char *namespace_name, const char *name) {
     return hash64_combine(hash64_bytes(namespace_name, strlen(namespace_name), 0),
                           hash64_bytes(name, strlen(name), 0));

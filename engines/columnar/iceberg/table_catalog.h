@@ -77,6 +77,13 @@ typedef struct TableName {
     const char *name;
 } TableName;
 Status table_catalog_list(TableCatalog *catalog, Arena *arena, TableName **out, int *count, Error *err);
+/* Namespaces: those made and those that tables are in, sorted. A table's namespace need not be made first. */
+Status table_catalog_namespaces(TableCatalog *catalog, Arena *arena, const char ***out, int *count,
+                                Error *err);
+/* *done false: there is one. */
+Status table_catalog_create_namespace(TableCatalog *catalog, const char *name, bool *done, Error *err);
+/* *done false: there is none, or tables are in it. */
+Status table_catalog_drop_namespace(TableCatalog *catalog, const char *name, bool *done, Error *err);
 /* 42P01 when there is no such table. `namespace_name` NULL = "default". */
 Status table_catalog_load(TableCatalog *catalog, const char *namespace_name, const char *name,
                           TableVersion **out, Error *err);

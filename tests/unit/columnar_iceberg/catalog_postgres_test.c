@@ -375,6 +375,39 @@ static void threads_share_few_connections(void **state) {
     assert_int_equal(server->open_count, server->idle_count);
 }
 
+static void namespaces_live_without_tables(void **state) {
+    need_server();
+    Error err;
+    bool done;
+    const char **names;
+    int count;
+    Arena arena;
+    arena_init(&arena);
+    OK(table_catalog_create_namespace(catalog, "sales", &done, &err));
+    assert_true(done);
+    OK(table_catalog_create_namespace(catalog, "sales", &done, &err));
+    assert_false(done);
+    OK(table_catalog_create(catalog, "other", "t", COLUMNS, 1, &err));
+    OK(table_catalog_create_namespace(catalog, "other", &done, &err));
+    assert_false(done);
+    OK(table_catalog_namespaces(catalog, &arena, &names, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(names[0], "other");
+    assert_string_equal(names[1], "sales");
+    OK(table_catalog_drop_namespace(catalog, "other", &done, &err));
+    assert_false(done);
+    OK(table_catalog_drop(catalog, "other", "t", &err));
+    OK(table_catalog_drop_namespace(catalog, "other", &done, &err));
+    assert_true(done);
+    OK(table_catalog_drop_namespace(catalog, "sales", &done, &err));
+    assert_true(done);
+    OK(table_catalog_drop_namespace(catalog, "sales", &done, &err));
+    assert_false(done);
+    OK(table_catalog_namespaces(catalog, &arena, &names, &count, &err));
+    assert_int_equal(count, 0);
+    arena_deinit(&arena);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -388,6 +421,7 @@ int main(void) {
         TEST(a_commit_that_cannot_be_decided_loses_no_file),
         TEST(a_commit_whose_table_was_renamed_loses_no_file),
         TEST(definitions_are_kept_there_too),
+        TEST(namespaces_live_without_tables),
         TEST(a_catalog_without_definitions_can_be_read),
         TEST(many_that_set_it_up_at_once_do_not_collide),
         TEST(threads_share_few_connections),

@@ -387,10 +387,43 @@ static void a_stale_swap_changes_nothing(void **state) {
     check_pair(catalog, "pair", 0);
 }
 
+static void namespaces_live_without_tables(void **state) {
+    Error err;
+    bool done;
+    const char **names;
+    int count;
+    Arena arena;
+    arena_init(&arena);
+    OK(table_catalog_create_namespace(catalog, "sales", &done, &err));
+    assert_true(done);
+    OK(table_catalog_create_namespace(catalog, "sales", &done, &err));
+    assert_false(done);
+    OK(table_catalog_create(catalog, "other", "t", PAIR, 1, &err));
+    OK(table_catalog_create_namespace(catalog, "other", &done, &err));
+    assert_false(done);
+    OK(table_catalog_namespaces(catalog, &arena, &names, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(names[0], "other");
+    assert_string_equal(names[1], "sales");
+    OK(table_catalog_drop_namespace(catalog, "other", &done, &err));
+    assert_false(done);
+    OK(table_catalog_drop(catalog, "other", "t", &err));
+    OK(table_catalog_drop_namespace(catalog, "other", &done, &err));
+    assert_true(done);
+    OK(table_catalog_drop_namespace(catalog, "sales", &done, &err));
+    assert_true(done);
+    OK(table_catalog_drop_namespace(catalog, "sales", &done, &err));
+    assert_false(done);
+    OK(table_catalog_namespaces(catalog, &arena, &names, &count, &err));
+    assert_int_equal(count, 0);
+    arena_deinit(&arena);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(rows_come_back_with_statistics),
+        TEST(namespaces_live_without_tables),
         TEST(the_current_version_is_cached),
         TEST(every_type_survives),
         TEST(bounds_are_bounds),
