@@ -56,7 +56,8 @@ static const Statement LIST_NAMESPACES = {
     1};
 static const Statement MAKE_NAMESPACE = {
     "INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value)"
-    " SELECT $1, $2, 'exists', 'true' WHERE NOT EXISTS (SELECT 1 FROM iceberg_namespace_properties"
+    " SELECT $1::varchar, $2::varchar, 'exists', 'true' WHERE NOT EXISTS (SELECT 1 FROM "
+    "iceberg_namespace_properties"
     " WHERE catalog_name = $1 AND namespace = $2) AND NOT EXISTS (SELECT 1 FROM iceberg_tables"
     " WHERE catalog_name = $1 AND table_namespace = $2) ON CONFLICT DO NOTHING",
     2};
