@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { CLASS_COUNT = 24, SLAB_BYTES = 2 << 20 }; /* up to 512 GiB; a slab is one huge page */
+enum { CLASS_COUNT = 27, SLAB_BYTES = 2 << 20 }; /* up to 512 GiB; a slab is one huge page */
 
 typedef struct BlockList {
     void **items;

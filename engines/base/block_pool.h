@@ -1,5 +1,5 @@
 /* Large memory, kept when it is given back: the first touch of fresh pages costs more than most operators do
- * with them. Blocks come in powers of two from 64 KiB on, in huge pages where the machine has them. Giving
+ * with them. Blocks come in powers of two from 8 KiB on, in huge pages where the machine has them. Giving
  * back is quick, since a cancelled statement's client waits for it: pages go back to the system when fresh
  * ones are asked for while those in use and those kept are too many together, and little by little
  * (block_pool_cool) what is kept beyond the limit and what nobody has asked for in a while. Thread-safe. */
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BLOCK_POOL_LEAST = 64 << 10 }; /* smaller blocks are malloc's business */
+enum { BLOCK_POOL_LEAST = 8 << 10 }; /* smaller blocks are malloc's business */
 
 /* At least `bytes` (≥ BLOCK_POOL_LEAST), contents undefined; NULL when the system has none. */
 void *block_pool_take(size_t bytes);
