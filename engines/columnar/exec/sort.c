@@ -354,7 +354,9 @@ static Status finish_runs(Sort *sort, Query *query, void **states, int count, Er
     query_parallel(query, count, run_spill, &job);
     TRY(query_check(query, err));
     TRY(sort_runs_reduce(sort, err));
-    return sort_merge_create(sort, sort->runs, sort->run_count, &sort->merge, err);
+    if (sort->by_ranges) TRY(sort_ranges_choose(sort, err));
+    if (sort->range_count) return STATUS_OK;
+    return sort_merge_create(sort, sort->runs, sort->run_count, (SortRange){0}, &sort->merge, err);
 }
 
 static Status sink_finish(Sink *sink, Query *query, void **states, int count, Error *err) {
@@ -385,6 +387,7 @@ static const SinkOps sort_sink_ops = {.open = sink_open,
  */
 
 typedef struct SortReader {
+    SortMerge *merge; /* of the morsel's range */
     int64_t next, end;
     RowStore store; /* merged rows of the morsel, and where each is */
     char **rows;
@@ -397,8 +400,9 @@ static Sort *sort_of(Source *source) {
 
 static Status reader_prepare(Source *source, Query *query, Error *err) {
     const Sort *sort = sort_of(source);
-    source->morsel_count =
-        sort->merge ? -1 : (sort->entry_count + MORSEL_SORTED_ROWS - 1) / MORSEL_SORTED_ROWS;
+    source->morsel_count = sort->range_count ? sort->range_count
+                           : sort->merge     ? -1
+                                         : (sort->entry_count + MORSEL_SORTED_ROWS - 1) / MORSEL_SORTED_ROWS;
     return STATUS_OK;
 }
 
@@ -431,9 +435,27 @@ static Status reader_morsel_open(Source *source, Chain *chain, void *state, int6
     SortReader *reader = state;
     Sort *sort = sort_of(source);
     if (sort->merge) return read_merged(sort, reader, exhausted, err);
+    if (sort->range_count) {
+        sort_merge_destroy(reader->merge);
+        return sort_merge_create(sort, sort->runs, sort->run_count, sort_range(sort, morsel), &reader->merge,
+                                 err);
+    }
     int64_t total = sort->entry_count;
     reader->next = morsel * MORSEL_SORTED_ROWS;
     reader->end = reader->next + MORSEL_SORTED_ROWS < total ? reader->next + MORSEL_SORTED_ROWS : total;
+    return STATUS_OK;
+}
+
+/* The next rows of the range; they last as long as the batch. */
+static Status take_merged(const Sort *sort, SortMerge *merge, char **rows, int *count, Arena *arena,
+                          Error *err) {
+    size_t width = sort->layout.rows.width;
+    char *memory = arena_alloc(arena, width * BATCH_ROWS);
+    for (*count = 0; *count < BATCH_ROWS && sort_merge_peek(merge); ++*count) {
+        rows[*count] = memcpy(memory + width * (size_t)*count, sort_merge_peek(merge), width);
+        sort_own_strings(&sort->layout.rows, rows[*count], arena);
+        TRY(sort_merge_pop(merge, err));
+    }
     return STATUS_OK;
 }
 
@@ -442,11 +464,12 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     SortReader *reader = state;
     Arena *arena = &chain->batch_arena;
     int count = reader->end - reader->next < BATCH_ROWS ? (int)(reader->end - reader->next) : BATCH_ROWS;
-    if (count <= 0) return STATUS_OK;
-    char **rows = arena_alloc(arena, sizeof *rows * (size_t)count);
+    char **rows = arena_alloc(arena, sizeof *rows * BATCH_ROWS);
     for (int k = 0; k < count; k++)
         rows[k] = sort->merge ? reader->rows[reader->next + k] : sort->entries[reader->next + k].row;
     reader->next += count;
+    if (sort->range_count) TRY(take_merged(sort, reader->merge, rows, &count, arena, err));
+    if (count <= 0) return STATUS_OK;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, sort->layout.output_count + 1);
     for (int i = 0; i < sort->layout.output_count; i++)
         rows_gather(&sort->layout.rows, i, rows, count, NULL, count, &columns[i], arena);
@@ -460,6 +483,7 @@ static void reader_close(Source *source, void *state) {
     SortReader *reader = state;
     if (!reader) return;
     row_store_deinit(&reader->store);
+    sort_merge_destroy(reader->merge);
     free(reader->rows);
     free(reader);
 }
@@ -485,10 +509,19 @@ Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *ex
     return STATUS_OK;
 }
 
+/* The rows of the result: operators behind any other sort may add in the order of morsels, whose number must
+ * not depend on memory. */
+static bool orders_result(const PlanNode *root, const PlanNode *node) {
+    while (root != node && (root->kind == PLAN_LIMIT || root->kind == PLAN_PROJECT))
+        root = root->inputs[0];
+    return root == node;
+}
+
 Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
                    Error *err) {
     Sort *sort = ARENA_NEW(&query->arena, Sort);
     TRY(sort_init(sort, query, node, NULL, 0, limit, err));
+    sort->by_ranges = limit <= 0 && orders_result(query->plan->root, node);
     *sink = &sort->sink;
     *source = &sort->source;
     return STATUS_OK;

@@ -12,6 +12,18 @@ typedef struct SortEntry {
 
 typedef struct SortMerge SortMerge;
 
+/* Rows in order on disk, and the key bytes of each block's first row and of the last row. */
+typedef struct SortRun {
+    SpillFile *file;
+    char *keys;
+    int64_t key_count, key_capacity;
+} SortRun;
+
+/* Rows whose ordered key bytes are not below one and below the other; NULL = no bound. */
+typedef struct SortRange {
+    const char *lower, *upper;
+} SortRange;
+
 typedef struct Sort {
     Sink sink;
     Source source;
@@ -23,9 +35,12 @@ typedef struct Sort {
     SortEntry *entries;
     int64_t entry_count, entry_capacity;
     SpillFormat format;
-    SpillFile **runs; /* sorted, on disk */
+    SortRun *runs;
     int run_count, run_capacity;
-    SortMerge *merge; /* of all runs; NULL: everything is in `entries` */
+    SortMerge *merge;    /* of all runs */
+    bool by_ranges;      /* the source merges runs by ranges, several at a time, instead */
+    int64_t range_count; /* 0 = not so: everything is in `entries`, or in `merge` */
+    const char **cuts;   /* between ranges */
 } Sort;
 
 /* Sorts what node->inputs[0] gives by the node's keys. Figures are counted for `node`. */
@@ -54,10 +69,25 @@ bool sort_should_spill(const Sort *sort, const RowStore *store);
 Status sort_spill_store(Sort *sort, RowStore *store, Error *err);
 Status sort_runs_reduce(Sort *sort, Error *err);
 /* *out is set even on failure, to be destroyed. */
-Status sort_merge_create(Sort *sort, SpillFile *const *runs, int count, SortMerge **out, Error *err);
+Status sort_merge_create(Sort *sort, const SortRun *runs, int count, SortRange range, SortMerge **out,
+                         Error *err);
 void sort_merge_destroy(SortMerge *merge);
 /* The least row, NULL at the end; valid until it is popped. */
 char *sort_merge_peek(const SortMerge *merge);
 Status sort_merge_pop(SortMerge *merge, Error *err);
 /* Moves it to `store`. */
 Status sort_merge_take(SortMerge *merge, RowStore *store, char **out, Error *err);
+
+/* ---- sort_ranges.c */
+Status sort_run_note_key(const Sort *sort, SortRun *run, const char *row, Error *err);
+void sort_run_destroy(const Sort *sort, SortRun *run);
+/* Of keys in order, `stride` bytes apart: the first that is not below. */
+int64_t sort_first_not_below(const Sort *sort, const char *keys, size_t stride, int64_t count,
+                             const char *bound);
+/* The block in which the run's rows of the range begin; -1 when it has none. */
+int64_t sort_run_start(const Sort *sort, const SortRun *run, SortRange range);
+/* How many bytes all keys of these runs begin with. */
+uint32_t sort_runs_common_bytes(const Sort *sort, const SortRun *runs, int count);
+/* Of about the same size. None (range_count 0) when they would be too small to be worth it. */
+Status sort_ranges_choose(Sort *sort, Error *err);
+SortRange sort_range(const Sort *sort, int64_t index);

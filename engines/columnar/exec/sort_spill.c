@@ -16,11 +16,14 @@ typedef struct RunCursor {
     SpillReader reader;
     char *rows;
     int64_t next, count;
+    bool ended; /* no further block has rows of the range */
     SortEntry top;
 } RunCursor;
 
 struct SortMerge {
     Sort *sort;
+    SortRange range;
+    uint32_t skip; /* bytes that all keys begin with */
     RunCursor *cursors;
     int cursor_count;
     int *heap; /* cursors, the least row first */
@@ -35,7 +38,7 @@ void sort_runs_init(Sort *sort, Arena *arena) {
     spill_format_add_rows(&sort->format, &sort->layout.rows, arena);
 }
 
-static Status runs_add(Sort *sort, SpillFile *file) {
+static Status runs_add(Sort *sort, SortRun run) {
     Query *query = sort->query;
     pthread_mutex_lock(&query->lock);
     if (sort->run_count == sort->run_capacity) {
@@ -43,7 +46,7 @@ static Status runs_add(Sort *sort, SpillFile *file) {
         sort->runs = realloc(sort->runs, sizeof *sort->runs * (size_t)sort->run_capacity);
         if (!sort->runs) abort();
     }
-    sort->runs[sort->run_count++] = file;
+    sort->runs[sort->run_count++] = run;
     pthread_mutex_unlock(&query->lock);
     return STATUS_OK;
 }
@@ -52,8 +55,10 @@ void sort_runs_destroy(Sort *sort) {
     sort_merge_destroy(sort->merge);
     sort->merge = NULL;
     for (int r = 0; r < sort->run_count; r++)
-        spill_destroy(sort->runs[r]);
+        sort_run_destroy(sort, &sort->runs[r]);
     free(sort->runs);
+    free(sort->cuts);
+    sort->cuts = NULL;
     sort->runs = NULL;
     sort->run_count = sort->run_capacity = 0;
 }
@@ -66,26 +71,37 @@ bool sort_should_spill(const Sort *sort, const RowStore *store) {
     return query_memory_left(query) < needed + (int64_t)RUN_BUFFER_BYTES * query->worker_count;
 }
 
+/* A block's first row is at the place where the blocks before it end. */
+static Status note_keys(const Sort *sort, SortRun *run, const SortEntry *entries, int64_t count, Error *err) {
+    int64_t blocks = spill_block_count(run->file), at = 0;
+    for (int64_t b = 0; b < blocks; b++) {
+        TRY(sort_run_note_key(sort, run, entries[at].row, err));
+        at += spill_block_rows(run->file, b);
+    }
+    return sort_run_note_key(sort, run, entries[count - 1].row, err);
+}
+
 static Status write_entries(Sort *sort, const SortEntry *entries, int64_t count, Error *err) {
     enum { AT_ONCE = 1024 };
     char *rows[AT_ONCE];
-    SpillFile *file;
-    TRY(spill_create(sort->query, &sort->format, sort->sink.stats, &file, err));
+    SortRun run = {0};
+    TRY(spill_create(sort->query, &sort->format, sort->sink.stats, &run.file, err));
     Status status = STATUS_OK;
     for (int64_t done = 0; done < count && status == STATUS_OK;) {
         int64_t now = count - done < AT_ONCE ? count - done : AT_ONCE;
         for (int64_t k = 0; k < now; k++)
             rows[k] = entries[done + k].row;
         status = query_check(sort->query, err);
-        if (status == STATUS_OK) status = spill_append_rows(file, rows, now, err);
+        if (status == STATUS_OK) status = spill_append_rows(run.file, rows, now, err);
         done += now;
     }
-    if (status == STATUS_OK) status = spill_finish(file, err);
+    if (status == STATUS_OK) status = spill_finish(run.file, err);
+    if (status == STATUS_OK) status = note_keys(sort, &run, entries, count, err);
     if (status != STATUS_OK) {
-        spill_destroy(file);
+        sort_run_destroy(sort, &run);
         return status;
     }
-    return runs_add(sort, file);
+    return runs_add(sort, run);
 }
 
 Status sort_spill_store(Sort *sort, RowStore *store, Error *err) {
@@ -133,25 +149,45 @@ static void sift_down(SortMerge *merge, int at) {
     heap[at] = moving;
 }
 
-/* The cursor's next row as its top; false at the run's end. */
-static Status advance(SortMerge *merge, RunCursor *cursor, bool *more, Error *err) {
-    if (cursor->next == cursor->count) {
+/* The next block with rows of the range; the cursor ends when there is none. */
+static Status next_block(SortMerge *merge, RunCursor *cursor, Error *err) {
+    const SortLayout *layout = &merge->sort->layout;
+    while (cursor->next == cursor->count && !cursor->ended) {
         TRY(query_check(merge->sort->query, err));
         TRY(spill_read(&cursor->reader, &cursor->rows, &cursor->count, err));
+        const char *keys = cursor->rows + layout->key_begin;
+        int64_t count = cursor->count;
         cursor->next = 0;
+        cursor->ended = count == 0;
+        if (count && merge->range.lower)
+            cursor->next =
+                sort_first_not_below(merge->sort, keys, layout->rows.width, count, merge->range.lower);
+        if (count && merge->range.upper)
+            cursor->count =
+                sort_first_not_below(merge->sort, keys, layout->rows.width, count, merge->range.upper);
+        if (cursor->count < count) cursor->ended = true;
     }
-    *more = cursor->next < cursor->count;
-    if (!*more) return STATUS_OK;
-    char *row = cursor->rows + (size_t)cursor->next++ * merge->sort->layout.rows.width;
-    cursor->top = (SortEntry){sort_prefix(&merge->sort->layout, row), row};
     return STATUS_OK;
 }
 
-Status sort_merge_create(Sort *sort, SpillFile *const *runs, int count, SortMerge **out, Error *err) {
+/* The cursor's next row as its top; false at the end of the run or its range. */
+static Status advance(SortMerge *merge, RunCursor *cursor, bool *more, Error *err) {
+    if (cursor->next == cursor->count) TRY(next_block(merge, cursor, err));
+    *more = cursor->next < cursor->count;
+    if (!*more) return STATUS_OK;
+    char *row = cursor->rows + (size_t)cursor->next++ * merge->sort->layout.rows.width;
+    cursor->top = (SortEntry){sort_prefix(&merge->sort->layout, row + merge->skip), row};
+    return STATUS_OK;
+}
+
+Status sort_merge_create(Sort *sort, const SortRun *runs, int count, SortRange range, SortMerge **out,
+                         Error *err) {
     SortMerge *merge = calloc(1, sizeof *merge);
     *out = merge;
     if (merge) {
         merge->sort = sort;
+        merge->range = range;
+        merge->skip = sort_runs_common_bytes(sort, runs, count);
         merge->cursors = calloc((size_t)count + 1, sizeof *merge->cursors);
         merge->heap = calloc((size_t)count + 1, sizeof *merge->heap);
     }
@@ -159,8 +195,11 @@ Status sort_merge_create(Sort *sort, SpillFile *const *runs, int count, SortMerg
         return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     for (int r = 0; r < count; r++) {
         bool more;
-        spill_reader_init(&merge->cursors[r].reader, runs[r]);
+        int64_t start = sort_run_start(sort, &runs[r], range);
         merge->cursor_count++;
+        if (start < 0) continue;
+        spill_reader_init(&merge->cursors[r].reader, runs[r].file);
+        merge->cursors[r].reader.next = start;
         TRY(advance(merge, &merge->cursors[r], &more, err));
         if (more) merge->heap[merge->heap_count++] = r;
     }
@@ -198,26 +237,38 @@ Status sort_merge_take(SortMerge *merge, RowStore *store, char **out, Error *err
     return sort_merge_pop(merge, err);
 }
 
-static Status merge_some(Sort *sort, int first, int count, SpillFile **out, Error *err) {
-    SortMerge *merge = NULL;
-    SpillFile *file = NULL;
-    int64_t rows = 0;
-    Status status = sort_merge_create(sort, sort->runs + first, count, &merge, err);
-    if (status == STATUS_OK) status = spill_create(sort->query, &sort->format, sort->sink.stats, &file, err);
-    while (status == STATUS_OK && sort_merge_peek(merge)) {
-        status = query_check_each(sort->query, rows++, err);
-        if (status == STATUS_OK) status = spill_append(file, sort_merge_peek(merge), 1, err);
-        if (status == STATUS_OK) status = sort_merge_pop(merge, err);
+/* The merge's rows, and the keys of those that begin a block. */
+static Status write_merged(const Sort *sort, SortMerge *merge, SortRun *out, char *last, Error *err) {
+    const SortLayout *layout = &sort->layout;
+    for (const char *row; (row = sort_merge_peek(merge));) {
+        if (out->key_count == spill_block_count(out->file)) TRY(sort_run_note_key(sort, out, row, err));
+        TRY(spill_append(out->file, row, 1, err));
+        memcpy(last, row, layout->key_begin + layout->key_bytes);
+        TRY(sort_merge_pop(merge, err));
     }
-    if (status == STATUS_OK) status = spill_finish(file, err);
+    TRY(spill_finish(out->file, err));
+    return sort_run_note_key(sort, out, last, err);
+}
+
+static Status merge_some(Sort *sort, int first, int count, SortRun *out, Error *err) {
+    SortMerge *merge = NULL;
+    *out = (SortRun){0};
+    Status status = sort_merge_create(sort, sort->runs + first, count, (SortRange){0}, &merge, err);
+    if (status == STATUS_OK)
+        status = spill_create(sort->query, &sort->format, sort->sink.stats, &out->file, err);
+    size_t bytes = sort->layout.key_begin + sort->layout.key_bytes;
+    void *last = NULL;
+    if (status == STATUS_OK) status = query_alloc(sort->query, bytes, &last, err);
+    if (status == STATUS_OK) status = write_merged(sort, merge, out, last, err);
+    query_free(sort->query, last, bytes);
     sort_merge_destroy(merge);
-    if (status != STATUS_OK) spill_destroy(file);
-    *out = status == STATUS_OK ? file : NULL;
+    if (status != STATUS_OK) sort_run_destroy(sort, out);
     return status;
 }
 
 static int fan_in(const Sort *sort) {
-    int64_t runs = query_memory_left(sort->query) / 2 / RUN_BUFFER_BYTES;
+    int64_t merges = sort->by_ranges ? sort->query->worker_count : 1;
+    int64_t runs = query_memory_left(sort->query) / 2 / RUN_BUFFER_BYTES / merges;
     return runs < LEAST_FAN_IN ? LEAST_FAN_IN : runs > MOST_FAN_IN ? MOST_FAN_IN : (int)runs;
 }
 
@@ -225,10 +276,10 @@ static int fan_in(const Sort *sort) {
 Status sort_runs_reduce(Sort *sort, Error *err) {
     while (sort->run_count > fan_in(sort)) {
         int count = fan_in(sort);
-        SpillFile *merged;
+        SortRun merged;
         TRY(merge_some(sort, 0, count, &merged, err));
         for (int r = 0; r < count; r++)
-            spill_destroy(sort->runs[r]);
+            sort_run_destroy(sort, &sort->runs[r]);
         memmove(sort->runs, sort->runs + count, sizeof *sort->runs * (size_t)(sort->run_count - count));
         sort->run_count -= count;
         sort->runs[sort->run_count++] = merged;

@@ -3,11 +3,15 @@ under --budget MB, beside DuckDB with the same memory_limit on the same rows (it
 
     memory.py VAR PORT memory [--rows N] [--budget MB] [--only group,join,sort]
 
-Rows must be equal. The last column is what was written to disk by ours (EXPLAIN ANALYZE)."""
+Rows must be equal. "spilled" is what ours wrote to disk (EXPLAIN ANALYZE). Peaks are of resident memory, each statement's own (VmHWM of the
+pool's process, set back before; DuckDB's of a process that runs nothing else, Python in it). Ours should be the budget, the cache of decoded
+pages (64 MB) and about 50 MB for the program itself."""
 import argparse
 import glob
+import multiprocessing
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -71,7 +75,26 @@ def load(server, directory, rows):
     return files
 
 
-def run_duckdb(files, directory, sql, budget):
+def run_duckdb(*arguments):
+    """-> seconds, rows or an error's text, peak MB; in a process of its own."""
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context('spawn').Process(target=duckdb_child, args=(there, *arguments))
+    child.start()
+    there.close()
+    try:
+        return here.recv()
+    except EOFError:
+        return 0, 'died', 0
+    finally:
+        child.join()
+
+
+def duckdb_child(pipe, *arguments):
+    seconds, rows = time_duckdb(*arguments)
+    pipe.send((seconds, rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+
+
+def time_duckdb(files, directory, sql, budget):
     spill = os.path.join(directory, 'duckdb-spill')
     database = duckdb.connect(config={'memory_limit': '%dMB' % budget, 'threads': 2, 'temp_directory': spill})
     for table, file in files.items():
@@ -86,11 +109,21 @@ def run_duckdb(files, directory, sql, budget):
     return time.perf_counter() - started, rows
 
 
-def peak_megabytes(server):
+def processes(server):
     with open(glob.glob(os.path.join(server.var, 'run', 'pool-*.pid'))[0]) as file:
         keeper = file.read().strip()
     children = subprocess.run(['pgrep', '-P', keeper], capture_output=True, encoding='utf-8').stdout.split()
-    return max(int(re.search(r'VmHWM:\s+(\d+)', open('/proc/%s/status' % pid).read()).group(1)) // 1024 for pid in children + [keeper])
+    return children + [keeper]
+
+
+def forget_peak(server):
+    for pid in processes(server):
+        with open('/proc/%s/clear_refs' % pid, 'w') as file:
+            file.write('5')
+
+
+def peak_megabytes(server):
+    return max(int(re.search(r'VmHWM:\s+(\d+)', open('/proc/%s/status' % pid).read()).group(1)) // 1024 for pid in processes(server))
 
 
 def main():
@@ -102,24 +135,26 @@ def main():
         files = load(server, directory, o.rows)
         set_budget(server, o.budget)
         print('%d rows, budget %d MB, 2 threads' % (o.rows, o.budget))
-        print('| statement | Signalbox | DuckDB (Parquet) | ratio | rows | spilled | peak memory of the process |\n|---|---|---|---|---|---|---|')
+        print('| statement | Signalbox | DuckDB (Parquet) | ratio | rows | spilled | our peak | DuckDB's |\n|---|---|---|---|---|---|---|---|')
         for name, text in STATEMENTS.items():
             if o.only and name not in o.only.split(','):
                 continue
             sql = text % {'last': o.rows - 10} if '%(' in text else text
+            forget_peak(server)
             answer = server.query(sql, 'columnar', max_runtime_seconds=300)
+            peak = peak_megabytes(server)
             if answer.error:
                 print('| %s | %s: %s |' % (name, answer.sqlstate, answer.detail))
                 failed += 1
                 continue
-            seconds, rows = run_duckdb(files, directory, sql, o.budget)
+            seconds, rows, their_peak = run_duckdb(files, directory, sql, o.budget)
             same = [[str(v) for v in row] for row in answer.rows] == rows
             failed += not same and isinstance(rows, list)
             plan = server.query('EXPLAIN ANALYZE ' + sql, 'columnar', max_runtime_seconds=300)
             spilled = re.findall(r'[Ss]pilled[^0-9]*([0-9.,]+ ?[kMG]?i?B?)', '\n'.join(str(row[0]) for row in plan.rows))
             ours = float(answer.timing['execute_us']) / 1e6
-            print('| %s | %.1f s | %.1f s | %.2f | %s | %s | %d MB |' % (
-                name, ours, seconds, ours / seconds, 'equal' if same else rows if isinstance(rows, str) else 'DIFFERENT', ' + '.join(spilled) or 'nothing', peak_megabytes(server)), flush=True)
+            print('| %s | %.1f s | %.1f s | %.2f | %s | %s | %d MB | %d MB |' % (
+                name, ours, seconds, ours / seconds, 'equal' if same else rows if isinstance(rows, str) else 'DIFFERENT', ' + '.join(spilled) or 'nothing', peak, their_peak), flush=True)
     finally:
         server.close()
     return 1 if failed else 0
