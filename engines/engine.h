@@ -57,6 +57,8 @@ typedef struct TableDesc {
     int key_count;
     double row_estimate; /* < 0 = unknown */
     int64_t bytes;       /* < 0 = unknown */
+    bool is_volatile;    /* a view, or a view of one, that calls volatile functions */
+    bool has_triggers;   /* writing to it runs code of the user's own */
 } TableDesc;
 
 /* Functions of one name; `volatility` is the worst of its overloads: 'i'mmutable, 's'table, 'v'olatile. */
@@ -124,6 +126,8 @@ typedef struct Statement {
     const TableBinding *bindings;
     int binding_count;
     uint64_t text_hash;
+    bool runs_code; /* of the user's own, which may leave anything in the connection: volatile functions,
+                       views that call them, triggers */
     const TableTravel *travels;
     int travel_count;
     const char *as_of; /* of the request, for every table without a travel of its own: a time, a snapshot's

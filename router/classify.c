@@ -123,8 +123,9 @@ static bool reads_table_itself(const PgQuery__SelectStmt *select) {
 
 static bool is_session(const Features *features) {
     return features->kind == STATEMENT_SESSION ||
-           (features->kind == STATEMENT_READ && (features->has_locking || features->samples ||
-                                                 features->volatile_function || features->session_function));
+           (features->kind == STATEMENT_READ &&
+            (features->has_locking || features->samples || features->volatile_view ||
+             features->volatile_function || features->session_function));
 }
 
 void classify(const Features *features, const Resolution *resolution, Classification *out) {

@@ -142,7 +142,7 @@ static Status read_statement(const DecideInput *input, DecisionBody *body, Readi
     timing->unresolved = reading->resolution.unresolved;
     if (reading->resolution.engine_written && reading->resolution.home >= 0)
         TRY(take_engine_names_off(input, body, reading, timing, err));
-    volatility_read(input->snapshot, &reading->features);
+    volatility_read(input->snapshot, &reading->resolution, &reading->features);
     return STATUS_OK;
 }
 
@@ -155,6 +155,7 @@ static void fill_statement(DecisionBody *body, const Reading *reading) {
                              .statement_count = reading->features.statement_count,
                              .param_count = reading->features.param_count,
                              .text_hash = hash64_bytes(reading->sql, reading->sql_length, 0),
+                             .runs_code = reading->features.runs_code,
                              .travels = reading->travels,
                              .travel_count = reading->travel_count,
                              .as_of = reading->as_of};
@@ -172,8 +173,9 @@ static void fill_traits(Decision *decision, const Features *features, const Clas
     if (features->select && conditions_read_limit(features->select) >= 0)
         decision->max_rows_hint = conditions_read_limit(features->select);
     decision->repeatable = features->kind == STATEMENT_READ && !features->is_explain &&
-                           !features->has_locking && !features->samples && !features->volatile_function &&
-                           !features->session_function && !features->unknown_function &&
+                           !features->has_locking && !features->samples && !features->volatile_view &&
+                           !features->volatile_function && !features->session_function &&
+                           !features->unknown_function &&
                            !features->file_function; /* files change without telling */
 }
 

@@ -95,6 +95,9 @@ static const char *session_reason(const ChoiceInput *input, const char *engine) 
             input->arena,
             "%s() answers differently each time or leaves something behind, so %s runs it whole", function,
             engine);
+    if (features->volatile_view)
+        return arena_printf(input->arena, "the view %s calls volatile functions, so %s runs it whole",
+                            features->volatile_view, engine);
     if (features->samples)
         return arena_printf(input->arena, "TABLESAMPLE draws other rows each time, so %s runs it whole",
                             engine);

@@ -52,6 +52,8 @@ typedef struct Features {
     const char *unknown_function;      /* the first of those below */
     const PgQuery__FuncCall **unknown; /* calls of functions in no list of functions.h */
     int unknown_count;
+    bool runs_code;                  /* Statement.runs_code (volatility.h) */
+    const char *volatile_view;       /* one that is read (volatility.h) */
     const char *own_function;        /* one of them that an engine has and is not built in (volatility.h) */
     const Engine *own_function_home; /* who has it */
     const char *file_function;

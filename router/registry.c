@@ -51,7 +51,8 @@ static uint64_t magnitude(double value) {
 
 static uint64_t fingerprint_table(const TableDesc *table, uint64_t seed) {
     uint64_t hash = hash_text(table->name, hash_text(table->schema, hash_text(table->kind, seed)));
-    hash = hash64_combine(hash, magnitude(table->row_estimate));
+    hash = hash64_combine(hash, magnitude(table->row_estimate) << 2 | (uint64_t)table->is_volatile << 1 |
+                                    (uint64_t)table->has_triggers);
     for (int i = 0; i < table->column_count; i++) {
         const ColumnDesc *column = &table->columns[i];
         hash = hash_text(column->type_name, hash_text(column->name, hash));

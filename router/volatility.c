@@ -13,7 +13,18 @@ static bool is_search(const PgQuery__FuncCall *call) {
     return call->n_funcname == 1 && strcmp(part(call, 1), "search") == 0;
 }
 
-void volatility_read(const RegistrySnapshot *snapshot, Features *features) {
+static void read_tables(const Resolution *resolution, Features *features) {
+    for (int i = 0; i < features->table_count; i++) {
+        const RegistryTable *entry = resolution->uses[i].entry;
+        if (!entry) continue;
+        if (entry->table->is_volatile) features->volatile_view = entry->table->name;
+        features->runs_code |= entry->table->is_volatile ||
+                               (entry->table->has_triggers && features->tables[i].role != TABLE_READ);
+    }
+}
+
+void volatility_read(const RegistrySnapshot *snapshot, const Resolution *resolution, Features *features) {
+    read_tables(resolution, features);
     for (int i = 0; i < features->unknown_count; i++) {
         const PgQuery__FuncCall *call = features->unknown[i];
         const char *name = part(call, 1);
@@ -25,6 +36,7 @@ void volatility_read(const RegistrySnapshot *snapshot, Features *features) {
             features->own_function_home = home;
         }
         bool harmless = volatility == 'i' || volatility == 's' || (!volatility && is_search(call));
+        features->runs_code |= !harmless;
         if (harmless || features->volatile_function) continue;
         features->volatile_function = name;
         features->volatile_function_location = call->location;

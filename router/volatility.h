@@ -3,10 +3,10 @@
  *   features_read → resolve_tables → volatility_read → classify
  *
  * A function that an engine has and calls volatile makes the statement one of a session, and so does one that
- * nobody knows: it may write. */
+ * nobody knows: it may write. So does a view that calls one. */
 #pragma once
 
 #include "router/features.h"
-#include "router/registry.h"
+#include "router/resolve.h"
 
-void volatility_read(const RegistrySnapshot *snapshot, Features *features);
+void volatility_read(const RegistrySnapshot *snapshot, const Resolution *resolution, Features *features);

@@ -8,7 +8,20 @@
     "c.relkind IN ('r','v','m','p','f') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "    \
     "'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' "
 
-static const char tables_query[] =
+/* A view's rule names the functions it calls by OID, and those of its operators. */
+#define VOLATILE_VIEWS                                                                                       \
+    "WITH RECURSIVE volatile_views (oid) AS (SELECT r.ev_class FROM pg_catalog.pg_rewrite r "                \
+    "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' AND v.oid >= 16384 "               \
+    "WHERE EXISTS (SELECT FROM pg_catalog.regexp_matches(r.ev_action::text, "                                \
+    "':(?:func|opfunc)id (\\d+)', 'g') f "                                                                   \
+    "JOIN pg_catalog.pg_proc p ON p.oid = f[1]::pg_catalog.oid WHERE p.provolatile = 'v') "                  \
+    "UNION SELECT r.ev_class FROM volatile_views w JOIN pg_catalog.pg_depend d ON d.refobjid = w.oid "       \
+    "AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass "                                         \
+    "AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass "                                          \
+    "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "                                                       \
+    "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v') "
+
+static const char tables_query[] = VOLATILE_VIEWS
     "SELECT c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind = 'p' THEN (SELECT "
     "CASE WHEN count(*) = 0 THEN 0 WHEN bool_or(l.reltuples < 0) THEN -1 ELSE sum(l.reltuples) END "
     "FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE "
@@ -17,7 +30,9 @@ static const char tables_query[] =
     "c.relkind = 'p' "
     "THEN (SELECT COALESCE(sum(pg_catalog.pg_relation_size(t.relid)), 0) FROM "
     "pg_catalog.pg_partition_tree(c.oid) t "
-    "WHERE t.isleaf) ELSE -1 END "
+    "WHERE t.isleaf) ELSE -1 END, "
+    "c.oid IN (SELECT oid FROM volatile_views), "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE " USER_RELATIONS " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY c.oid";
 
@@ -154,6 +169,8 @@ static void fill_table(Describer *d, TableDesc *table, int row, int *column_at, 
     table->kind = kind_name(relkind);
     table->row_estimate = relkind == 'v' ? -1 : strtod(PQgetvalue(d->tables, row, 4), NULL);
     table->bytes = strtoll(PQgetvalue(d->tables, row, 5), NULL, 10);
+    table->is_volatile = is_true(d->tables, row, 6);
+    table->has_triggers = is_true(d->tables, row, 7);
     if (table->row_estimate < 0 && relkind == 'r') /* never analysed: as the planner guesses, from the size */
         table->row_estimate = (double)(table->bytes / 64);
     ColumnDesc *columns = ARENA_NEW_ARRAY(d->arena, ColumnDesc, column_end - *column_at + 1);

@@ -250,7 +250,7 @@ static void classify(PgPlan *plan, const Findings *found, EngineVerdict *verdict
     const Statement *statement = found->statement;
     const PgQuery__Node *root = statement->tree->stmts[0]->stmt;
     plan->session = statement->kind == STATEMENT_SESSION || plan->piece_count > 1 || found->session_state ||
-                    changes_session(root);
+                    statement->runs_code || changes_session(root);
     plan->read_only = statement->kind == STATEMENT_READ && !plan->session && !found->writes && is_read(root);
     double latency_ms = pgengine_latency_ms(pgengine_of(plan->base.engine));
     PgShapeOfWork work = pgcost_estimate(statement, root, latency_ms);

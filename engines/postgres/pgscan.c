@@ -123,6 +123,7 @@ Status pgscan_scan(Engine *base, const ScanRequest *request, Execution *executio
                  .params = text->params,
                  .param_count = text->param_count,
                  .read_only = true,
+                 .session = request->table->is_volatile,
                  .part_of_another = true};
     Status status = pgstream_start(pgengine_of(base), &run, execution, out, err);
     strbuf_deinit(&text->sql);
