@@ -145,10 +145,8 @@ static bool put_integers(ColumnJob *job) {
 }
 
 static bool put_decimals(ColumnJob *job) {
-    int64_t *values = job->vector->values, limit = 1;
     SqlType type = job->vector->type;
-    for (int i = 0; i < type.precision; i++)
-        limit *= 10;
+    int64_t *values = job->vector->values, limit = (int64_t)power_of_ten[type.precision];
     for (int row = 0; row < job->row_count; row++) {
         CellRef ref = job->cells[row];
         if (is_plain(ref) &&

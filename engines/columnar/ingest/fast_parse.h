@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engines/base/calendar.h"
+#include "engines/base/power_of_ten.h"
 
 static inline uint64_t fast_load8(const char *text) {
     uint64_t word;
@@ -59,25 +60,6 @@ static inline bool fast_integer(const char *text, size_t length, int64_t *out) {
 
 /* Digits with at most `scale` of them behind the point, 18 in all. */
 static inline bool fast_decimal(const char *text, size_t length, int scale, int64_t *out) {
-    static const int64_t POWERS[] = {1,
-                                     10,
-                                     100,
-                                     1000,
-                                     10000,
-                                     100000,
-                                     1000000,
-                                     10000000,
-                                     100000000,
-                                     1000000000,
-                                     10000000000,
-                                     100000000000,
-                                     1000000000000,
-                                     10000000000000,
-                                     100000000000000,
-                                     1000000000000000,
-                                     10000000000000000,
-                                     100000000000000000,
-                                     1000000000000000000};
     bool negative = *text == '-';
     text += negative;
     length -= negative;
@@ -95,7 +77,8 @@ static inline bool fast_decimal(const char *text, size_t length, int scale, int6
         return false;
     if ((*text == '0' && point > 1) || !fast_digits(text, point, &whole)) return false;
     if (places && !fast_digits(text + point + 1, places, &fraction)) return false;
-    int64_t value = (int64_t)whole * POWERS[scale] + (int64_t)fraction * POWERS[(size_t)scale - places];
+    int64_t value = (int64_t)whole * (int64_t)power_of_ten[scale] +
+                    (int64_t)fraction * (int64_t)power_of_ten[(size_t)scale - places];
     *out = negative ? -value : value;
     return true;
 }

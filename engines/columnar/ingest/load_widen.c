@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engines/base/power_of_ten.h"
+
 static bool is_float(SqlType type) {
     return sqltype_is(type, SQL_FLOAT4) || sqltype_is(type, SQL_FLOAT8);
 }
@@ -104,9 +106,7 @@ Status load_widen(const Vector *in, int rows, SqlType to, Arena *arena, Vector *
     vector_flatten(in, rows, &flat, arena);
     vector_init_flat(out, to, rows, arena);
     out->validity = flat.validity;
-    __int128 factor = 1;
-    for (int i = scale_of(in->type); i < scale_of(to); i++)
-        factor *= 10;
+    __int128 factor = power_of_ten[scale_of(to) - scale_of(in->type)];
     for (int row = 0; row < rows; row++) {
         if (vector_is_null(&flat, row))
             memset((char *)out->values + (size_t)row * physical_width(out->physical), 0,

@@ -105,9 +105,9 @@ static bool exact_rescale(ExactSpread *state, int scale) {
     Int128 factor;
     if (state->scale == scale) return true;
     if (scale - state->scale > 18 ||
-        !int128_multiply(state->sum, numeric_powers[scale - state->scale], &state->sum))
+        !int128_multiply(state->sum, power_of_ten[scale - state->scale], &state->sum))
         return false;
-    factor = numeric_powers[2 * (scale - state->scale)];
+    factor = power_of_ten[2 * (scale - state->scale)];
     UInt256 low = uint256_multiply(state->squares.low, (UInt128)factor);
     UInt256 high = uint256_multiply(state->squares.high, (UInt128)factor);
     state->squares.low = low.low;

@@ -76,7 +76,7 @@ bool big_to_numeric(const BigDecimal *value, Numeric *out) {
     if (power > 38 || power < -3) return false;
     for (; power < 0; power++)
         result /= 10;
-    if (!int128_multiply(result, numeric_powers[power], &result)) return false;
+    if (!int128_multiply(result, power_of_ten[power], &result)) return false;
     out->value = value->negative ? -result : result;
     return true;
 }

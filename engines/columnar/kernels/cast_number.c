@@ -272,7 +272,7 @@ static Status numeric_to_f64(const KernelCall *call, Error *err) {
     if (from->physical ==
         PHYS_I64) { /* values up to 2^53 divide exactly rounded; the others take the careful way */
         const int64_t *values = from->values;
-        double divisor = (double)numeric_powers[from->type.scale];
+        double divisor = (double)power_of_ten[from->type.scale];
         KERNEL_ROWS(call, row) {
             int64_t value = values[kernel_index(from, row)];
             out[row] = value <= 1LL << 53 && value >= -(1LL << 53)

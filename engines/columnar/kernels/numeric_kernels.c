@@ -112,7 +112,7 @@ static int value_bits(const Vector *vector, int rows) {
 
 /* Up to 10^38, which has 127 bits. */
 static int power_bits(int power) {
-    UInt128 factor = (UInt128)numeric_powers[power];
+    UInt128 factor = (UInt128)power_of_ten[power];
     uint64_t high = (uint64_t)(factor >> 64);
     return power == 0 ? 0 : high ? 128 - __builtin_clzll(high) : 64 - __builtin_clzll((uint64_t)factor);
 }
@@ -152,8 +152,8 @@ KERNEL_INLINE bool fast_arithmetic(FastOperation operation, const KernelCall *ca
     if (a->physical == PHYS_NUMERIC || b->physical == PHYS_NUMERIC || out->physical == PHYS_NUMERIC)
         return false;
     int scale = out->type.scale;
-    Int128 factor_a = operation == FAST_MULTIPLY ? 1 : numeric_powers[scale - a->type.scale];
-    Int128 factor_b = operation == FAST_MULTIPLY ? 1 : numeric_powers[scale - b->type.scale];
+    Int128 factor_a = operation == FAST_MULTIPLY ? 1 : power_of_ten[scale - a->type.scale];
+    Int128 factor_b = operation == FAST_MULTIPLY ? 1 : power_of_ten[scale - b->type.scale];
     bool wide_a = a->physical == PHYS_I128, wide_b = b->physical == PHYS_I128;
     int rows = call->row_count;
     if (out->physical == PHYS_I64)

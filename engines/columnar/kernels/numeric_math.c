@@ -6,48 +6,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define E18    1000000000000000000
-#define P18(n) (Int128) E18 *(n)
-const Int128 numeric_powers[39] = {1,
-                                   10,
-                                   100,
-                                   1000,
-                                   10000,
-                                   100000,
-                                   1000000,
-                                   10000000,
-                                   100000000,
-                                   1000000000,
-                                   10000000000,
-                                   100000000000,
-                                   1000000000000,
-                                   10000000000000,
-                                   100000000000000,
-                                   1000000000000000,
-                                   10000000000000000,
-                                   100000000000000000,
-                                   E18,
-                                   P18(10),
-                                   P18(100),
-                                   P18(1000),
-                                   P18(10000),
-                                   P18(100000),
-                                   P18(1000000),
-                                   P18(10000000),
-                                   P18(100000000),
-                                   P18(1000000000),
-                                   P18(10000000000),
-                                   P18(100000000000),
-                                   P18(1000000000000),
-                                   P18(10000000000000),
-                                   P18(100000000000000),
-                                   P18(1000000000000000),
-                                   P18(10000000000000000),
-                                   P18(100000000000000000),
-                                   P18(E18),
-                                   P18(E18) * 10,
-                                   P18(E18) * 100};
-
 Status numeric_overflow(Error *err) {
     (void)error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
     return error_add_hint(
@@ -72,7 +30,7 @@ bool int128_multiply(Int128 a, Int128 b, Int128 *out) {
 int int128_digits(Int128 value) {
     UInt128 absolute = magnitude(value);
     int digits = 0;
-    while (digits < 39 && absolute >= (UInt128)numeric_powers[digits])
+    while (digits < 39 && absolute >= (UInt128)power_of_ten[digits])
         digits++;
     return digits;
 }
@@ -83,13 +41,13 @@ static bool scale_up(Int128 value, int power, Int128 *out) {
         *out = value;
         return true;
     }
-    return power <= 38 && int128_multiply(value, numeric_powers[power], out);
+    return power <= 38 && int128_multiply(value, power_of_ten[power], out);
 }
 
 /* value / 10^power, rounded half away from zero or truncated. */
 static Int128 scale_down(Int128 value, int power, bool round) {
     if (power > 38) return 0;
-    Int128 divisor = numeric_powers[power], quotient, rest;
+    Int128 divisor = power_of_ten[power], quotient, rest;
     if (value == (int64_t)value && power <= 18) {
         quotient = (int64_t)value / (int64_t)divisor;
         rest = (int64_t)value % (int64_t)divisor;
@@ -171,8 +129,8 @@ static void leading_group(Numeric value, int *weight, int *digit) {
     *weight = floor_divide(above_point - 1, 4);
     int width = above_point - 1 - *weight * 4 + 1;
     UInt128 absolute = magnitude(value.value);
-    *digit = digits >= width ? (int)(absolute / (UInt128)numeric_powers[digits - width])
-                             : (int)(absolute * (UInt128)numeric_powers[width - digits]);
+    *digit = digits >= width ? (int)(absolute / (UInt128)power_of_ten[digits - width])
+                             : (int)(absolute * (UInt128)power_of_ten[width - digits]);
 }
 
 static int divide_scale(Numeric a, Numeric b) {
@@ -215,8 +173,8 @@ UInt256 uint256_multiply(UInt128 a, UInt128 b) {
 static bool uint256_scale(UInt256 *value, int power) {
     while (power > 0) {
         int step = power < 38 ? power : 38;
-        UInt256 low = uint256_multiply(value->low, (UInt128)numeric_powers[step]);
-        UInt256 high = uint256_multiply(value->high, (UInt128)numeric_powers[step]);
+        UInt256 low = uint256_multiply(value->low, (UInt128)power_of_ten[step]);
+        UInt256 high = uint256_multiply(value->high, (UInt128)power_of_ten[step]);
         if (high.high || __builtin_add_overflow(high.low, low.high, &value->high)) return false;
         value->low = low.low;
         power -= step;
@@ -267,8 +225,8 @@ static bool divide_at_scale(Numeric a, Numeric b, int scale, bool round, Numeric
     UInt128 dividend = magnitude(a.value), divisor = magnitude(b.value), quotient, rest;
     *out = numeric_make(0, scale);
     if (shift < 0) { /* div() of a longer scale: widen the divisor instead */
-        if (-shift > 38 || (UInt128)numeric_powers[-shift] > ((UInt128)-1) / divisor) return true;
-        divisor *= (UInt128)numeric_powers[-shift];
+        if (-shift > 38 || (UInt128)power_of_ten[-shift] > ((UInt128)-1) / divisor) return true;
+        divisor *= (UInt128)power_of_ten[-shift];
         shift = 0;
     }
     UInt256 wide = {.low = dividend};
@@ -481,7 +439,7 @@ double numeric_to_double(Numeric value) {
     /* Both exactly representable: one correctly rounded division. */
     Int128 limit = (Int128)1 << 53;
     if (value.scale <= 22 && value.value <= limit && value.value >= -limit)
-        return (double)(int64_t)value.value / (double)numeric_powers[value.scale];
+        return (double)(int64_t)value.value / (double)power_of_ten[value.scale];
     char text[NUMERIC_TEXT_BYTES];
     text[numeric_format(value, text)] = 0;
     return strtod(text, NULL);
@@ -543,7 +501,7 @@ Status numeric_store(Vector *out, int row, Numeric value, Error *err) {
                                 precision, scale);
     }
     if (!numeric_rescale(value, scale, &fitted) ||
-        magnitude(fitted.value) >= (UInt128)numeric_powers[precision]) {
+        magnitude(fitted.value) >= (UInt128)power_of_ten[precision]) {
         (void)error_set(err, SQLSTATE_NUMERIC_OUT_OF_RANGE, "numeric field overflow");
         return error_add_detail(
             err, "A field with precision %d, scale %d must round to an absolute value less than %s%.0d",

@@ -6,11 +6,10 @@
  */
 #pragma once
 
+#include "engines/base/power_of_ten.h"
 #include "engines/columnar/kernels/kernel.h"
 
 enum { NUMERIC_MAX_SCALE = 1000, NUMERIC_TEXT_BYTES = 1200 };
-
-extern const Int128 numeric_powers[39]; /* 10^0 .. 10^38 */
 
 static inline Numeric numeric_make(Int128 value, int scale) {
     return (Numeric){.value = value, .scale = scale};

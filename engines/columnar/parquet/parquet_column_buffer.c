@@ -2,16 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/power_of_ten.h"
 #include "engines/columnar/parquet/parquet_write.h"
 #include "engines/columnar/types/array_value.h"
 
 static int decimal_bytes(int precision) {
     /* The fewest bytes whose two's complement holds 10^precision - 1, as Iceberg asks. */
-    __int128 largest = 1;
-    for (int i = 0; i < precision; i++)
-        largest *= 10;
     int bits = 1;
-    for (largest -= 1; largest > 0; largest >>= 1)
+    for (__int128 largest = power_of_ten[precision] - 1; largest > 0; largest >>= 1)
         bits++;
     return (bits + 7) / 8;
 }

@@ -4,6 +4,7 @@
  * own (is the list there, has it an element, is that not NULL), one repetition level. */
 #include <stdlib.h>
 
+#include "engines/base/power_of_ten.h"
 #include "engines/base/hash.h"
 #include "engines/columnar/parquet/parquet_encode.h"
 #include "engines/columnar/parquet/parquet_write.h"
@@ -28,10 +29,8 @@ static Status reserve_lists(ColumnBuffer *buffer, int64_t rows, Error *err) {
 
 /* A Numeric as the column's scaled integer. */
 static Status store_numeric(const ColumnBuffer *buffer, const Numeric *number, void *out, Error *err) {
-    __int128 value = number->value, limit = 1;
+    __int128 value = number->value, limit = power_of_ten[buffer->storage.type.precision];
     bool fits = !number->special;
-    for (int i = 0; i < buffer->storage.type.precision; i++)
-        limit *= 10;
     for (int scale = number->scale; fits && scale < buffer->storage.type.scale; scale++)
         fits = !__builtin_mul_overflow(value, (__int128)10, &value);
     for (int scale = number->scale; fits && scale > buffer->storage.type.scale; scale--) {
