@@ -94,7 +94,7 @@ static Status open_file(ScanSource *scan, const DataFile *data, ScanFile *out, E
         out->columns[i] =
             is_hidden(scan, i) ? -1 : table_file_column(version, scan->slot_table_column[i], out->file);
     if (data->delete_count == 0) return STATUS_OK;
-    TRY(table_deleted_rows(version, out->number, &out->deleted, err));
+    TRY(table_deleted_rows(version, out->number, &scan->query->budget, &out->deleted, err));
     int64_t rows = 0;
     for (int g = 0; g < parquet_file_row_group_count(out->file); g++)
         rows += parquet_row_group_row_count(out->file, g);

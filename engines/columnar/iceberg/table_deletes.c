@@ -213,7 +213,8 @@ static Status apply_vector(const DataFile *data, const DeleteFile *deletes, uint
 /* ---- all of a file ---------------------------------------------------------------------------------------
  */
 
-static Status apply_all(const TableVersion *version, const DataFile *data, uint64_t *bits, Error *err) {
+static Status apply_all(const TableVersion *version, const DataFile *data, Budget *budget, uint64_t *bits,
+                        Error *err) {
     for (int i = 0; i < data->delete_count; i++) {
         const DeleteFile *deletes = data->deletes[i];
         if (deletes->content == CONTENT_EQUALITY_DELETES) continue;
@@ -222,7 +223,7 @@ static Status apply_all(const TableVersion *version, const DataFile *data, uint6
         else
             TRY(apply_positions(data, deletes, bits, err));
     }
-    return delete_apply_equality(version, data, bits, err);
+    return delete_apply_equality(version, data, budget, bits, err);
 }
 
 static struct TableDeletes *deletes_of(const TableVersion *version) {
@@ -240,7 +241,8 @@ static struct TableDeletes *deletes_of(const TableVersion *version) {
     return known;
 }
 
-Status table_deleted_rows(const TableVersion *version, int file, const uint64_t **bits, Error *err) {
+Status table_deleted_rows(const TableVersion *version, int file, Budget *budget, const uint64_t **bits,
+                          Error *err) {
     const DataFile *data = &version->files[file];
     *bits = NULL;
     if (data->delete_count == 0) return STATUS_OK;
@@ -255,7 +257,7 @@ Status table_deleted_rows(const TableVersion *version, int file, const uint64_t 
         if (!fresh)
             status = error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
         else
-            status = apply_all(version, data, fresh, err);
+            status = apply_all(version, data, budget, fresh, err);
         if (status == STATUS_OK) {
             atomic_store(&deletes->bits[file], fresh);
             *bits = fresh;

@@ -8,8 +8,6 @@
 #include "engines/columnar/iceberg/table_deletes_internal.h"
 #include "engines/columnar/iceberg/transform.h"
 
-enum { SET_MAX_BYTES = 256 << 20 };
-
 typedef struct EqualitySet {
     int count; /* columns */
     SqlType types[DELETE_MAX_COLUMNS];
@@ -22,6 +20,8 @@ typedef struct EqualitySet {
     Arena strings;
     uint64_t *bits;
     const char *path;
+    Budget *budget; /* may be NULL */
+    int64_t reserved_bytes, string_bytes;
 } EqualitySet;
 
 /* One type per kind of value, so that a widened column compares with what it was. */
@@ -67,12 +67,33 @@ static int64_t find(const EqualitySet *set, const PartitionValue *tuple) {
     }
 }
 
+static Status reserve(EqualitySet *set, int64_t bytes, Error *err) {
+    if (!set->budget) return STATUS_OK;
+    if (budget_reserve(set->budget, bytes, NULL) == STATUS_OK) {
+        set->reserved_bytes += bytes;
+        return STATUS_OK;
+    }
+    (void)error_set(err, SQLSTATE_OUT_OF_MEMORY,
+                    "the equality deletes of \"%s\" do not fit in the memory of the query", set->path);
+    return error_add_hint(err, "Compaction applies the deletes and removes them.");
+}
+
+/* Strings are paid for in steps, before they are taken. */
+static Status reserve_string(EqualitySet *set, int64_t bytes, Error *err) {
+    enum { STEP = 256 << 10 };
+    if (bytes > set->string_bytes) {
+        int64_t more = bytes > STEP ? bytes : STEP;
+        TRY(reserve(set, more, err));
+        set->string_bytes += more;
+    }
+    set->string_bytes -= bytes;
+    return STATUS_OK;
+}
+
 static Status grow(EqualitySet *set, Error *err) {
     size_t each = sizeof(PartitionValue) * (size_t)set->count;
     int64_t capacity = set->tuple_capacity ? set->tuple_capacity * 2 : 1024;
-    if ((size_t)capacity * each + set->strings.used_bytes > SET_MAX_BYTES)
-        return error_set(err, SQLSTATE_OUT_OF_MEMORY,
-                         "the equality deletes of \"%s\" do not fit in memory: compact the table", set->path);
+    TRY(reserve(set, (capacity - set->tuple_capacity) * (int64_t)(each + 2 * sizeof *set->slots), err));
     PartitionValue *tuples = realloc(set->tuples, (size_t)capacity * each);
     uint32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
     if (!tuples || !slots) abort();
@@ -96,9 +117,10 @@ static Status take_deletes(void *context, const Vector *vectors, int64_t first_r
         if (at >= 0) continue;
         for (int c = 0; c < set->count; c++) {
             StringView *text = &tuple[c].value.string;
-            if (!tuple[c].is_null && physical_type_of(set->types[c]) == PHYS_STRING && text->length > 12)
-                *text =
-                    stringview_make(arena_strndup(&set->strings, text->pointer, text->length), text->length);
+            if (tuple[c].is_null || physical_type_of(set->types[c]) != PHYS_STRING || text->length <= 12)
+                continue;
+            TRY(reserve_string(set, (int64_t)text->length + 1, err));
+            *text = stringview_make(arena_strndup(&set->strings, text->pointer, text->length), text->length);
         }
         set->slots[-at - 1] = (uint32_t)++set->tuple_count;
     }
@@ -186,8 +208,8 @@ static bool same_ids(const DeleteFile *a, const DeleteFile *b) {
 }
 
 /* Those of data->deletes[first ..] with the columns of the first. */
-static Status apply_alike(const TableVersion *version, const DataFile *data, int first, uint64_t *bits,
-                          Error *err) {
+static Status apply_alike(const TableVersion *version, const DataFile *data, int first, Budget *budget,
+                          uint64_t *bits, Error *err) {
     const DeleteFile *like = data->deletes[first];
     if (like->equality_count > DELETE_MAX_COLUMNS)
         return error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED, "equality deletes by more than %d columns",
@@ -196,6 +218,7 @@ static Status apply_alike(const TableVersion *version, const DataFile *data, int
     if (!set) abort();
     set->count = like->equality_count;
     set->bits = bits;
+    set->budget = budget;
     arena_init(&set->strings);
     Status status = STATUS_OK;
     for (int i = first; i < data->delete_count && status == STATUS_OK; i++)
@@ -204,17 +227,19 @@ static Status apply_alike(const TableVersion *version, const DataFile *data, int
     arena_deinit(&set->strings);
     free(set->tuples);
     free(set->slots);
+    if (budget) budget_release(budget, set->reserved_bytes);
     free(set);
     return status;
 }
 
-Status delete_apply_equality(const TableVersion *version, const DataFile *data, uint64_t *bits, Error *err) {
+Status delete_apply_equality(const TableVersion *version, const DataFile *data, Budget *budget,
+                             uint64_t *bits, Error *err) {
     for (int i = 0; i < data->delete_count; i++) {
         if (data->deletes[i]->content != CONTENT_EQUALITY_DELETES) continue;
         bool done = false;
         for (int j = 0; j < i && !done; j++)
             done = same_ids(data->deletes[j], data->deletes[i]);
-        if (!done) TRY(apply_alike(version, data, i, bits, err));
+        if (!done) TRY(apply_alike(version, data, i, budget, bits, err));
     }
     return STATUS_OK;
 }

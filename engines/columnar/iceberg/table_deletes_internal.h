@@ -11,4 +11,5 @@ typedef Status (*DeleteRowsTaker)(void *context, const Vector *vectors, int64_t 
 Status delete_read_columns(ParquetFile *file, const int *columns, int count,
                            bool (*skip)(void *context, ParquetFile *file, int group), DeleteRowsTaker take,
                            void *context, Error *err);
-Status delete_apply_equality(const TableVersion *version, const DataFile *data, uint64_t *bits, Error *err);
+Status delete_apply_equality(const TableVersion *version, const DataFile *data, Budget *budget,
+                             uint64_t *bits, Error *err);

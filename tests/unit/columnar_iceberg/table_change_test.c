@@ -9,7 +9,7 @@
 #include "engines/base/bitmap.h"
 #include "engines/base/calendar.h"
 #include "engines/columnar/iceberg/layout_text.h"
-#include "engines/columnar/iceberg/table_catalog_internal.h"
+#include "engines/columnar/iceberg/table_change_internal.h"
 #include "engines/columnar/iceberg/table_deletes.h"
 #include "engines/columnar/iceberg/table_pins.h"
 #include "engines/columnar/iceberg/table_writer.h"
@@ -102,7 +102,7 @@ static int64_t live_rows(const TableVersion *version) {
     int64_t live = 0;
     for (int f = 0; f < version->file_count; f++) {
         const uint64_t *bits;
-        OK(table_deleted_rows(version, f, &bits, &err));
+        OK(table_deleted_rows(version, f, NULL, &bits, &err));
         for (int64_t row = 0; row < version->files[f].row_count; row++)
             live += !bits || !bitmap_get(bits, (size_t)row);
     }
@@ -222,7 +222,7 @@ static void positions_are_deleted(void **state) {
     assert_int_equal(version->row_count, 996);
     assert_int_equal(live_rows(version), 996);
     const uint64_t *bits;
-    OK(table_deleted_rows(version, 0, &bits, &err));
+    OK(table_deleted_rows(version, 0, NULL, &bits, &err));
     for (int64_t row = 0; row < 1000; row++)
         assert_int_equal(bitmap_get(bits, (size_t)row), row == 3 || row == 5 || row == 7 || row == 999);
     /* Removed files take their deletes along. */
@@ -636,6 +636,49 @@ static void what_is_given_up_leaves_others_their_directories(void **state) {
     OK(table_change_commit(other, NULL, &err));
 }
 
+/* As streaming writers make them: a file of `id`s and names whose rows go. We write none, so rows that were
+ * written for the table are said to be deletes. */
+static void delete_where_equal(int first, int count) {
+    static const int IDS[] = {1, 3};
+    Error err;
+    TableChange *change = begin();
+    write_rows(change, first, count);
+    for (int i = 0; i < change->added.count; i++) {
+        ManifestEntry *entry = entry_list_add(&change->added_deletes, &change->arena);
+        *entry = change->added.entries[i];
+        entry->content = CONTENT_EQUALITY_DELETES;
+        entry->equality_ids = IDS;
+        entry->equality_count = 2;
+    }
+    change->added.count = 0;
+    OK(table_change_commit(change, NULL, &err));
+}
+
+static void equality_deletes_are_paid_for_by_the_query(void **state) {
+    Error err;
+    Budget budget;
+    const uint64_t *bits;
+    append_rows(0, 5000);
+    delete_where_equal(100, 3000);
+    append_rows(100, 10); /* later than the deletes */
+    TableVersion *version = load();
+    int file = version->files[0].row_count == 5000 ? 0 : 1;
+    budget_init(&budget, NULL, 100000);
+    NOT(table_deleted_rows(version, file, &budget, &bits, &err), SQLSTATE_OUT_OF_MEMORY);
+    assert_non_null(strstr(err.message, "equality deletes"));
+    assert_int_equal(budget.used_bytes, 0);
+    budget_deinit(&budget);
+    budget_init(&budget, NULL, 64 << 20);
+    OK(table_deleted_rows(version, file, &budget, &bits, &err));
+    assert_true(budget.peak_bytes > 100000);
+    assert_int_equal(budget.used_bytes, 0);
+    budget_deinit(&budget);
+    for (int row = 0; row < 5000; row++)
+        assert_int_equal(bitmap_get(bits, (size_t)row), row >= 100 && row < 3100);
+    assert_int_equal(live_rows(version), 2010);
+    table_version_release(version);
+}
+
 static void manifests_are_merged(void **state) {
     Error err;
     for (int i = 0; i < 5; i++)
@@ -707,6 +750,7 @@ int main(void) {
         TEST(changes_of_a_branch_meet),
         TEST(metadata_files_may_vanish_at_once),
         TEST(what_is_given_up_leaves_others_their_directories),
+        TEST(equality_deletes_are_paid_for_by_the_query),
         TEST(manifests_are_merged),
         TEST(old_metadata_files_go),
     };
