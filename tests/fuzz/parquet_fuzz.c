@@ -9,7 +9,7 @@
 #include "engines/columnar/parquet/parquet_reader.h"
 #include "tests/fuzz/parquet_mutator.h"
 
-enum { LARGEST_INPUT = 1 << 20, MOST_ROWS = 1 << 16 };
+enum { LARGEST_INPUT = 1 << 20, MOST_ROWS = 1 << 16, LONG_FILE_ROWS = 2000, SHORT_STEP_ROWS = 7 };
 
 static volatile uint64_t sink;
 
@@ -74,7 +74,9 @@ static void read_column(ParquetFile *file, int group, int column) {
         consume(dictionary, (int)(length < MOST_ROWS ? length : MOST_ROWS));
     int64_t left = parquet_row_group_row_count(file, group), budget = MOST_ROWS;
     for (int step = 0; left > 0 && budget > 0; step++) {
-        int rows = left < BATCH_ROWS ? (int)left : BATCH_ROWS;
+        /* Short steps in short files: every kind of step meets the ends of pages. */
+        int most = left > LONG_FILE_ROWS ? BATCH_ROWS : SHORT_STEP_ROWS;
+        int rows = left < most ? (int)left : most;
         if (step_reader(reader, step, rows, &err) != STATUS_OK) break;
         left -= rows;
         budget -= rows;

@@ -22,6 +22,28 @@ static inline bool fuzz_same_rows(const LoadPass *first, const LoadPass *second)
            second->rejected_count <= first->rejected_count + told_later;
 }
 
+/* Into a table whose columns have types of their own: values that do not fit are told, row by row. */
+static inline void fuzz_into_given_types(const LoadPass *first, RejectList *rejects) {
+    static const SqlTypeId IDS[] = {SQL_INT2,        SQL_UUID,  SQL_TIME,  SQL_NUMERIC, SQL_BOOL,
+                                    SQL_TIMESTAMPTZ, SQL_INT8,  SQL_BYTEA, SQL_FLOAT4,  SQL_DATE,
+                                    SQL_JSON,        SQL_TEXT,  SQL_INT4,  SQL_JSONB,   SQL_NUMERIC,
+                                    SQL_TIMESTAMP,   SQL_FLOAT8};
+    enum { ID_COUNT = sizeof IDS / sizeof *IDS };
+    Error err = {0};
+    LoadPass given = *first;
+    SqlType *types = ARENA_NEW_ARRAY(first->arena, SqlType, first->found.count);
+    for (int i = 0; i < first->found.count; i++) {
+        SqlTypeId id = IDS[((size_t)i + (size_t)first->bytes_read) % ID_COUNT];
+        types[i] = id == SQL_NUMERIC ? sqltype_numeric(i % 2 ? 30 : 9, 2) : sqltype_of(id);
+    }
+    rejects->count = 0;
+    given.columns = &first->found;
+    given.types = types;
+    given.rejects = rejects;
+    given.row_count = given.rejected_count = 0;
+    if (load_pass_run(&given, &err) != STATUS_OK && !error_is_set(&err)) abort();
+}
+
 static inline void fuzz_passes(LoadPass *pass) {
     Error err = {0};
     Status status = load_pass_run(pass, &err);
@@ -44,6 +66,7 @@ static inline void fuzz_passes(LoadPass *pass) {
                 (long long)pass->rejected_count);
         abort();
     }
+    fuzz_into_given_types(pass, &rejects);
     arena_deinit(&rejects.arena);
 }
 

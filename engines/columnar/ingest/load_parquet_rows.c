@@ -178,7 +178,8 @@ static void *run_worker(void *argument) {
     Status status = load_row_groups(worker, &err);
     pthread_mutex_lock(&run->lock);
     if (status != STATUS_OK && !run->failed) {
-        run->failed = run->stopped = true;
+        run->failed = true;
+        run->stopped = true;
         run->failure = err;
     }
     run->working--;
