@@ -1,11 +1,16 @@
 /* Names to tables. How a written name is read, in this order:
  *
- *   name               the table of that name in some engine's default schema; in several engines: 42P09,
- * unless one of them is forced; pg_* and names PostgreSQL alone would know: its system catalogs engine.name
- * the engine's default schema schema.name        that schema in whichever engine has it engine.schema.name
+ *   engine.schema.name   that table, nowhere else
+ *   engine.name          the engine's default schema, unless the engine has none and some engine has a schema
+ *                        called like it with such a table
+ *   schema.name          that schema in whichever engine has it
+ *   name                 the default schema of whichever engine has it
+ *   pg_*, pg_catalog.*, information_schema.*   PostgreSQL's system catalogs, when no table is called so
  *
- * A name in several engines that [placements] declares to be one table (placements.h) is read from any of
- * them.
+ * In several engines: the engine that is forced; else, for reads, the copies that [placements] declares
+ * (placements.h); else 42P09 with the full names to choose from. WITH queries hide tables of their names. A
+ * view is a table of the engine that has it and is not expanded: what it reads is that engine's business, and
+ * so are the rights to it.
  *
  * When every table lives in one engine, engine names are taken off the text (blanked, so that positions
  * stay), because an engine does not know its own name. When several engines take part, only the columnar

@@ -270,10 +270,13 @@ static void estimate_many(PgShapeOfWork *work, const Statement *statement, const
         (EngineEstimate){.cost_ms = cost + rows * PGCOST_SENT_ROW, .rows = rows, .bytes_scanned = bytes};
 }
 
+/* FROM is one table under its own columns' names: an alias that renames them may call any column as its key.
+ */
 static bool is_single_table(const PgQuery__SelectStmt *select) {
-    return select->n_from_clause == 1 &&
-           select->from_clause[0]->node_case == PG_QUERY__NODE__NODE_RANGE_VAR &&
-           select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
+    if (select->n_from_clause != 1 || select->from_clause[0]->node_case != PG_QUERY__NODE__NODE_RANGE_VAR)
+        return false;
+    const PgQuery__Alias *alias = select->from_clause[0]->range_var->alias;
+    return (!alias || alias->n_colnames == 0) && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
 }
 
 static void estimate_change(PgShapeOfWork *work, const TableDesc *table, const PgQuery__Node *where,

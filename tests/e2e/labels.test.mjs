@@ -7,6 +7,11 @@ describe('labelled statements', () => {
   before(loadRouterTables, { timeout: 120_000 });
   after(dropRouterTables, { timeout: 120_000 });
 
+  test('an alias that renames columns makes no key of another one', async () => {
+    const answer = (await route("SELECT * FROM users AS u (a, b, c, id) WHERE id = 'US'")).json();
+    assert.deepEqual([answer.class, answer.lane], ['scan', 'slow']);
+  });
+
   for (const { line, kind, engine, sql, reason } of labels())
     test(`line ${line}: ${sql.slice(0, 120)}`, async () => {
       const response = await route(sql);
