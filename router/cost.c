@@ -15,13 +15,15 @@ enum {
     CLASS_MEMORY_RUNS = 64, /* many shapes share it, none of them may pull it far */
     CLASS_WEIGHT = 2        /* a class says as much as this many runs of the shape would */
 };
+static const double DEVIATION_UNIT = 1.0 / 16;
 static const double LOG_UNIT = 1.0 / 2048, LOG_MOST = 9; /* e^9: 8,000 times */
 /* Statements of one class may be thousands of times apart: what is true of some is a hint for others, twice
  * at most. */
 static const double CLASS_MOST = 0.7;
 static const double LEAST_MS = 0.002;
 
-/* value: log ratio in LOG_UNITs (16 bits), runs (8), seconds (32), from the top; 0 = empty. */
+/* value: log ratio in LOG_UNITs (16 bits), its mean deviation in DEVIATION_UNITs (8), runs (8), seconds (32),
+ * from the top; 0 = empty. */
 typedef struct Entry {
     _Atomic uint64_t key;
     _Atomic uint64_t value;
@@ -80,12 +82,17 @@ static uint32_t seconds_of(uint64_t value) {
 static int runs_of(uint64_t value) {
     return (int)(value >> 32 & 0xFF);
 }
+static double deviation_of(uint64_t value) {
+    return (double)(value >> 40 & 0xFF) * DEVIATION_UNIT;
+}
 static double log_of(uint64_t value) {
     return (double)(int16_t)(value >> 48) * LOG_UNIT;
 }
-static uint64_t pack(double log_ratio, int runs, uint32_t seconds) {
+static uint64_t pack(double log_ratio, double deviation, int runs, uint32_t seconds) {
     double clamped = fmin(fmax(log_ratio, -LOG_MOST), LOG_MOST);
-    return (uint64_t)(uint16_t)(int16_t)lround(clamped / LOG_UNIT) << 48 | (uint64_t)runs << 32 | seconds;
+    uint64_t spread = (uint64_t)fmin(lround(deviation / DEVIATION_UNIT), 255);
+    return (uint64_t)(uint16_t)(int16_t)lround(clamped / LOG_UNIT) << 48 | spread << 40 |
+           (uint64_t)runs << 32 | seconds;
 }
 
 /* Two threads that claim one entry at once: the later key wins and the other's run is lost, or at worst
@@ -103,6 +110,13 @@ static Entry *claim(CostBook *book, uint64_t key) {
     return entry;
 }
 
+/* Of a shape whose runs lie far apart (a range that is empty now and everything then) an average tells little
+ * of the next one: the estimate knows its literals and stands. */
+static double trust_in(uint64_t value) {
+    double deviation = deviation_of(value);
+    return 1 / (1 + deviation * deviation);
+}
+
 static double faded(uint64_t value, uint32_t now_seconds) {
     uint32_t seconds = seconds_of(value);
     double age = now_seconds > seconds ? (double)(now_seconds - seconds) : 0;
@@ -114,9 +128,10 @@ static void learn(Entry *entry, double log_ratio, int memory_runs, uint32_t now_
     do {
         int runs = runs_of(old);
         double weight = 1.0 / (runs + 1 < memory_runs ? runs + 1 : memory_runs);
-        double known = faded(old, now_seconds);
-        fresh =
-            pack(known + (log_ratio - known) * weight, runs < COST_MOST_RUNS ? runs + 1 : runs, now_seconds);
+        double known = faded(old, now_seconds), off = runs > 0 ? fabs(log_ratio - known) : 0;
+        double deviation = deviation_of(old) + (off - deviation_of(old)) * weight;
+        fresh = pack(known + (log_ratio - known) * weight, deviation, runs < COST_MOST_RUNS ? runs + 1 : runs,
+                     now_seconds);
     } while (!atomic_compare_exchange_weak(&entry->value, &old, fresh));
 }
 
@@ -137,6 +152,6 @@ double cost_book_factor(const CostBook *book, const CostKey *key, uint32_t now_s
     double class_weight = fmin(runs_of(class_value), CLASS_WEIGHT), weight = own_runs + class_weight;
     if (weight <= 0) return 1;
     double class_log = fmin(fmax(faded(class_value, now_seconds), -CLASS_MOST), CLASS_MOST);
-    double sum = faded(own_value, now_seconds) * own_runs + class_log * class_weight;
+    double sum = faded(own_value, now_seconds) * trust_in(own_value) * own_runs + class_log * class_weight;
     return exp(sum / weight);
 }

@@ -16,7 +16,8 @@ typedef struct MysqlCall {
 } MysqlCall;
 
 /* Waits until one of the wanted events, or its time-out, came. When the token is cancelled it sends KILL
- * QUERY once and goes on waiting, so that the connection stays usable. Returns the events for the _cont call.
+ * QUERY once and goes on waiting, so that the connection stays usable, but for a second at most: a server
+ * that hangs does not take the KILL either. Returns the events for the _cont call.
  */
 int mysql_call_wait(MysqlCall *call, int wanted);
 /* The error of the last call on `stmt` (or on the connection when NULL), as ours. Marks lost connections

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/clock.h"
 #include "engines/mysql/mysql_engine.h"
 
 /* Three questions to information_schema, each one sorted by table, merged as they come. */
@@ -168,15 +169,20 @@ static Status describe_once(MysqlCall *call, Description *d, Error *err) {
 }
 
 Status mysql_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
+    enum { DESCRIBE_LIMIT_SECONDS = 60 };
     MysqlEngine *engine = (MysqlEngine *)base;
+    CancelToken limit;
+    cancel_init(&limit, clock_now_ns() + (int64_t)DESCRIBE_LIMIT_SECONDS * 1000000000);
     for (int attempt = 0;; attempt++) {
-        MysqlCall call = {.pool = &engine->pool};
+        MysqlCall call = {.pool = &engine->pool, .cancel = &limit};
         Description description = {.arena = arena};
-        TRY(mysql_pool_take(&engine->pool, NULL, &call.connection, err));
+        TRY(mysql_pool_take(&engine->pool, &limit, &call.connection, err));
         Status status = describe_once(&call, &description, err);
         bool stale = call.connection->broken && !call.connection->fresh;
         mysql_pool_give(&engine->pool, call.connection);
-        if (status != STATUS_OK && stale && attempt <= engine->config.max_connections) continue;
+        if (status != STATUS_OK && stale && attempt <= engine->config.max_connections &&
+            !cancel_is_requested(&limit))
+            continue;
         TRY(status);
         mysql_catalog_replace(&engine->catalog, description.exact, description.exact_count);
         *out = (TableList){.tables = description.tables,

@@ -117,7 +117,8 @@ Status mysql_run(MysqlEngine *engine, const char *sql, const Param *params, cons
          * was the prepare. A read may be repeated in any case. */
         bool stale = call.connection->broken && !call.connection->fresh && (is_read || !stmt);
         mysql_pool_give(&engine->pool, call.connection);
-        if (!stale || attempt >= engine->config.max_connections) return STATUS_ERROR;
+        bool over = attempt >= engine->config.max_connections || cancel_is_requested(execution->cancel);
+        if (!stale || over) return STATUS_ERROR;
         error_clear(err);
     }
 }

@@ -48,17 +48,17 @@ static const char *or_null(const char *text) {
     return text && text[0] ? text : NULL;
 }
 
-/* `patience_s`: how long a read or write may wait, 0 = for ever. */
-static MYSQL *dial(const EngineConfig *config, bool nonblocking, unsigned patience_s, Error *err) {
+/* The limit holds for connecting and for every call that blocks afterwards: the client library waits for the
+ * server's greeting by the read timeout, without one for ever. Statements go by mysql_call_wait, which has no
+ * limit of its own. */
+static MYSQL *dial(const EngineConfig *config, bool nonblocking, Error *err) {
     MYSQL *mysql = mysql_init(NULL);
     unsigned timeout_s = (unsigned)((config->connect_timeout_ms + 999) / 1000);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     if (nonblocking) mysql_options(mysql, MYSQL_OPT_NONBLOCK, 0);
-    if (patience_s) {
-        mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &patience_s);
-        mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &patience_s);
-    }
+    mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout_s);
+    mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout_s);
     unsigned long flags =
         CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS; /* an UPDATE counts the rows it matched */
     if (mysql_real_connect(mysql, or_null(config->host), or_null(config->user), config->password,
@@ -87,7 +87,7 @@ static Status set_up_session(MYSQL *mysql, bool mariadb, Error *err) {
 }
 
 static Status connection_open(MysqlPool *pool, MysqlConnection **out, Error *err) {
-    MYSQL *mysql = dial(&pool->config, true, 0, err);
+    MYSQL *mysql = dial(&pool->config, true, err);
     if (!mysql) return STATUS_ERROR;
     const char *version = mysql_get_server_info(mysql);
     bool mariadb = strstr(version, "MariaDB") != NULL;
@@ -188,14 +188,16 @@ void mysql_pool_give(MysqlPool *pool, MysqlConnection *connection) {
     if (connection->broken) connection_close(connection);
 }
 
-/* mysql_real_connect keeps what mysql_options said: the second is the least that the client library counts
- * in. */
-static Status open_pinger(MysqlPool *pool, Error *err) {
-    enum { PING_TIMEOUT_SECONDS = 1 };
+/* For pings and kills. A second is the least that the client library counts in. */
+static EngineConfig impatient(const MysqlPool *pool) {
     EngineConfig config = pool->config;
-    if (config.connect_timeout_ms > PING_TIMEOUT_SECONDS * 1000)
-        config.connect_timeout_ms = PING_TIMEOUT_SECONDS * 1000;
-    pool->pinger = dial(&config, false, PING_TIMEOUT_SECONDS, err);
+    if (config.connect_timeout_ms > 1000) config.connect_timeout_ms = 1000;
+    return config;
+}
+
+static Status open_pinger(MysqlPool *pool, Error *err) {
+    EngineConfig config = impatient(pool);
+    pool->pinger = dial(&config, false, err);
     return pool->pinger ? STATUS_OK : STATUS_ERROR;
 }
 
@@ -217,7 +219,8 @@ Status mysql_pool_ping(MysqlPool *pool, Error *err) {
 
 void mysql_pool_kill(MysqlPool *pool, unsigned long thread_id) {
     Error ignored;
-    MYSQL *mysql = dial(&pool->config, false, 0, &ignored);
+    EngineConfig config = impatient(pool);
+    MYSQL *mysql = dial(&config, false, &ignored);
     if (!mysql) return;
     char sql[64];
     snprintf(sql, sizeof sql, "KILL QUERY %lu", thread_id);

@@ -241,7 +241,7 @@ static void estimate_select(PgShapeOfWork *work, const PgQuery__SelectStmt *sele
     work->unique_lookup =
         access.unique && !features->window && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
     work->estimate.rows = work->unique_lookup ? 1 : rows;
-    work->estimate.cost_ms = cost + rows * PGCOST_SENT_ROW;
+    work->estimate.cost_ms = cost + rows * PGCOST_SENT_ROW + (access.unique ? 0 : PGCOST_PLANNING);
     work->estimate.bytes_scanned = fetched * row_bytes(table);
 }
 
@@ -254,8 +254,10 @@ static void estimate_many(PgShapeOfWork *work, const Statement *statement, const
             cost += rows * PGCOST_SCANNED_ROW * 1.5, rows = select->n_group_clause ? sqrt(rows) : 1;
         else if (select->n_sort_clause && rows > 1)
             cost += rows * log2(rows) * PGCOST_SCANNED_ROW * 0.3;
-        work->estimate =
-            (EngineEstimate){.cost_ms = cost + rows * PGCOST_SENT_ROW, .rows = rows, .bytes_scanned = bytes};
+        work->estimate = (EngineEstimate){.cost_ms = cost + rows * PGCOST_SENT_ROW +
+                                                     PGCOST_PLANNING * statement->binding_count,
+                                          .rows = rows,
+                                          .bytes_scanned = bytes};
         return;
     }
     for (int i = 0; i < statement->binding_count; i++) {

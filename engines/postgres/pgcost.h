@@ -9,6 +9,7 @@
 #define PGCOST_INDEX_ROW   0.002 /* index entry and a heap page, in cache */
 #define PGCOST_SENT_ROW    0.0006
 #define PGCOST_LOOKUP      0.2
+#define PGCOST_PLANNING    0.08 /* per table, of what is not prepared for good */
 
 enum { MAX_CONDITIONS = 32 };
 

@@ -33,7 +33,8 @@ typedef struct PgEngine {
     bool up;
     int64_t last_seen_ns; /* when the server last answered or refused */
     bool pinging;
-    double latency_ms; /* smoothed, < 0 = not measured */
+    _Atomic int64_t silent_since_ns; /* down since then without a word in between; 0 = up */
+    double latency_ms;               /* smoothed, < 0 = not measured */
     char version[64];
     char down_message[256];
 } PgEngine;

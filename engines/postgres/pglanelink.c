@@ -5,7 +5,7 @@
 #include "engines/postgres/pglane.h"
 #include "engines/postgres/pgstream.h"
 
-enum { BACKOFF_FIRST_MS = 20, BACKOFF_LARGEST_MS = 2000 };
+enum { BACKOFF_FIRST_MS = 20, BACKOFF_LARGEST_MS = 2000, HUNG_MS = 3000 };
 
 static void ignore_notice(void *argument, const PGresult *result) {}
 
@@ -144,7 +144,16 @@ void lane_link_close(LaneLink *link) {
     lane_link_lost(link, NULL);
 }
 
+/* What is under way on a server that hangs is given up, so that reads can run elsewhere. A server that only
+ * misses a ping answers something meanwhile. */
+static bool is_hung(const LaneLink *link, int64_t now_ns) {
+    int64_t since_ns = atomic_load_explicit(&link->lane->engine->silent_since_ns, memory_order_relaxed);
+    return link->state == LINK_READY && link->flight.count > 0 && since_ns &&
+           now_ns - since_ns > (int64_t)HUNG_MS * 1000000;
+}
+
 void lane_link_tick(LaneLink *link, int64_t now_ns) {
+    if (is_hung(link, now_ns)) lane_link_lost(link, NULL);
     if (link->state == LINK_CONNECTING && now_ns > link->connect_until_ns) connect_failed(link);
     bool wanted = !link->for_writes; /* a link for writes waits for the next write */
     if (link->state == LINK_DOWN && wanted && now_ns >= link->next_attempt_ns) lane_link_connect(link);

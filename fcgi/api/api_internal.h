@@ -38,8 +38,8 @@ struct Api {
     pthread_cond_t changed;
     bool ready; /* the registry was read once, well or not */
     bool stopping;
-    bool upkeep_running;
-    unsigned long upkeep_thread;
+    bool upkeep_running, watch_running;
+    unsigned long upkeep_thread, watch_thread;
     EngineHealth health[ROUTER_MAX_CANDIDATES];
     bool health_known;
     int64_t health_ns;

@@ -1,5 +1,6 @@
-/* The background thread: the registry at the start, then router_tick, the engines' health and their idle
- * memory every second. */
+/* Two background threads. Upkeep: the registry at the start, then router_tick and the engines' idle memory
+ * every second. Watch: the engines' health every second, and what their state means for the statements that
+ * run; it must not wait while upkeep asks an engine that hangs for its tables. */
 #include <pthread.h>
 #include <string.h>
 
@@ -99,9 +100,6 @@ static void *upkeep_main(void *argument) {
     read_registry(api);
     become_ready(api);
     do {
-        api_poll_health(api);
-        EngineHealth health[ROUTER_MAX_CANDIDATES];
-        if (api_health(api, health)) query_watch_tick(api, health);
         router_tick(api->router);
         release_idle_memory(api);
         if (api->config_watch && config_watch_changed(api->config_watch)) api->reload(api->reload_context);
@@ -109,9 +107,22 @@ static void *upkeep_main(void *argument) {
     return NULL;
 }
 
+static void *watch_main(void *argument) {
+    Api *api = argument;
+    pthread_setname_np(pthread_self(), "watch");
+    do {
+        EngineHealth health[ROUTER_MAX_CANDIDATES];
+        api_poll_health(api);
+        if (api_health(api, health)) query_watch_tick(api, health);
+    } while (wait_interval(api));
+    return NULL;
+}
+
 Status api_start_upkeep(Api *api, Error *err) {
     TRY(thread_start(&api->upkeep_thread, upkeep_main, api, err));
     api->upkeep_running = true;
+    TRY(thread_start(&api->watch_thread, watch_main, api, err));
+    api->watch_running = true;
     return STATUS_OK;
 }
 
@@ -121,5 +132,6 @@ void api_stop_upkeep(Api *api) {
     pthread_cond_broadcast(&api->changed);
     pthread_mutex_unlock(&api->lock);
     if (api->upkeep_running) pthread_join(api->upkeep_thread, NULL);
-    api->upkeep_running = false;
+    if (api->watch_running) pthread_join(api->watch_thread, NULL);
+    api->upkeep_running = api->watch_running = false;
 }

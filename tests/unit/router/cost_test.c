@@ -58,6 +58,20 @@ static void test_a_class_speaks_for_unknown_shapes(void **state) {
     cost_book_destroy(book);
 }
 
+static void test_scattered_runs_prove_little(void **state) {
+    (void)state;
+    CostBook *book = cost_book_create(NULL);
+    CostKey scattered = key_of(5), steady = key_of(6);
+    steady.class = scattered.class + 1;
+    for (int i = 0; i < 20; i++) {
+        cost_book_note(book, &scattered, 100, i % 2 ? 0.1 : 3000, 1);
+        cost_book_note(book, &steady, 100, 17, 1); /* the same average */
+    }
+    assert_near(cost_book_factor(book, &scattered, 1, NULL), 0.85, 0.3);
+    assert_near(cost_book_factor(book, &steady, 1, NULL), 0.19, 0.2);
+    cost_book_destroy(book);
+}
+
 static void test_nonsense_is_left_out(void **state) {
     (void)state;
     CostBook *book = cost_book_create(NULL);
@@ -123,8 +137,11 @@ static void test_many_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns_and_fades),     cmocka_unit_test(test_a_class_speaks_for_unknown_shapes),
-        cmocka_unit_test(test_nonsense_is_left_out), cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_learns_and_fades),
+        cmocka_unit_test(test_a_class_speaks_for_unknown_shapes),
+        cmocka_unit_test(test_scattered_runs_prove_little),
+        cmocka_unit_test(test_nonsense_is_left_out),
+        cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
