@@ -14,7 +14,9 @@ const Command commands[] = {
      "SQL may be '-': the statement is read from standard input. All rows are shown unless --max-rows is "
      "given.",
      command_query},
-    {"route", "[--explain] [--engine NAME] [--user U] [--role R] [--tag T] [--format text|json] SQL",
+    {"route",
+     "[--explain] [--engine NAME] [--as-of TIME|SNAPSHOT|REF] [--user U] [--role R] [--tag T] [--format "
+     "text|json] SQL",
      "show which engine would run a statement, and why",
      "SQL may be '-': the statement is read from standard input.\n"
      "  --explain    and every configured rule: whether it fits, and what does not\n"

@@ -8,7 +8,7 @@
 #include "router/rules.h"
 
 typedef struct RouteCommand {
-    const char *engine;
+    const char *engine, *as_of;
     bool json, explain;
     const char *user, *role, *tag; /* as which to ask */
     const char *user_parameter, *role_parameter;
@@ -54,8 +54,10 @@ static const char *header_of(const void *request, const char *parameter) {
 
 static int run_route(Runtime *runtime, void *argument) {
     RouteCommand *command = argument;
-    RouteRequest request = {
-        .sql = command->sql, .sql_length = strlen(command->sql), .engine = command->engine};
+    RouteRequest request = {.sql = command->sql,
+                            .sql_length = strlen(command->sql),
+                            .engine = command->engine,
+                            .as_of = command->as_of};
     char user_parameter[RULES_PARAMETER_BYTES], role_parameter[RULES_PARAMETER_BYTES];
     rules_header_parameter(runtime->config.user_header, user_parameter);
     rules_header_parameter(runtime->config.role_header, role_parameter);
@@ -94,6 +96,7 @@ int command_route(CommandLine *line) {
     RouteCommand command = {0};
     const char *format;
     if (!command_take_option(line, "--engine", &command.engine) ||
+        !command_take_option(line, "--as-of", &command.as_of) ||
         !command_take_option(line, "--format", &format) ||
         !command_take_option(line, "--user", &command.user) ||
         !command_take_option(line, "--role", &command.role) ||

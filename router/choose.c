@@ -76,6 +76,11 @@ static bool refuse(EngineVerdict *verdict, const char *format, const char *first
     return true;
 }
 
+/* The columnar engine's own function, which PostgreSQL has not. */
+static bool calls_search(const ChoiceInput *input) {
+    return input->features->unknown_function && strcmp(input->features->unknown_function, "search") == 0;
+}
+
 /* Needs PostgreSQL itself: nothing else has sessions, catalogs, or the user's own functions. */
 static bool refuse_unless_postgres(const ChoiceInput *input, int engine, EngineVerdict *verdict) {
     const Features *features = input->features;
@@ -87,8 +92,7 @@ static bool refuse_unless_postgres(const ChoiceInput *input, int engine, EngineV
         return refuse(verdict, "%s are PostgreSQL's%s", "the system catalogs", "");
     bool anywhere = features->table_count == 0 && features->kind == STATEMENT_READ &&
                     first_of_kind(input, "postgres") >= 0;
-    bool own = features->unknown_function && strcmp(features->unknown_function, "search") == 0 &&
-               is_kind(input->engines[engine], "columnar");
+    bool own = calls_search(input) && is_kind(input->engines[engine], "columnar");
     if (anywhere && features->unknown_function && !own)
         return refuse(verdict, "function %s() is not built in, so only PostgreSQL can know it%s",
                       features->unknown_function, "");
@@ -294,7 +298,9 @@ static int choose_by_rule(const Choice *choice, const char **rule) {
     }
     if (class == CLASS_CONSTANT && eligible > 1) {
         *rule = "default-engine";
-        int engine = default_engine(choice);
+        int columnar = first_of_kind(input, "columnar");
+        bool own = calls_search(input) && columnar >= 0 && choice->standings[columnar] == STANDING_ELIGIBLE;
+        int engine = own ? columnar : default_engine(choice);
         return engine >= 0 ? engine : cheapest(choice, false);
     }
     *rule = class == CLASS_FEDERATED ? "federated" : eligible == 1 ? "only-eligible" : "cost";

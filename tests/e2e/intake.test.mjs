@@ -1,11 +1,11 @@
 // Rows over HTTP, tables over HTTP, files in SQL.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
-import { answer, isAlive, pidOf, port, query, request, rows, varDirectory } from './support/stack.mjs';
+import { answer, eventually, isAlive, pidOf, port, query, request, rows, varDirectory } from './support/stack.mjs';
 import { assertDocumented } from './support/schema.mjs';
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -414,5 +414,98 @@ describe('files in SQL', () => {
     assert.equal(await countOf(table), 6);
     for (const declined of [`COPY ${table} FROM 'e2e-a.csv' WITH (FORMAT binary)`, `COPY ${table} FROM STDIN`, `COPY ${table} FROM PROGRAM 'id'`, `COPY ${table} (k) FROM 'e2e-a.csv'`])
       assert.equal((await query(declined)).status, 422, declined);
+  });
+});
+
+describe('rows and profile, of a columnar table and of one of PostgreSQL', () => {
+  const columns = '(id int, name text, note text, at timestamptz, price numeric(8,2))';
+  const values = "SELECT g, 'name ' || g, CASE WHEN g % 10 = 0 THEN 'Rare, word' ELSE 'plain' END, timestamptz '2024-01-01Z' + g * interval '1 day', (g / 4.0)::numeric(8,2) FROM generate_series(1, 100) g";
+  for (const engine of ['columnar', 'postgres'])
+    test(engine, async () => {
+      const table = `e2e_both_${engine}`;
+      await query({ sql: `DROP TABLE IF EXISTS ${table}`, engine });
+      await answer({ sql: `CREATE TABLE ${table} ${columns}`, engine });
+      await answer({ sql: `INSERT INTO ${table} ${values}`, engine });
+      const ids = async (search) => (await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).json().data.map((row) => row.id);
+      assert.deepEqual(await ids('id=42'), [42]);
+      assert.deepEqual(await ids('id=name+42&column=name'), [42]);
+      assert.deepEqual(await ids('id=7.5&column=price'), [30]);
+      assert.deepEqual(await ids('from=2024-01-10&to=2024-01-13&order=id'), [9, 10, 11]);
+      assert.deepEqual(await ids('column=id&from=98&order=id.desc'), [100, 99, 98]);
+      assert.deepEqual(await ids('order=recent&limit=3'), [100, 99, 98]);
+      assert.deepEqual(await ids('order=recent&limit=2&offset=2'), [98, 97]);
+      assert.deepEqual(await ids('q=WORD+rare&order=id&limit=2'), [10, 20]);
+      assert.deepEqual(await ids('q=wor'), [], 'whole words');
+      assert.deepEqual(await ids('q=word&from=2024-01-15&to=2024-01-25&order=id'), [20]);
+      for (const search of ['column=nope&from=1', 'id=abc', 'limit=-1', 'order=nope', 'q=...'])
+        assert.equal((await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).status, 400, search);
+      const profile = (await get(`/api/v1/tables/${table}/profile`, '/api/v1/tables/{t}/profile')).json();
+      const of = Object.fromEntries(profile.columns.map((column) => [column.name, column]));
+      assert.deepEqual([profile.row_count, of.id.nulls, of.id.distinct, of.id.min, of.id.max, of.id.histogram.length], [100, 0, 100, 1, 100, 20]);
+      assert.deepEqual([of.note.distinct, of.price.max, of.note.top[0].count], [2, 25, 90]);
+      assert.equal((await get(`/api/v1/tables/${table}/profile?column=note`, '/api/v1/tables/{t}/profile')).json().columns.length, 1);
+      await answer({ sql: `DROP TABLE ${table}`, engine });
+    });
+  test('search() without a table, and as_of of a route', async () => {
+    assert.deepEqual(await rows("SELECT search('Alpha beta', 'BETA') AS a, search('Alpha', 'alp') AS b"), [{ a: true, b: false }]);
+    await drop('e2e_past');
+    await posted('e2e_past', '[{"a":1}]', { type: 'application/json', search: '?create=true' });
+    const routed = async (as_of) => {
+      const response = await request('POST', '/api/v1/route', { headers: JSON_TYPE, body: JSON.stringify({ sql: 'SELECT * FROM e2e_past', as_of }) });
+      return [response.status, response.json()];
+    };
+    const [snapshot] = await rows('SELECT snapshot_id::text AS id FROM e2e_past$snapshots');
+    const [status, decision] = await routed(snapshot.id);
+    assert.deepEqual([status, decision.engine], [200, 'columnar']);
+    assert.equal((await routed('no such branch'))[0], 400);
+    await drop('e2e_past');
+  });
+});
+
+describe('a client that leaves in the middle of a write: all or nothing, and no file stays', () => {
+  const table = 'e2e_left';
+  const filesOf = () => {
+    const found = [];
+    const walk = (directory) => {
+      for (const entry of readdirSync(directory, { withFileTypes: true }))
+        if (entry.isDirectory()) walk(join(directory, entry.name));
+        else if (entry.name.endsWith('.parquet')) found.push(join(directory, entry.name));
+    };
+    const location = varDirectory + '/warehouse/default/' + table;
+    if (existsSync(location)) walk(location);
+    return found.length;
+  };
+  const listed = async () => (await rows(`SELECT count(*) AS n FROM ${table}$files`))[0].n;
+  // Whoever was cut off may still be ending: what it does then is all of it, too.
+  const settled = async (rowsOfOne) => {
+    await eventually("no file but the table's own is there", async () => filesOf() === await listed());
+    const count = await countOf(table);
+    assert.equal((count - 1) % rowsOfOne, 0, `${count} rows`);
+  };
+  before(async () => {
+    await drop(table);
+    await posted(table, '[{"id":0}]', { type: 'application/json', search: '?create=true' });
+    assert.ok(filesOf() > 0, 'the test looks where the files are');
+  });
+  after(() => drop(table));
+
+  test('INSERT ... SELECT', async () => {
+    for (const wait of [5, 50, 150, 400]) {
+      const controller = new AbortController();
+      const running = query({ sql: `INSERT INTO ${table} SELECT g FROM generate_series(1, 1000000) g`, engine: 'columnar' }, { signal: controller.signal }).then(() => {}, () => {});
+      setTimeout(() => controller.abort(), wait);
+      await running;
+      await settled(1_000_000);
+    }
+  });
+  test('a post whose body has arrived', async () => {
+    const lines = 'id\n' + Array.from({ length: 1_000_000 }, (_, i) => `${i}\n`).join('');
+    for (const wait of [20, 60, 120, 250]) {
+      const controller = new AbortController();
+      const running = request('POST', `/api/v1/tables/${table}/data`, { headers: { 'Content-Type': 'text/csv' }, body: lines, signal: controller.signal }).then(() => {}, () => {});
+      setTimeout(() => controller.abort(), wait);
+      await running;
+      await settled(1_000_000);
+    }
   });
 });

@@ -91,6 +91,7 @@ static void test_routes_each_class(void **state) {
         {"SELECT * FROM users a JOIN users b ON a.id = b.id", "postgres", "only-eligible", "join"},
         {"SELECT 1", "postgres", "default-engine", "constant"},
         {"VALUES (1), (2)", "postgres", "default-engine", "constant"},
+        {"SELECT search('a b', 'a')", "columnar", "default-engine", "constant"},
         {"SELECT random()", "postgres", "session-home", "session"},
         {"SELECT my_function(1)", "postgres", "session-home", "session"},
         {"SELECT *, random() FROM users", "postgres", "session-home", "session"},
