@@ -143,6 +143,8 @@ static Status bind_limit_expr(Query *query, Node *node, const char *what, Expr *
     query->from = outside;
     query->clause = CLAUSE_SELECT;
     TRY(status);
+    if (!expr_reads_nothing(expr) && query->binder->function)
+        return binder_unsupported(query->binder, -1, err, "%s of a function's parameter", what);
     if (!expr_reads_nothing(expr))
         return error_set_at(err, "42P10", expr->position, "argument of %s must not contain variables", what);
     SqlType type = expr->type;

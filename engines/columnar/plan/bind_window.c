@@ -82,6 +82,8 @@ static Status bind_frame_int(Query *query, Node *node, const char *what, Expr **
     Status status = bind_expr(query, node, &expr, err);
     query->clause = before;
     TRY(status);
+    if (!expr_reads_nothing(expr) && query->binder->function)
+        return binder_unsupported(query->binder, -1, err, "%s of a function's parameter", what);
     if (!expr_reads_nothing(expr))
         return error_set_at(err, "42P10", expr->position, "argument of %s must not contain variables", what);
     *out = expr;
