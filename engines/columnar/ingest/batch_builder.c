@@ -7,6 +7,7 @@
 #include "engines/base/utf8.h"
 #include "engines/columnar/ingest/json_scan.h"
 #include "engines/columnar/ingest/value_parse.h"
+#include "engines/columnar/types/array_value.h"
 
 enum { SHOWN_BYTES = 60 };
 
@@ -162,8 +163,55 @@ static Status put_uuid(BatchBuilder *builder, Vector *vector, int row, const Cel
     return STATUS_OK;
 }
 
+static Status add_element(BatchBuilder *builder, ArrayBuilder *array, Vector *element, const Cell *given,
+                          Error *err) {
+    Cell cell;
+    const char *problem = "";
+    if (given->kind == CELL_NULL) return array_builder_add(array, NULL, err);
+    if (given->kind == CELL_NESTED) return invalid(element->type, given, err);
+    if (!cell_resolve(given->data, cell_ref(given->data, given->data, given->length, given->kind),
+                      &builder->batch_arena, &builder->scratch, &cell, &problem))
+        return error_set(err, SQLSTATE_INVALID_TEXT, "%s", problem);
+    TRY(batch_builder_put(builder, element, 0, &cell, err));
+    return array_builder_add_row(array, element, 0, err);
+}
+
+static Status add_elements(BatchBuilder *builder, ArrayBuilder *array, Vector *element, SqlType type,
+                           const Cell *cell, Error *err) {
+    JsonScan scan = {.at = json_skip_space(cell->data), .end = cell->data + cell->length};
+    bool more = scan.at < scan.end && *scan.at == '[';
+    if (!more) return invalid(type, cell, err);
+    scan.at = json_skip_space(scan.at + 1);
+    if (scan.at < scan.end && *scan.at == ']') return STATUS_OK;
+    while (more) {
+        Cell item = {0};
+        scan.at = json_skip_space(scan.at);
+        if (scan.at >= scan.end || !json_scan_value(&scan, &item.kind, &item.data, &item.length))
+            return invalid(type, cell, err);
+        TRY(add_element(builder, array, element, &item, err));
+        scan.at = json_skip_space(scan.at);
+        more = scan.at < scan.end && *scan.at == ',';
+        if (!more && (scan.at >= scan.end || *scan.at != ']')) return invalid(type, cell, err);
+        scan.at++;
+    }
+    return STATUS_OK;
+}
+
+/* A list of scalars, written as JSON writes it. */
+static Status put_array(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
+    ArrayBuilder array;
+    Vector element;
+    array_builder_init(&array, vector->type, &builder->batch_arena);
+    vector_init_flat(&element, array_element_type(vector->type), 1, &builder->batch_arena);
+    if (cell->kind != CELL_NESTED && cell->kind != CELL_TEXT && cell->kind != CELL_QUOTED)
+        return invalid(vector->type, cell, err);
+    TRY(add_elements(builder, &array, &element, vector->type, cell, err));
+    return array_builder_finish(&array, &builder->batch_arena, (StringView *)vector->values + row, err);
+}
+
 Status batch_builder_put(BatchBuilder *builder, Vector *vector, int row, const Cell *cell, Error *err) {
     bool flag;
+    if (vector->type.is_array) return put_array(builder, vector, row, cell, err);
     switch (vector->type.id) {
     case SQL_BOOL:
         if (!value_parse_bool(cell->data, cell->length, &flag)) return invalid(vector->type, cell, err);

@@ -62,7 +62,7 @@ static const char *column_name(const LoadWorker *worker, int column) {
 
 /* Too wide for the column's type, while a wider one exists that the table's column may become. */
 static bool can_widen(SqlType type, const Error *err) {
-    if (strcmp(err->sqlstate, SQLSTATE_NUMERIC_OUT_OF_RANGE) != 0) return false;
+    if (type.is_array || strcmp(err->sqlstate, SQLSTATE_NUMERIC_OUT_OF_RANGE) != 0) return false;
     return type.id == SQL_INT2 || type.id == SQL_INT4 ||
            (type.id == SQL_NUMERIC && type.precision < NUMERIC_MAX_PRECISION);
 }

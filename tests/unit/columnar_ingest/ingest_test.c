@@ -497,6 +497,52 @@ static void a_schema_given_is_the_table(void **state) {
         "ID smallint, Full  name character varying(4), p numeric(10,2) | 1, 2, 3.00 | <null>, , <null>");
 }
 
+static Status load_lists(const char *json, Error *err) {
+    IngestInput input = {.kind = INGEST_MEMORY, .name = "lists.json", .data = json, .bytes = strlen(json)};
+    const TableColumn columns[] = {
+        {.name = "n", .type = {.id = SQL_INT4, .is_array = true}, .nullable = true},
+        {.name = "t", .type = {.id = SQL_TEXT, .is_array = true}, .nullable = true}};
+    IngestOptions options = INGEST_OPTIONS_DEFAULT;
+    IngestResult result;
+    options.table = "t";
+    options.inputs = &input;
+    options.input_count = 1;
+    options.mode = INGEST_REPLACE;
+    options.columns = columns;
+    options.column_count = 2;
+    Status status = ingest_load(catalog, &options, &result, err);
+    ingest_result_deinit(&result);
+    return status;
+}
+
+static void lists_go_into_array_columns(void **state) {
+    static const char *const WRONG[] = {"{\"n\":100}\n{\"n\":123456789}",
+                                        "{\"n\":\"[1]\"}",
+                                        "{\"n\":{\"a\":1}}",
+                                        "{\"n\":[[1]]}",
+                                        "{\"n\":[1.5]}",
+                                        "{\"t\":true}",
+                                        "{\"t\":\"a text that is longer than twelve bytes\"}"};
+    Error err = {0};
+    TableText text;
+    if (load_lists("{\"n\":[1, -2 ,null],\"t\":[\"x\",\"\\u00e9 and more than twelve\",\"\"]}\n"
+                   "{\"n\":[ ],\"t\":null}\n{\"t\":[12,true]}\n",
+                   &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(table_text_read(catalog, "t", &text, &err), STATUS_OK);
+    check_table(&text,
+                "n integer[], t text[] | [1 -2 <null>], [x \xc3\xa9 and more than twelve ] | [], <null> | "
+                "<null>, [12 true]");
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        assert_int_equal(load_lists(WRONG[i], &err), STATUS_ERROR);
+        assert_string_equal(err.sqlstate, "22P02");
+    }
+    assert_int_equal(load_lists("{\"n\":[99999999999]}", &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_NUMERIC_OUT_OF_RANGE);
+    assert_int_equal(load_schema("n\n\"[1,2]\"\n[3]\n", "n int8[]", INGEST_REPLACE, &err), STATUS_OK);
+    assert_int_equal(load_schema("n\n5\n", "n int8[]", INGEST_REPLACE, &err), STATUS_ERROR);
+}
+
 static void a_schema_that_does_not_fit_is_refused(void **state) {
     (void)state;
     static const struct {
@@ -587,6 +633,7 @@ int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_schema_given_is_the_table),
+        TEST(lists_go_into_array_columns),
         TEST(a_schema_that_does_not_fit_is_refused),
         TEST(csv_types_follow_the_whole_input),
         TEST(csv_dialects_are_found),

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engines/columnar/iceberg/table_catalog.h"
+#include "engines/columnar/types/array_value.h"
 #include "tests/unit/columnar_ingest/scratch_postgres.h"
 
 typedef struct TableText {
@@ -37,6 +38,21 @@ static inline char *table_text_decimal(Arena *arena, __int128 value, int scale) 
     return arena_strdup(arena, digits + at);
 }
 
+static inline char *table_text_value(Arena *arena, const Vector *vector, int row);
+
+/* "[1 2 <null>]" */
+static inline char *table_text_array(Arena *arena, SqlType type, const StringView *blob) {
+    ArrayValue array;
+    Vector elements;
+    Error err;
+    char *text = arena_strdup(arena, "[");
+    if (array_open(blob, &array, &err) != STATUS_OK) return arena_strdup(arena, err.message);
+    array_elements(&array, array_element_type(type), arena, &elements);
+    for (int i = 0; i < array.count; i++)
+        text = arena_printf(arena, "%s%s%s", text, i ? " " : "", table_text_value(arena, &elements, i));
+    return arena_printf(arena, "%s]", text);
+}
+
 static inline char *table_text_value(Arena *arena, const Vector *vector, int row) {
     const Vector *values = vector;
     if (vector_is_null(vector, row)) return arena_strdup(arena, "<null>");
@@ -59,6 +75,7 @@ static inline char *table_text_value(Arena *arena, const Vector *vector, int row
     case PHYS_F64: return arena_printf(arena, "%.17g", ((const double *)data)[row]);
     case PHYS_STRING: {
         const StringView *view = &((const StringView *)data)[row];
+        if (vector->type.is_array) return table_text_array(arena, vector->type, view);
         return arena_strndup(arena, stringview_data(view), view->length);
     }
     default: return arena_strdup(arena, "?");
