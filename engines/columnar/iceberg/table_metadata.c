@@ -214,7 +214,8 @@ Status table_metadata_create(const char *location, const TableColumn *columns, i
         out->columns[i].element_id = columns[i].type.is_array ? ++out->last_column_id : 0;
     }
     json_t *properties =
-        json_pack("{s:s, s:s}", "write.parquet.compression-codec", "zstd", VECTORIZED_READS, "false");
+        json_pack("{s:s, s:s, s:s}", "write.parquet.compression-codec", "zstd", VECTORIZED_READS, "false",
+                  "write.metadata.delete-after-commit.enabled", "true");
     json_t *schema;
     if (schema_json(out->columns, column_count, 0, properties, &schema, err) != STATUS_OK) {
         json_decref(properties);
