@@ -8,6 +8,7 @@
 #include "engines/base/utf8.h"
 #include "router/explain.h"
 #include "router/placements.h"
+#include "router/quarantine.h"
 #include "router/rules_choice.h"
 
 typedef enum Standing {
@@ -193,8 +194,11 @@ static void price_candidates(Choice *choice) {
             pricing_apply(read ? input->pricing : NULL, choice->decision, i);
 }
 
-/* Takes away what rules forbid. */
+/* Takes away what rules forbid, and engines whose answers differed. */
 static Status apply_rules(Choice *choice, RuleChoice *rules, Error *err) {
+    unsigned quarantined = quarantine_refuse(choice->input, choice->decision);
+    for (int i = 0; i < choice->input->engine_count; i++)
+        if (quarantined >> i & 1) choice->standings[i] = STANDING_REFUSED;
     if (rules_count(choice->input->rules) == 0) return STATUS_OK;
     TRY(rules_choose(choice->input, choice->decision, rules, err));
     for (int i = 0; i < choice->input->engine_count; i++)

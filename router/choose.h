@@ -6,12 +6,15 @@
 #include "router/pricing.h"
 #include "router/rules.h"
 
+typedef struct Quarantine Quarantine;
+
 typedef struct ChoiceInput {
     Engine *const *engines;
     int engine_count;
     HealthBoard *health;
     const Pricing *pricing; /* may be NULL: the engines' own estimates */
     unsigned avoid;         /* RouteRequest.avoid */
+    Quarantine *quarantine; /* may be NULL */
     const RuleSet *rules;
     const RuleBits *bits;       /* of the request */
     RuleTrials *trials;         /* may be NULL */

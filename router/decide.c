@@ -206,6 +206,7 @@ static Status decide_in_body(const DecideInput *input, DecisionBody *body, Decid
                           .health = input->health,
                           .pricing = input->pricing,
                           .avoid = request->avoid,
+                          .quarantine = input->quarantine,
                           .rules = input->rules,
                           .bits = input->bits,
                           .trials = request->trials,

@@ -15,6 +15,7 @@ typedef struct DecideInput {
     ParseLimits limits;
     HealthBoard *health;
     const Pricing *pricing;
+    struct Quarantine *quarantine;
     const RuleSet *rules;
     const RuleBits *bits;       /* of the request */
     RegistrySnapshot *snapshot; /* the decision takes a reference of its own */

@@ -11,6 +11,7 @@
 #include "router/decision_cache.h"
 #include "router/health.h"
 #include "router/placements.h"
+#include "router/quarantine.h"
 
 enum {
     DEMAND_INTERVAL_MS = 1000,    /* an unknown table reads the engines again at most this often */
@@ -27,6 +28,7 @@ struct Router {
     Registry *registry;
     HealthBoard *health;
     Pricing pricing;
+    Quarantine *quarantine;
     DecisionCache *cache;
     pthread_mutex_t rules_mutex; /* guards `rules`, the pointer */
     RuleSet *rules;
@@ -60,6 +62,7 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
         return STATUS_ERROR;
     }
     pthread_mutex_init(&router->rules_mutex, NULL);
+    router->quarantine = quarantine_create();
     atomic_store(&router->rules_state, rules_are_contextual(router->rules));
     for (int i = 0; i < engine_count; i++)
         router->engines[i] = engines[i];
@@ -84,6 +87,7 @@ void router_destroy(Router *router) {
     placements_destroy(router->placements);
     health_destroy(router->health);
     pricing_deinit(&router->pricing);
+    quarantine_destroy(router->quarantine);
     rules_release(router->rules);
     pthread_mutex_destroy(&router->rules_mutex);
     pthread_mutex_destroy(&router->demand_mutex);
@@ -115,6 +119,15 @@ Status router_set_rules(Router *router, const Config *config, Error *err) {
     pthread_mutex_unlock(&router->rules_mutex);
     rules_release(old);
     return STATUS_OK;
+}
+
+void router_set_quarantine(Router *router, const uint64_t *fingerprints, int count_of_shapes) {
+    if (quarantine_set(router->quarantine, fingerprints, count_of_shapes))
+        atomic_fetch_add(&router->generation, 1); /* decisions are made anew */
+}
+
+int router_quarantine_count(Router *router) {
+    return quarantine_count(router->quarantine);
 }
 
 int router_rule_count(Router *router) {
@@ -202,6 +215,7 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
                          .limits = router->limits,
                          .health = router->health,
                          .pricing = &router->pricing,
+                         .quarantine = router->quarantine,
                          .rules = rules,
                          .bits = &key->bits,
                          .snapshot = registry_acquire(router->registry),

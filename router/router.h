@@ -136,6 +136,9 @@ void router_destroy(Router *router);
 /* Takes over the rules of a configuration read again. When they are wrong the old ones stay. */
 Status router_set_rules(Router *router, const Config *config, Error *err);
 int router_rule_count(Router *router);
+/* Shapes that are read at their source alone, because another engine's answer differed. */
+void router_set_quarantine(Router *router, const uint64_t *fingerprints, int count);
+int router_quarantine_count(Router *router);
 
 /* Must run on a thread with a large stack (threadpool.h). */
 Status router_decide(Router *router, const RouteRequest *request, Decision **out, RouteTiming *timing,

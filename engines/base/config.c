@@ -47,6 +47,7 @@ static const ConfigKey config_keys[] = {
     {"history.max_rows", KEY_INT64, offsetof(Config, history_max_rows), 100, 1e9},
     {"history.max_bytes", KEY_BYTES, offsetof(Config, history_max_bytes), 1 << 20, 1e12},
     {"history.rows_per_second", KEY_INT, offsetof(Config, history_rows_per_second), 1, 100000},
+    {"shadow.share", KEY_DOUBLE, offsetof(Config, shadow_share), 0, 1},
     {"paths.data_directory", KEY_STRING, offsetof(Config, data_directory), 0, 0},
 };
 

@@ -85,6 +85,8 @@ typedef struct Config {
     bool history_text, history_params;
     int64_t history_max_rows, history_max_bytes;
     int history_rows_per_second;
+    /* [shadow] */
+    double shadow_share; /* of the reads that several engines could answer */
     /* [paths] */
     const char *data_directory; /* parent of the columnar warehouse and logs, default var */
     /* [[rule]]: every entry in file order, "rule[N]" before "rule[N].key"; router/rules.h reads them */

@@ -8,6 +8,7 @@
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
+#include "fcgi/api/shadow.h"
 #include "router/rules.h"
 #include "fcgi/api/shared_map.h"
 #include "router/cost.h"
@@ -195,10 +196,12 @@ Status api_keep_history(Api *api, const Config *config, Error *err) {
                               .max_rows = config->history_max_rows,
                               .max_bytes = config->history_max_bytes,
                               .rows_per_second = config->history_rows_per_second};
-    return history_open(&options, &api->history, err);
+    TRY(history_open(&options, &api->history, err));
+    return config->shadow_share > 0 ? shadow_open(api, config->shadow_share, &api->shadow, err) : STATUS_OK;
 }
 
 void api_destroy(Api *api) {
+    shadow_close(api->shadow);
     history_close(api->history);
     if (api->costs) {
         router_share_costs(api->router, NULL);

@@ -37,7 +37,7 @@ Status api_share_intake_keys(Api *api, const char *path, Error *err);
 /* Tells the pool's processes on this host of each other's DDL, through a file that they share. */
 Status api_share_schema_clock(Api *api, const char *path, Error *err);
 
-/* Keeps the query log of [history] in its file, unless it is switched off. */
+/* Keeps the query log of [history] in its file, unless it is switched off, and begins shadow runs. */
 Status api_keep_history(Api *api, const Config *config, Error *err);
 
 Status api_start_upkeep(Api *api, Error *err);

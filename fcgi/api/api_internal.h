@@ -28,6 +28,7 @@ struct Api {
     void *costs;               /* NULL = not shared; the router writes there what runs took */
     IntakeKeys *intake_keys;   /* NULL = not shared */
     History *history;          /* NULL = none is kept */
+    struct Shadow *shadow;     /* NULL = no shadow runs */
     char user_parameter[128];  /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
     _Atomic int64_t max_upload_bytes;
@@ -92,6 +93,7 @@ void engines_handle(Api *api, Exchange *exchange, char *const *arguments);
 void health_handle(Api *api, Exchange *exchange, char *const *arguments);
 void status_handle(Api *api, Exchange *exchange, char *const *arguments);
 void metrics_handle(Api *api, Exchange *exchange, char *const *arguments);
+void compare_handle(Api *api, Exchange *exchange, char *const *arguments);
 void history_handle(Api *api, Exchange *exchange, char *const *arguments);
 void history_statistics_handle(Api *api, Exchange *exchange, char *const *arguments);
 void history_differences_handle(Api *api, Exchange *exchange, char *const *arguments);

@@ -10,6 +10,7 @@
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/process.h"
 #include "fcgi/api/resources.h"
+#include "fcgi/api/shadow.h"
 
 /* 0 stands for a response that was cut before it had a status; the last slot for any other. */
 static const int statuses[METRICS_STATUSES - 1] = {0,   200, 201, 202, 204, 400, 401, 403, 404, 405, 406, 408,
@@ -162,6 +163,16 @@ static void append_history(StrBuf *out, Api *api) {
            "Statements left out of the history: too many in a second.", (double)counters.skipped);
     single(out, "signalbox_history_failures_total", "counter", "Batches that could not be written.",
            (double)counters.failures);
+    single(out, "signalbox_shapes_quarantined", "gauge", "Shapes read at their source: answers differed.",
+           router_quarantine_count(api->router));
+    ShadowCounters shadow = {0};
+    if (api->shadow) shadow_counters(api->shadow, &shadow);
+    single(out, "signalbox_shadow_runs_total", "counter", "Reads compared on two engines.",
+           (double)shadow.runs);
+    single(out, "signalbox_shadow_differences_total", "counter", "Of these, answers that differed.",
+           (double)shadow.differences);
+    single(out, "signalbox_shadow_skipped_total", "counter",
+           "Shadow runs left out: load, full queue, errors.", (double)shadow.skipped);
     single(out, "signalbox_regret", "gauge",
            "Time taken over the best known engine's for the shape, geometric mean of the newest statements.",
            counters.regret.mean);

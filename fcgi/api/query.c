@@ -14,6 +14,7 @@
 #include "fcgi/api/query_note.h"
 #include "fcgi/api/query_request.h"
 #include "fcgi/api/rule_limits.h"
+#include "fcgi/api/shadow.h"
 #include "fcgi/api/query_watch.h"
 
 /* A response is committed to 200 only beyond this much: a failure before it is still a clean problem
@@ -73,6 +74,7 @@ static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
     int index = engine_index(run);
     if (index < 0) return;
     query_note(run, 200, NULL, rows);
+    if (run->api->shadow) shadow_offer(run->api->shadow, run);
     metrics_add(&run->api->metrics.queries[index][lane], 1);
     metrics_add(&run->api->metrics.rows[index], rows > 0 ? (uint64_t)rows : 0);
 }

@@ -185,6 +185,29 @@ static Status read_big_numbers(Arena *arena, const JsonNode *node, QueryBody *bo
     return STATUS_OK;
 }
 
+static Status read_engines(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_ARRAY) return wrong_type(node, "an array of names", err);
+    if (node->child_count < 1 || node->child_count > CONFIG_MAX_ENGINES)
+        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"engines\" must name 1 to %d engines",
+                         CONFIG_MAX_ENGINES);
+    body->engines = ARENA_NEW_ARRAY(arena, const char *, node->child_count);
+    for (const JsonNode *item = node->children; item; item = item->next) {
+        if (item->kind != JSON_STRING) return wrong_type(node, "an array of names", err);
+        body->engines[body->engine_count++] = item->text;
+    }
+    return STATUS_OK;
+}
+
+static Status read_runs(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    if (node->kind != JSON_NUMBER) return wrong_type(node, "a number", err);
+    long long runs = node->integer && fits_int64(node->text) ? strtoll(node->text, NULL, 10) : 0;
+    if (runs < 1 || runs > 20)
+        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"runs\" must be a whole number from 1 to 20");
+    body->runs = (int)runs;
+    return STATUS_OK;
+}
+
 static const struct {
     const char *name;
     FieldReader read;
@@ -202,10 +225,14 @@ static const struct {
     {"fresh_as_of", read_fresh_as_of},
     {"big_numbers", read_big_numbers},
     {"tag", read_tag},
+    {"engines", read_engines}, /* these two: comparisons alone */
+    {"runs", read_runs},
 };
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0], QUERY_FIELD_COUNT = FIELD_COUNT - 2 };
 
-static Status read_field(Arena *arena, const JsonNode *node, QueryBody *body, uint32_t *seen, Error *err) {
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+static Status read_field(Arena *arena, const JsonNode *node, int field_count, QueryBody *body, uint32_t *seen,
+                         Error *err) {
+    for (int i = 0; i < field_count; i++) {
         if (node->key_length != strlen(fields[i].name) || strcmp(node->key, fields[i].name)) continue;
         if (*seen & 1u << i)
             return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%s\" is given twice", fields[i].name);
@@ -216,7 +243,8 @@ static Status read_field(Arena *arena, const JsonNode *node, QueryBody *body, ui
                      node->key);
 }
 
-Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
+static Status read_body(Arena *arena, const char *text, size_t length, int field_count, QueryBody *out,
+                        Error *err) {
     *out = (QueryBody){.cache = true};
     JsonNode *root;
     TRY(json_read(arena, text, length, &root, err));
@@ -225,7 +253,15 @@ Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody 
                          json_kind_name(root->kind));
     uint32_t seen = 0;
     for (const JsonNode *node = root->children; node; node = node->next)
-        TRY(read_field(arena, node, out, &seen, err));
+        TRY(read_field(arena, node, field_count, out, &seen, err));
     if (!out->sql) return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"sql\" is missing");
     return STATUS_OK;
+}
+
+Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
+    return read_body(arena, text, length, QUERY_FIELD_COUNT, out, err);
+}
+
+Status query_body_read_comparison(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
+    return read_body(arena, text, length, FIELD_COUNT, out, err);
 }

@@ -15,9 +15,14 @@ typedef struct QueryBody {
     bool cache;
     bool dry_run;
     bool big_numbers_as_strings;
-    const char *as_of; /* as written, NULL = not given */
-    const char *tag;   /* for rules and the history, NULL = not given */
+    const char *as_of;    /* as written, NULL = not given */
+    const char **engines; /* of a comparison, NULL = all */
+    int engine_count;
+    int runs;        /* of a comparison */
+    const char *tag; /* for rules and the history, NULL = not given */
 } QueryBody;
 
 /* Everything is in the arena; errors carry 22023 or 22P02. */
 Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
+/* The body of POST /api/v1/compare: "engines" and "runs", too. */
+Status query_body_read_comparison(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);

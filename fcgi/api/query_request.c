@@ -15,7 +15,9 @@ static bool is_json(const char *content_type) {
     return content_type[length] == 0 || content_type[length] == ';' || content_type[length] == ' ';
 }
 
-bool query_request_read(Exchange *exchange, QueryBody *body) {
+typedef Status (*BodyReader)(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
+
+static bool read_request(Exchange *exchange, BodyReader read, QueryBody *body) {
     if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
         problem_reply_text(
             exchange, 415,
@@ -23,11 +25,19 @@ bool query_request_read(Exchange *exchange, QueryBody *body) {
         return false;
     }
     Error err = {0};
-    if (query_body_read(&exchange->arena, exchange->body, exchange->body_bytes, body, &err) != STATUS_OK) {
+    if (read(&exchange->arena, exchange->body, exchange->body_bytes, body, &err) != STATUS_OK) {
         problem_reply(exchange, 400, &err);
         return false;
     }
     return true;
+}
+
+bool query_request_read(Exchange *exchange, QueryBody *body) {
+    return read_request(exchange, query_body_read, body);
+}
+
+bool query_request_read_comparison(Exchange *exchange, QueryBody *body) {
+    return read_request(exchange, query_body_read_comparison, body);
 }
 
 static const char *header_of(const void *request, const char *parameter) {

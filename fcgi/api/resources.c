@@ -19,6 +19,7 @@ static const Resource resources[RESOURCE_COUNT] = {
     [RESOURCE_STATUS] = {"/api/v1/status", READ, status_handle, false},
     [RESOURCE_METRICS] = {"/metrics", READ, metrics_handle, false},
     [RESOURCE_OPENAPI] = {"/api/v1/openapi.json", READ, openapi_handle, false},
+    [RESOURCE_COMPARE] = {"/api/v1/compare", HTTP_POST, compare_handle, true},
     [RESOURCE_HISTORY] = {"/api/v1/history", READ, history_handle, true},
     [RESOURCE_HISTORY_STATISTICS] = {"/api/v1/history/statistics", READ, history_statistics_handle, true},
     [RESOURCE_HISTORY_DIFFERENCES] = {"/api/v1/history/differences", READ, history_differences_handle, true},

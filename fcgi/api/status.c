@@ -5,6 +5,7 @@
 #include "engines/base/clock.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/process.h"
+#include "fcgi/api/shadow.h"
 
 static void append_configuration(StrBuf *out, Api *api) {
     ConfigState state = {0};
@@ -41,6 +42,11 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
                   (unsigned long long)router.parses, (unsigned long long)router.errors,
                   (long long)router.cache_bytes);
     append_configuration(&out, api);
-    strbuf_append_text(&out, "}\n");
+    ShadowCounters shadow = {0};
+    if (api->shadow) shadow_counters(api->shadow, &shadow);
+    strbuf_printf(&out,
+                  ",\"shadow\":{\"runs\":%llu,\"differences\":%llu,\"skipped\":%llu,\"quarantined\":%d}}\n",
+                  (unsigned long long)shadow.runs, (unsigned long long)shadow.differences,
+                  (unsigned long long)shadow.skipped, router_quarantine_count(api->router));
     api_reply_json(exchange, 200, &out);
 }

@@ -7,6 +7,7 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "fcgi/api/api_internal.h"
+#include "fcgi/api/shadow.h"
 #include "fcgi/api/query_watch.h"
 
 enum { UPKEEP_INTERVAL_MS = 1000 };
@@ -102,6 +103,7 @@ static void *upkeep_main(void *argument) {
     do {
         router_tick(api->router);
         release_idle_memory(api);
+        shadow_take_quarantine(api);
         if (api->config_watch && config_watch_changed(api->config_watch)) api->reload(api->reload_context);
     } while (wait_interval(api));
     return NULL;
