@@ -315,7 +315,7 @@ static void fill_in(Config *config) {
     if (!config->spool_directory[0])
         config->spool_directory = arena_printf(&config->arena, "%s/spool", config->data_directory);
     if (!config->history_path[0])
-        config->history_path = arena_printf(&config->arena, "%s/history.db", config->data_directory);
+        config->history_path = arena_printf(&config->arena, "%s/history/history.db", config->data_directory);
     for (int i = 0; i < config->engine_count; i++) {
         EngineConfig *engine = &config->engines[i];
         if (!strcmp(engine->kind, "columnar")) {

@@ -81,7 +81,7 @@ typedef struct Config {
     const char *role_header; /* roles, commas between them */
     /* [history] */
     bool history_enabled;
-    const char *history_path; /* "" = DATA/history.db */
+    const char *history_path; /* "" = DATA/history/history.db */
     bool history_text, history_params;
     int64_t history_max_rows, history_max_bytes;
     int history_rows_per_second;

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "engines/base/clock.h"
@@ -36,12 +37,23 @@ Status history_prepare(HistoryStore *store, const char *sql, sqlite3_stmt **out,
     return history_error(store, "read", err);
 }
 
+/* One level; what is wrong with it is what opening the file says. */
+static void make_directory_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char directory[4096];
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof directory) return;
+    memcpy(directory, path, (size_t)(slash - path));
+    directory[slash - path] = 0;
+    (void)mkdir(directory, 0750);
+}
+
 Status history_store_open(const char *path, int64_t max_rows, int64_t max_bytes, HistoryStore **out,
                           Error *err) {
     HistoryStore *store = calloc(1, sizeof *store);
     if (!store) abort();
     store->max_rows = max_rows;
     store->max_bytes = max_bytes;
+    make_directory_of(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     Status status = STATUS_OK;
     if (sqlite3_open_v2(path, &store->handle, flags, NULL) != SQLITE_OK)

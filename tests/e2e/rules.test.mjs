@@ -1,14 +1,15 @@
 // Rules that a running pool takes over, the history of what ran, and comparisons.
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { answer, eventually, query, request, varDirectory } from './support/stack.mjs';
 
 const post = async (path, body) => request('POST', path, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 describe('rules', () => {
-  const file = join(varDirectory, 'signalbox.toml');
+  // Where ./run keeps it.
+  const file = join(basename(varDirectory) === 'var' ? dirname(varDirectory) : varDirectory, 'signalbox.toml');
   const before = readFileSync(file, 'utf8');
   after(() => writeFileSync(file, before));
   // Every process reads the file by itself: as many requests as would meet all of them.
