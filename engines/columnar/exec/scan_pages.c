@@ -53,9 +53,11 @@ static void take_out(Cutter *cutter, int64_t first, int64_t end) {
         int64_t from = cutter->from > range.first ? cutter->from : range.first;
         if (range.first >= end) return;
         keep_rows(cutter, from, first < range_end ? first : range_end);
-        cutter->from = end;
-        if (range_end > end) return;
-        cutter->at++;
+        if (range_end > end) {
+            cutter->from = end;
+            return;
+        }
+        cutter->at++; /* of the next range nothing is dealt with yet */
     }
 }
 

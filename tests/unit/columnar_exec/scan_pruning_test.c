@@ -111,6 +111,8 @@ static void pages_are_left_out(void **state) {
         "s < '0000000100'",
         "n = 33",
         "n = 33 AND s > '0000011'",
+        "a IN (3, 60000) AND k > 0", /* two stretches of a row group, the other column's cuts behind them */
+        "a IN (3, 30000, 60000, 70000) AND s LIKE '000%' AND k > 0",
         "a = 2",
         "a > 40000 AND a < 40300 AND n IS NULL",
     };
