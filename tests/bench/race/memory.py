@@ -97,6 +97,7 @@ def duckdb_child(pipe, *arguments):
 def time_duckdb(files, directory, sql, budget):
     spill = os.path.join(directory, 'duckdb-spill')
     database = duckdb.connect(config={'memory_limit': '%dMB' % budget, 'threads': 2, 'temp_directory': spill})
+    database.execute('SET enable_progress_bar = false')
     for table, file in files.items():
         database.execute("CREATE VIEW %s AS FROM read_parquet('%s')" % (table, file))
     started = time.perf_counter()
@@ -135,7 +136,7 @@ def main():
         files = load(server, directory, o.rows)
         set_budget(server, o.budget)
         print('%d rows, budget %d MB, 2 threads' % (o.rows, o.budget))
-        print('| statement | Signalbox | DuckDB (Parquet) | ratio | rows | spilled | our peak | DuckDB's |\n|---|---|---|---|---|---|---|---|')
+        print("| statement | Signalbox | DuckDB (Parquet) | ratio | rows | spilled | our peak | DuckDB's |\n|---|---|---|---|---|---|---|---|")
         for name, text in STATEMENTS.items():
             if o.only and name not in o.only.split(','):
                 continue
