@@ -290,6 +290,39 @@ describe('tables as resources', () => {
     assert.equal((await get(`/api/v1/tables/${text}/rows?q=Gamma&limit=9`, '/api/v1/tables/{t}/rows')).json().row_count, 9);
     await drop(text);
   });
+  test('search reads no page whose words are others, where a column has too many values for a dictionary', async () => {
+    const [log, plain, count] = ['e2e_log', 'e2e_log_plain', 70_000];
+    const random = (n, salt) => Math.abs(Math.imul(n * 7919 + salt, 2654435761)) % 2000;
+    const lines = Array.from({ length: count }, (_, n) => JSON.stringify({ id: n, level: n % 2 ? 'info' : 'warn',
+      message: `Common words ${random(n, 1)} ${random(n, 2)}-${random(n, 3)} ${random(n, 4)}; ${random(n, 5)} order${n} ${n === 40_000 ? 'Zanzibär' : ''}` })).join('\n');
+    const search = async (table, where) => {
+      const { data, stats } = await answer({ sql: `SELECT count(*) AS n, min(id) AS id FROM ${table} WHERE ${where}`, engine: 'columnar' });
+      return { n: data[0].n, id: data[0].id, read: stats.rows_scanned };
+    };
+    for (const [table, options] of [[log, ''], [plain, ` WITH ("signalbox.word-filters" = 'false')`]]) {
+      await drop(table);
+      await query({ sql: `CREATE TABLE columnar.${table} (id bigint, level text, message text)${options}` });
+      await posted(table, lines, { type: 'application/x-ndjson' });
+      for (const compacted of [false, true]) {
+        if (compacted) {
+          await posted(table, JSON.stringify({ id: -1, level: 'info', message: 'one more file' }), { type: 'application/x-ndjson' });
+          await query({ sql: `CALL signalbox.compact('${table}')` });
+        }
+        for (const [where, n, id] of [[`search(message, 'zanzibÄR')`, 1, 40_000], [`search(message, 'order69999 common')`, 1, 69_999],
+          [`search(level, 'order5') OR search(message, 'order5')`, 1, 5], [`search(message, 'order')`, 0, null]]) {
+          const found = await search(table, where);
+          assert.deepEqual([found.n, found.id], [n, id], where);
+          const all = count + (compacted ? 1 : 0);
+          if (table === plain) assert.equal(found.read, all, where);
+          else assert.ok(found.read < all, `${where} reads ${found.read} rows`);
+        }
+        assert.equal((await search(table, `search(message, 'common')`)).n, count);
+      }
+      const found = (await get(`/api/v1/tables/${table}/rows?q=order31234+common`, '/api/v1/tables/{t}/rows')).json();
+      assert.deepEqual(found.data.map((row) => row.id), [31_234]);
+      await drop(table);
+    }
+  });
   test('profile', async () => {
     const profile = (await get(`/api/v1/tables/${table}/profile`, '/api/v1/tables/{t}/profile')).json();
     const [id, at, price, note] = profile.columns;

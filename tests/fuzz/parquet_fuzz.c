@@ -58,6 +58,8 @@ static void look_at_indexes(ParquetFile *file, int group, int column) {
     Vector probe = {.type = type, .physical = (uint8_t)physical_type_of(type), .encoding = VECTOR_CONSTANT};
     probe.values = probe.physical == PHYS_STRING ? (void *)&view : (void *)value;
     sink += parquet_chunk_may_hold(file, group, column, &probe, 1);
+    ParquetStretches stretches;
+    if (parquet_chunk_words(file, group, column, "v", &view, 1, &stretches)) sink += stretches.may_hold;
 }
 
 static void read_column(ParquetFile *file, int group, int column) {

@@ -112,14 +112,34 @@ static void add_morsel(ScanSource *scan, ScanMorsel morsel) {
     scan->morsels[scan->source.morsel_count++] = morsel;
 }
 
-/* The rows that no page's bounds exclude, cut where all row groups are. */
+static void count_skip(ScanSource *scan, int64_t files, int64_t row_groups) {
+    ExecutionStats *stats = scan->query->execution->stats;
+    atomic_fetch_add(&stats->files_skipped, files);
+    atomic_fetch_add(&stats->row_groups_skipped, row_groups);
+    if (!scan->source.stats) return;
+    atomic_fetch_add(&scan->source.stats->files_skipped, files);
+    atomic_fetch_add(&scan->source.stats->row_groups_skipped, row_groups);
+}
+
+static void find_rows(ScanSource *scan, const ScanFile *file, int row_group, RowRanges *out) {
+    const ScanPruner *pruner = &scan->pruner;
+    int tests = pruner->test_count, filters = scan->source.node->filter_column_count;
+    int *columns = ARENA_NEW_ARRAY(&scan->query->arena, int, (tests > filters ? tests : filters) + 1);
+    row_ranges_whole(out, parquet_row_group_row_count(file->file, row_group));
+    for (int i = 0; i < filters; i++)
+        columns[i] = file->columns[scan->filter_slots[i]];
+    scan_words_exclude(pruner, file->file, row_group, columns, out);
+    for (int t = 0; t < tests; t++)
+        columns[t] = file->columns[scan->filter_slots[pruner->tests[t].column]];
+    if (out->count) scan_surviving_rows(pruner, file->file, row_group, columns, out);
+    if (!out->count) count_skip(scan, 0, 1);
+}
+
+/* The rows that no filter of words and no page's bounds exclude, cut where all row groups are. */
 static void add_morsels(ScanSource *scan, int file, int row_group, int64_t group_row) {
     RowRanges rows;
     const ScanFile *opened = &scan->files[file];
-    int *columns = ARENA_NEW_ARRAY(&scan->query->arena, int, scan->pruner.test_count + 1);
-    for (int t = 0; t < scan->pruner.test_count; t++)
-        columns[t] = opened->columns[scan->filter_slots[scan->pruner.tests[t].column]];
-    scan_surviving_rows(&scan->pruner, opened->file, row_group, columns, &rows);
+    find_rows(scan, opened, row_group, &rows);
     for (int r = 0; r < rows.count; r++) {
         int64_t end = rows.ranges[r].first + rows.ranges[r].count;
         for (int64_t first = rows.ranges[r].first; first < end;) {
@@ -135,15 +155,6 @@ static void add_morsels(ScanSource *scan, int file, int row_group, int64_t group
     atomic_fetch_add(&scan->source.stats->pages_skipped, rows.pages_skipped);
 }
 
-static void count_skip(ScanSource *scan, int64_t files, int64_t row_groups) {
-    ExecutionStats *stats = scan->query->execution->stats;
-    atomic_fetch_add(&stats->files_skipped, files);
-    atomic_fetch_add(&stats->row_groups_skipped, row_groups);
-    if (!scan->source.stats) return;
-    atomic_fetch_add(&scan->source.stats->files_skipped, files);
-    atomic_fetch_add(&scan->source.stats->row_groups_skipped, row_groups);
-}
-
 static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_group) {
     for (int t = 0; t < scan->pruner.test_count; t++) {
         int column = file->columns[scan->filter_slots[scan->pruner.tests[t].column]];
@@ -154,7 +165,6 @@ static bool row_group_excluded(ScanSource *scan, const ScanFile *file, int row_g
         int64_t rows = parquet_row_group_row_count(file->file, row_group);
         if (prune_excludes(&scan->pruner.tests[t], &stats, described->type, rows)) return true;
         if (prune_by_bloom(&scan->pruner.tests[t], file->file, row_group, column)) return true;
-        if (words_excluded(&scan->pruner.tests[t], file->file, row_group, column)) return true;
     }
     return false;
 }

@@ -3,9 +3,6 @@
 
 #include "engines/columnar/exec/scan_prune.h"
 
-/* A gap of fewer rows is not worth a seam in the scan. */
-enum { SHORTEST_GAP_ROWS = 1024 };
-
 bool prune_by_bloom(const PruneTest *test, const ParquetFile *file, int row_group, int column) {
     if (test->op != PRUNE_EQ && test->op != PRUNE_IN) return false;
     SqlType held = parquet_file_column(file, column)->type;
@@ -21,18 +18,7 @@ bool prune_by_bloom(const PruneTest *test, const ParquetFile *file, int row_grou
     return !parquet_chunk_may_hold(file, row_group, column, test->values, test->value_count);
 }
 
-/* Ranges, in order, with gaps taken out of them from the first row to the last: each range is looked at once,
- * however many pages an index has. */
-typedef struct Cutter {
-    RowRanges *ranges;
-    RowRange *kept;
-    int kept_count, kept_capacity;
-    int at;             /* the range that is being cut, */
-    int64_t from;       /* of which the rows before this one are dealt with */
-    bool out_of_memory; /* then the ranges stay as they were: reading too much is right as well */
-} Cutter;
-
-static void keep_rows(Cutter *cutter, int64_t first, int64_t end) {
+static void keep_rows(RangeCutter *cutter, int64_t first, int64_t end) {
     if (first >= end || cutter->out_of_memory) return;
     if (cutter->kept_count == cutter->kept_capacity) {
         int capacity = cutter->kept_capacity ? cutter->kept_capacity * 2 : 8;
@@ -45,8 +31,7 @@ static void keep_rows(Cutter *cutter, int64_t first, int64_t end) {
     cutter->kept[cutter->kept_count++] = (RowRange){first, end - first};
 }
 
-/* Keeps what is before row `first`, leaves out what is before row `end`. */
-static void take_out(Cutter *cutter, int64_t first, int64_t end) {
+void range_cutter_take_out(RangeCutter *cutter, int64_t first, int64_t end) {
     while (cutter->at < cutter->ranges->count) {
         RowRange range = cutter->ranges->ranges[cutter->at];
         int64_t range_end = range.first + range.count;
@@ -61,8 +46,8 @@ static void take_out(Cutter *cutter, int64_t first, int64_t end) {
     }
 }
 
-static void finish_cuts(Cutter *cutter) {
-    take_out(cutter, INT64_MAX, INT64_MAX);
+void range_cutter_finish(RangeCutter *cutter) {
+    range_cutter_take_out(cutter, INT64_MAX, INT64_MAX);
     if (cutter->out_of_memory) {
         free(cutter->kept);
         return;
@@ -85,7 +70,7 @@ static void prune_pages(const ScanPruner *pruner, ParquetFile *file, int row_gro
                         int column, RowRanges *ranges) {
     const ParquetPageIndex *index = parquet_chunk_page_index(file, row_group, column);
     SqlType type = parquet_file_column(file, column)->type;
-    Cutter cutter = {.ranges = ranges};
+    RangeCutter cutter = {.ranges = ranges};
     int64_t first = 0, count = 0; /* neighbours are taken out together */
     for (int i = 0; index && i < index->page_count; i++) {
         const ParquetPageStats *page = &index->pages[i];
@@ -97,22 +82,25 @@ static void prune_pages(const ScanPruner *pruner, ParquetFile *file, int row_gro
             count += page->row_count;
         }
         if (!excluded || i + 1 == index->page_count) {
-            if (count >= SHORTEST_GAP_ROWS) take_out(&cutter, first, first + count);
+            if (count >= SHORTEST_GAP_ROWS) range_cutter_take_out(&cutter, first, first + count);
             count = 0;
         }
     }
-    if (index) finish_cuts(&cutter);
+    if (index) range_cutter_finish(&cutter);
+}
+
+void row_ranges_whole(RowRanges *out, int64_t rows) {
+    *out = (RowRanges){.ranges = malloc(sizeof *out->ranges), .count = 1};
+    if (!out->ranges) abort();
+    out->ranges[0] = (RowRange){0, rows};
 }
 
 void scan_surviving_rows(const ScanPruner *pruner, ParquetFile *file, int row_group, const int *columns,
-                         RowRanges *out) {
-    *out = (RowRanges){.ranges = malloc(sizeof *out->ranges), .count = 1};
-    if (!out->ranges) abort();
-    out->ranges[0] = (RowRange){0, parquet_row_group_row_count(file, row_group)};
+                         RowRanges *ranges) {
     for (int t = 0; t < pruner->test_count; t++) {
-        bool again = columns[t] < 0;
+        bool again = columns[t] < 0 || pruner->tests[t].op == PRUNE_WORDS;
         for (int i = 0; i < t && !again; i++)
-            again = columns[i] == columns[t];
-        if (!again) prune_pages(pruner, file, row_group, columns, columns[t], out);
+            again = columns[i] == columns[t] && pruner->tests[i].op != PRUNE_WORDS;
+        if (!again) prune_pages(pruner, file, row_group, columns, columns[t], ranges);
     }
 }

@@ -1,8 +1,9 @@
 #include "engines/columnar/exec/scan_prune.h"
 
+#include "engines/columnar/exec/scan_words.h"
 #include "engines/columnar/iceberg/table_version.h"
 
-static const Vector *constant_of(Query *query, const Expr *expr) {
+const Vector *scan_constant_of(Query *query, const Expr *expr) {
     const Vector *value = NULL;
     if (expr->kind == EXPR_CONSTANT)
         value = expr->constant;
@@ -45,14 +46,14 @@ static void add_comparison(Query *query, ScanPruner *pruner, const Expr *expr) {
     if (expr->arg_count != 2 || !expr->function) return;
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(expr->function->name, ops[i].name)) continue;
-        if (!add_test(pruner, expr->args[0], ops[i].op, constant_of(query, expr->args[1]), 1))
-            add_test(pruner, expr->args[1], ops[i].mirrored, constant_of(query, expr->args[0]), 1);
+        if (!add_test(pruner, expr->args[0], ops[i].op, scan_constant_of(query, expr->args[1]), 1))
+            add_test(pruner, expr->args[1], ops[i].mirrored, scan_constant_of(query, expr->args[0]), 1);
         return;
     }
-    if (!strcmp(expr->function->name, "search"))
-        add_test(pruner, expr->args[0], PRUNE_WORDS, constant_of(query, expr->args[1]), 1);
+    const Expr *searched = scan_words_column(expr);
+    if (searched) add_test(pruner, searched, PRUNE_WORDS, scan_constant_of(query, expr->args[1]), 1);
     if (!strcmp(expr->function->name, "~~")) {
-        const Vector *pattern = constant_of(query, expr->args[1]);
+        const Vector *pattern = scan_constant_of(query, expr->args[1]);
         if (pattern) add_test(pruner, expr->args[0], PRUNE_PREFIX, like_prefix(query, pattern), 1);
     }
 }
@@ -61,7 +62,7 @@ static void add_in(Query *query, ScanPruner *pruner, const Expr *expr) {
     Vector *values = ARENA_NEW_ARRAY(&query->arena, Vector, expr->arg_count);
     int count = 0;
     for (int i = 1; i < expr->arg_count; i++) {
-        const Vector *value = constant_of(query, expr->args[i]);
+        const Vector *value = scan_constant_of(query, expr->args[i]);
         if (value)
             values[count++] = *value; /* NULLs in the list match no row */
         else if (expr->args[i]->kind != EXPR_CONSTANT && expr->args[i]->kind != EXPR_PARAM)
@@ -79,6 +80,7 @@ static int count_conjuncts(const Expr *expr) {
 
 static void add_conjunct(Query *query, ScanPruner *pruner, const Expr *expr) {
     static const Vector none = {0};
+    scan_words_add(query, pruner, expr);
     switch (expr->kind) {
     case EXPR_AND:
         for (int i = 0; i < expr->arg_count; i++)
@@ -98,6 +100,8 @@ void scan_pruner_build(Query *query, const PlanNode *node, ScanPruner *out) {
         most += count_conjuncts(node->filters[i]);
     out->tests = ARENA_NEW_ARRAY(&query->arena, PruneTest, most + 1);
     out->test_count = 0;
+    out->words = ARENA_NEW_ARRAY(&query->arena, WordTests, most + 1);
+    out->words_count = 0;
     for (int i = 0; i < node->filter_count; i++)
         add_conjunct(query, out, node->filters[i]);
 }

@@ -20,6 +20,12 @@ bool table_metadata_plain_encodings(const TableMetadata *metadata) {
     return !vectorized || strcmp(vectorized, "false") != 0;
 }
 
+bool table_metadata_word_filters(const TableMetadata *metadata) {
+    json_t *properties = json_object_get(metadata->root, "properties");
+    const char *wanted = json_string_value(json_object_get(properties, "signalbox.word-filters"));
+    return !wanted || strcasecmp(wanted, "false") != 0;
+}
+
 static Status malformed(const char *name, const char *what, Error *err) {
     return error_set(err, SQLSTATE_DATA_CORRUPTED, "table metadata \"%s\": %s", name, what);
 }

@@ -81,6 +81,9 @@ void table_metadata_finish(TableMetadata *metadata, const char *previous_locatio
  * those do that we create. */
 bool table_metadata_plain_encodings(const TableMetadata *metadata);
 
+/* Filters of words are written for text columns: unless property "signalbox.word-filters" is 'false'. */
+bool table_metadata_word_filters(const TableMetadata *metadata);
+
 /* Members of JSON objects. */
 json_t *json_array_member(json_t *root, const char *key);  /* made when absent */
 json_t *json_object_member(json_t *root, const char *key); /* made when absent */

@@ -8,6 +8,7 @@
 #include "engines/base/hash.h"
 #include "engines/columnar/iceberg/table_change_internal.h"
 #include "engines/columnar/iceberg/table_writer_sort.h"
+#include "engines/columnar/kernels/word_search.h"
 #include "engines/columnar/store/local_store.h"
 
 enum { ROWS_PER_FILE = 16 << 20, MAX_OPEN_FILES = 256, SORT_ROWS = 1 << 20, SHARED_BUFFER_BYTES = 48 << 20 };
@@ -136,6 +137,13 @@ static Status name_file(TableWriter *writer, const OpenFile *file, const char **
     return status;
 }
 
+static const ParquetWords *words_of(TableWriter *writer) {
+    if (!table_metadata_word_filters(&writer->change->metadata)) return NULL;
+    ParquetWords *words = ARENA_NEW(&writer->arena, ParquetWords);
+    *words = (ParquetWords){.version = word_search_version(), .each = word_search_each};
+    return words;
+}
+
 static Status open_parquet(TableWriter *writer, OpenFile *file, Error *err) {
     const TableVersion *target = writer->target;
     if (file->writer) return STATUS_OK;
@@ -153,6 +161,7 @@ static Status open_parquet(TableWriter *writer, OpenFile *file, Error *err) {
         .buffer_bytes = writer->buffer_bytes,
         .plain_encodings = table_metadata_plain_encodings(&writer->change->metadata),
         .element_field_ids = element_ids,
+        .words = words_of(writer),
     };
     file->flushes = 0;
     return parquet_writer_open(file->path, columns, target->column_count, &options, &file->writer, err);

@@ -1,12 +1,13 @@
 #include "engines/columnar/kernels/word_search.h"
 
+#include <gnu/libc-version.h>
 #include <string.h>
 
 #include "engines/base/utf8.h"
 #include "engines/columnar/kernels/character.h"
 #include "engines/columnar/kernels/kernel.h"
 
-enum { LONGEST_WORD = 255, FOLDED_BYTES = 4 };
+enum { LONGEST_WORD = WORD_SEARCH_LONGEST, FOLDED_BYTES = 4 };
 
 /* The next character in lower case; 0 = part of no word. `*length` bytes are behind it. */
 static uint32_t next_letter(const char *text, size_t left, size_t *length) {
@@ -59,8 +60,8 @@ void word_search_compile(const StringView *query, Arena *arena, WordSearch *out)
     }
 }
 
-/* 0 = part of no word; letters in lower case. Above 127: only as a part of a character. */
-static const uint8_t folded[128] = {
+/* 0 = part of no word of ASCII alone; letters in lower case. */
+static const uint8_t folded[256] = {
     ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7',
     ['8'] = '8', ['9'] = '9', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f',
     ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n',
@@ -112,6 +113,55 @@ bool word_search_matches(const WordSearch *search, const StringView *view) {
                 missing &= ~(UINT32_C(1) << i);
     }
     return !missing;
+}
+
+/* The highest bit of each byte that is an ASCII letter or digit. */
+static inline uint64_t letters_of(uint64_t bytes) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t low = bytes & ~high, small = low | ones * 0x20;
+    uint64_t digits = (low + ones * (0x80 - '0')) & ~(low + ones * (0x7F - '9'));
+    uint64_t letters = (small + ones * (0x80 - 'a')) & ~(small + ones * (0x7F - 'z'));
+    return (digits | letters) & ~bytes & high;
+}
+
+static inline uint64_t eight_bytes(const char *text, size_t left) {
+    uint64_t bytes = 0;
+    memcpy(&bytes, text, left < sizeof bytes ? left : sizeof bytes);
+    return bytes;
+}
+
+/* The words of ASCII letters and digits, where others are no letters. Eight bytes at a time: a branch per
+ * byte would be foreseen wrongly at the end of every word. */
+static void each_ascii(const char *text, size_t bytes, WordNote *note, void *context) {
+    char word[LONGEST_WORD + sizeof(uint64_t)];
+    for (size_t at = 0, length = 0, taken; at < bytes; at += taken) {
+        uint64_t eight = bytes - at >= sizeof eight ? eight_bytes(text + at, sizeof eight)
+                                                    : eight_bytes(text + at, bytes - at);
+        uint64_t others = ~letters_of(eight) & UINT64_C(0x8080808080808080);
+        taken = others ? (size_t)__builtin_ctzll(others) / 8 : sizeof eight;
+        uint64_t small = eight | UINT64_C(0x2020202020202020);
+        if (length < LONGEST_WORD) memcpy(word + length, &small, sizeof small);
+        length += taken;
+        if (taken == sizeof eight && at + taken < bytes) continue;
+        if (length && length <= LONGEST_WORD) note(context, word, (uint32_t)length);
+        length = 0;
+        taken += others ? 1 : 0;
+    }
+}
+
+void word_search_each(const StringView *view, WordNote *note, void *context) {
+    char word[LONGEST_WORD + FOLDED_BYTES];
+    const char *text = stringview_data(view);
+    uint32_t length;
+    if (!view->length) return;
+    each_ascii(text, view->length, note, context);
+    if (is_ascii(text, view->length)) return;
+    for (size_t at = 0; next_word(text, view->length, &at, word, &length);)
+        if (length <= LONGEST_WORD) note(context, word, length);
+}
+
+const char *word_search_version(void) {
+    return gnu_get_libc_version();
 }
 
 /* ---- search(text, words) ---------------------------------------------------------------------------------

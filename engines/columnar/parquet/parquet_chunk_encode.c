@@ -489,6 +489,21 @@ static void build_bloom(const ChunkJob *job, WrittenChunk *chunk) {
     }
 }
 
+/* Of text that has no dictionary to be searched instead, a sixth of its bytes at most. */
+static void build_words(const ChunkJob *job, WrittenChunk *chunk) {
+    enum { FEWEST_BYTES = 64 << 10, LARGEST_SHARE = 6 };
+    if (!job->encoder->words || job->storage->list || job->encoding == ENCODING_RLE_DICTIONARY ||
+        !sqltype_is_text(job->storage->type) || job->storage->vector_physical != PHYS_STRING ||
+        chunk->compressed_bytes < FEWEST_BYTES)
+        return;
+    WordsInput input = {.words = job->encoder->words,
+                        .values = (const StringView *)(const void *)job->buffer->values,
+                        .row_count = job->buffer->row_count,
+                        .page_rows = job->page_rows,
+                        .most_bytes = chunk->compressed_bytes / LARGEST_SHARE};
+    parquet_words_build(&input, &chunk->words);
+}
+
 Status chunk_encode(ChunkEncoder *encoder, ColumnBuffer *buffer, int64_t offset, Arena *arena,
                     WrittenChunk *out, Error *err) {
     ChunkJob job = {.encoder = encoder,
@@ -513,6 +528,7 @@ Status chunk_encode(ChunkEncoder *encoder, ColumnBuffer *buffer, int64_t offset,
     out->page_order = order_of_pages(&job, out);
     keep_choice(&job, repeated, out->compressed_bytes);
     if (wants_bloom(&job, out)) build_bloom(&job, out);
+    build_words(&job, out);
     chunk_dictionary_sketch(job.dictionary, &job.dense, &buffer->sketch);
     return STATUS_OK;
 }

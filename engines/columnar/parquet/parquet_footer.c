@@ -313,13 +313,40 @@ static void write_sketch(ThriftWriter *writer, const FooterInput *input, int col
     strbuf_deinit(&text);
 }
 
+static bool has_words(const FooterInput *input, int column) {
+    bool any = false;
+    for (int g = 0; input->words && g < input->group_count && !any; g++)
+        any = input->chunks[(size_t)g * (size_t)input->column_count + (size_t)column].words.offset > 0;
+    return any;
+}
+
+static void write_words(ThriftWriter *writer, const FooterInput *input, int column) {
+    StrBuf key, text;
+    strbuf_init(&key);
+    strbuf_init(&text);
+    strbuf_printf(&key, "%s%s", WORDS_KEY, input->columns[column].name);
+    parquet_words_start_text(input->words->version, &text);
+    for (int g = 0; g < input->group_count; g++)
+        parquet_words_add_text(&input->chunks[(size_t)g * (size_t)input->column_count + (size_t)column].words,
+                               &text);
+    thrift_write_element_begin(writer);
+    thrift_write_text(writer, 1, strbuf_text(&key));
+    thrift_write_text(writer, 2, strbuf_text(&text));
+    thrift_write_stop(writer);
+    strbuf_deinit(&key);
+    strbuf_deinit(&text);
+}
+
 static void write_key_values(ThriftWriter *writer, const FooterInput *input) {
     const char *const *metadata = input->metadata;
     size_t pairs = 0, sketches = input->buffers ? (size_t)input->column_count : 0;
     while (metadata && metadata[2 * pairs])
         pairs++;
-    if (pairs + sketches == 0) return;
-    thrift_write_list_begin(writer, 5, THRIFT_STRUCT, pairs + sketches);
+    size_t words = 0;
+    for (int i = 0; i < input->column_count; i++)
+        words += has_words(input, i);
+    if (pairs + sketches + words == 0) return;
+    thrift_write_list_begin(writer, 5, THRIFT_STRUCT, pairs + sketches + words);
     for (size_t i = 0; i < pairs; i++) {
         thrift_write_element_begin(writer);
         thrift_write_text(writer, 1, metadata[2 * i]);
@@ -328,6 +355,8 @@ static void write_key_values(ThriftWriter *writer, const FooterInput *input) {
     }
     for (size_t i = 0; i < sketches; i++)
         write_sketch(writer, input, (int)i);
+    for (int i = 0; i < input->column_count; i++)
+        if (has_words(input, i)) write_words(writer, input, i);
 }
 
 void parquet_write_footer(const FooterInput *input, StrBuf *out) {

@@ -72,6 +72,18 @@ const ParquetPageIndex *parquet_chunk_page_index(ParquetFile *file, int row_grou
  * the column's type (integers of any width). Reads a few bytes per value. */
 bool parquet_chunk_may_hold(const ParquetFile *file, int row_group, int column, const Vector *values,
                             int count);
+/* Stretches of a row group's rows, the first `rows` of them, the next, and so on. */
+enum { PARQUET_MOST_STRETCHES = 64 };
+typedef struct ParquetStretches {
+    int64_t rows;
+    int count;
+    uint64_t may_hold; /* a bit per stretch, the first lowest */
+} ParquetStretches;
+/* Which stretches may hold every one of the words in some row, by the chunk's filters of words; false when it
+ * has none that can be believed. The words as ParquetWords.each gives them; with another version only those
+ * of ASCII are asked for. Reads up to 2 KiB per word. */
+bool parquet_chunk_words(const ParquetFile *file, int row_group, int column, const char *version,
+                         const StringView *words, int count, ParquetStretches *out);
 /* Value of a key in the footer's key-value metadata, or NULL. */
 const char *parquet_file_metadata(const ParquetFile *file, const char *key);
 /* JSON text of the footer (created_by, schema, row groups, encodings), for `signalbox` diagnostics and tests.

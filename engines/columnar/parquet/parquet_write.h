@@ -7,6 +7,7 @@
 #include "engines/base/arena.h"
 #include "engines/columnar/parquet/parquet_bounds.h"
 #include "engines/columnar/parquet/parquet_dictionary.h"
+#include "engines/columnar/parquet/parquet_words.h"
 
 /* Which rows of an array column have which elements. */
 typedef struct ListRows {
@@ -64,6 +65,7 @@ typedef struct WrittenChunk {
     size_t bloom_bits;    /* bytes of it */
     int64_t bloom_offset; /* 0 = none */
     int32_t bloom_bytes;  /* with the header */
+    WrittenWords words;
 } WrittenChunk;
 
 /* BoundaryOrder of the column index. */
@@ -76,10 +78,11 @@ typedef struct ChunkEncoder {
     bool level_is_default;
     bool plain_encodings;
     int page_rows;
-    StrBuf out;    /* the chunk's bytes */
-    StrBuf body;   /* a page's values */
-    StrBuf packed; /* the same, compressed */
-    StrBuf dense;  /* stored values without NULLs, where the buffer's are others */
+    const ParquetWords *words; /* NULL = no filters of them */
+    StrBuf out;                /* the chunk's bytes */
+    StrBuf body;               /* a page's values */
+    StrBuf packed;             /* the same, compressed */
+    StrBuf dense;              /* stored values without NULLs, where the buffer's are others */
     ChunkDictionary dictionary;
 } ChunkEncoder;
 
@@ -118,5 +121,6 @@ typedef struct FooterInput {
     int sorted_by_count;
     const char *const *metadata;
     const ColumnBuffer *buffers; /* their sketches; NULL = none */
+    const ParquetWords *words;
 } FooterInput;
 void parquet_write_footer(const FooterInput *input, StrBuf *out);

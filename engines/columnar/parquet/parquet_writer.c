@@ -41,6 +41,7 @@ static void writer_destroy(ParquetWriter *writer) {
     for (int i = 0; i < writer->group_count * writer->column_count; i++) {
         free(writer->chunks[i].pages);
         free(writer->chunks[i].bloom);
+        free(writer->chunks[i].words.data);
     }
     chunk_encoder_deinit(&writer->encoder);
     free(writer->chunks);
@@ -88,6 +89,7 @@ static Status prepare(ParquetWriter *writer, const char *path, const ParquetWrit
         return error_set(err, SQLSTATE_INVALID_PARAMETER, "a row group may have at most %d rows", INT32_MAX);
     writer->encoder.level_is_default = writer->options.zstd_level == 0;
     writer->encoder.plain_encodings = writer->options.plain_encodings;
+    writer->encoder.words = writer->options.words;
     writer->encoder.zstd_level = writer->options.zstd_level ? writer->options.zstd_level : DEFAULT_ZSTD_LEVEL;
     /* Whole words of validity per page. */
     int page_rows = writer->options.page_rows > 0 ? writer->options.page_rows : DEFAULT_PAGE_ROWS;
@@ -168,6 +170,19 @@ static Status write_bloom_filters(ParquetWriter *writer, WrittenChunk *chunks, E
     return STATUS_OK;
 }
 
+/* Behind them. */
+static Status write_words(ParquetWriter *writer, WrittenChunk *chunks, int64_t row_count, Error *err) {
+    for (int i = 0; i < writer->column_count; i++) {
+        WrittenWords *words = &chunks[i].words;
+        if (!words->data) continue;
+        parquet_words_seal(words, row_count, writer->offset);
+        TRY(write_bytes(writer, words->data, words->bytes, err));
+        free(words->data);
+        words->data = NULL;
+    }
+    return STATUS_OK;
+}
+
 static Status flush_row_group(ParquetWriter *writer, Error *err) {
     if (writer->buffered_rows == 0) return STATUS_OK;
     TRY(grow_groups(writer, err));
@@ -181,7 +196,8 @@ static Status flush_row_group(ParquetWriter *writer, Error *err) {
         column_buffer_reset(&writer->buffers[i]);
     }
     writer->buffered_rows = 0;
-    return write_bloom_filters(writer, chunks, err);
+    TRY(write_bloom_filters(writer, chunks, err));
+    return write_words(writer, chunks, writer->group_rows[writer->group_count - 1], err);
 }
 
 static bool holds_too_much(const ParquetWriter *writer) {
@@ -266,7 +282,8 @@ static Status write_tail(ParquetWriter *writer, Error *err) {
                          .sorted_by = writer->sorted_by,
                          .sorted_by_count = writer->sorted_by_count,
                          .metadata = writer->metadata,
-                         .buffers = writer->buffers};
+                         .buffers = writer->buffers,
+                         .words = writer->options.words};
     strbuf_reset(out);
     parquet_write_footer(&input, out);
     if (out->length > INT32_MAX)

@@ -28,6 +28,14 @@ typedef struct ParquetSortColumn {
     bool descending, nulls_first;
 } ParquetSortColumn;
 
+/* What the words of a text are, for filters by which a search leaves out rows without reading them. */
+typedef void ParquetWordNote(void *context, const char *word, uint32_t length);
+typedef struct ParquetWords {
+    /* Words that are not all ASCII are found by readers of the same version only. No ':' in it. */
+    const char *version;
+    void (*each)(const StringView *text, ParquetWordNote *note, void *context);
+} ParquetWords;
+
 typedef struct ParquetWriterOptions {
     int64_t row_group_rows;       /* 0 = 1,048,576 */
     size_t buffer_bytes;          /* a row group ends when so much is buffered, too; 0 = rows decide */
@@ -35,6 +43,7 @@ typedef struct ParquetWriterOptions {
     int zstd_level;               /* 0 = 3 */
     const int *element_field_ids; /* per column, of an array's elements, 0 = none; may be NULL */
     bool plain_encodings;         /* plain and dictionary alone: for readers that know no others */
+    const ParquetWords *words;    /* filters of them for text without a dictionary; NULL = none */
     const char *const *metadata;  /* key, value, key, value ..., NULL-terminated; may be NULL */
 } ParquetWriterOptions;
 

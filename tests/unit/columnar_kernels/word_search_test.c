@@ -70,12 +70,73 @@ static void hostile_texts(void **state) {
     assert_false(matches("w00 w01", query));
 }
 
+typedef struct NotedWords {
+    char words[512][WORD_SEARCH_LONGEST + 1];
+    int count;
+} NotedWords;
+
+static void note(void *context, const char *word, uint32_t length) {
+    NotedWords *noted = context;
+    assert_true(length > 0 && length <= WORD_SEARCH_LONGEST);
+    assert_true(noted->count < 512);
+    memcpy(noted->words[noted->count], word, length);
+    noted->words[noted->count++][length] = 0;
+}
+
+static bool is_noted(const NotedWords *noted, const SearchWord *word) {
+    for (int i = 0; i < noted->count; i++)
+        if (strlen(noted->words[i]) == word->length && !memcmp(noted->words[i], word->data, word->length))
+            return true;
+    return false;
+}
+
+static void check_noted(const char *text, bool ascii) {
+    static NotedWords noted;
+    Arena arena;
+    WordSearch search;
+    StringView view = stringview_make(text, (uint32_t)strlen(text));
+    arena_init(&arena);
+    noted.count = 0;
+    word_search_each(&view, note, &noted);
+    word_search_compile(&view, &arena, &search);
+    for (int i = 0; i < search.count; i++)
+        if (search.words[i].length <= WORD_SEARCH_LONGEST && !is_noted(&noted, &search.words[i]))
+            fail_msg("\"%s\": %.*s is not noted", text, (int)search.words[i].length, search.words[i].data);
+    for (int i = 0; ascii && i < noted.count; i++)
+        if (!matches(text, noted.words[i])) fail_msg("\"%s\" does not hold %s", text, noted.words[i]);
+    arena_deinit(&arena);
+}
+
+/* What a search asks for is noted of every text that holds it; of ASCII nothing else is. */
+static void each_word_is_noted(void **state) {
+    static const char *const parts[] = {"a",    "Z", "0", "9", "bc", "XyZw12", "eightlet", "@",
+                                        "[",    "`", "{", "/", ":",  " ",      "  ",       "\x7f",
+                                        "\x01", "é", "Ü", "K", "日", "\xC3",   "\xFF",     "İ"};
+    enum { ASCII_PARTS = 17, ALL_PARTS = sizeof parts / sizeof *parts };
+    uint64_t random = 42;
+    for (int round = 0; round < 20000; round++) {
+        char text[512] = "";
+        int most = round % 3 ? ASCII_PARTS : ALL_PARTS;
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        for (int i = (int)(random >> 33) % 24; i > 0; i--) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            strcat(text, parts[(random >> 33) % (uint64_t)most]);
+        }
+        check_noted(text, most == ASCII_PARTS);
+    }
+    char longest[300];
+    for (size_t length = 240; length < 270; length++) {
+        memset(longest, 'Q', sizeof longest);
+        memcpy(longest + length, " end", 5);
+        check_noted(longest, true);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_whole),
-        cmocka_unit_test(nothing_matches_nothing),
-        cmocka_unit_test(letters_beyond_ascii),
-        cmocka_unit_test(hostile_texts),
+        cmocka_unit_test(words_are_whole),      cmocka_unit_test(nothing_matches_nothing),
+        cmocka_unit_test(letters_beyond_ascii), cmocka_unit_test(hostile_texts),
+        cmocka_unit_test(each_word_is_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
