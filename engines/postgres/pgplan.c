@@ -20,7 +20,7 @@ typedef struct Findings {
     int param_count;
     bool renumber; /* parameters of a piece get numbers of their own */
     bool too_many;
-    bool writes;        /* a data-modifying statement anywhere (WITH included) */
+    bool writes;        /* a data-modifying statement anywhere (WITH included), or a function that acts */
     bool session_state; /* SET, PREPARE, advisory locks ... */
     bool locks;
     const char *refused; /* a construct that cannot run through here */
@@ -78,9 +78,30 @@ static void see_param(Findings *found, const PgQuery__ParamRef *param) {
     add_splice(found, (size_t)param->location, end, arena_printf(found->arena, "$%d", own + 1));
 }
 
+/* Built in, and it does something: a SELECT of it must neither be sent twice nor be stopped at a row limit.
+ */
+static bool has_effect(const char *name) {
+    static const char *const names[] = {"nextval",
+                                        "setval",
+                                        "pg_notify",
+                                        "pg_logical_emit_message",
+                                        "pg_create_restore_point",
+                                        "pg_switch_wal",
+                                        "pg_promote",
+                                        "pg_stat_reset",
+                                        "pg_cancel_backend",
+                                        "pg_terminate_backend",
+                                        "pg_reload_conf",
+                                        "pg_rotate_logfile"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) return true;
+    return false;
+}
+
 static void see_function(Findings *found, const PgQuery__FuncCall *call) {
     const char *name = call->n_funcname ? pgtree_string(call->funcname[call->n_funcname - 1]) : NULL;
     if (!name) return;
+    found->writes |= has_effect(name);
     if (!strcmp(name, "set_config") || strstr(name, "advisory") || !strncmp(name, "dblink", 6) ||
         !strncmp(name, "lo_", 3) || !strcmp(name, "setseed") || !strcmp(name, "currval") ||
         !strcmp(name, "lastval"))

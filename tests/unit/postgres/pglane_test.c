@@ -411,6 +411,13 @@ static void test_cut(void **state) {
     atomic_store(&proxy.cuts_left, 2);
     fixture_run(&lane.fixture, read, &word, 1, &result);
     assert_string_equal(result.error.sqlstate, "08006");
+    /* A SELECT that acts is no read: it is not sent twice. */
+    fixture_ok(&lane.fixture, "DROP SEQUENCE IF EXISTS pglane_numbers");
+    fixture_ok(&lane.fixture, "CREATE SEQUENCE pglane_numbers");
+    atomic_store(&proxy.cuts_left, 1);
+    fixture_run(&lane.fixture, "SELECT nextval('pglane_numbers'), $1::text", &word, 1, &result);
+    assert_string_equal(result.error.sqlstate, "08007");
+    fixture_expect(&lane.fixture, "SELECT last_value FROM pglane_numbers", "1");
     lane_stop(&lane);
     proxy_stop(&proxy);
 }
