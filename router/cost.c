@@ -10,10 +10,10 @@
 
 enum {
     WAYS = 8,
-    HALF_LIFE_SECONDS = 6 * 3600,
-    LONG_MEMORY_RUNS = 8,   /* the newest run weighs 1/8 at least */
-    CLASS_MEMORY_RUNS = 64, /* many shapes share it, none of them may pull it far */
-    CLASS_WEIGHT = 2        /* a class says as much as this many runs of the shape would */
+    HALF_LIFE_SECONDS = 6 * 3600, /* of what LONG_MEMORY_RUNS or more have shown */
+    LONG_MEMORY_RUNS = 8,         /* the newest run weighs 1/8 at least */
+    CLASS_MEMORY_RUNS = 64,       /* many shapes share it, none of them may pull it far */
+    CLASS_WEIGHT = 2              /* a class says as much as this many runs of the shape would */
 };
 static const double DEVIATION_UNIT = 1.0 / 16;
 static const double LOG_UNIT = 1.0 / 2048, LOG_MOST = 9; /* e^9: 8,000 times */
@@ -117,10 +117,15 @@ static double trust_in(uint64_t value) {
     return 1 / (1 + deviation * deviation);
 }
 
+/* One run alone may have met a cold cache or a busy moment, and an engine that is not chosen for it would
+ * never run again to show so: what few runs say fades within minutes (one: 6, two: 23), then it is tried once
+ * more. */
 static double faded(uint64_t value, uint32_t now_seconds) {
     uint32_t seconds = seconds_of(value);
     double age = now_seconds > seconds ? (double)(now_seconds - seconds) : 0;
-    return age < 60 ? log_of(value) : log_of(value) * exp2(-age / HALF_LIFE_SECONDS);
+    if (runs_of(value) == 0) return 0;
+    double proof = fmin((double)runs_of(value) / LONG_MEMORY_RUNS, 1);
+    return age < 60 ? log_of(value) : log_of(value) * exp2(-age / (HALF_LIFE_SECONDS * proof * proof));
 }
 
 static void learn(Entry *entry, double log_ratio, int memory_runs, uint32_t now_seconds) {

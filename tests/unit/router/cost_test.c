@@ -38,6 +38,23 @@ static void test_learns_and_fades(void **state) {
     cost_book_destroy(book);
 }
 
+/* A first run on cold files shall not keep an engine away for the day; what many runs have shown stays. */
+static void test_one_bad_run_is_forgotten_soon(void **state) {
+    (void)state;
+    CostBook *book = cost_book_create(NULL);
+    CostKey once = key_of(8), often = key_of(9);
+    once.class = 1;
+    often.class = 2;
+    cost_book_note(book, &once, 1, 500, 1000);
+    for (int i = 0; i < 8; i++)
+        cost_book_note(book, &often, 1, 500, 1000);
+    double before = cost_book_factor(book, &often, 1000, NULL);
+    assert_true(cost_book_factor(book, &once, 1000, NULL) > 10);
+    assert_true(cost_book_factor(book, &once, 1000 + 1800, NULL) < 1.2);
+    assert_true(cost_book_factor(book, &often, 1000 + 1800, NULL) > before / 2);
+    cost_book_destroy(book);
+}
+
 static void test_a_class_speaks_for_unknown_shapes(void **state) {
     (void)state;
     CostBook *book = cost_book_create(NULL);
@@ -138,6 +155,7 @@ static void test_many_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns_and_fades),
+        cmocka_unit_test(test_one_bad_run_is_forgotten_soon),
         cmocka_unit_test(test_a_class_speaks_for_unknown_shapes),
         cmocka_unit_test(test_scattered_runs_prove_little),
         cmocka_unit_test(test_nonsense_is_left_out),
