@@ -61,12 +61,18 @@ static bool holds(Quarantine *quarantine, uint64_t fingerprint) {
     return found;
 }
 
-/* PostgreSQL, else the first row store: the others hold copies. */
+/* It can run the statement, though it may be down just now. */
+static bool could(const EngineVerdict *verdict) {
+    return verdict->eligible || strcmp(verdict->sqlstate, SQLSTATE_ENGINE_DOWN) == 0;
+}
+
+/* PostgreSQL, else the first row store: the others hold copies. One that is down is still the source: better
+ * no answer than one that is known to differ. */
 static int source_of(const ChoiceInput *input, const Decision *decision) {
     int source = -1;
     for (int i = input->engine_count - 1; i >= 0; i--) {
         const char *kind = input->engines[i]->ops->kind;
-        if (!decision->candidates[i].verdict.eligible || !strcmp(kind, "columnar")) continue;
+        if (!could(&decision->candidates[i].verdict) || !strcmp(kind, "columnar")) continue;
         if (source < 0 || !strcmp(kind, "postgres") ||
             strcmp(input->engines[source]->ops->kind, "postgres") != 0)
             source = i;

@@ -35,6 +35,13 @@ static void shapes_leave_and_come_back(void **state) {
     assert_string_equal(engine_for(fixture, same, NULL), "postgres");
     assert_string_equal(engine_for(fixture, "SELECT max(iata) FROM twin", NULL), "columnar");
     assert_string_equal(engine_for(fixture, "SELECT count(*) FROM twin", "columnar"), "columnar");
+    fixture->postgres.up = false; /* no answer rather than one that is known to differ */
+    router_tick(fixture->router);
+    assert_null(route_as(fixture, same, NULL, &err));
+    assert_string_equal(err.sqlstate, SQLSTATE_ENGINE_DOWN);
+    assert_string_equal(engine_for(fixture, "SELECT max(iata) FROM twin", NULL), "columnar");
+    fixture->postgres.up = true;
+    router_tick(fixture->router);
     router_set_quarantine(fixture->router, NULL, 0);
     assert_string_equal(engine_for(fixture, "SELECT count(*) FROM twin", NULL), "columnar");
     fixture_close(fixture);
