@@ -225,6 +225,7 @@ typedef struct EngineHealth {
     int connections_open, connections_busy;
     char version[64];
     char message[256]; /* why it is down */
+    bool silent;       /* it is down because it does not answer, not even with a refusal: it may hang */
 } EngineHealth;
 
 /* One request on the fast lane. The caller owns the struct and keeps it, `params` and `plan` alive until

@@ -119,6 +119,9 @@ Status mysql_plan(Engine *base, const Statement *statement, EngineVerdict *verdi
  * ---------------------------------------------------------------------------------------------------------------
  */
 
+/* Refusals come at once; the ping gives up after a second or two. */
+enum { SILENT_MS = 900 };
+
 static void ping(MysqlEngine *engine) {
     Error err = {0};
     EngineHealth health = {0};
@@ -126,6 +129,7 @@ static void ping(MysqlEngine *engine) {
     health.up = mysql_pool_ping(&engine->pool, &err) == STATUS_OK;
     if (!health.up) snprintf(health.message, sizeof health.message, "%.255s", err.message);
     health.latency_ms = (double)(clock_now_ns() - started) / 1e6;
+    health.silent = !health.up && health.latency_ms >= SILENT_MS;
     pthread_mutex_lock(&engine->health_lock);
     engine->health = health;
     pthread_mutex_unlock(&engine->health_lock);

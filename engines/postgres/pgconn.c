@@ -47,7 +47,8 @@ static bool wait_slice(PGconn *pg, short events, int64_t until_ns) {
     return poll(&waited, 1, timeout_ms) > 0;
 }
 
-static Status fail_connect(PGconn *pg, Error *err) {
+/* `answered`: the server had been reached. */
+static Status fail_connect(PGconn *pg, bool answered, Error *err) {
     char message[600];
     snprintf(message, sizeof message, "%s", PQerrorMessage(pg));
     for (char *c = message; *c; c++)
@@ -55,20 +56,23 @@ static Status fail_connect(PGconn *pg, Error *err) {
     size_t length = strlen(message);
     while (length && message[length - 1] == ' ')
         message[--length] = 0;
-    return error_set(err, SQLSTATE_CANNOT_CONNECT, "cannot connect to PostgreSQL: %s", message);
+    return error_set(err, answered ? SQLSTATE_REFUSED_CONNECTION : SQLSTATE_CANNOT_CONNECT,
+                     "cannot connect to PostgreSQL: %s", message);
 }
 
 static Status poll_connect(PGconn *pg, int timeout_ms, CancelToken *cancel, Error *err) {
     int64_t until_ns = clock_now_ns() + (int64_t)timeout_ms * 1000000;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    bool answered = false;
     while (state != PGRES_POLLING_OK) {
-        if (state == PGRES_POLLING_FAILED) return fail_connect(pg, err);
+        if (state == PGRES_POLLING_FAILED) return fail_connect(pg, answered, err);
         TRY(cancel_check(cancel, err));
         if (clock_now_ns() > until_ns)
             return error_set(err, SQLSTATE_CANNOT_CONNECT,
                              "cannot connect to PostgreSQL: no answer within %d ms", timeout_ms);
-        if (wait_slice(pg, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ns))
-            state = PQconnectPoll(pg);
+        if (!wait_slice(pg, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ns)) continue;
+        answered = state == PGRES_POLLING_READING;
+        state = PQconnectPoll(pg);
     }
     return STATUS_OK;
 }
@@ -83,8 +87,8 @@ Status pgconn_open(PgConn **out, const char *conninfo, int timeout_ms, CancelTok
     PGconn *pg = PQconnectStartParams(keywords, values, 1);
     arena_deinit(&arena);
     if (!pg) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "no memory for a connection to PostgreSQL");
-    Status status =
-        PQstatus(pg) == CONNECTION_BAD ? fail_connect(pg, err) : poll_connect(pg, timeout_ms, cancel, err);
+    Status status = PQstatus(pg) == CONNECTION_BAD ? fail_connect(pg, false, err)
+                                                   : poll_connect(pg, timeout_ms, cancel, err);
     if (status != STATUS_OK) {
         PQfinish(pg);
         return status;

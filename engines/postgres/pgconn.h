@@ -69,6 +69,8 @@ enum { PGCONN_KEYWORDS = 12 };
 void pgconn_keywords(const char *conninfo, const char *const **keywords, const char *const **values,
                      Arena *arena);
 
+/* 08001 when the server cannot be reached, 08004 when it refuses. */
+#define SQLSTATE_REFUSED_CONNECTION "08004"
 Status pgconn_open(PgConn **out, const char *conninfo, int timeout_ms, CancelToken *cancel, Error *err);
 void pgconn_close(PgConn *conn);
 /* The server or the network closed it, as far as can be told without asking. */

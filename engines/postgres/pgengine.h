@@ -33,7 +33,7 @@ typedef struct PgEngine {
     bool up;
     int64_t last_seen_ns; /* when the server last answered or refused */
     bool pinging;
-    _Atomic int64_t silent_since_ns; /* down since then without a word in between; 0 = up */
+    _Atomic int64_t silent_since_ns; /* no answer since then, no refusal either; 0 = it answers */
     double latency_ms;               /* smoothed, < 0 = not measured */
     char version[64];
     char down_message[256];
@@ -50,7 +50,10 @@ void pgengine_give_back(PgEngine *engine, PgConn *conn);
 void pgengine_drop_idle(PgEngine *engine);
 /* What lanes and statements learn about the server. */
 void pgengine_note_up(PgEngine *engine, PGconn *pg);
+/* Lost, or out of reach: what runs there learns of it by itself. */
 void pgengine_note_down(PgEngine *engine, const char *message);
+/* Waited for in vain: what runs there may wait for ever. */
+void pgengine_note_silent(PgEngine *engine, const char *message);
 double pgengine_latency_ms(PgEngine *engine);
 void pgengine_health(Engine *base, EngineHealth *out);
 

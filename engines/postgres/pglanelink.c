@@ -24,9 +24,13 @@ static void close_connection(LaneLink *link) {
     link->unsynced = 0;
 }
 
-static void connect_failed(LaneLink *link) {
+static void connect_failed(LaneLink *link, bool waited) {
     char message[256];
-    strncpy(message, link->pg ? PQerrorMessage(link->pg) : "out of memory", sizeof message - 1);
+    strncpy(message,
+            waited     ? "the server does not answer"
+            : link->pg ? PQerrorMessage(link->pg)
+                       : "out of memory",
+            sizeof message - 1);
     message[sizeof message - 1] = 0;
     message[strcspn(message, "\n")] = 0;
     close_connection(link);
@@ -35,7 +39,10 @@ static void connect_failed(LaneLink *link) {
     link->failures++;
     link->next_attempt_ns =
         clock_now_ns() + (wait_ms < BACKOFF_LARGEST_MS ? wait_ms : BACKOFF_LARGEST_MS) * 1000000;
-    pgengine_note_down(link->lane->engine, message);
+    if (waited)
+        pgengine_note_silent(link->lane->engine, message);
+    else
+        pgengine_note_down(link->lane->engine, message);
     lane_start_timer(link->lane);
 }
 
@@ -43,7 +50,7 @@ static void connected(LaneLink *link) {
     PQsetnonblocking(link->pg, 1);
     PQsetNoticeReceiver(link->pg, ignore_notice, NULL);
     if (!PQenterPipelineMode(link->pg)) {
-        connect_failed(link);
+        connect_failed(link, false);
         return;
     }
     link->state = LINK_READY;
@@ -62,7 +69,7 @@ static void continue_connect(LaneLink *link) {
     case PGRES_POLLING_OK: connected(link); break;
     case PGRES_POLLING_READING: lane_link_watch(link, EPOLLIN); break;
     case PGRES_POLLING_WRITING: lane_link_watch(link, EPOLLOUT); break;
-    default: connect_failed(link); break;
+    default: connect_failed(link, false); break;
     }
 }
 
@@ -85,7 +92,7 @@ void lane_link_connect(LaneLink *link) {
     link->pg = PQconnectStartParams(keywords, values, 1);
     arena_deinit(&arena);
     if (!link->pg || PQstatus(link->pg) == CONNECTION_BAD) {
-        connect_failed(link);
+        connect_failed(link, false);
         return;
     }
     link->state = LINK_CONNECTING;
@@ -154,7 +161,7 @@ static bool is_hung(const LaneLink *link, int64_t now_ns) {
 
 void lane_link_tick(LaneLink *link, int64_t now_ns) {
     if (is_hung(link, now_ns)) lane_link_lost(link, NULL);
-    if (link->state == LINK_CONNECTING && now_ns > link->connect_until_ns) connect_failed(link);
+    if (link->state == LINK_CONNECTING && now_ns > link->connect_until_ns) connect_failed(link, true);
     bool wanted = !link->for_writes; /* a link for writes waits for the next write */
     if (link->state == LINK_DOWN && wanted && now_ns >= link->next_attempt_ns) lane_link_connect(link);
 }

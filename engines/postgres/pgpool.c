@@ -33,14 +33,23 @@ void pgengine_note_down(PgEngine *engine, const char *message) {
     pthread_mutex_lock(&engine->lock);
     engine->up = false;
     engine->last_seen_ns = clock_now_ns();
-    int64_t up = 0;
-    atomic_compare_exchange_strong(&engine->silent_since_ns, &up, engine->last_seen_ns);
     snprintf(engine->down_message, sizeof engine->down_message, "%.255s", message);
     pthread_mutex_unlock(&engine->lock);
 }
 
-static void note_failure(PgEngine *engine, int64_t took_ns, const Error *error) {
-    pgengine_note_down(engine, error->message);
+void pgengine_note_silent(PgEngine *engine, const char *message) {
+    int64_t never = 0;
+    pgengine_note_down(engine, message);
+    atomic_compare_exchange_strong(&engine->silent_since_ns, &never, clock_now_ns());
+}
+
+/* `waited`: as long as connecting may take. */
+static void note_failure(PgEngine *engine, int64_t took_ns, bool waited, const Error *error) {
+    if (waited)
+        pgengine_note_silent(engine, error->message);
+    else
+        pgengine_note_down(engine, error->message);
+    if (!strcmp(error->sqlstate, SQLSTATE_REFUSED_CONNECTION)) atomic_store(&engine->silent_since_ns, 0);
     if (took_ns < (int64_t)SLOW_FAILURE_MS * 1000000) return;
     pthread_mutex_lock(&engine->lock);
     int shift = engine->slow_failures < 6 ? engine->slow_failures : 6;
@@ -59,8 +68,9 @@ static Status connect_new(PgEngine *engine, int timeout_ms, CancelToken *cancel,
         pgengine_note_up(engine, (*out)->pg);
         return STATUS_OK;
     }
-    if (!strcmp(local.sqlstate, SQLSTATE_CANNOT_CONNECT))
-        note_failure(engine, clock_now_ns() - start_ns, &local);
+    int64_t took_ns = clock_now_ns() - start_ns;
+    if (strcmp(local.sqlstate, SQLSTATE_QUERY_CANCELED) != 0)
+        note_failure(engine, took_ns, took_ns >= (int64_t)timeout_ms * 1000000, &local);
     if (err) *err = local;
     return STATUS_ERROR;
 }
@@ -190,13 +200,35 @@ double pgengine_latency_ms(PgEngine *engine) {
     return latency_ms;
 }
 
-/* Not even a connection within the limit. A pool with every connection busy is alive all the same. */
+/* Every connection is busy, with long statements or with a server that hangs: one beside the pool tells. */
+static void ping_beside_pool(PgEngine *engine) {
+    CancelToken limit;
+    Error error;
+    PgConn *conn;
+    cancel_init(&limit, clock_now_ns() + (int64_t)PING_TIMEOUT_MS * 1000000);
+    error_clear(&error);
+    if (pgconn_open(&conn, engine->conninfo, engine->connect_timeout_ms, &limit, &error) == STATUS_OK) {
+        pgengine_note_up(engine, conn->pg);
+        pgconn_close(conn);
+    } else if (!strcmp(error.sqlstate, SQLSTATE_REFUSED_CONNECTION)) {
+        atomic_store(&engine->silent_since_ns, 0); /* too many clients: those that it has go on */
+    } else if (!strcmp(error.sqlstate, SQLSTATE_QUERY_CANCELED)) {
+        pgengine_note_silent(engine, "the server does not answer");
+    } else {
+        pgengine_note_down(engine, error.message);
+    }
+}
+
+/* Not even a connection within the limit. */
 static void note_ping_timeout(PgEngine *engine, const Error *error) {
+    if (strcmp(error->sqlstate, SQLSTATE_QUERY_CANCELED) != 0) return;
     pthread_mutex_lock(&engine->lock);
     bool full = engine->busy_count >= engine->max_connections;
     pthread_mutex_unlock(&engine->lock);
-    if (!full && !strcmp(error->sqlstate, SQLSTATE_QUERY_CANCELED))
-        pgengine_note_down(engine, "the server does not answer");
+    if (full)
+        ping_beside_pool(engine);
+    else
+        pgengine_note_silent(engine, "the server does not answer");
 }
 
 /* The fastest of some round trips: what a statement costs before it does anything, without the moments in
@@ -241,6 +273,8 @@ static void ping(PgEngine *engine) {
     pgengine_give_back(engine, conn);
     if (status == STATUS_OK)
         note_latency(engine, took_ms);
+    else if (!strcmp(ignored.sqlstate, SQLSTATE_QUERY_CANCELED))
+        pgengine_note_silent(engine, "the server does not answer");
     else
         pgengine_note_down(engine, ignored.message);
 }
@@ -263,5 +297,6 @@ void pgengine_health(Engine *base, EngineHealth *out) {
     out->connections_busy = engine->busy_count;
     memcpy(out->version, engine->version, sizeof out->version);
     if (!engine->up) memcpy(out->message, engine->down_message, sizeof out->message);
+    out->silent = !engine->up && atomic_load(&engine->silent_since_ns) != 0;
     pthread_mutex_unlock(&engine->lock);
 }

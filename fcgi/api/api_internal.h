@@ -46,8 +46,8 @@ struct Api {
     int64_t health_ns;
 
     pthread_mutex_t runs_lock;
-    struct QueryRun *runs;                        /* under way, query_watch.h */
-    int64_t down_since_ns[ROUTER_MAX_CANDIDATES]; /* the upkeep thread's; 0 = up */
+    struct QueryRun *runs;                          /* under way, query_watch.h */
+    int64_t silent_since_ns[ROUTER_MAX_CANDIDATES]; /* the watch thread's; 0 = it answers */
 };
 
 /* What belongs to one event loop. */

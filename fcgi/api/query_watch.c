@@ -42,10 +42,10 @@ void query_watch_tick(Api *api, const EngineHealth health[ROUTER_MAX_CANDIDATES]
     int64_t now_ns = clock_now_ns();
     for (int i = 0; i < router_engine_count(api->router); i++) {
         const Engine *engine = router_engine(api->router, i);
-        if (health[i].up) api->down_since_ns[i] = 0;
-        if (!health[i].up && api->down_since_ns[i] == 0) api->down_since_ns[i] = now_ns;
-        if (health[i].up ||
-            now_ns - api->down_since_ns[i] < (int64_t)PATIENCE_SECONDS * PATIENCE_NS_PER_SECOND)
+        bool silent = !health[i].up && health[i].silent;
+        if (!silent) api->silent_since_ns[i] = 0;
+        if (silent && api->silent_since_ns[i] == 0) api->silent_since_ns[i] = now_ns;
+        if (!silent || now_ns - api->silent_since_ns[i] < (int64_t)PATIENCE_SECONDS * PATIENCE_NS_PER_SECOND)
             continue;
         int stopped = stop_reads(api, engine);
         if (stopped)

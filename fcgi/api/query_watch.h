@@ -1,6 +1,6 @@
-/* The reads under way on the slow lane. Those whose engine has been down for a while without failing them (it
- * hangs) are stopped, so that another engine can run them. Writes are left alone: what became of them is not
- * known. */
+/* The reads under way on the slow lane. Those whose engine has answered nothing for a while (it hangs) are
+ * stopped, so that another engine can run them. One that is down but answers, with a refusal, fails its
+ * statements by itself or goes on with them. Writes are left alone: what became of them is not known. */
 #pragma once
 
 #include "fcgi/api/query_answer.h"
