@@ -21,7 +21,20 @@
     "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "                                                       \
     "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v') "
 
-static const char tables_query[] = VOLATILE_VIEWS
+/* Tables with triggers or rules of the user's, and what leads a write on to them: partitions and heirs,
+ * foreign keys that cascade, views. */
+#define TRIGGERED                                                                                            \
+    ", triggered (oid) AS (SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal "          \
+    "UNION SELECT r.ev_class FROM pg_catalog.pg_rewrite r WHERE r.ev_type <> '1' AND r.ev_class >= 16384 "   \
+    "UNION SELECT e.source FROM triggered w JOIN (SELECT i.inhparent AS source, i.inhrelid AS target "       \
+    "FROM pg_catalog.pg_inherits i UNION ALL SELECT k.confrelid, k.conrelid FROM pg_catalog.pg_constraint "  \
+    "k WHERE k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd')) "    \
+    "UNION ALL SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r "      \
+    "ON r.oid = d.objid WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass "                     \
+    "AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class "            \
+    "AND r.ev_class >= 16384) e ON e.target = w.oid) "
+
+static const char tables_query[] = VOLATILE_VIEWS TRIGGERED
     "SELECT c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind = 'p' THEN (SELECT "
     "CASE WHEN count(*) = 0 THEN 0 WHEN bool_or(l.reltuples < 0) THEN -1 ELSE sum(l.reltuples) END "
     "FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE "
@@ -32,7 +45,7 @@ static const char tables_query[] = VOLATILE_VIEWS
     "pg_catalog.pg_partition_tree(c.oid) t "
     "WHERE t.isleaf) ELSE -1 END, "
     "c.oid IN (SELECT oid FROM volatile_views), "
-    "EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) "
+    "c.oid IN (SELECT oid FROM triggered) "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE " USER_RELATIONS " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY c.oid";
 
@@ -222,14 +235,17 @@ Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err)
 }
 
 Status pgengine_schemas(Engine *base, Arena *arena, const char ***names, int *count, Error *err) {
+    enum { SCHEMAS_LIMIT_SECONDS = 10 }; /* of a server that hangs */
     PgEngine *engine = pgengine_of(base);
     PgConn *conn;
     PGresult *rows = NULL;
-    TRY(pgengine_acquire(engine, true, NULL, &conn, err));
+    CancelToken limit;
+    cancel_init(&limit, clock_now_ns() + (int64_t)SCHEMAS_LIMIT_SECONDS * 1000000000);
+    TRY(pgengine_acquire(engine, true, &limit, &conn, err));
     Status status = pgconn_exec(conn,
                                 "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> "
                                 "'information_schema' ORDER BY nspname COLLATE \"C\"",
-                                NULL, 0, NULL, &rows, err);
+                                NULL, 0, &limit, &rows, err);
     *count = status == STATUS_OK ? PQntuples(rows) : 0;
     *names = ARENA_NEW_ARRAY(arena, const char *, *count + 1);
     for (int i = 0; i < *count; i++)

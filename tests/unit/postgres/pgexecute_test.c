@@ -1,5 +1,8 @@
 /* Running statements: catalog, streams, parameters, sessions, cancellation, lost connections, scans. */
 #include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "engines/base/arrow_builder.h"
 #include "pgfixture.h"
@@ -242,7 +245,7 @@ static void test_lost_connections(void **state) {
     fixture_expect(&shared, "SELECT 41 + 1", "42");
     kill_others();
     fixture_ok(&shared, "UPDATE pgexec_t SET v = 1 WHERE id = 1");
-    /* A read that kills its own connection is tried once more, a write never. */
+    /* What ends its own connection is told so, and not tried once more. */
     fixture_expect_error(&shared, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(5)", "57P01", 0);
     fixture_expect_error(&shared,
                          "UPDATE pgexec_t SET v = 2 WHERE id = 1 AND pg_terminate_backend(pg_backend_pid())",
@@ -369,6 +372,95 @@ static void test_threads(void **state) {
     assert_true(health.connections_open <= 6 && health.connections_busy == 0);
 }
 
+/* Whoever writes may set off code that is not the table's own. */
+static void test_triggers_further_on(void **state) {
+    fixture_conninfo();
+    static const char *const statements[] = {
+        "DROP TABLE IF EXISTS pgexec_heads, pgexec_tails, pgexec_ranges, pgexec_ruled, pgexec_quiet CASCADE",
+        "CREATE OR REPLACE FUNCTION pgexec_code() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; "
+        "END'",
+        "CREATE TABLE pgexec_heads (id int PRIMARY KEY)",
+        "CREATE TABLE pgexec_tails (id int REFERENCES pgexec_heads ON DELETE CASCADE)",
+        "CREATE TRIGGER code AFTER DELETE ON pgexec_tails FOR EACH ROW EXECUTE FUNCTION pgexec_code()",
+        "CREATE VIEW pgexec_seen AS SELECT id FROM pgexec_tails",
+        "CREATE TABLE pgexec_ranges (id int) PARTITION BY RANGE (id)",
+        "CREATE TABLE pgexec_range PARTITION OF pgexec_ranges FOR VALUES FROM (0) TO (9)",
+        "CREATE TRIGGER code AFTER INSERT ON pgexec_range FOR EACH ROW EXECUTE FUNCTION pgexec_code()",
+        "CREATE TABLE pgexec_ruled (id int)",
+        "CREATE RULE also AS ON INSERT TO pgexec_ruled DO ALSO SELECT set_config('x.y', '1', false)",
+        "CREATE TABLE pgexec_quiet (id int REFERENCES pgexec_heads)"};
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+        fixture_ok(&shared, statements[i]);
+    Fixture fixture;
+    fixture_open(&fixture);
+    fixture_describe(&fixture);
+    static const char *const triggered[] = {"pgexec_heads",  "pgexec_tails", "pgexec_seen",
+                                            "pgexec_ranges", "pgexec_range", "pgexec_ruled"};
+    for (size_t i = 0; i < sizeof triggered / sizeof *triggered; i++)
+        if (!fixture_table(&fixture.tables, NULL, triggered[i])->has_triggers) fail_msg("%s", triggered[i]);
+    assert_false(fixture_table(&fixture.tables, NULL, "pgexec_quiet")->has_triggers);
+    assert_false(fixture_table(&fixture.tables, NULL, "pgexec_t")->has_triggers);
+    fixture_close(&fixture);
+}
+
+static EngineHealth health_now(Fixture *fixture) {
+    EngineHealth health;
+    ((PgEngine *)fixture->engine)->last_seen_ns = 1; /* long ago */
+    postgres_engine_ops.health(fixture->engine, &health);
+    return health;
+}
+
+/* What runs on a server is given up only when the server answers nothing at all: neither when it refuses one
+ * more client, nor when every connection of ours is busy. */
+static void test_only_silence_is_hanging(void **state) {
+    char few[512];
+    snprintf(few, sizeof few, "%s user=pgexec_few", fixture_conninfo());
+    fixture_ok(&shared, "DROP ROLE IF EXISTS pgexec_few");
+    fixture_ok(&shared, "CREATE ROLE pgexec_few LOGIN CONNECTION LIMIT 1");
+    Fixture limited;
+    PgConn *held;
+    Error err = {0};
+    fixture_open_at(&limited, few);
+    if (pgengine_acquire((PgEngine *)limited.engine, true, NULL, &held, &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    EngineHealth health = health_now(&limited);
+    assert_false(health.up || health.silent);
+    assert_non_null(strstr(health.message, "too many connections"));
+    assert_int_equal(((PgEngine *)limited.engine)->silent_since_ns, 0);
+    pgengine_give_back((PgEngine *)limited.engine, held);
+    assert_true(health_now(&limited).up);
+    PgEngine *busy = (PgEngine *)shared.engine;
+    pgengine_drop_idle(busy);
+    busy->busy_count += busy->max_connections;
+    assert_true(health_now(&shared).up);
+    busy->busy_count -= busy->max_connections;
+    fixture_close(&limited);
+    fixture_ok(&shared, "DROP ROLE pgexec_few");
+}
+
+/* A server whose every connection is taken and that hangs is found out all the same. */
+static void test_a_full_pool_hides_nothing(void **state) {
+    char directory[] = "/tmp/signalbox-silent-XXXXXX", conninfo[128];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    Fixture fixture;
+    assert_non_null(mkdtemp(directory));
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", directory);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0); /* that accepts nobody */
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    snprintf(conninfo, sizeof conninfo, "host=%s port=5432 dbname=x user=x", directory);
+    fixture_open_at(&fixture, conninfo);
+    PgEngine *engine = (PgEngine *)fixture.engine;
+    engine->busy_count = engine->max_connections;
+    EngineHealth health = health_now(&fixture);
+    assert_true(!health.up && health.silent);
+    engine->busy_count = 0;
+    fixture_close(&fixture);
+    close(listener);
+    unlink(address.sun_path);
+    rmdir(directory);
+}
+
 /* More different statements than a connection keeps. */
 static void test_many_prepared(void **state) {
     fixture_conninfo();
@@ -383,12 +475,21 @@ static void test_many_prepared(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_describe),      cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_writes),        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_cancel),        cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_scan),          cmocka_unit_test(test_scan_count),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_server_down),
-        cmocka_unit_test(test_many_prepared), cmocka_unit_test(test_lost_connections),
+        cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_scan_count),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_server_down),
+        cmocka_unit_test(test_many_prepared),
+        cmocka_unit_test(test_lost_connections),
+        cmocka_unit_test(test_triggers_further_on),
+        cmocka_unit_test(test_only_silence_is_hanging),
+        cmocka_unit_test(test_a_full_pool_hides_nothing),
     };
     return cmocka_run_group_tests_name("postgres execute", tests, setup, teardown);
 }
