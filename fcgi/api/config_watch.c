@@ -17,7 +17,8 @@ typedef struct FileMark {
 struct ConfigWatch {
     char *path;
     pthread_mutex_t lock;
-    FileMark mark;
+    FileMark mark;    /* of the file that was read */
+    FileMark written; /* as it was when last looked at */
     ConfigState state;
 };
 
@@ -36,7 +37,7 @@ ConfigWatch *config_watch_open(const char *path) {
     ConfigWatch *watch = calloc(1, sizeof *watch);
     if (!watch || !(watch->path = strdup(path))) abort();
     pthread_mutex_init(&watch->lock, NULL);
-    watch->mark = mark_of(path);
+    watch->mark = watch->written = mark_of(path);
     watch->state.loaded_wall_us = clock_wall_us();
     return watch;
 }
@@ -51,8 +52,10 @@ void config_watch_close(ConfigWatch *watch) {
 bool config_watch_changed(ConfigWatch *watch) {
     FileMark now = mark_of(watch->path);
     pthread_mutex_lock(&watch->lock);
-    bool changed = !same_mark(&now, &watch->mark);
-    watch->mark = now;
+    bool rests = same_mark(&now, &watch->written);
+    bool changed = rests && !same_mark(&now, &watch->mark);
+    if (changed) watch->mark = now;
+    watch->written = now;
     pthread_mutex_unlock(&watch->lock);
     return changed;
 }

@@ -16,7 +16,8 @@ typedef struct ConfigWatch ConfigWatch;
 
 ConfigWatch *config_watch_open(const char *path); /* the file need not exist */
 void config_watch_close(ConfigWatch *watch);      /* may be NULL */
-/* Another file than when last asked: time of change, size or inode. */
+/* Another file than the one that was read, by time of change, size or inode, and the same as when last asked:
+ * one that is just being written may be read half, without the rules that deny. */
 bool config_watch_changed(ConfigWatch *watch);
 /* `failure` NULL = it was taken over. */
 void config_watch_note(ConfigWatch *watch, const Error *failure);
