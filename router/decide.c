@@ -177,6 +177,7 @@ static void fill_traits(Decision *decision, const Features *features, const Clas
                            !features->volatile_function && !features->session_function &&
                            !features->unknown_function &&
                            !features->file_function; /* files change without telling */
+    decision->comparable = decision->repeatable && !features->varies;
 }
 
 static Status decide_in_body(const DecideInput *input, DecisionBody *body, DecideTiming *timing, Error *err) {

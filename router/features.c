@@ -94,10 +94,37 @@ static void add_unknown_function(Walker *walker, const PgQuery__FuncCall *call, 
     features->unknown_function_location = call->location;
 }
 
+/* Of the time, or of rows in an order that is nobody's promise (ORDER BY may leave some of them tied). */
+static bool varies_by_itself(const PgQuery__FuncCall *call, const char *name) {
+    static const char *const names[] = {"array_agg",
+                                        "first_value",
+                                        "json_agg",
+                                        "json_object_agg",
+                                        "jsonb_agg",
+                                        "jsonb_object_agg",
+                                        "lag",
+                                        "last_value",
+                                        "lead",
+                                        "mode",
+                                        "now",
+                                        "nth_value",
+                                        "ntile",
+                                        "row_number",
+                                        "string_agg",
+                                        "xmlagg",
+                                        "statement_timestamp",
+                                        "transaction_timestamp"};
+    if (strcmp(name, "age") == 0) return call->n_args == 1; /* until today */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
 static void add_function(Walker *walker, const PgQuery__FuncCall *call) {
     Features *features = walker->features;
     const char *name = call->n_funcname > 0 ? string_of(call->funcname[call->n_funcname - 1]) : NULL;
     if (!name) return;
+    features->varies |= varies_by_itself(call, name);
     const char *schema = call->n_funcname > 1 ? string_of(call->funcname[call->n_funcname - 2]) : NULL;
     FunctionNature nature = function_nature(name);
     if (schema && strcmp(schema, "pg_catalog") != 0)
@@ -183,6 +210,9 @@ static void walk_select(Walker *walker, const PgQuery__SelectStmt *select) {
     features->has_window |= select->n_window_clause > 0;
     features->has_join |= select->n_from_clause > 1;
     features->has_locking |= select->n_locking_clause > 0;
+    bool distinct_on = select->n_distinct_clause > 0 &&
+                       select->distinct_clause[0]->node_case != PG_QUERY__NODE__NODE__NOT_SET;
+    features->varies |= select->limit_count || select->limit_offset || distinct_on;
     walk_with(walker, &select->base, select->with_clause, NULL);
 }
 
@@ -288,6 +318,8 @@ static void walk(Walker *walker, const ProtobufCMessage *message) {
         features->has_join = true;
     else if (type == &pg_query__range_table_sample__descriptor)
         features->samples = true;
+    else if (type == &pg_query__sqlvalue_function__descriptor)
+        features->varies = true; /* current_timestamp and its kin, current_user */
     walk_children(walker, message, NULL, NULL);
 }
 

@@ -47,6 +47,7 @@ typedef struct Features {
     bool has_aggregate, has_window, has_group, has_distinct, has_join, has_set_operation, has_cte;
     bool has_locking;
     bool samples; /* TABLESAMPLE: other rows each time */
+    bool varies;  /* several answers are right: LIMIT, the clock, what goes by the order of rows */
     const char *volatile_function;
     const char *session_function;
     const char *unknown_function;      /* the first of those below */

@@ -61,6 +61,7 @@ typedef struct Decision {
     int64_t max_rows_hint;
     bool
         repeatable; /* a read without volatile or unknown functions or locks: asking twice answers the same */
+    bool comparable; /* repeatable, and there is one right answer: every engine must give the same rows */
     uint64_t fingerprint;         /* of the statement's shape, fingerprint.h */
     bool by_cost;                 /* chosen among several by cost: revised when the costs turn */
     _Atomic int64_t looked_at_ns; /* when that was last asked */

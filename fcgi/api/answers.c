@@ -8,6 +8,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/hash.h"
+#include "fcgi/api/rule_limits.h"
 #include "fcgi/format/format.h"
 
 enum { MOST_COLUMNS = 1664, FIRST_ROWS = 1024 };
@@ -25,11 +26,6 @@ static const PgQuery__SelectStmt *outer_select(const Statement *statement) {
 bool answer_is_ordered(const Statement *statement) {
     const PgQuery__SelectStmt *select = outer_select(statement);
     return select && select->n_sort_clause > 0;
-}
-
-bool answer_is_limited(const Statement *statement) {
-    const PgQuery__SelectStmt *select = outer_select(statement);
-    return select && (select->limit_count || select->limit_offset);
 }
 
 /* ---- a row's hash
@@ -126,11 +122,12 @@ static Status read_batches(Reading *reading, ArrowArrayStream *stream, RowWriter
         ArrowArray batch = {0};
         TRY(cancel_check(reading->source->cancel, err));
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release) return STATUS_OK;
+        if (!batch.release) return rule_limits_check(reading->source->decision, &reading->stats, err);
         strbuf_reset(text);
         Status status = rowformat_batch(writer, &batch, text, err);
         arrow_array_release(&batch);
         TRY(status);
+        TRY(rule_limits_check(reading->source->decision, &reading->stats, err));
         more = sink_lines(reading, text);
     }
     return STATUS_OK;

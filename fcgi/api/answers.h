@@ -46,6 +46,5 @@ void answer_compare(const Answer *left, const Answer *right, bool ordered, Answe
 /* The row of this hash as a JSON array, `null` when it does not come again. */
 Status answer_find_row(const AnswerSource *source, uint64_t row, StrBuf *out, Error *err);
 
-/* Its outermost SELECT has ORDER BY (or LIMIT). */
+/* Its outermost SELECT has ORDER BY. */
 bool answer_is_ordered(const Statement *statement);
-bool answer_is_limited(const Statement *statement);

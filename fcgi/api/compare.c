@@ -8,6 +8,7 @@
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/query_request.h"
+#include "fcgi/api/rule_limits.h"
 
 enum { DEFAULT_RUNS = 3, MOST_RUNS = 20, MOST_AT_ONCE = 2 };
 
@@ -47,7 +48,7 @@ static Status check_read(const Decision *decision, Error *err) {
                      "only reads are compared, without locks, settings and volatile functions");
 }
 
-/* As /query would decide: what rules deny is not compared either. */
+/* As /query would decide: what rules deny is not compared either, and their limits hold. */
 static Status decide_all(Comparison *comparison, const char **chosen, Error *err) {
     Router *router = comparison->api->router;
     RouteRequest request = query_request_route(comparison->exchange, &comparison->body);
@@ -57,6 +58,7 @@ static Status decide_all(Comparison *comparison, const char **chosen, Error *err
     Status status = check_read(decision, err);
     comparison->ordered = answer_is_ordered(decision->statement);
     *chosen = decision->engine->name;
+    rule_limits_lower(&decision->limits, comparison->exchange, &comparison->body.max_rows);
     decision_release(decision);
     TRY(status);
     comparison->count =

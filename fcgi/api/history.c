@@ -96,9 +96,10 @@ void history_append_params(StrBuf *out, const Param *params, int param_count) {
     strbuf_append_char(out, ']');
 }
 
-/* False: there are too many of them in this second, and this one is nothing special. */
+/* False: there are too many of them in this second, and this one is nothing special. The second is the one in
+ * which it is noted: statements that ran long began in others. */
 static bool admit(History *history, const HistoryEntry *entry) {
-    int64_t second = entry->started_us / 1000000;
+    int64_t second = clock_now_ns() / 1000000000;
     if (second != history->second) {
         history->second = second;
         history->in_second = 0;
@@ -144,8 +145,17 @@ static HistoryEntry *take_all(History *history) {
     return entries;
 }
 
+/* CREATE ROLE ... PASSWORD '...', OPTIONS (password '...'), dblink('... password=...'). */
+static bool may_hold_a_secret(const char *sql) {
+    return strcasestr(sql, "password") != NULL;
+}
+
+static bool hides(const History *history, const char *sql) {
+    return !history->text || may_hold_a_secret(sql);
+}
+
 /* Shapes in place of texts; each in a buffer of its own until it is written. */
-static StrBuf *hide_texts(HistoryEntry *entries, int *count) {
+static StrBuf *hide_texts(const History *history, HistoryEntry *entries, int *count) {
     *count = 0;
     for (HistoryEntry *entry = entries; entry; entry = entry->next)
         ++*count;
@@ -153,7 +163,7 @@ static StrBuf *hide_texts(HistoryEntry *entries, int *count) {
     if (!shapes) abort();
     int i = 0;
     for (HistoryEntry *entry = entries; entry; entry = entry->next, i++) {
-        if (!entry->sql) continue;
+        if (!entry->sql || !hides(history, entry->sql)) continue;
         (void)fingerprint_text(entry->sql, strlen(entry->sql), MOST_SQL_BYTES, &shapes[i]);
         entry->sql = strbuf_text(&shapes[i]);
     }
@@ -176,14 +186,11 @@ static void write_queued(History *history) {
     HistoryEntry *entries = take_all(history);
     if (!entries) return;
     int count = 0;
-    StrBuf *shapes = history->text ? NULL : hide_texts(entries, &count);
-    uint64_t written = 0;
-    for (HistoryEntry *entry = entries; entry; entry = entry->next)
-        written++;
+    StrBuf *shapes = hide_texts(history, entries, &count);
     Error err = {0};
     Status status = history_store_write(history_lock(history), entries, &err);
     history_unlock(history);
-    note_written(history, written, status, &err);
+    note_written(history, (uint64_t)count, status, &err);
     for (int i = 0; i < count; i++)
         strbuf_deinit(&shapes[i]);
     free(shapes);
@@ -192,6 +199,25 @@ static void write_queued(History *history) {
         free(entries);
         entries = next;
     }
+}
+
+Status history_add_difference(History *history, const HistoryDifference *difference, const Param *params,
+                              int param_count, Error *err) {
+    HistoryDifference kept = *difference;
+    StrBuf shape, values;
+    strbuf_init(&shape);
+    strbuf_init(&values);
+    if (hides(history, kept.sql)) {
+        (void)fingerprint_text(kept.sql, strlen(kept.sql), MOST_SQL_BYTES, &shape);
+        kept.sql = strbuf_text(&shape);
+    }
+    if (history->params && param_count) history_append_params(&values, params, param_count);
+    kept.params = values.length ? strbuf_text(&values) : NULL;
+    Status status = history_store_add_difference(history_lock(history), &kept, err);
+    history_unlock(history);
+    strbuf_deinit(&shape);
+    strbuf_deinit(&values);
+    return status;
 }
 
 static void measure_regret(History *history) {

@@ -14,7 +14,7 @@ typedef struct History History;
 
 typedef struct HistoryOptions {
     const char *path;
-    bool text;   /* else a statement's shape takes its place */
+    bool text;   /* else a statement's shape takes its place; always where "password" is in it */
     bool params; /* keep them */
     int64_t max_rows, max_bytes;
     int rows_per_second; /* of each process */
@@ -25,6 +25,10 @@ void history_close(History *history); /* may be NULL */
 
 /* Copies what it keeps. `params` are kept when configured; entry->params is ignored. */
 void history_note(History *history, const HistoryEntry *entry, const Param *params, int param_count);
+
+/* As much of the text and the parameters as is kept of any statement; difference->params is ignored. */
+Status history_add_difference(History *history, const HistoryDifference *difference, const Param *params,
+                              int param_count, Error *err);
 
 /* The store for a reader or writer of its own; every lock is followed by an unlock. */
 HistoryStore *history_lock(History *history);

@@ -1,10 +1,12 @@
 #include "fcgi/api/history_store.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engines/base/clock.h"
 #include "fcgi/api/history_internal.h"
@@ -54,6 +56,8 @@ Status history_store_open(const char *path, int64_t max_rows, int64_t max_bytes,
     store->max_rows = max_rows;
     store->max_bytes = max_bytes;
     make_directory_of(path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640); /* SQLite lets everybody read it */
+    if (fd >= 0) close(fd);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     Status status = STATUS_OK;
     if (sqlite3_open_v2(path, &store->handle, flags, NULL) != SQLITE_OK)

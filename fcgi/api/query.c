@@ -107,11 +107,11 @@ static Status write_batches(QueryRun *run, ArrowArrayStream *stream, RowWriter *
     while (!rowformat_truncated(writer)) {
         ArrowArray batch = {0};
         TRY(arrow_stream_next(stream, &batch, err));
-        if (!batch.release) return rule_limits_check(run, err);
+        if (!batch.release) return rule_limits_check(run->decision, &run->stats, err);
         Status status = rowformat_batch(writer, &batch, buf, err);
         arrow_array_release(&batch);
         TRY(status);
-        TRY(rule_limits_check(run, err));
+        TRY(rule_limits_check(run->decision, &run->stats, err));
         if (run->on_worker && buf->length >= COMMIT_BYTES) TRY(flush(run, buf, err));
     }
     return STATUS_OK;
@@ -159,6 +159,7 @@ static Status write_rows(QueryRun *run, ArrowArrayStream *stream, const ArrowSch
         return STATUS_ERROR;
     }
     *rows = rowformat_row_count(writer);
+    run->cut_short = rowformat_truncated(writer);
     write_tail(run, writer, buf);
     return STATUS_OK;
 }
@@ -204,7 +205,7 @@ static Status begin_write(QueryRun *run, Error *err) {
 
 static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     Decision *decision = run->decision;
-    rule_limits_apply(run);
+    rule_limits_lower(&decision->limits, run->exchange, &run->max_rows);
     run->execution = (Execution){.params = run->body.params,
                                  .param_count = run->body.param_count,
                                  .cancel = &run->attempt,
@@ -218,6 +219,7 @@ static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err
 /* What the engine is to blame for; a client that leaves or a limit that is reached says nothing of it. */
 static void note_end(QueryRun *run, Status status, const Error *err) {
     double taken_ms = (double)(clock_now_ns() - run->execute_started_ns - run->client_wait_ns) / 1e6;
+    if (run->cut_short) taken_ms = -1;
     bool to_blame = status != STATUS_OK && query_is_engine_failure(run, err);
     static const Error other = {.sqlstate = SQLSTATE_QUERY_CANCELED};
     const Error *failure = status == STATUS_OK ? NULL : to_blame ? err : &other;
@@ -228,6 +230,7 @@ static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     TRY(begin_write(run, err));
     run->execute_started_ns = clock_now_ns();
     run->client_wait_ns = 0;
+    run->cut_short = false;
     cancel_init(&run->attempt, run->exchange->cancel.deadline_ns);
     run->attempt.parent = &run->exchange->cancel;
     router_run_begins(run->api->router, run->decision);
@@ -460,6 +463,6 @@ void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     set_limits(run);
     RouteRequest request = query_request_route(exchange, &run->body);
     if (!api_is_behind(api)) run->decision = router_lookup(api->router, &request, &run->timing);
-    if (run->decision) rule_limits_apply(run);
+    if (run->decision) rule_limits_lower(&run->decision->limits, exchange, &run->max_rows);
     if (!run->decision || !try_fast_lane(run)) hand_to_worker(run);
 }

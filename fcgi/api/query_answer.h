@@ -34,6 +34,7 @@ typedef struct QueryRun {
     bool on_worker; /* may block, so rows may stream */
     bool streaming; /* the response has begun */
     bool is_write;  /* answered without rows */
+    bool cut_short; /* at max_rows: what it took says nothing of the whole */
     bool write_begun;
     bool noted;         /* in the history */
     bool decided_again; /* the tables had changed under the cached decision */

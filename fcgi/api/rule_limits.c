@@ -1,18 +1,18 @@
 #include "fcgi/api/rule_limits.h"
 
-void rule_limits_apply(QueryRun *run) {
-    const DecisionLimits *limits = &run->decision->limits;
-    CancelToken *cancel = &run->exchange->cancel;
-    if (limits->max_rows > 0 && limits->max_rows < run->max_rows) run->max_rows = limits->max_rows;
+void rule_limits_lower(const DecisionLimits *limits, Exchange *exchange, int64_t *max_rows) {
+    CancelToken *cancel = &exchange->cancel;
+    if (limits->max_rows > 0 && (*max_rows <= 0 || limits->max_rows < *max_rows))
+        *max_rows = limits->max_rows;
     if (limits->max_runtime_seconds <= 0) return;
-    int64_t deadline_ns = run->exchange->received_ns + (int64_t)(limits->max_runtime_seconds * 1e9);
+    int64_t deadline_ns = exchange->received_ns + (int64_t)(limits->max_runtime_seconds * 1e9);
     if (!cancel->deadline_ns || deadline_ns < cancel->deadline_ns) cancel->deadline_ns = deadline_ns;
 }
 
-Status rule_limits_check(const QueryRun *run, Error *err) {
-    double allowed = run->decision->limits.max_bytes_scanned;
+Status rule_limits_check(const Decision *decision, const ExecutionStats *stats, Error *err) {
+    double allowed = decision->limits.max_bytes_scanned;
     if (allowed <= 0) return STATUS_OK;
-    int64_t scanned = atomic_load_explicit(&run->stats.bytes_scanned, memory_order_relaxed);
+    int64_t scanned = atomic_load_explicit(&stats->bytes_scanned, memory_order_relaxed);
     if ((double)scanned <= allowed) return STATUS_OK;
     return error_set(err, SQLSTATE_DENIED,
                      "the statement has scanned %lld bytes, rules allow it %.0f (max_bytes_scanned)",

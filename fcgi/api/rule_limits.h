@@ -1,9 +1,10 @@
 /* Limits that rules set on a decided statement (router/rules.h): they only lower what the request has. */
 #pragma once
 
-#include "fcgi/api/query_answer.h"
+#include "fcgi/server/server.h"
+#include "router/router.h"
 
-/* On the thread that owns the exchange, before it executes. */
-void rule_limits_apply(QueryRun *run);
+/* On the thread that owns the exchange, before it executes. `max_rows`: 0 = none yet. */
+void rule_limits_lower(const DecisionLimits *limits, Exchange *exchange, int64_t *max_rows);
 /* SB005 once more bytes were scanned than allowed. Asked between batches. */
-Status rule_limits_check(const QueryRun *run, Error *err);
+Status rule_limits_check(const Decision *decision, const ExecutionStats *stats, Error *err);

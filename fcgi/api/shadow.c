@@ -83,12 +83,12 @@ static void task_free(ShadowTask *task) {
 
 void shadow_offer(Shadow *shadow, const QueryRun *run) {
     const Decision *decision = run->decision;
-    if (!decision->repeatable || decision->forced || run->body.as_of || run->body.sql_bytes > MOST_SQL_BYTES)
+    if (!decision->comparable || decision->forced || run->body.as_of || run->body.sql_bytes > MOST_SQL_BYTES)
         return;
     uint64_t draw = hash64_u64((uint64_t)run->exchange->received_ns);
     if (draw > shadow->threshold) return;
     int other = next_best(decision);
-    if (other < 0 || answer_is_limited(decision->statement)) return; /* any rows would do for a LIMIT */
+    if (other < 0) return;
     ShadowTask *task = task_of(run, decision->candidates[other].engine);
     pthread_mutex_lock(&shadow->lock);
     bool room = shadow->queued < MOST_QUEUED && !shadow->stopping;
@@ -183,30 +183,24 @@ static Status append_row(Pair *pair, int which, bool has, uint64_t row, StrBuf *
 }
 
 static Status record(Pair *pair, const AnswerDifference *found, Error *err) {
-    StrBuf detail, params;
+    StrBuf detail;
     strbuf_init(&detail);
-    strbuf_init(&params);
     strbuf_printf(&detail, "{\"row\":%lld", (long long)found->at + 1);
     Status status = append_row(pair, 0, found->left_has, found->left_row, &detail, err);
     if (status == STATUS_OK) status = append_row(pair, 1, found->right_has, found->right_row, &detail, err);
     strbuf_append_char(&detail, '}');
-    history_append_params(&params, pair->task->params, pair->task->param_count);
     HistoryDifference difference = {.fingerprint = pair->decisions[0]->fingerprint,
                                     .sql = pair->task->sql,
-                                    .params = strbuf_text(&params),
                                     .source = pair->task->source,
                                     .other = pair->task->other,
                                     .detail = strbuf_text(&detail)};
-    if (status == STATUS_OK) {
-        status = history_store_add_difference(history_lock(pair->shadow->api->history), &difference, err);
-        history_unlock(pair->shadow->api->history);
-    }
     if (status == STATUS_OK)
-        log_warn("shadow.difference", "fingerprint=%016llx source=%s other=%s sql=\"%.200s\"",
-                 (unsigned long long)difference.fingerprint, difference.source, difference.other,
-                 difference.sql);
+        status = history_add_difference(pair->shadow->api->history, &difference, pair->task->params,
+                                        pair->task->param_count, err);
+    if (status == STATUS_OK)
+        log_warn("shadow.difference", "fingerprint=%016llx source=%s other=%s",
+                 (unsigned long long)difference.fingerprint, difference.source, difference.other);
     strbuf_deinit(&detail);
-    strbuf_deinit(&params);
     return status;
 }
 

@@ -241,6 +241,54 @@ static void many_rows_stream_and_truncate(void **state) {
     json_decref(json);
 }
 
+static int runs_known_of(const char *sql) {
+    RouteRequest request = {.sql = sql, .sql_length = strlen(sql)};
+    Decision *decision;
+    Error err = {0};
+    if (router_decide(router, &request, &decision, NULL, &err) != STATUS_OK) fail_msg("%s", err.message);
+    int runs = decision->candidates[0].runs;
+    decision_release(decision);
+    return runs;
+}
+
+static void answers_cut_short_teach_nothing(void **state) {
+    for (int i = 0; i < 3; i++)
+        json_decref(query(200, "{\"sql\":\"SELECT id FROM t WHERE v < 'rows:3'\",\"max_rows\":1}"));
+    assert_int_equal(runs_known_of("SELECT id FROM t WHERE v < 'rows:4'"), 0);
+    json_decref(query(200, "{\"sql\":\"SELECT id FROM t WHERE v < 'rows:3'\",\"max_rows\":3}"));
+    assert_int_equal(runs_known_of("SELECT id FROM t WHERE v < 'rows:5'"), 1);
+}
+
+static void use_rules(const char *text) {
+    char path[] = "/tmp/signalbox-rules-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    Config changed;
+    Error err = {0};
+    assert_int_equal(config_load(&changed, path, true, &err), STATUS_OK);
+    assert_int_equal(router_set_rules(router, &changed, &err), STATUS_OK);
+    config_deinit(&changed);
+    unlink(path);
+}
+
+/* Limits of rules hold for comparisons, or these would be a way around them. */
+static void comparisons_keep_to_the_rules(void **state) {
+    static const char body[] = "{\"sql\":\"SELECT id FROM t WHERE v = 'rows:5'\",\"runs\":1}";
+    use_rules("[[rule]]\nname = 'few'\ntables = 't'\nmax_rows = 2\n");
+    FcgiReply reply = call("POST", "/api/v1/compare", NULL, body);
+    json_t *json = json_of(&reply, 200), *run = json_array_get(json_object_get(json, "engines"), 0);
+    assert_int_equal(json_integer_value(json_object_get(run, "rows")), 2);
+    assert_true(json_is_true(json_object_get(run, "truncated")));
+    json_decref(json);
+    use_rules("");
+    reply = call("POST", "/api/v1/compare", NULL, body);
+    json = json_of(&reply, 200);
+    run = json_array_get(json_object_get(json, "engines"), 0);
+    assert_int_equal(json_integer_value(json_object_get(run, "rows")), 5);
+    json_decref(json);
+}
+
 static void other_formats(void **state) {
     const char *body = "{\"sql\":\"SELECT * FROM t WHERE v = 'rows:2'\"}";
     FcgiReply reply =
@@ -448,6 +496,8 @@ int main(void) {
         cmocka_unit_test(clients_that_leave_cancel),
         cmocka_unit_test(early_failure_is_a_problem_late_one_a_cut),
         cmocka_unit_test(many_rows_stream_and_truncate),
+        cmocka_unit_test(answers_cut_short_teach_nothing),
+        cmocka_unit_test(comparisons_keep_to_the_rules),
         cmocka_unit_test(other_formats),
         cmocka_unit_test(writes_and_ddl),
         cmocka_unit_test(second_attempts_do_not_write),

@@ -333,6 +333,34 @@ static void test_traits(void **state) {
     decision_release(decision);
 }
 
+/* Engines may rightly differ in what such reads answer, so a difference would accuse nobody. */
+static void test_what_can_be_compared(void **state) {
+    static const struct {
+        const char *sql;
+        bool comparable;
+    } cases[] = {
+        {"SELECT origin, count(*), sum(delay) FROM flights GROUP BY origin ORDER BY 1", true},
+        {"SELECT DISTINCT origin FROM flights", true},
+        {"SELECT origin, age(timestamp '2020-01-01', timestamp '2019-01-01') FROM flights", true},
+        {"SELECT origin, rank() OVER (ORDER BY delay) FROM flights", true},
+        {"SELECT now(), count(*) FROM flights", false},
+        {"SELECT count(*), current_timestamp FROM flights", false},
+        {"SELECT current_date - 1 FROM flights", false},
+        {"SELECT age(timestamp '2020-01-01') FROM flights", false},
+        {"SELECT sum(delay) FROM (SELECT delay FROM flights LIMIT 10) f", false},
+        {"SELECT DISTINCT ON (origin) origin, delay FROM flights", false},
+        {"SELECT array_agg(delay) FROM flights", false},
+        {"SELECT row_number() OVER () FROM flights", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error err = {0};
+        Decision *decision = route_as(*state, cases[i].sql, NULL, &err);
+        if (!decision) fail_msg("%s: %s", cases[i].sql, err.message);
+        if (decision->comparable != cases[i].comparable) fail_msg("%s", cases[i].sql);
+        decision_release(decision);
+    }
+}
+
 static void test_reasons(void **state) {
     static const struct {
         const char *sql, *reason;
@@ -395,6 +423,7 @@ int main(void) {
         WITH_FIXTURE(test_cached_decision_follows_health),
         WITH_FIXTURE(test_passes_on_an_engines_error),
         WITH_FIXTURE(test_traits),
+        WITH_FIXTURE(test_what_can_be_compared),
         WITH_FIXTURE(test_reasons),
         WITH_FIXTURE(test_pulls_what_a_dialect_declines),
     };
