@@ -73,8 +73,9 @@ static void column_init(ExportColumn *column, SqlType type) {
     default: column->out_width = 0;
     }
     if (column->kind != EXPORT_LIST) return;
+    SqlType element = array_element_type(type);
     column->child = grow(NULL, sizeof *column->child);
-    column_init(column->child, array_element_type(type));
+    column_init(column->child, element.id == SQL_NUMERIC ? sqltype_of(SQL_NUMERIC) : element);
 }
 
 void arrow_export_init(ArrowExport *out, const PlanColumn *columns, int column_count) {

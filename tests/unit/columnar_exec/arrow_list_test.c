@@ -105,7 +105,52 @@ static void test_lists_come_and_go(void **state) {
     }
 }
 
+/* Elements are Numeric whatever precision the column declares. */
+static void test_numerics_with_a_precision(void **state) {
+    (void)state;
+    static const int64_t values[] = {150, -7, 0};
+    SqlType type = sqltype_array_of(sqltype_numeric(10, 2));
+    const PlanColumn column = {"p", type, NULL, true};
+    Arena arena;
+    ArrayBuilder builder;
+    Vector vector, again;
+    ArrowSchema schema;
+    ArrowArray array;
+    ArrayValue read;
+    Error err = {0};
+    arena_init(&arena);
+    array_builder_init(&builder, type, &arena);
+    for (int i = 0; i < 3; i++) {
+        Numeric value = {.value = values[i], .scale = 2};
+        assert_int_equal(array_builder_add(&builder, &value, &err), STATUS_OK);
+    }
+    vector_init_flat(&vector, type, 1, &arena);
+    assert_int_equal(array_builder_finish(&builder, &arena, vector.values, &err), STATUS_OK);
+    Batch batch = {.row_count = 1, .column_count = 1, .columns = &vector, .selected = 1};
+    ArrowExport export;
+    arrow_export_init(&export, &column, 1);
+    assert_int_equal(arrow_export_append(&export, &batch, 0, 1, &err), STATUS_OK);
+    arrow_export_finish(&export, &array);
+    arrow_export_deinit(&export);
+    arrow_export_schema(&column, 1, &schema);
+    assert_int_equal(
+        arrow_import_column(schema.children[0], array.children[0], 0, 1, type, &again, &arena, &err),
+        STATUS_OK);
+    assert_int_equal(array_open(again.values, &read, &err), STATUS_OK);
+    assert_int_equal(read.count, 3);
+    for (int i = 0; i < 3; i++) {
+        Numeric value;
+        array_get(&read, i, &value);
+        assert_int_equal((int64_t)value.value, values[i]);
+        assert_int_equal(value.scale, 2);
+    }
+    arrow_array_release(&array);
+    arrow_schema_release(&schema);
+    arena_deinit(&arena);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lists_come_and_go)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lists_come_and_go),
+                                       cmocka_unit_test(test_numerics_with_a_precision)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
