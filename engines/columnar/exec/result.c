@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "engines/columnar/exec/spill.h"
+
 enum { ARRAY_ROWS = 16384, ARRAY_BYTES = 1 << 20, MORSEL_BUFFER_BYTES = 32 << 20 };
 
 typedef struct ResultChunk {
@@ -49,6 +51,12 @@ static MorselOutput *output_of(Result *result, int64_t morsel) {
     return &result->outputs[morsel % result->capacity];
 }
 
+/* With more than that waiting a morsel is left for now: the less, the less memory there is. */
+static int64_t most_waiting(const Query *query) {
+    int64_t share = query_memory_left(query) / (2 * query->worker_count);
+    return share < MORSEL_BUFFER_BYTES ? share : MORSEL_BUFFER_BYTES;
+}
+
 static Status flush(Result *result, Chain *chain, ArrowExport *export, Error *err) {
     if (!export->row_count) return STATUS_OK;
     TRY(budget_reserve(&result->query->budget, export->bytes, err));
@@ -64,7 +72,7 @@ static Status flush(Result *result, Chain *chain, ArrowExport *export, Error *er
         output->first = chunk;
     output->last = chunk;
     output->bytes += chunk->bytes;
-    chain->morsel_suspend = output->bytes > MORSEL_BUFFER_BYTES;
+    chain->morsel_suspend = output->bytes > most_waiting(result->query);
     pthread_mutex_unlock(&result->lock);
     return STATUS_OK;
 }
@@ -164,7 +172,7 @@ void result_resume(Result *result, Pipeline *pipeline) {
         Chain *chain = pipeline->chains[i];
         if (!chain || !chain->morsel_active || !chain->morsel_suspend) continue;
         pthread_mutex_lock(&result->lock);
-        chain->morsel_suspend = output_of(result, chain->morsel)->bytes > MORSEL_BUFFER_BYTES;
+        chain->morsel_suspend = output_of(result, chain->morsel)->bytes > most_waiting(result->query);
         pthread_mutex_unlock(&result->lock);
     }
 }

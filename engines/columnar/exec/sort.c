@@ -9,6 +9,7 @@ enum {
     TOP_N_LIMIT = 1 << 16,
     MORSEL_SORTED_ROWS = 8 * BATCH_ROWS,
     SERIAL_SORT_ROWS = 8192,
+    MERGED_BATCH_BYTES = 1 << 20,
     SPARE_CANDIDATES = 64
 };
 
@@ -446,12 +447,14 @@ static Status reader_morsel_open(Source *source, Chain *chain, void *state, int6
     return STATUS_OK;
 }
 
-/* The next rows of the range; they last as long as the batch. */
+/* The next rows of the range; they last as long as the batch, which ends early when their strings are long.
+ */
 static Status take_merged(const Sort *sort, SortMerge *merge, char **rows, int *count, Arena *arena,
                           Error *err) {
     size_t width = sort->layout.rows.width;
     char *memory = arena_alloc(arena, width * BATCH_ROWS);
-    for (*count = 0; *count < BATCH_ROWS && sort_merge_peek(merge); ++*count) {
+    size_t most = arena->used_bytes + MERGED_BATCH_BYTES;
+    for (*count = 0; *count < BATCH_ROWS && arena->used_bytes < most && sort_merge_peek(merge); ++*count) {
         rows[*count] = memcpy(memory + width * (size_t)*count, sort_merge_peek(merge), width);
         sort_own_strings(&sort->layout.rows, rows[*count], arena);
         TRY(sort_merge_pop(merge, err));

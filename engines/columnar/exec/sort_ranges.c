@@ -89,11 +89,13 @@ static Status cut(Sort *sort, char **keys, char **scratch, int64_t count, Error 
 }
 
 Status sort_ranges_choose(Sort *sort, Error *err) {
-    int64_t blocks = 0, rows = 0, width = (int64_t)sort->layout.rows.width;
+    int64_t blocks = 0, rows = 0, bytes_of_rows = 0;
     for (int r = 0; r < sort->run_count; r++) {
         blocks += sort->runs[r].key_count - 1;
         rows += spill_row_count(sort->runs[r].file);
+        bytes_of_rows += spill_memory_bytes(sort->runs[r].file);
     }
+    int64_t width = bytes_of_rows / rows; /* with what long strings take */
     int64_t range_rows = query_memory_left(sort->query) / ROUND_RANGES / sort->query->worker_count / width;
     if (range_rows < LEAST_RANGE_ROWS) range_rows = LEAST_RANGE_ROWS;
     int64_t ranges = rows / range_rows + 1;
