@@ -11,7 +11,7 @@
 #include "engines/base/clock.h"
 #include "fcgi/api/history_internal.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, TRIM_ROUNDS = 4 };
+enum { BUSY_TIMEOUT_MS = 5000, TRIM_ROUNDS = 4, OPEN_PAUSE_MS = 20 };
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, started_us INTEGER NOT NULL,"
@@ -49,6 +49,22 @@ static void make_directory_of(const char *path) {
     (void)mkdir(directory, 0750);
 }
 
+/* SQLite does not wait for another process that is changing the journal, as all of a pool do at once: it says
+ * busy. */
+static Status prepare_file(HistoryStore *store, Error *err) {
+    static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                                   "PRAGMA journal_size_limit = 4194304;";
+    int64_t until_ns = clock_now_ns() + (int64_t)BUSY_TIMEOUT_MS * 1000000;
+    for (;;) {
+        if (run(store, settings, "open", err) == STATUS_OK && run(store, schema, "open", err) == STATUS_OK)
+            return STATUS_OK;
+        bool busy = (sqlite3_errcode(store->handle) & 0xFF) == SQLITE_BUSY;
+        if (!busy || clock_now_ns() > until_ns) return STATUS_ERROR;
+        error_clear(err);
+        nanosleep(&(struct timespec){.tv_nsec = OPEN_PAUSE_MS * 1000000L}, NULL);
+    }
+}
+
 Status history_store_open(const char *path, int64_t max_rows, int64_t max_bytes, HistoryStore **out,
                           Error *err) {
     HistoryStore *store = calloc(1, sizeof *store);
@@ -65,12 +81,8 @@ Status history_store_open(const char *path, int64_t max_rows, int64_t max_bytes,
                            store->handle ? sqlite3_errmsg(store->handle) : "out of memory");
     if (status == STATUS_OK) {
         sqlite3_busy_timeout(store->handle, BUSY_TIMEOUT_MS);
-        status = run(store,
-                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                     "PRAGMA journal_size_limit = 4194304;",
-                     "open", err);
+        status = prepare_file(store, err);
     }
-    if (status == STATUS_OK) status = run(store, schema, "open", err);
     if (status != STATUS_OK) {
         history_store_close(store);
         return STATUS_ERROR;

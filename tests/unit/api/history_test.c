@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fcgi/api/history.h"
@@ -259,6 +260,34 @@ static void secrets_are_not_kept(void **state) {
     history_store_close(store);
 }
 
+/* The processes of a pool open a new file at once: each of them must get it. */
+static void a_pool_opens_it_at_once(void **state) {
+    enum { ROUNDS = 40, PROCESSES = 6 };
+    for (int round = 0; round < ROUNDS; round++) {
+        int start[2];
+        assert_int_equal(pipe(start), 0);
+        for (int i = 0; i < PROCESSES; i++) {
+            pid_t child = fork();
+            assert_true(child >= 0);
+            if (child > 0) continue;
+            char byte;
+            close(start[1]);
+            (void)!read(start[0], &byte, 1); /* until all of them are there */
+            HistoryStore *store;
+            bool opened = history_store_open(path, 1000, 1 << 30, &store, &err) == STATUS_OK;
+            _exit(opened ? 0 : 1);
+        }
+        close(start[0]);
+        close(start[1]);
+        for (int i = 0; i < PROCESSES; i++) {
+            int status = -1;
+            assert_true(wait(&status) > 0);
+            assert_int_equal(status, 0);
+        }
+        remove_path(NULL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_log_is_filtered, make_path, remove_path),
@@ -268,6 +297,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_noted_is_written_at_the_end_too, make_path, remove_path),
         cmocka_unit_test_setup_teardown(too_many_are_left_out_and_texts_can_be, make_path, remove_path),
         cmocka_unit_test_setup_teardown(secrets_are_not_kept, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(a_pool_opens_it_at_once, make_path, remove_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
