@@ -12,6 +12,7 @@ static const struct {
 } sqlstates[] = {
     {"03", 500, "SQL statement not yet complete"},
     {"08", 503, "Engine not reachable"},
+    {"08007", 502, "Outcome unknown"},
     {"08P01", 400, "Parameters do not fit the statement"},
     {"0A", 422, "Feature not supported"},
     {"22", 400, "Invalid data"},

@@ -208,14 +208,15 @@ static Status write_attempt(Queue *queue, int64_t snapshot_id, Error *err) {
     return status;
 }
 
+/* The leader may have died while its commit was still on its way. */
 static Status has_snapshot(Queue *queue, int64_t snapshot_id, bool *has, Error *err) {
     StrBuf location;
     bool found;
     TableMetadata metadata;
     *has = false;
     strbuf_init(&location);
-    Status status =
-        catalog_db_find(queue->catalog->db, queue->namespace_name, queue->table, &location, &found, err);
+    Status status = catalog_db_find_settled(queue->catalog->db, queue->namespace_name, queue->table,
+                                            &location, &found, err);
     if (status == STATUS_OK && found) {
         status = table_catalog_read_metadata(strbuf_text(&location), queue->arena, &metadata, err);
         size_t index;
@@ -299,10 +300,12 @@ static Status commit_together(Queue *queue, QueuedInsert **inserts, int count, i
     return table_append_commit(append, NULL, snapshot_id, err);
 }
 
-/* One bad insert must not take the others down; a full disk does so anyway. */
+/* One bad insert must not take the others down; a full disk does so anyway. A catalog that was lost may have
+ * taken the commit: what is done again would be there twice. */
 static bool may_be_one_inserts_fault(const Error *error) {
-    return strncmp(error->sqlstate, "53", 2) != 0 && strncmp(error->sqlstate, "58", 2) != 0 &&
-           strcmp(error->sqlstate, "25006") != 0 && strcmp(error->sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0;
+    return strncmp(error->sqlstate, "08", 2) != 0 && strncmp(error->sqlstate, "53", 2) != 0 &&
+           strncmp(error->sqlstate, "58", 2) != 0 && strcmp(error->sqlstate, "25006") != 0 &&
+           strcmp(error->sqlstate, SQLSTATE_UNDEFINED_TABLE) != 0;
 }
 
 /* Each as a commit of its own. No attempt is written: nobody but their own process promises them. */
@@ -426,7 +429,11 @@ static void wait_turn(Queue *queue, int lock_fd, const char *name, QueuedInsert 
     /* The one before may have died after it committed our rows. */
     Error failure = {0};
     if (settle_attempt(queue, &failure) != STATUS_OK) {
-        fail_all(inserts, count, &failure);
+        Error unknown;
+        (void)error_set(&unknown, SQLSTATE_RESOLUTION_UNKNOWN,
+                        "whether the rows were committed by a process that is gone is unknown: %s",
+                        failure.message);
+        fail_all(inserts, count, &unknown);
         told = true;
     } else if (!told) {
         told = read_done(queue, name, inserts, count);

@@ -7,8 +7,6 @@
 
 #include "engines/columnar/iceberg/catalog_db.h"
 
-#define SQLSTATE_RESOLUTION_UNKNOWN "08007"
-
 /* Of one process: a statement holds one for a moment, further ones wait. */
 enum { CATALOG_CONNECTIONS = 4 };
 

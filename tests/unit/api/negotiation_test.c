@@ -77,6 +77,7 @@ static void sqlstates_have_their_status(void **state) {
                     {SQLSTATE_FORCED_ENGINE, 422},
                     {SQLSTATE_ENGINE_DOWN, 503},
                     {SQLSTATE_CANNOT_CONNECT, 503},
+                    {SQLSTATE_RESOLUTION_UNKNOWN, 502}, /* 503 invites to try again */
                     {SQLSTATE_QUERY_CANCELED, 408},
                     {"57P01", 503},
                     {SQLSTATE_SERIALIZATION_FAILURE, 409},

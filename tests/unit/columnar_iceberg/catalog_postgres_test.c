@@ -2,13 +2,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "engines/columnar/iceberg/append_queue.h"
 #include "engines/columnar/iceberg/catalog_postgres.h"
+#include "engines/columnar/iceberg/row_block.h"
 #include "engines/columnar/iceberg/table_catalog_internal.h"
+#include "engines/columnar/iceberg/table_change.h"
 #include "engines/columnar/iceberg/table_check.h"
+#include "engines/columnar/store/local_store.h"
 #include "tests/unit/columnar_ingest/table_text.h"
 
 #define OK(expression) assert_true_ok((expression), &err, __LINE__)
@@ -39,16 +45,21 @@ static void need_server(void) {
     if (!scratch_on_postgres) skip();
 }
 
+static Batch numbers_from(int64_t first, int count, Arena *arena) {
+    Batch batch = {.row_count = count, .selected = count, .column_count = 1};
+    batch.columns = ARENA_NEW_ARRAY(arena, Vector, 1);
+    vector_init_flat(&batch.columns[0], COLUMNS[0].type, count, arena);
+    for (int i = 0; i < count; i++)
+        ((int64_t *)batch.columns[0].values)[i] = first + i;
+    return batch;
+}
+
 static Status append(int64_t first, int count, Error *err) {
     Arena arena;
     TableAppend *append;
     TRY(table_append_begin(catalog, NULL, "numbers", false, &append, err));
     arena_init(&arena);
-    Batch batch = {.row_count = count, .selected = count, .column_count = 1};
-    batch.columns = ARENA_NEW_ARRAY(&arena, Vector, 1);
-    vector_init_flat(&batch.columns[0], COLUMNS[0].type, count, &arena);
-    for (int i = 0; i < count; i++)
-        ((int64_t *)batch.columns[0].values)[i] = first + i;
+    Batch batch = numbers_from(first, count, &arena);
     Status status = table_append_batch(append, &batch, err);
     arena_deinit(&arena);
     if (status != STATUS_OK) {
@@ -263,6 +274,163 @@ static void a_commit_whose_table_was_renamed_loses_no_file(void **state) {
     check_rows(10);
 }
 
+/* Committed, and by the time the client asks others have committed so often that nothing tells of it. */
+static void commit_and_go_on(PGconn *connection) {
+    Error err;
+    cut(connection);
+    commit_unheard();
+    TableCatalog *other = scratch_catalog(scratch);
+    for (int i = 0; i < 2; i++) {
+        Arena arena;
+        TableAppend *append;
+        arena_init(&arena);
+        OK(table_append_begin_alone(other, "default", "numbers", false, &append, &err));
+        Batch batch = numbers_from(100 + i, 1, &arena);
+        OK(table_append_batch(append, &batch, &err));
+        OK(table_append_commit(append, NULL, NULL, &err));
+        arena_deinit(&arena);
+    }
+    table_catalog_close(other);
+}
+
+static void keep_one_version(void) {
+    TableChange *change;
+    Error err;
+    OK(table_change_begin_latest(catalog, "default", "numbers", &change, &err));
+    OK(table_change_set_property(change, "write.metadata.previous-versions-max", "1", &err));
+    OK(table_change_commit(change, NULL, &err));
+}
+
+static void put_insert(int64_t number, StrBuf *out, QueuedInsert *insert) {
+    Arena arena;
+    TableVersion *version;
+    Error err;
+    arena_init(&arena);
+    strbuf_init(out);
+    OK(table_catalog_load(catalog, NULL, "numbers", &version, &err));
+    row_block_put_columns(out, version->columns, version->column_count);
+    Batch batch = numbers_from(number, 1, &arena);
+    row_block_put_batch(out, &batch, &arena);
+    *insert = (QueuedInsert){.data = strbuf_text(out), .bytes = out->length};
+    table_version_release(version);
+    arena_deinit(&arena);
+}
+
+static void inserts_that_may_be_committed_are_not_committed_again(void **state) {
+    need_server();
+    Error err;
+    StrBuf rows[2];
+    QueuedInsert inserts[2], *both[] = {&inserts[0], &inserts[1]};
+    bool shared;
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    keep_one_version();
+    for (int i = 0; i < 2; i++)
+        put_insert(i, &rows[i], &inserts[i]);
+    catalog_postgres_commit_hook = commit_and_go_on;
+    append_queue_commit(catalog, "default", "numbers", both, 2, &shared);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(inserts[i].status, STATUS_ERROR);
+        assert_string_equal(inserts[i].error.sqlstate, SQLSTATE_RESOLUTION_UNKNOWN);
+        strbuf_deinit(&rows[i]);
+    }
+    check_rows(4);
+}
+
+static void location_now(StrBuf *out) {
+    Error err;
+    bool found;
+    strbuf_init(out);
+    OK(catalog_db_find(catalog->db, "default", "numbers", out, &found, &err));
+    assert_true(found);
+}
+
+static void run_on(PGconn *connection, const char *sql) {
+    PGresult *result = PQexec(connection, sql);
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+}
+
+static void *commit_soon(void *connection) {
+    struct timespec pause = {.tv_nsec = 300000000};
+    nanosleep(&pause, NULL);
+    PQclear(PQexec(connection, "COMMIT"));
+    return NULL;
+}
+
+static void write_text(const char *path, const char *text, size_t bytes, int *fd) {
+    struct flock lock = {.l_type = F_WRLCK};
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    assert_true(*fd >= 0);
+    assert_int_equal(write(*fd, text, bytes), bytes);
+    assert_int_equal(fcntl(*fd, F_OFD_SETLK, &lock), 0);
+}
+
+/* As a leader leaves it that dies with its COMMIT on the way: rows of a process that lives, and the note that
+ * they are in `snapshot_id`. */
+static void leave_attempt(int64_t snapshot_id, int *fds) {
+    Error err;
+    char directory[256], path[300], note[64];
+    StrBuf row, file;
+    QueuedInsert insert;
+    snprintf(directory, sizeof directory, "%s/warehouse/.signalbox/groups/%016" PRIx64, scratch,
+             table_catalog_hash("default", "numbers"));
+    OK(store_make_directories(directory, &err));
+    put_insert(0, &row, &insert);
+    strbuf_init(&file);
+    strbuf_append(&file, &(uint32_t){1}, sizeof(uint32_t));
+    strbuf_append(&file, &(uint64_t){insert.bytes}, sizeof(uint64_t));
+    strbuf_append(&file, insert.data, insert.bytes);
+    snprintf(path, sizeof path, "%s/waiting.rows", directory);
+    write_text(path, file.data, file.length, &fds[0]);
+    snprintf(path, sizeof path, "%s/attempt", directory);
+    snprintf(note, sizeof note, "%" PRId64 "\nwaiting\n", snapshot_id);
+    write_text(path, note, strlen(note), &fds[1]);
+    strbuf_deinit(&row);
+    strbuf_deinit(&file);
+}
+
+static void a_commit_of_a_dead_leader_is_waited_for(void **state) {
+    need_server();
+    Error err;
+    Arena arena;
+    StrBuf before, after, row;
+    QueuedInsert own, *all[] = {&own};
+    TableAppend *append;
+    int64_t snapshot_id;
+    int fds[2];
+    bool shared;
+    char sql[1024];
+    arena_init(&arena);
+    OK(table_catalog_create(catalog, NULL, "numbers", COLUMNS, 1, &err));
+    location_now(&before);
+    OK(table_append_begin_alone(catalog, "default", "numbers", false, &append, &err));
+    Batch batch = numbers_from(0, 1, &arena);
+    OK(table_append_batch(append, &batch, &err));
+    OK(table_append_commit(append, NULL, &snapshot_id, &err));
+    location_now(&after);
+    put_insert(1, &row, &own);
+    leave_attempt(snapshot_id, fds);
+    static const char UPDATE[] = "UPDATE \"%s\".iceberg_tables SET metadata_location = '%s'";
+    PGconn *connection = PQconnectdb(getenv("SIGNALBOX_TEST_PG"));
+    snprintf(sql, sizeof sql, UPDATE, scratch_schema(scratch), strbuf_text(&before));
+    run_on(connection, sql);
+    run_on(connection, "BEGIN");
+    snprintf(sql, sizeof sql, UPDATE, scratch_schema(scratch), strbuf_text(&after));
+    run_on(connection, sql);
+    assert_int_equal(pthread_create(&late, NULL, commit_soon, connection), 0);
+    append_queue_commit(catalog, "default", "numbers", all, 1, &shared);
+    pthread_join(late, NULL);
+    assert_int_equal(own.status, STATUS_OK);
+    check_rows(2);
+    PQfinish(connection);
+    for (int i = 0; i < 2; i++)
+        close(fds[i]);
+    strbuf_deinit(&before);
+    strbuf_deinit(&after);
+    strbuf_deinit(&row);
+    arena_deinit(&arena);
+}
+
 static void definitions_are_kept_there_too(void **state) {
     need_server();
     Error err;
@@ -391,9 +559,10 @@ static void namespaces_live_without_tables(void **state) {
     OK(table_catalog_create_namespace(catalog, "other", &done, &err));
     assert_false(done);
     OK(table_catalog_namespaces(catalog, &arena, &names, &count, &err));
-    assert_int_equal(count, 2);
-    assert_string_equal(names[0], "other");
-    assert_string_equal(names[1], "sales");
+    assert_int_equal(count, 3);
+    assert_string_equal(names[0], "default");
+    assert_string_equal(names[1], "other");
+    assert_string_equal(names[2], "sales");
     OK(table_catalog_drop_namespace(catalog, "other", &done, &err));
     assert_false(done);
     OK(table_catalog_drop(catalog, "other", "t", &err));
@@ -404,7 +573,7 @@ static void namespaces_live_without_tables(void **state) {
     OK(table_catalog_drop_namespace(catalog, "sales", &done, &err));
     assert_false(done);
     OK(table_catalog_namespaces(catalog, &arena, &names, &count, &err));
-    assert_int_equal(count, 0);
+    assert_int_equal(count, 1);
     arena_deinit(&arena);
 }
 
@@ -420,6 +589,8 @@ int main(void) {
         TEST(a_backend_that_dies_before_its_commit_has_changed_nothing),
         TEST(a_commit_that_cannot_be_decided_loses_no_file),
         TEST(a_commit_whose_table_was_renamed_loses_no_file),
+        TEST(inserts_that_may_be_committed_are_not_committed_again),
+        TEST(a_commit_of_a_dead_leader_is_waited_for),
         TEST(definitions_are_kept_there_too),
         TEST(namespaces_live_without_tables),
         TEST(a_catalog_without_definitions_can_be_read),
