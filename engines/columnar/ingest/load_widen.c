@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/base/power_of_ten.h"
+#include "engines/columnar/ingest/json_scan.h"
 
 static bool is_float(SqlType type) {
     return sqltype_is(type, SQL_FLOAT4) || sqltype_is(type, SQL_FLOAT8);
@@ -96,7 +97,37 @@ static Status put_timestamp(const Vector *in, Vector *out, int row, Error *err) 
     return STATUS_OK;
 }
 
+static bool is_json(const StringView *view, StrBuf *scratch) {
+    CellKind kind;
+    const char *value;
+    size_t length;
+    strbuf_reset(scratch);
+    strbuf_append(scratch, stringview_data(view), view->length);
+    strbuf_grow(scratch, TEXT_PADDING);
+    memset(scratch->data + view->length, 0, TEXT_PADDING);
+    JsonScan scan = {.at = json_skip_space(scratch->data), .end = scratch->data + view->length};
+    return json_scan_value(&scan, &kind, &value, &length) && json_skip_space(scan.at) == scan.end;
+}
+
+/* Text that is to be JSON has to be some already. */
+static Status check_json(const Vector *in, int rows, Arena *arena, Error *err) {
+    Vector flat;
+    StrBuf scratch;
+    Status status = STATUS_OK;
+    vector_flatten(in, rows, &flat, arena);
+    strbuf_init(&scratch);
+    for (int row = 0; row < rows && status == STATUS_OK; row++) {
+        const StringView *view = (const StringView *)flat.values + row;
+        if (!vector_is_null(&flat, row) && !is_json(view, &scratch))
+            status = error_set(err, SQLSTATE_INVALID_TEXT, "invalid input syntax for type json: \"%.*s\"",
+                               view->length > 60 ? 60 : (int)view->length, stringview_data(view));
+    }
+    strbuf_deinit(&scratch);
+    return status;
+}
+
 Status load_widen(const Vector *in, int rows, SqlType to, Arena *arena, Vector *out, Error *err) {
+    if (sqltype_is(to, SQL_JSON) && sqltype_is_text(in->type)) TRY(check_json(in, rows, arena, err));
     if (in->physical == physical_type_of(to) && in->type.scale == to.scale) {
         *out = *in;
         out->type = to;

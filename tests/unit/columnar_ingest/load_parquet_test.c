@@ -242,6 +242,30 @@ static void common_types(void **state) {
         }
 }
 
+static void text_that_becomes_json_is_json(void **state) {
+    static const struct {
+        const char *text;
+        Status expected;
+    } CASES[] = {
+        {"{\"a\": [1, null]}", STATUS_OK}, {" 12 ", STATUS_OK}, {"\"x\"", STATUS_OK}, {"x", STATUS_ERROR},
+        {"{\"a\": 1} 2", STATUS_ERROR},    {"", STATUS_ERROR}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        Arena arena;
+        Vector text, json;
+        Error err;
+        arena_init(&arena);
+        vector_init_flat(&text, sqltype_of(SQL_TEXT), 2, &arena);
+        StringView *views = text.values;
+        views[0] = stringview_make(CASES[i].text, (uint32_t)strlen(CASES[i].text));
+        views[1] = stringview_make("no JSON, but not there", 22);
+        bitmap_clear(vector_make_validity(&text, 2, &arena), 1);
+        Status status = load_widen(&text, 2, sqltype_of(SQL_JSON), &arena, &json, &err);
+        assert_int_equal(status, CASES[i].expected);
+        if (status != STATUS_OK) assert_string_equal(err.sqlstate, SQLSTATE_INVALID_TEXT);
+        arena_deinit(&arena);
+    }
+}
+
 static void a_damaged_file_changes_nothing(void **state) {
     enum { ROWS = 30000 };
     Error err;
@@ -296,6 +320,7 @@ int main(void) {
         TEST(narrower_columns_are_widened),
         TEST(files_make_a_table_together),
         TEST(common_types),
+        TEST(text_that_becomes_json_is_json),
         TEST(a_damaged_file_changes_nothing),
         TEST(a_cancel_ends_it),
     };
