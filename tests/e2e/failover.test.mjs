@@ -79,7 +79,7 @@ function signalAll(name, signal) {
 // ---- statements under load ----------------------------------------------------------------------------------
 
 // Reads whose answers are known, and writes of numbers that are never used twice.
-function load(table, marks) {
+function load(t, table, marks) {
   const seen = { reads: [], wrong: [], failed: [], fallbacks: 0, acknowledged: new Set(), refused: 0, attempted: 0 };
   let going = true;
   const read = async () => {
@@ -110,7 +110,9 @@ function load(table, marks) {
     }
   };
   const workers = [read(), read(), read(), read(), write(), write()];
-  return { seen, end: async () => { going = false; await Promise.all(workers); return seen; } };
+  const end = async () => { going = false; await Promise.all(workers); };
+  t.after(end); // a test that fails leaves no load behind
+  return { seen, end };
 }
 load.number = 0;
 
@@ -121,7 +123,7 @@ const engines = [
 
 // Something happens to `engine`, something ends it; meanwhile statements keep coming.
 async function underLoad(t, engine, happens, ends) {
-  const { seen, end } = load(engine.table, engine.marks);
+  const { seen, end } = load(t, engine.table, engine.marks);
   const lookupBy = (name, since) => seen.reads.find((one) => one.lookup && one.at > since && one.engine === name);
   await eventually(`${engine.name} answers lookups`, () => lookupBy(engine.name, 0));
   const begun = performance.now();
@@ -180,6 +182,7 @@ copies_m = ["mysql", "columnar"]
 
   for (const engine of engines) {
     test(`${engine.name} killed and started again`, { timeout: 300_000 }, async (t) => {
+      t.after(startAgain);
       const seen = await underLoad(t, engine, async () => {
         const pid = pidOf(engine.name);
         signalAll(engine.name, 'SIGKILL');
@@ -189,12 +192,14 @@ copies_m = ["mysql", "columnar"]
     });
 
     test(`${engine.name} hangs and goes on`, { timeout: 300_000 }, async (t) => {
+      t.after(() => signalAll(engine.name, 'SIGCONT'));
       const seen = await underLoad(t, engine, async () => signalAll(engine.name, 'SIGSTOP'), async () => signalAll(engine.name, 'SIGCONT'));
       assert.deepEqual(seen.failed, [], 'a read of a table with another copy failed');
     });
 
     test(`${engine.name} is slow for a while`, { timeout: 300_000 }, async (t) => {
-      const { seen, end } = load(engine.table, engine.marks);
+      t.after(() => { engine.proxy.delayMs = 0; });
+      const { seen, end } = load(t, engine.table, engine.marks);
       await eventually('reads flow', () => seen.reads.length > 100);
       engine.proxy.delayMs = 400;
       const begun = seen.reads.length;
