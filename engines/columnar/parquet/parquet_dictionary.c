@@ -18,7 +18,8 @@ enum {
     FIRST_SLOTS = 1 << 11,
     LARGEST_SLOTS = LARGEST_DICTIONARY * 2,
     WIDEST_ENTRY = 16,
-    COLLISIONS_PER_VALUE = 32
+    COLLISIONS_PER_VALUE = 32,
+    CHECKED_VALUES = 1024
 };
 
 /* How values are told apart. */
@@ -116,11 +117,15 @@ PARQUET_INLINE bool number_values(Build *build, KeyKind kind, size_t width) {
             at = (at + 1) & build->mask;
             build->collisions++;
         }
+        /* Values chosen to collide shall not take forever, new ones or the same again. */
+        if ((slot == 0 || i % CHECKED_VALUES == 0) && build->collisions > COLLISIONS_PER_VALUE * (i + 1)) {
+            dictionary->seen_values = i;
+            return false;
+        }
         if (slot == 0) {
             size_t bytes = kind == KEY_STRING ? ((const StringView *)(const void *)value)->length + 4 : width;
             dictionary->seen_values = i;
-            /* Values chosen to collide shall not take forever. */
-            if (!may_add(build, i, bytes) || build->collisions > COLLISIONS_PER_VALUE * (i + 1)) return false;
+            if (!may_add(build, i, bytes)) return false;
             slot = slot_of(hash, dictionary->seen);
             dictionary->slots[at] = slot;
             memcpy(dictionary->entries + (size_t)dictionary->seen++ * width, value, width);

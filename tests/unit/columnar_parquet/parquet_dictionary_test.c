@@ -108,6 +108,28 @@ static void test_given_up(void **state) {
     free(data);
 }
 
+/* Numbers whose hashes end alike stand in one long chain: the last of it, over and over. */
+static void test_colliding_values_are_given_up(void **state) {
+    (void)state;
+    enum { FIRST = 15000, COLLIDING = 900, COUNT = 120000 };
+    static const ParquetStorage storage = {
+        .physical = PARQUET_INT64, .bytes = 8, .vector_physical = PHYS_I64};
+    uint64_t *data = calloc(COUNT, sizeof *data), number = 1;
+    for (int at = FIRST; at < COUNT; at++) {
+        bool more = at < FIRST + COLLIDING;
+        while (more && hash64_u64(++number) % 2048)
+            continue;
+        data[at] = number;
+    }
+    DenseValues values = {&storage, (const uint8_t *)data, COUNT, 8};
+    ChunkDictionary dictionary = {0};
+    chunk_dictionary_build(&dictionary, &values, 0);
+    assert_int_equal(dictionary.length, 0);
+    assert_in_range(dictionary.seen_values, FIRST + COLLIDING, COUNT / 2);
+    chunk_dictionary_deinit(&dictionary);
+    free(data);
+}
+
 static void test_sketch_is_of_the_values(void **state) {
     (void)state;
     enum { COUNT = 100000 };
@@ -152,6 +174,7 @@ int main(void) {
         cmocka_unit_test(test_numbers_of_each_width),
         cmocka_unit_test(test_strings_of_each_length),
         cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_colliding_values_are_given_up),
         cmocka_unit_test(test_sketch_is_of_the_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
