@@ -180,19 +180,20 @@ void stash_sort(RowStash *stash, int64_t from) {
  */
 
 void stash_reader_init(StashReader *reader, const RowStash *stash, const int *columns, int column_count) {
-    *reader = (StashReader){.stash = stash, .columns = columns, .column_count = column_count, .block = -1};
+    *reader = (StashReader){
+        .stash = stash, .query = stash->query, .columns = columns, .column_count = column_count, .block = -1};
     if (!columns) reader->column_count = stash->layout.column_count;
 }
 
 void stash_reader_deinit(StashReader *reader) {
-    if (reader->memory) query_free(reader->stash->query, reader->memory, reader->capacity);
+    if (reader->memory) query_free(reader->query, reader->memory, reader->capacity);
     reader->memory = NULL;
     reader->file = NULL;
 }
 
 static Status load_block(StashReader *reader, const StashPiece *piece, Error *err) {
     if (reader->file == piece->file && reader->block == piece->block) return STATUS_OK;
-    Query *query = reader->stash->query;
+    Query *query = reader->query;
     size_t bytes = (size_t)spill_block_bytes(piece->file, piece->block);
     reader->file = NULL;
     if (bytes > reader->capacity) {

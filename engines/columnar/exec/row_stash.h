@@ -64,7 +64,8 @@ void stash_join_pieces(RowStash *stash);
 void stash_sort(RowStash *stash, int64_t from);
 
 typedef struct StashReader {
-    const RowStash *stash;
+    const RowStash *stash; /* may be gone before the reader is */
+    Query *query;
     int64_t next, end;  /* pieces */
     const int *columns; /* of the layout, NULL = all */
     int column_count;

@@ -18,6 +18,7 @@ static const char *const statements[] = {
     "SELECT s, k, v FROM " ROWS " ORDER BY p % 2 DESC, s, k NULLS FIRST",
     "SELECT v, s || repeat('0123456789', 40) AS l FROM " ROWS " ORDER BY p % 2",
     "SELECT v, s || repeat('0123456789', 40) AS l FROM " ROWS " ORDER BY p % 2, l, v",
+    "SELECT v FROM generate_series(1, 1000000) g(v) ORDER BY v % 3 DESC OFFSET 700000",
     "SELECT sum(r), sum(d), max(s) FROM (SELECT rank() OVER (PARTITION BY p ORDER BY k) r, dense_rank() OVER "
     "(ORDER BY s) d, s FROM " ROWS ") x",
     "SELECT sum(a), sum(b), sum(c) FROM (SELECT sum(v) OVER (PARTITION BY p ORDER BY v ROWS BETWEEN 5 "
