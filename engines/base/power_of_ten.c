@@ -1,7 +1,7 @@
 #include "engines/base/power_of_ten.h"
 
 #define E18    1000000000000000000
-#define P18(n) (__int128)E18 *(n)
+#define P18(n) ((__int128)E18 * (n))
 const __int128 power_of_ten[39] = {1,
                                    10,
                                    100,
