@@ -37,6 +37,11 @@ static Status write_batches(ExportCommand *command, ArrowArrayStream *stream, Ro
         if (buf->length >= EXPORT_FLUSH_BYTES) TRY(write_buffer(file, path, buf, err));
     }
     command->rows = rowformat_row_count(writer);
+    TRY(rowformat_end(writer, NULL, buf, err));
+    while (buf->length) {
+        TRY(write_buffer(file, path, buf, err));
+        TRY(rowformat_more(writer, buf, err));
+    }
     return STATUS_OK;
 }
 
@@ -49,12 +54,8 @@ static Status write_rows(ExportCommand *command, ArrowArrayStream *stream, const
     Status status = rowformat_begin(schema, &options, &writer, &buf, err);
     if (status == STATUS_OK) {
         status = write_batches(command, stream, writer, file, path, &buf, err);
-        if (status == STATUS_OK)
-            rowformat_end(writer, NULL, &buf);
-        else
-            rowformat_abandon(writer);
+        rowformat_close(writer);
     }
-    if (status == STATUS_OK) status = write_buffer(file, path, &buf, err);
     strbuf_deinit(&buf);
     return status;
 }
@@ -123,9 +124,12 @@ int command_export(CommandLine *line) {
     const char *dot = strrchr(command.path, '.');
     const char *name = format ? format : dot ? dot + 1 : "";
     if (strcmp(name, "jsonl") == 0) name = "ndjson";
+    if (!format && (!strcmp(name, "arrow") || !strcmp(name, "feather"))) name = "arrowfile";
+    if (!format && !strcmp(name, "arrows")) name = "arrow";
     if (!rowformat_from_name(name, &command.format) || command.format == ROWFORMAT_TABLE)
         return command_usage_error("export",
-                                   "csv, ndjson and json can be written, by the file's name or --format");
+                                   "csv, ndjson, json, parquet, arrow (the stream) and arrowfile can be "
+                                   "written, by the file's name or --format");
     command.sql = command_read_text(line->argv[0]);
     if (!command.sql) return EXIT_FAILED;
     int code = command_with_runtime(line, run_export, &command);

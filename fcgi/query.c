@@ -44,15 +44,17 @@ static Status print_rows(QueryCommand *command, ArrowArrayStream *stream, const 
     RowFormatOptions options = {.format = command->format, .max_rows = command->max_rows};
     RowWriter *writer;
     TRY(rowformat_begin(schema, &options, &writer, buf, err));
-    if (print_batches(stream, writer, buf, err) != STATUS_OK) {
-        rowformat_abandon(writer);
-        return STATUS_ERROR;
-    }
+    Status status = print_batches(stream, writer, buf, err);
     char tail[256];
     snprintf(tail, sizeof tail, "\"engine\":\"%s\",\"duration\":%.6f", command->decision->engine->name,
              (double)(clock_now_ns() - command->started_ns) / 1e9);
-    rowformat_end(writer, tail, buf);
-    return flush(buf, err);
+    if (status == STATUS_OK) status = rowformat_end(writer, tail, buf, err);
+    while (status == STATUS_OK && buf->length) {
+        status = flush(buf, err);
+        if (status == STATUS_OK) status = rowformat_more(writer, buf, err);
+    }
+    rowformat_close(writer);
+    return status;
 }
 
 static Status drain(ArrowArrayStream *stream, Error *err) {
@@ -135,7 +137,9 @@ int command_query(CommandLine *line) {
     if (unknown) return command_usage_error("query", "there is no option %s", unknown);
     if (format && !rowformat_from_name(format, &command.format))
         return command_usage_error(
-            "query", "there is no format \"%s\"; table, json, compact, csv and ndjson are", format);
+            "query",
+            "there is no format \"%s\"; table, json, compact, csv, ndjson, arrow, arrowfile and parquet are",
+            format);
     if (max_rows && (command.max_rows = atoll(max_rows)) < 1)
         return command_usage_error("query", "--max-rows must be at least 1");
     if (line->argc != 1)

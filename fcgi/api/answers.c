@@ -150,7 +150,7 @@ static Status read_stream(Reading *reading, ArrowArrayStream *stream, Error *err
     Status status = rowformat_begin(&schema, &options, &writer, &text, err);
     if (status == STATUS_OK) {
         status = read_batches(reading, stream, writer, &text, err);
-        rowformat_abandon(writer);
+        rowformat_close(writer);
     }
     strbuf_deinit(&text);
     free(reading->is_float);

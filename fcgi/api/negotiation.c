@@ -14,16 +14,18 @@ static const struct {
     {"application/x-ndjson", ROWFORMAT_NDJSON},
     {"application/ndjson", ROWFORMAT_NDJSON},
     {"application/jsonl", ROWFORMAT_NDJSON},
+    {"application/vnd.apache.arrow.stream", ROWFORMAT_ARROW},
+    {"application/vnd.apache.arrow.file", ROWFORMAT_ARROW_FILE},
+    {"application/vnd.apache.parquet", ROWFORMAT_PARQUET},
 };
 enum { OFFERED_COUNT = sizeof offered / sizeof offered[0] };
 
 static Status from_query(const char *name, RowFormat *out, int *http_status, Error *err) {
     if (rowformat_from_name(name, out) && *out != ROWFORMAT_TABLE) return STATUS_OK;
-    bool known = !strcmp(name, "arrow") || !strcmp(name, "parquet");
-    *http_status = known ? 406 : 400;
+    *http_status = 400;
     return error_set(err, SQLSTATE_INVALID_PARAMETER,
-                     known ? "format \"%.50s\" is not offered here; json, compact, csv and ndjson are"
-                           : "there is no format \"%.50s\"; json, compact, csv and ndjson are offered",
+                     "there is no format \"%.50s\"; json, compact, csv, ndjson, arrow, arrowfile and parquet "
+                     "are offered",
                      name);
 }
 
@@ -79,5 +81,7 @@ Status negotiate_format(const char *query_format, const char *accept, RowFormat 
     *http_status = 406;
     return error_set(err, SQLSTATE_INVALID_PARAMETER,
                      "none of the media types in Accept is offered; application/json, "
-                     "application/vnd.signalbox.compact+json, text/csv and application/x-ndjson are");
+                     "application/vnd.signalbox.compact+json, text/csv, application/x-ndjson, "
+                     "application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file and "
+                     "application/vnd.apache.parquet are");
 }

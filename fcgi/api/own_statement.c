@@ -44,12 +44,9 @@ static Status write_rows(ArrowArrayStream *stream, StrBuf *out, Error *err) {
         }
         break;
     }
-    if (status != STATUS_OK) {
-        rowformat_abandon(writer);
-        return STATUS_ERROR;
-    }
-    rowformat_end(writer, NULL, out);
-    return STATUS_OK;
+    if (status == STATUS_OK) status = rowformat_end(writer, NULL, out, err);
+    rowformat_close(writer);
+    return status;
 }
 
 static Status read_rows(Arena *arena, const StrBuf *text, JsonNode **rows, Error *err) {

@@ -131,15 +131,22 @@ static LoopState *loop_state_of(const QueryRun *run) {
     return run->on_worker ? NULL : run->exchange->loop_state;
 }
 
-static void write_tail(QueryRun *run, RowWriter *writer, StrBuf *buf) {
+static Status write_tail(QueryRun *run, RowWriter *writer, StrBuf *buf, Error *err) {
     LoopState *state = loop_state_of(run);
     StrBuf own, *tail = state ? &state->tail : &own;
     if (!state) strbuf_init(&own);
     strbuf_reset(tail);
     if (run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT)
         query_answer_append_tail(tail, run);
-    rowformat_end(writer, strbuf_text(tail), buf);
+    Status status = rowformat_end(writer, strbuf_text(tail), buf, err);
     if (!state) strbuf_deinit(&own);
+    TRY(status);
+    for (size_t before = 0; run->on_worker && buf->length > before;) {
+        if (buf->length >= COMMIT_BYTES) TRY(flush(run, buf, err));
+        before = buf->length;
+        TRY(rowformat_more(writer, buf, err));
+    }
+    return STATUS_OK;
 }
 
 /* Rows of `stream` with head and tail into `buf`, or out as they come. */
@@ -147,21 +154,20 @@ static Status write_rows(QueryRun *run, ArrowArrayStream *stream, const ArrowSch
                          int64_t *rows, Error *err) {
     RowFormatOptions options = {.format = run->format,
                                 .big_numbers_as_strings = run->body.big_numbers_as_strings,
-                                .max_rows = run->max_rows};
+                                .max_rows = run->max_rows,
+                                .spool_directory = run->api->spool_directory};
     LoopState *state = loop_state_of(run);
     RowWriter *writer;
     if (state)
         TRY(row_layouts_begin(&state->layouts, schema, &options, &writer, buf, err));
     else
         TRY(rowformat_begin(schema, &options, &writer, buf, err));
-    if (write_batches(run, stream, writer, buf, err) != STATUS_OK) {
-        rowformat_abandon(writer);
-        return STATUS_ERROR;
-    }
+    Status status = write_batches(run, stream, writer, buf, err);
     *rows = rowformat_row_count(writer);
     run->cut_short = rowformat_truncated(writer);
-    write_tail(run, writer, buf);
-    return STATUS_OK;
+    if (status == STATUS_OK) status = write_tail(run, writer, buf, err);
+    rowformat_close(writer);
+    return status;
 }
 
 /* Consumes the stream: a stream without columns is a write's or DDL's. */
@@ -406,7 +412,9 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
 }
 
 static bool try_fast_lane(QueryRun *run) {
-    if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema) return false;
+    if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema ||
+        rowformat_blocks(run->format))
+        return false;
     EngineLane *lane = lane_of(run);
     if (!lane || begin_write(run, NULL) != STATUS_OK) return false;
     run->lane_request = (LaneRequest){.plan = run->decision->plan,

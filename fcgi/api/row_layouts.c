@@ -38,6 +38,5 @@ Status row_layouts_begin(RowLayouts *layouts, const ArrowSchema *schema, const R
         empty(slot);
         *slot = (struct RowLayoutSlot){.identity = identity, .format = options->format, .layout = layout};
     }
-    rowformat_begin_as(slot->layout, options, out, buf);
-    return STATUS_OK;
+    return rowformat_begin_as(slot->layout, options, out, buf, err);
 }

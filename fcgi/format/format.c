@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/base/utf8.h"
-#include "fcgi/format/row_json.h"
 #include "engines/base/arrow_text.h"
+#include "engines/base/utf8.h"
+#include "engines/columnar/parquet_rows.h"
+#include "fcgi/format/row_json.h"
 #include "fcgi/format/table_layout.h"
 
 struct RowLayout {
@@ -15,7 +16,8 @@ struct RowLayout {
     RowFormat format;
     ArrowSchema schema;
     ColumnFormat *columns;
-    StrBuf *keys; /* JSON: `"name":` per column, escaped once */
+    const char **names; /* of which no two are the same */
+    StrBuf *keys;       /* JSON: `"name":` per column, escaped once */
     StrBuf head;
     int column_count;
 };
@@ -26,7 +28,11 @@ struct RowWriter {
     int64_t row_count;
     bool truncated;
     TableLayout table;
+    ArrowIpcWriter *arrow; /* NULL once ended */
+    ParquetRows *parquet;
 };
+
+enum { PIECE_BYTES = 1 << 20 };
 
 static const struct {
     const char *name;
@@ -36,6 +42,9 @@ static const struct {
     [ROWFORMAT_COMPACT] = {"compact", "application/vnd.signalbox.compact+json"},
     [ROWFORMAT_CSV] = {"csv", "text/csv; charset=utf-8"},
     [ROWFORMAT_NDJSON] = {"ndjson", "application/x-ndjson"},
+    [ROWFORMAT_ARROW] = {"arrow", "application/vnd.apache.arrow.stream"},
+    [ROWFORMAT_ARROW_FILE] = {"arrowfile", "application/vnd.apache.arrow.file"},
+    [ROWFORMAT_PARQUET] = {"parquet", "application/vnd.apache.parquet"},
     [ROWFORMAT_TABLE] = {"table", "text/plain; charset=utf-8"},
 };
 
@@ -50,6 +59,14 @@ bool rowformat_from_name(const char *name, RowFormat *out) {
 
 const char *rowformat_content_type(RowFormat format) {
     return formats[format].content_type;
+}
+
+bool rowformat_blocks(RowFormat format) {
+    return format == ROWFORMAT_PARQUET;
+}
+
+static bool is_arrow(RowFormat format) {
+    return format == ROWFORMAT_ARROW || format == ROWFORMAT_ARROW_FILE;
 }
 
 /* ---- heads
@@ -113,9 +130,9 @@ static bool is_taken(const RowLayout *layout, const char *const *given, int coun
 
 /* Rows are objects: of two columns with one name the later would hide the former, so it gets a suffix no
  * other has. */
-static void make_keys(RowLayout *layout) {
-    layout->keys = ARENA_NEW_ARRAY(&layout->arena, StrBuf, layout->column_count + 1);
+static void make_names(RowLayout *layout) {
     const char **given = ARENA_NEW_ARRAY(&layout->arena, const char *, layout->column_count + 1);
+    layout->names = given;
     for (int i = 0; i < layout->column_count; i++) {
         const char *name = layout->columns[i].name;
         bool seen = false;
@@ -126,7 +143,13 @@ static void make_keys(RowLayout *layout) {
             given[i] = arena_printf(&layout->arena, "%s_%d", name, suffix);
             seen = is_taken(layout, given, i, given[i]);
         }
-        strbuf_append_json(&layout->keys[i], given[i], strlen(given[i]));
+    }
+}
+
+static void make_keys(RowLayout *layout) {
+    layout->keys = ARENA_NEW_ARRAY(&layout->arena, StrBuf, layout->column_count + 1);
+    for (int i = 0; i < layout->column_count; i++) {
+        strbuf_append_json(&layout->keys[i], layout->names[i], strlen(layout->names[i]));
         strbuf_append_char(&layout->keys[i], ':');
     }
 }
@@ -147,6 +170,8 @@ Status rowlayout_create(const ArrowSchema *schema, RowFormat format, RowLayout *
         rowlayout_release(layout);
         return STATUS_ERROR;
     }
+    if (format == ROWFORMAT_JSON || format == ROWFORMAT_NDJSON || format == ROWFORMAT_PARQUET)
+        make_names(layout);
     if (format == ROWFORMAT_JSON || format == ROWFORMAT_NDJSON) make_keys(layout);
     if (format == ROWFORMAT_JSON || format == ROWFORMAT_COMPACT)
         append_json_head(layout);
@@ -166,7 +191,19 @@ void rowlayout_release(RowLayout *layout) {
     free(layout);
 }
 
-void rowformat_begin_as(RowLayout *layout, const RowFormatOptions *options, RowWriter **out, StrBuf *buf) {
+static Status begin_binary(RowWriter *writer, StrBuf *buf, Error *err) {
+    const RowLayout *layout = writer->layout;
+    const char *directory = writer->options.spool_directory;
+    if (layout->format == ROWFORMAT_PARQUET)
+        return parquet_rows_open(directory ? directory : "/tmp", &layout->schema, layout->names,
+                                 &writer->parquet, err);
+    ArrowIpcOptions options = {.file = layout->format == ROWFORMAT_ARROW_FILE,
+                               .compression = writer->options.compression};
+    return arrow_ipc_begin(&layout->schema, &options, &writer->arrow, buf, err);
+}
+
+Status rowformat_begin_as(RowLayout *layout, const RowFormatOptions *options, RowWriter **out, StrBuf *buf,
+                          Error *err) {
     RowWriter *writer = calloc(1, sizeof *writer);
     if (!writer) abort();
     atomic_fetch_add(&layout->references, 1);
@@ -175,16 +212,22 @@ void rowformat_begin_as(RowLayout *layout, const RowFormatOptions *options, RowW
     strbuf_append(buf, strbuf_text(&layout->head), layout->head.length);
     if (layout->format == ROWFORMAT_TABLE)
         table_layout_init(&writer->table, layout->columns, layout->column_count);
+    if ((is_arrow(layout->format) || layout->format == ROWFORMAT_PARQUET) &&
+        begin_binary(writer, buf, err) != STATUS_OK) {
+        rowformat_close(writer);
+        return STATUS_ERROR;
+    }
     *out = writer;
+    return STATUS_OK;
 }
 
 Status rowformat_begin(const ArrowSchema *schema, const RowFormatOptions *options, RowWriter **out,
                        StrBuf *buf, Error *err) {
     RowLayout *layout;
     TRY(rowlayout_create(schema, options->format, &layout, err));
-    rowformat_begin_as(layout, options, out, buf);
+    Status status = rowformat_begin_as(layout, options, out, buf, err);
     rowlayout_release(layout);
-    return STATUS_OK;
+    return status;
 }
 
 /* ---- rows
@@ -247,6 +290,9 @@ static void append_row(RowWriter *writer, const ArrowArray *batch, int64_t row, 
         break;
     case ROWFORMAT_CSV: append_csv_row(writer, batch, row, buf); break;
     case ROWFORMAT_TABLE: table_layout_row(&writer->table, writer->layout->columns, batch, row, buf); break;
+    case ROWFORMAT_ARROW:
+    case ROWFORMAT_ARROW_FILE:
+    case ROWFORMAT_PARQUET: break; /* whole batches */
     }
 }
 
@@ -254,15 +300,29 @@ Status rowformat_batch(RowWriter *writer, const ArrowArray *batch, StrBuf *buf, 
     if (batch->n_children != writer->layout->column_count)
         return error_set(err, SQLSTATE_INTERNAL, "a batch has %lld columns where %d were announced",
                          (long long)batch->n_children, writer->layout->column_count);
-    for (int64_t row = 0; row < batch->length; row++) {
-        if (writer->options.max_rows && writer->row_count >= writer->options.max_rows) {
-            writer->truncated = true;
-            break;
-        }
-        append_row(writer, batch, row, buf);
-        writer->row_count++;
+    int64_t count = batch->length, left = writer->options.max_rows - writer->row_count;
+    if (writer->options.max_rows && count > left) {
+        count = left;
+        writer->truncated = true;
     }
+    if (writer->arrow) {
+        if (count > 0) TRY(arrow_ipc_batch(writer->arrow, batch, 0, count, buf, err));
+    } else if (writer->parquet) {
+        TRY(parquet_rows_append(writer->parquet, batch, 0, count, err));
+        TRY(rowformat_more(writer, buf, err));
+    } else {
+        for (int64_t row = 0; row < count; row++) {
+            append_row(writer, batch, row, buf);
+            writer->row_count++;
+        }
+        return STATUS_OK;
+    }
+    writer->row_count += count;
     return STATUS_OK;
+}
+
+Status rowformat_more(RowWriter *writer, StrBuf *buf, Error *err) {
+    return writer->parquet ? parquet_rows_take(writer->parquet, PIECE_BYTES, buf, err) : STATUS_OK;
 }
 
 int64_t rowformat_row_count(const RowWriter *writer) {
@@ -272,25 +332,33 @@ bool rowformat_truncated(const RowWriter *writer) {
     return writer->truncated;
 }
 
-void rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf) {
-    RowFormat format = writer->layout->format;
-    if (format == ROWFORMAT_JSON || format == ROWFORMAT_COMPACT) {
-        strbuf_append_text(buf, writer->row_count ? "\n],\"row_count\":" : "],\"row_count\":");
-        strbuf_append_i64(buf, writer->row_count);
-        strbuf_append_text(buf, writer->truncated ? ",\"truncated\":true" : ",\"truncated\":false");
-        if (tail_members && tail_members[0]) {
-            strbuf_append_char(buf, ',');
-            strbuf_append_text(buf, tail_members);
-        }
-        strbuf_append_text(buf, "}\n");
+static void append_json_tail(const RowWriter *writer, const char *tail_members, StrBuf *buf) {
+    strbuf_append_text(buf, writer->row_count ? "\n],\"row_count\":" : "],\"row_count\":");
+    strbuf_append_i64(buf, writer->row_count);
+    strbuf_append_text(buf, writer->truncated ? ",\"truncated\":true" : ",\"truncated\":false");
+    if (tail_members && tail_members[0]) {
+        strbuf_append_char(buf, ',');
+        strbuf_append_text(buf, tail_members);
     }
-    if (format == ROWFORMAT_TABLE)
-        table_layout_end(&writer->table, writer->layout->columns, writer->row_count, buf);
-    rowformat_abandon(writer);
+    strbuf_append_text(buf, "}\n");
 }
 
-void rowformat_abandon(RowWriter *writer) {
+Status rowformat_end(RowWriter *writer, const char *tail_members, StrBuf *buf, Error *err) {
+    RowFormat format = writer->layout->format;
+    if (format == ROWFORMAT_JSON || format == ROWFORMAT_COMPACT) append_json_tail(writer, tail_members, buf);
+    if (format == ROWFORMAT_TABLE)
+        table_layout_end(&writer->table, writer->layout->columns, writer->row_count, buf);
+    if (writer->arrow) arrow_ipc_end(writer->arrow, buf);
+    writer->arrow = NULL;
+    if (!writer->parquet) return STATUS_OK;
+    TRY(parquet_rows_finish(writer->parquet, err));
+    return rowformat_more(writer, buf, err);
+}
+
+void rowformat_close(RowWriter *writer) {
     if (writer->layout->format == ROWFORMAT_TABLE) table_layout_deinit(&writer->table);
+    if (writer->arrow) arrow_ipc_abandon(writer->arrow);
+    if (writer->parquet) parquet_rows_close(writer->parquet);
     rowlayout_release(writer->layout);
     free(writer);
 }

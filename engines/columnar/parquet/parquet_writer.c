@@ -360,7 +360,7 @@ static void describe_written(const ParquetWriter *writer, Arena *arena, ParquetW
 
 Status parquet_writer_finish(ParquetWriter *writer, Arena *arena, ParquetWritten *out, Error *err) {
     if (flush_row_group(writer, err) != STATUS_OK || write_tail(writer, err) != STATUS_OK ||
-        make_durable(writer, err) != STATUS_OK) {
+        (!writer->options.passing && make_durable(writer, err) != STATUS_OK)) {
         parquet_writer_abort(writer);
         return STATUS_ERROR;
     }

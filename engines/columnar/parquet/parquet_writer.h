@@ -43,6 +43,7 @@ typedef struct ParquetWriterOptions {
     int zstd_level;               /* 0 = 3 */
     const int *element_field_ids; /* per column, of an array's elements, 0 = none; may be NULL */
     bool plain_encodings;         /* plain and dictionary alone: for readers that know no others */
+    bool passing;                 /* the file is gone when the process is: nothing is made durable */
     const ParquetWords *words;    /* filters of them for text without a dictionary; NULL = none */
     const char *const *metadata;  /* key, value, key, value ..., NULL-terminated; may be NULL */
 } ParquetWriterOptions;
@@ -71,6 +72,6 @@ Status parquet_writer_append(ParquetWriter *writer, const Batch *batch, Error *e
 int64_t parquet_writer_row_count(const ParquetWriter *writer);
 /* Said in the file for who reads it; any time before the end, when it is known that it is so. */
 void parquet_writer_sorted_by(ParquetWriter *writer, const ParquetSortColumn *columns, int count);
-/* Durable on return. The writer is gone either way. */
+/* Durable on return (unless `passing`). The writer is gone either way. */
 Status parquet_writer_finish(ParquetWriter *writer, Arena *arena, ParquetWritten *out, Error *err);
 void parquet_writer_abort(ParquetWriter *writer);

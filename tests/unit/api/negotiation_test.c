@@ -32,11 +32,11 @@ static void format_beats_accept(void **state) {
     accepts("csv", "application/json", ROWFORMAT_CSV);
     accepts("compact", NULL, ROWFORMAT_COMPACT);
     accepts("ndjson", "nonsense", ROWFORMAT_NDJSON);
+    accepts("arrow", NULL, ROWFORMAT_ARROW);
+    accepts("parquet", "text/csv", ROWFORMAT_PARQUET);
     refuses("xml", "application/json", 400);
     refuses("table", NULL, 400);
     refuses("", NULL, 400);
-    refuses("arrow", NULL, 406);
-    refuses("parquet", NULL, 406);
 }
 
 static void accept_is_weighed(void **state) {
@@ -46,6 +46,9 @@ static void accept_is_weighed(void **state) {
     accepts(NULL, "text/*", ROWFORMAT_CSV);
     accepts(NULL, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", ROWFORMAT_JSON);
     accepts(NULL, "text/csv", ROWFORMAT_CSV);
+    accepts(NULL, "application/vnd.apache.arrow.stream", ROWFORMAT_ARROW);
+    accepts(NULL, "application/vnd.apache.arrow.file", ROWFORMAT_ARROW_FILE);
+    accepts(NULL, "application/vnd.apache.parquet, */*;q=0.1", ROWFORMAT_PARQUET);
     accepts(NULL, "TEXT/CSV; charset=utf-8", ROWFORMAT_CSV);
     accepts(NULL, "application/json;q=0.5, text/csv", ROWFORMAT_CSV);
     accepts(NULL, "application/json;q=0, text/csv;q=0.1", ROWFORMAT_CSV);
@@ -53,7 +56,6 @@ static void accept_is_weighed(void **state) {
     accepts(NULL, " application/x-ndjson ; q=1 ", ROWFORMAT_NDJSON);
     refuses(NULL, "image/png", 406);
     refuses(NULL, "application/json;q=0", 406);
-    refuses(NULL, "application/vnd.apache.arrow.stream", 406);
     refuses(NULL, ",,;;q=1,", 406);
     refuses(NULL, "/*", 406);
 }

@@ -75,7 +75,8 @@ static char *written(const Batch *batch, RowFormatOptions options) {
     strbuf_init(&buf);
     assert_int_equal(rowformat_begin(&batch->schema, &options, &writer, &buf, &err), STATUS_OK);
     assert_int_equal(rowformat_batch(writer, &batch->array, &buf, &err), STATUS_OK);
-    rowformat_end(writer, NULL, &buf);
+    assert_int_equal(rowformat_end(writer, NULL, &buf, &err), STATUS_OK);
+    rowformat_close(writer);
     return strbuf_release(&buf);
 }
 
