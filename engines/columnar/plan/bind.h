@@ -220,6 +220,8 @@ Status bind_write(Binder *binder, Node *node, bool *handled, BoundQuery *out, Er
 /* bind_group.c: GROUP BY, and what may stand above it. */
 Status query_bind_groups(Query *query, PgQuery__SelectStmt *select, Error *err);
 Status query_add_group(Query *query, Node *node, int *group, Error *err);
+/* The group an expression is; -1 none. */
+int query_find_group(const Query *query, const Expr *expr);
 Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err);
 Rel *query_place_pending(Query *query, Rel *rel, bool where, bool before_groups);
 /* bind_grouping.c: GROUPING SETS, ROLLUP, CUBE, GROUPING() */

@@ -298,6 +298,38 @@ static Status using_column(Query *query, const FromItem *side, const char *name,
     return STATUS_OK;
 }
 
+/* The column that USING shows for two: a side's own where nothing is converted, else a column of the join's,
+ * which is told apart from what it is made of. */
+static Status merged_column(Binder *binder, Expr *const *sides, JoinType type, bool swapped, Expr **out,
+                            Error *err) {
+    SqlType merged;
+    TRY(common_type(binder, sides, 2, "JOIN/USING", &merged, err));
+    bool own[2];
+    for (int s = 0; s < 2; s++)
+        own[s] = sides[s]->type.id == merged.id && sides[s]->type.is_array == merged.is_array &&
+                 (!sides[s]->declared || modifiers_agree(sides, 2));
+    int shown = type == JOIN_LEFT ? swapped : type == JOIN_INNER && !own[0] && own[1];
+    if (type != JOIN_FULL && own[shown]) {
+        *out = sides[shown];
+        return STATUS_OK;
+    }
+    Expr *converted[2], *column = NULL;
+    for (int s = 0; s < 2; s++)
+        TRY(coerce_exact(binder, sides[s], merged, CAST_IMPLICIT, &converted[s], err));
+    if (type == JOIN_FULL) {
+        column = expr_new(binder->arena, EXPR_COALESCE, merged, 2);
+        column->args[0] = converted[0];
+        column->args[1] = converted[1];
+    } else { /* one side's values, with as many digits as they have there */
+        bool numeric = sides[shown]->type.id == SQL_NUMERIC && merged.id == SQL_NUMERIC;
+        column = arena_memdup(binder->arena, numeric ? sides[shown] : converted[shown], sizeof *column);
+        column->declared = false;
+    }
+    column->merged = true;
+    *out = column;
+    return STATUS_OK;
+}
+
 /* USING and NATURAL: equal columns, shown once and first. */
 static Status join_using(Query *query, const char **names, int count, const FromItem *left,
                          const FromItem *right, JoinType type, bool swapped, FromItem *out,
@@ -317,17 +349,8 @@ static Status join_using(Query *query, const char **names, int count, const From
         TRY(resolve_operator(binder, "=", expr_copy(arena, sides[0]), expr_copy(arena, sides[1]), 0, &equal,
                              err));
         expr_list_add(arena, conditions, equal);
-        SqlType merged;
-        TRY(common_type(binder, sides, 2, "JOIN/USING", &merged, err));
-        Expr *left_expr = NULL, *right_expr = NULL, *shown = NULL;
-        TRY(coerce_exact(binder, sides[0], merged, CAST_IMPLICIT, &left_expr, err));
-        TRY(coerce_exact(binder, sides[1], merged, CAST_IMPLICIT, &right_expr, err));
-        shown = type == JOIN_LEFT && swapped ? right_expr : left_expr;
-        if (type == JOIN_FULL) {
-            shown = expr_new(arena, EXPR_COALESCE, merged, 2);
-            shown->args[0] = left_expr;
-            shown->args[1] = right_expr;
-        }
+        Expr *shown = NULL;
+        TRY(merged_column(binder, sides, type, swapped, &shown, err));
         out->columns[out->column_count++] = (VisibleColumn){.name = names[i], .expr = shown};
         used_left[l] = used_right[r] = true;
     }

@@ -4,7 +4,7 @@
 static int add_group(Query *query, Expr *expr, const char *name) {
     Binder *binder = query->binder;
     for (int g = 0; g < query->group_count; g++)
-        if (expr_equal(query->groups[g], expr)) return g;
+        if (expr_written_alike(query->groups[g], expr)) return g;
     if (query->group_count == query->group_capacity) {
         int capacity = query->group_capacity ? query->group_capacity * 2 : 8;
         Expr **groups = ARENA_NEW_ARRAY(binder->arena, Expr *, capacity);
@@ -93,7 +93,7 @@ static bool determined_by_key(Query *query, const FromTable *table) {
             bool grouped = false;
             int column = key->columns[c];
             for (int g = 0; column >= 0 && column < table->column_count && g < query->group_count; g++)
-                grouped = grouped || expr_equal(query->groups[g], table->columns[column].expr);
+                grouped = grouped || expr_written_alike(query->groups[g], table->columns[column].expr);
             covered = grouped;
         }
         if (covered) return true;
@@ -124,21 +124,62 @@ static Status ungrouped(Query *query, Expr *expr, Expr **out, Error *err) {
         query->binder->columns[expr->column].name);
 }
 
+/* Whether what USING made, seen for what it is made of, is the other expression; `a` and `b` are equal. */
+static bool made_alike(const Binder *binder, const Expr *a, const Expr *b) {
+    if (a->merged != b->merged && a->kind == EXPR_COLUMN &&
+        sqltype_equals(a->type, binder->columns[a->column].type))
+        return false;
+    for (int i = 0; i < a->arg_count; i++)
+        if (!made_alike(binder, a->args[i], b->args[i])) return false;
+    return true;
+}
+
+int query_find_group(const Query *query, const Expr *expr) {
+    for (int g = 0; g < query->group_count; g++)
+        if (expr_written_alike(query->groups[g], expr)) return g;
+    for (int g = 0; g < query->group_count; g++)
+        if (expr_equal(query->groups[g], expr) && made_alike(query->binder, query->groups[g], expr)) return g;
+    return -1;
+}
+
+/* The group that an expression is under another name of its type (varchar read as text), or whose column it
+ * shows as USING's. */
+static int find_relabelled(const Query *query, const Expr *expr) {
+    Arena *arena = query->binder->arena;
+    if (expr->kind == EXPR_COLUMN && expr->merged) {
+        Expr *own = expr_column(query->binder, expr->column);
+        int group = query_find_group(query, own);
+        if (group >= 0) return group;
+    }
+    for (int g = 0; g < query->group_count && sqltype_is_text(expr->type); g++) {
+        SqlType type = query->groups[g]->type;
+        if (!sqltype_is_text(type) || sqltype_is(type, SQL_BPCHAR) || sqltype_is(expr->type, SQL_BPCHAR) ||
+            expr->kind == EXPR_CAST)
+            continue;
+        const Expr *same = expr_with_type(arena, expr, type);
+        if (expr_written_alike(query->groups[g], same)) return g;
+    }
+    return -1;
+}
+
 /* Rewrites an expression over FROM's columns into one over groups and aggregates. */
 Status query_replace_grouped(Query *query, Expr *expr, Expr **out, Error *err) {
-    for (int g = 0; g < query->group_count; g++)
-        if (expr_equal(query->groups[g], expr)) {
-            *out = expr_column(query->binder, query->group_ids[g]);
-            (*out)->position = expr->position;
-            return STATUS_OK;
-        }
+    Binder *binder = query->binder;
+    int group = query_find_group(query, expr);
+    if (group < 0) group = find_relabelled(query, expr);
+    if (group >= 0) {
+        *out = expr_column(binder, query->group_ids[group]);
+        if (!sqltype_equals(query->groups[group]->type, expr->type))
+            *out = expr_with_type(binder->arena, *out, expr->type);
+        (*out)->position = expr->position;
+        return STATUS_OK;
+    }
     *out = expr;
     if (expr->kind == EXPR_COLUMN)
         return rel_produces(query->from.rel, expr->column) ? ungrouped(query, expr, out, err) : STATUS_OK;
     if (expr->arg_count > 0) {
-        *out = arena_memdup(query->binder->arena, expr, sizeof *expr);
-        (*out)->args =
-            arena_memdup(query->binder->arena, expr->args, sizeof *expr->args * (size_t)expr->arg_count);
+        *out = arena_memdup(binder->arena, expr, sizeof *expr);
+        (*out)->args = arena_memdup(binder->arena, expr->args, sizeof *expr->args * (size_t)expr->arg_count);
     }
     for (int i = 0; i < expr->arg_count; i++)
         TRY(query_replace_grouped(query, expr->args[i], &(*out)->args[i], err));
@@ -162,7 +203,8 @@ static Expr *regroup_expr(Regrouping *regrouping, Expr *expr) {
     Query *query = regrouping->query;
     if (expr->kind == EXPR_COLUMN && rel_produces(query->from.rel, expr->column)) {
         for (int g = 0; g < query->group_count; g++)
-            if (query->groups[g]->kind == EXPR_COLUMN && query->groups[g]->column == expr->column)
+            if (query->groups[g]->kind == EXPR_COLUMN && query->groups[g]->column == expr->column &&
+                !query->groups[g]->merged)
                 return expr_column(query->binder, query->group_ids[g]);
         for (int t = 0; t < query->from.table_count; t++)
             for (int c = 0; c < query->from.tables[t]->column_count; c++) {

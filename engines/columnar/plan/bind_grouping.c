@@ -205,15 +205,11 @@ Status bind_grouping_call(Query *query, PgQuery__GroupingFunc *call, Expr **out,
 
 Status query_resolve_grouping_calls(Query *query, Error *err) {
     for (GroupingSlot *slot = query->grouping_slots; slot; slot = slot->next)
-        for (int a = 0; a < slot->arg_count; a++) {
-            bool found = false;
-            for (int g = 0; g < query->group_count && !found; g++)
-                found = expr_equal(query->groups[g], slot->args[a]);
-            if (!found)
+        for (int a = 0; a < slot->arg_count; a++)
+            if (query_find_group(query, slot->args[a]) < 0)
                 return error_set_at(
                     err, "42803", slot->args[a]->position,
                     "arguments to GROUPING must be grouping expressions of the associated query level");
-        }
     return STATUS_OK;
 }
 
@@ -230,11 +226,7 @@ void query_grouping_to_rel(Query *query, Rel *aggregate) {
         call->count = slot->arg_count;
         call->groups = ARENA_NEW_ARRAY(arena, int, slot->arg_count + 1);
         for (int a = 0; a < slot->arg_count; a++)
-            for (int g = 0; g < query->group_count; g++)
-                if (expr_equal(query->groups[g], slot->args[a])) {
-                    call->groups[a] = g;
-                    break;
-                }
+            call->groups[a] = query_find_group(query, slot->args[a]);
         id_list_add(arena, &aggregate->ids, slot->id);
     }
     aggregate->grouping_calls = calls;

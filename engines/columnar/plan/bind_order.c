@@ -26,7 +26,7 @@ static Status find_by_name(Query *query, PgQuery__ColumnRef *ref, bool group_by,
     if (!name || (group_by && from_has_column(query, name))) return STATUS_OK;
     for (int i = 0; i < query->visible_count; i++) {
         if (strcmp(query->targets[i].name, name) != 0) continue;
-        if (*target >= 0 && !expr_equal(query->targets[*target].expr, query->targets[i].expr))
+        if (*target >= 0 && !expr_written_alike(query->targets[*target].expr, query->targets[i].expr))
             return error_set_at(err, SQLSTATE_AMBIGUOUS_COLUMN, binder_position(query->binder, ref->location),
                                 "%s \"%s\" is ambiguous", group_by ? "GROUP BY" : "ORDER BY", name);
         if (*target < 0) *target = i;
@@ -62,7 +62,7 @@ Status query_find_target(Query *query, Node *node, bool group_by, int *target, E
     if (expr_is_unknown(expr))
         TRY(coerce_expr(query->binder, expr, sqltype_of(SQL_TEXT), CAST_IMPLICIT, &expr, err));
     for (int i = 0; i < query->target_count && *target < 0; i++)
-        if (expr_equal(query->targets[i].expr, expr)) *target = i;
+        if (expr_written_alike(query->targets[i].expr, expr)) *target = i;
     if (*target < 0) *target = query_add_target(query, target_name(node), expr, node);
     return STATUS_OK;
 }

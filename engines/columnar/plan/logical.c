@@ -191,6 +191,17 @@ bool expr_equal(const Expr *a, const Expr *b) {
     return true;
 }
 
+static bool marks_agree(const Expr *a, const Expr *b) {
+    if (a->merged != b->merged) return false;
+    for (int i = 0; i < a->arg_count; i++)
+        if (!marks_agree(a->args[i], b->args[i])) return false;
+    return true;
+}
+
+bool expr_written_alike(const Expr *a, const Expr *b) {
+    return expr_equal(a, b) && marks_agree(a, b);
+}
+
 bool expr_is_constant(const Expr *expr) {
     return expr->kind == EXPR_CONSTANT;
 }

@@ -166,6 +166,8 @@ Expr *expr_with_type(Arena *arena, const Expr *expr,
 Expr *expr_bool_constant(Arena *arena, bool value);
 Expr *expr_null(Arena *arena, SqlType type);
 bool expr_equal(const Expr *a, const Expr *b);
+/* And what USING merged is told apart from what it is made of: one item of GROUP BY, ORDER BY, DISTINCT. */
+bool expr_written_alike(const Expr *a, const Expr *b);
 bool expr_is_constant(const Expr *expr); /* EXPR_CONSTANT */
 bool expr_is_null_constant(const Expr *expr);
 /* The columns an expression reads, appended once each. */

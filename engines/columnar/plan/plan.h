@@ -46,6 +46,7 @@ typedef struct Expr {
     SqlType type;
     int position;  /* 1-based, of its leftmost part in the statement, for errors; 0 unknown */
     bool declared; /* the type's precision was written by someone, not derived: the user sees it */
+    bool merged;   /* what USING makes of two columns where it is neither of them; the binder's alone */
     struct Expr **args;
     int arg_count;
     int column;
