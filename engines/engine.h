@@ -228,6 +228,14 @@ typedef struct EngineHealth {
     bool silent;       /* it is down because it does not answer, not even with a refusal: it may hang */
 } EngineHealth;
 
+/* What its statements hold and have cost since the start; all of this process. */
+typedef struct EngineUsage {
+    int64_t memory_used_bytes, memory_limit_bytes; /* of the budget */
+    int64_t spill_bytes;                           /* on disk now */
+    int64_t spilled_bytes;                         /* written there */
+    int64_t cache_bytes, cache_hits, cache_misses; /* of decoded pages */
+} EngineUsage;
+
 /* One request on the fast lane. The caller owns the struct and keeps it, `params` and `plan` alive until
  * `done`. */
 typedef struct LaneRequest {
@@ -288,6 +296,9 @@ struct EngineOps {
     /* Optional (NULL): the process serves requests from now on, work in the background may begin. It ends
      * with close. */
     Status (*serve)(Engine *engine, Error *err);
+
+    /* Optional (NULL): cheap, never blocks. */
+    void (*usage)(Engine *engine, EngineUsage *out);
 
     /* Optional (NULL): a non-blocking lane bound to one event loop. Calls only from the loop's thread. */
     Status (*lane_open)(Engine *engine, EventLoop *loop, EngineLane **out, Error *err);

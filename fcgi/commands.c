@@ -3,9 +3,11 @@
 #include <string.h>
 
 const Command commands[] = {
-    {"serve", "[--listen unix:PATH|HOST:PORT|fd:N]", "answer FastCGI requests until SIGTERM",
+    {"serve", "[--listen unix:PATH|HOST:PORT|fd:N] [--take-over]", "answer FastCGI requests until SIGTERM",
      "A listening descriptor inherited from systemd or spawn-fcgi is used in place of the address.\n"
-     "SIGTERM finishes the requests in flight and exits 0; SIGHUP reads the configuration again.",
+     "SIGTERM finishes the requests in flight and exits 0; SIGHUP reads the configuration again.\n"
+     "--take-over puts its socket in the place of a process that listens there, which then is to be ended\n"
+     "with SIGQUIT: it finishes what it has, however long that takes.",
      command_serve},
     {"query",
      "[--engine NAME] [--as-of TIME|SNAPSHOT|REF] [--format table|json|compact|csv|ndjson] [--max-rows N] "

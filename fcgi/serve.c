@@ -47,6 +47,7 @@ static void reload(void *context) {
     Error err = {0};
     pthread_mutex_lock(&service->reload_mutex);
     log_reopen();
+    api_reopen_logs(service->api);
     bool good = take_over(service, &err) == STATUS_OK;
     config_watch_note(service->watch, good ? NULL : &err);
     pthread_mutex_unlock(&service->reload_mutex);
@@ -80,6 +81,9 @@ static void share_with_pool(Service *service, const char *listen) {
     if (api_share_costs(service->api, path, &err) != STATUS_OK)
         log_warn("costs", "error=\"%s\" effect=\"each process learns by itself what statements take\"",
                  err.message);
+    path_of_shared(service, listen, "", path);
+    if (api_share_metrics(service->api, path, &err) != STATUS_OK)
+        log_warn("metrics", "error=\"%s\" effect=\"GET /metrics tells of one process\"", err.message);
     path_of_shared(service, listen, "schema-clock", path);
     if (api_share_schema_clock(service->api, path, &err) != STATUS_OK)
         log_warn("schema_clock",
@@ -95,11 +99,12 @@ static Status serve_engines(Service *service, Error *err) {
     return STATUS_OK;
 }
 
-static Status start(Service *service, const char *listen, Error *err) {
+static Status start(Service *service, const char *listen, bool take_over, Error *err) {
     const Config *config = &service->runtime.config;
     TRY(log_open(config->log_file, level_of(config->log_level), !strcmp(config->log_format, "json"), err));
     TRY(api_create(config, service->runtime.router, &service->api, err));
     ServerOptions options = {.listen = listen ? listen : config->listen,
+                             .take_over = take_over,
                              .io_threads = config->io_threads,
                              .worker_threads = config->worker_threads,
                              .max_body_bytes = config->max_body_bytes,
@@ -114,6 +119,7 @@ static Status start(Service *service, const char *listen, Error *err) {
         log_warn("history", "error=\"%s\" effect=\"no history is kept\"", err->message);
         error_clear(err);
     }
+    TRY(api_keep_access_log(service->api, config, err));
     api_attach_server(service->api, service->server, reload, service);
     api_watch_config(service->api, service->watch);
     TRY(api_start_upkeep(service->api, err));
@@ -127,6 +133,7 @@ int command_serve(CommandLine *line) {
     const char *listen;
     if (!command_take_option(line, "--listen", &listen))
         return command_usage_error("serve", "--listen needs an address");
+    bool take_over = command_take_flag(line, "--take-over");
     if (line->argc) return command_usage_error("serve", "\"%s\" was not expected", line->argv[0]);
     server_block_signals();
     Service *service = calloc(1, sizeof *service);
@@ -139,7 +146,7 @@ int command_serve(CommandLine *line) {
         free(service);
         return command_failed(&err, NULL);
     }
-    Status status = start(service, listen, &err);
+    Status status = start(service, listen, take_over, &err);
     if (status == STATUS_OK) status = server_run(service->server, &err);
     int code = status == STATUS_OK ? EXIT_DONE : command_failed(&err, NULL);
     if (service->api) api_stop_upkeep(service->api);

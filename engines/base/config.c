@@ -35,6 +35,9 @@ static const ConfigKey config_keys[] = {
     {"log.file", KEY_STRING, offsetof(Config, log_file), 0, 0},
     {"log.level", KEY_STRING, offsetof(Config, log_level), 0, 0},
     {"log.format", KEY_STRING, offsetof(Config, log_format), 0, 0},
+    {"access_log.file", KEY_STRING, offsetof(Config, access_log_file), 0, 0},
+    {"access_log.requests", KEY_STRING, offsetof(Config, access_log_requests), 0, 0},
+    {"access_log.audit_file", KEY_STRING, offsetof(Config, audit_file), 0, 0},
     {"router.decision_cache_bytes", KEY_BYTES, offsetof(Config, decision_cache_bytes), 0, 1e12},
     {"router.registry_refresh_seconds", KEY_INT, offsetof(Config, registry_refresh_seconds), 1, 86400},
     {"router.default_engine", KEY_STRING, offsetof(Config, default_engine), 0, 0},
@@ -118,6 +121,8 @@ void config_init_defaults(Config *config) {
     config->log_file = "";
     config->log_level = "info";
     config->log_format = "text";
+    config->access_log_file = config->audit_file = "";
+    config->access_log_requests = "all";
     config->decision_cache_bytes = 32 << 20;
     config->registry_refresh_seconds = 30;
     config->default_engine = "";
@@ -292,12 +297,15 @@ static Status check_placement(const Config *config, const PlacementConfig *place
 static Status check_config(const Config *config, Error *err) {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
+    static const char *const requests[] = {"all", "failed", NULL};
     static const char *const kinds[] = {"postgres", "mysql", "columnar", NULL};
     if (!one_of(config->log_level, levels))
         return error_set(err, SQLSTATE_CONFIG, "%s: log.level must be debug, info, warn or error",
                          config->path);
     if (!one_of(config->log_format, formats))
         return error_set(err, SQLSTATE_CONFIG, "%s: log.format must be text or json", config->path);
+    if (!one_of(config->access_log_requests, requests))
+        return error_set(err, SQLSTATE_CONFIG, "%s: access_log.requests must be all or failed", config->path);
     for (int i = 0; i < config->engine_count; i++)
         if (!one_of(config->engines[i].kind, kinds))
             return error_set(err, SQLSTATE_CONFIG, "%s: engines.%s.kind must be postgres, mysql or columnar",

@@ -72,6 +72,10 @@ typedef struct Config {
     const char *log_file;
     const char *log_level;  /* debug | info | warn | error */
     const char *log_format; /* text | json */
+    /* [access_log] */
+    const char *access_log_file;     /* "" = none */
+    const char *access_log_requests; /* all | failed */
+    const char *audit_file;          /* "" = none */
     /* [router] */
     int64_t decision_cache_bytes;
     int registry_refresh_seconds;

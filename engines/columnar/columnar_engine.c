@@ -704,6 +704,19 @@ static void columnar_release_idle(Engine *base) {
     if (++engine->idle_seconds == QUIET_SECONDS && count > 0) malloc_trim(0);
 }
 
+static void columnar_usage(Engine *base, EngineUsage *out) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    ParquetCacheStats cache = parquet_cache_stats();
+    SpillTotals spill = spill_totals();
+    *out = (EngineUsage){.memory_used_bytes = atomic_load(&engine->budget.used_bytes),
+                         .memory_limit_bytes = engine->budget.limit_bytes,
+                         .spill_bytes = spill.used_bytes,
+                         .spilled_bytes = spill.written_bytes,
+                         .cache_bytes = cache.used_bytes,
+                         .cache_hits = cache.hits,
+                         .cache_misses = cache.misses};
+}
+
 /* ---- health
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -762,6 +775,7 @@ const EngineOps columnar_engine_ops = {
     .scan = columnar_scan,
     .health = columnar_health,
     .release_idle = columnar_release_idle,
+    .usage = columnar_usage,
     .intake = columnar_intake,
     .read_rows = columnar_read_rows,
     .serve = columnar_serve,

@@ -5,7 +5,9 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "fcgi/api/access_log.h"
 #include "fcgi/api/api_internal.h"
+#include "fcgi/api/metrics_pool.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
 #include "fcgi/api/shadow.h"
@@ -66,8 +68,9 @@ static void reject(void *context, Exchange *exchange, int status, const char *de
 static void finished(void *context, Exchange *exchange) {
     Api *api = context;
     int64_t duration_ns = clock_now_ns() - exchange->received_ns;
-    metrics_count_request(&api->metrics, exchange->resource, exchange->status, duration_ns);
-    metrics_add(&api->metrics.response_bytes, (uint64_t)exchange->response_bytes);
+    metrics_count_request(api->metrics, exchange->resource, exchange->status, duration_ns);
+    metrics_add(&api->metrics->response_bytes, (uint64_t)exchange->response_bytes);
+    access_log_request(api->access_log, api, exchange, duration_ns);
     log_debug("request", "id=%s method=%s path=\"%s\" status=%d bytes=%lld us=%lld", exchange->request_id,
               exchange->method_name, resource_path(exchange->resource), exchange->status,
               (long long)exchange->response_bytes, (long long)(duration_ns / 1000));
@@ -163,6 +166,8 @@ Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     pthread_cond_init(&api->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     api_set_limits(api, config);
+    api->metrics_pool = metrics_pool_alone();
+    api->metrics = metrics_pool_own(api->metrics_pool);
     rules_header_parameter(config->user_header, api->user_parameter);
     *out = api;
     return STATUS_OK;
@@ -188,6 +193,33 @@ Status api_share_costs(Api *api, const char *path, Error *err) {
     return STATUS_OK;
 }
 
+Status api_share_metrics(Api *api, const char *directory, Error *err) {
+    MetricsPool *shared;
+    TRY(metrics_pool_open(directory, metrics_layout(api), &shared, err));
+    metrics_pool_close(api->metrics_pool);
+    api->metrics_pool = shared;
+    api->metrics = metrics_pool_own(shared);
+    return STATUS_OK;
+}
+
+void api_publish_metrics(Api *api) {
+    PublishedValues values;
+    published_collect(api, &values);
+    metrics_pool_publish(api->metrics_pool, &values);
+}
+
+Status api_keep_access_log(Api *api, const Config *config, Error *err) {
+    AccessLogOptions options = {.file = config->access_log_file,
+                                .audit_file = config->audit_file,
+                                .failed_only = !strcmp(config->access_log_requests, "failed"),
+                                .text = config->history_text};
+    return access_log_open(&options, &api->access_log, err);
+}
+
+void api_reopen_logs(Api *api) {
+    access_log_reopen(api->access_log);
+}
+
 Status api_keep_history(Api *api, const Config *config, Error *err) {
     if (!config->history_enabled) return STATUS_OK;
     HistoryOptions options = {.path = config->history_path,
@@ -203,6 +235,7 @@ Status api_keep_history(Api *api, const Config *config, Error *err) {
 void api_destroy(Api *api) {
     shadow_close(api->shadow);
     history_close(api->history);
+    access_log_close(api->access_log);
     if (api->costs) {
         router_share_costs(api->router, NULL);
         shared_map_close(api->costs, COST_BOOK_BYTES);
@@ -211,6 +244,7 @@ void api_destroy(Api *api) {
     free(api->spool_directory);
     schema_clock_close(api->schema_clock);
     attempts_close(api->attempts);
+    metrics_pool_close(api->metrics_pool);
     pthread_cond_destroy(&api->changed);
     pthread_mutex_destroy(&api->lock);
     pthread_mutex_destroy(&api->runs_lock);

@@ -37,6 +37,15 @@ Status api_share_intake_keys(Api *api, const char *path, Error *err);
 /* Tells the pool's processes on this host of each other's DDL, through a file that they share. */
 Status api_share_schema_clock(Api *api, const char *path, Error *err);
 
+/* Counts where every process of the pool sees it, in a file of this directory; before serving. Without it
+ * GET /metrics tells of the process that answers. */
+Status api_share_metrics(Api *api, const char *directory, Error *err);
+
+/* Keeps the access and audit logs of [access_log], unless none is named. */
+Status api_keep_access_log(Api *api, const Config *config, Error *err);
+/* After rotation. */
+void api_reopen_logs(Api *api);
+
 /* Keeps the query log of [history] in its file, unless it is switched off, and begins shadow runs. */
 Status api_keep_history(Api *api, const Config *config, Error *err);
 

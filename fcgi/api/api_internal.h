@@ -22,14 +22,16 @@ struct Api {
     _Atomic int64_t max_rows;
     _Atomic int max_runtime_seconds;
     int64_t started_wall_us, started_ns;
-    Metrics metrics;
-    Attempts *attempts;        /* NULL = not shared */
-    SchemaClock *schema_clock; /* NULL = not shared */
-    void *costs;               /* NULL = not shared; the router writes there what runs took */
-    IntakeKeys *intake_keys;   /* NULL = not shared */
-    History *history;          /* NULL = none is kept */
-    struct Shadow *shadow;     /* NULL = no shadow runs */
-    char user_parameter[128];  /* FastCGI's name of the user's header, "" = none */
+    Metrics *metrics; /* this process's, in the pool's */
+    struct MetricsPool *metrics_pool;
+    Attempts *attempts;           /* NULL = not shared */
+    SchemaClock *schema_clock;    /* NULL = not shared */
+    void *costs;                  /* NULL = not shared; the router writes there what runs took */
+    IntakeKeys *intake_keys;      /* NULL = not shared */
+    History *history;             /* NULL = none is kept */
+    struct AccessLog *access_log; /* NULL = none is kept */
+    struct Shadow *shadow;        /* NULL = no shadow runs */
+    char user_parameter[128];     /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
     _Atomic int64_t max_upload_bytes;
     _Atomic uint64_t schema_seen; /* the clock when the registry was last known to be current */
@@ -73,6 +75,8 @@ void api_note_ddl(Api *api);
 bool api_health(Api *api, EngineHealth out[ROUTER_MAX_CANDIDATES]);
 /* Asks the engines now (blocking). */
 void api_poll_health(Api *api);
+/* What others count goes where every process of the pool sees it; about once a second. */
+void api_publish_metrics(Api *api);
 int api_engine_index(const Api *api, const Engine *engine);
 
 void api_reply_json(Exchange *exchange, int status, StrBuf *json); /* frees `json` */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fcgi/api/access_log.h"
+#include "fcgi/api/problem.h"
 #include "fcgi/api/query_request.h"
 #include "fcgi/format/format.h"
 
@@ -80,12 +82,28 @@ Status own_statement_rows(Api *api, Exchange *exchange, const OwnStatement *stat
     return status;
 }
 
+static void audit(Api *api, Exchange *exchange, const OwnStatement *statement, const Decision *decision,
+                  Status status, const Error *err) {
+    AuditEntry entry = {.event = "ddl",
+                        .engine = decision ? decision->engine->name : statement->engine,
+                        .rule = decision ? decision->rule : NULL,
+                        .sql = statement->sql,
+                        .sqlstate = status == STATUS_OK ? NULL : err->sqlstate,
+                        .fingerprint = decision ? decision->fingerprint : 0,
+                        .status = status == STATUS_OK ? 200 : problem_status(err)};
+    if (status != STATUS_OK && !strcmp(err->sqlstate, SQLSTATE_DENIED)) entry.event = "denied";
+    access_log_audit(api->access_log, api, exchange, &entry);
+}
+
 Status own_statement_run(Api *api, Exchange *exchange, const OwnStatement *statement, Error *err) {
     Decision *decision;
     ExecutionStats stats = {.rows_affected = -1};
     Execution execution;
     ArrowArrayStream stream = {0};
-    TRY(decide(api, exchange, statement, &decision, err));
+    if (decide(api, exchange, statement, &decision, err) != STATUS_OK) {
+        audit(api, exchange, statement, NULL, STATUS_ERROR, err);
+        return STATUS_ERROR;
+    }
     bool changes_schema = decision->changes_schema;
     Status status = execute(exchange, decision, statement, &stats, &execution, &stream, err);
     while (status == STATUS_OK) {
@@ -95,6 +113,7 @@ Status own_statement_run(Api *api, Exchange *exchange, const OwnStatement *state
         arrow_array_release(&batch);
     }
     if (stream.release) arrow_stream_release(&stream);
+    audit(api, exchange, statement, decision, status, err);
     decision_release(decision);
     if (status == STATUS_OK && changes_schema) api_note_ddl(api);
     return status;

@@ -48,12 +48,12 @@ static void end_with_problem(QueryRun *run, const Error *err) {
     Exchange *exchange = run->exchange;
     int reason = atomic_load(&exchange->cancel.reason);
     int index = engine_index(run);
-    if (index >= 0) metrics_add(&run->api->metrics.query_errors[index], 1);
+    if (index >= 0) metrics_add(&run->api->metrics->query_errors[index], 1);
     bool overdue = exchange->cancel.deadline_ns && clock_now_ns() >= exchange->cancel.deadline_ns;
     bool cancelled = !strcmp(err->sqlstate, SQLSTATE_QUERY_CANCELED);
     query_note(run, cancelled ? 408 : problem_status(err), err->sqlstate, 0);
     let_go(run);
-    if (cancelled) metrics_add(&run->api->metrics.cancelled, 1);
+    if (cancelled) metrics_add(&run->api->metrics->cancelled, 1);
     if (reason == CANCEL_BY_CLIENT_GONE)
         exchange_stream_cut(exchange);
     else if (cancelled && reason == CANCEL_BY_SHUTDOWN)
@@ -75,8 +75,8 @@ static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
     if (index < 0) return;
     query_note(run, 200, NULL, rows);
     if (run->api->shadow) shadow_offer(run->api->shadow, run);
-    metrics_add(&run->api->metrics.queries[index][lane], 1);
-    metrics_add(&run->api->metrics.rows[index], rows > 0 ? (uint64_t)rows : 0);
+    histogram_note(&run->api->metrics->query_time[index][lane], run->taken_ns);
+    metrics_add(&run->api->metrics->rows[index], rows > 0 ? (uint64_t)rows : 0);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------
@@ -224,8 +224,8 @@ static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err
 
 /* What the engine is to blame for; a client that leaves or a limit that is reached says nothing of it. */
 static void note_end(QueryRun *run, Status status, const Error *err) {
-    double taken_ms = (double)(clock_now_ns() - run->execute_started_ns - run->client_wait_ns) / 1e6;
-    if (run->cut_short) taken_ms = -1;
+    run->taken_ns = clock_now_ns() - run->execute_started_ns - run->client_wait_ns;
+    double taken_ms = run->cut_short ? -1 : (double)run->taken_ns / 1e6;
     bool to_blame = status != STATUS_OK && query_is_engine_failure(run, err);
     static const Error other = {.sqlstate = SQLSTATE_QUERY_CANCELED};
     const Error *failure = status == STATUS_OK ? NULL : to_blame ? err : &other;
@@ -303,7 +303,7 @@ static void execute_and_answer(QueryRun *run) {
         exchange_stream_end(run->exchange);
         return;
     }
-    metrics_add(&run->api->metrics.cut_responses, 1);
+    metrics_add(&run->api->metrics->cut_responses, 1);
     log_warn("response.cut", "id=%s sqlstate=%s error=\"%s\"", run->exchange->request_id, err.sqlstate,
              err.message);
     exchange_stream_cut(run->exchange);
@@ -357,7 +357,7 @@ static void abandon_lane(Exchange *exchange, CancelReason reason) {
     QueryRun *run = run_of(exchange);
     run->decision->engine->ops->lane_cancel(lane_of(run), &run->lane_request);
     if (reason == CANCEL_BY_CLIENT_GONE) {
-        metrics_add(&run->api->metrics.cancelled, 1);
+        metrics_add(&run->api->metrics->cancelled, 1);
         let_go(run);
         exchange_stream_cut(exchange);
         return;
@@ -384,10 +384,10 @@ static void shrink(StrBuf *buf) {
 static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
     QueryRun *run = request->user;
     exchange_await(run->exchange, NULL);
-    double taken_ms = (double)(clock_now_ns() - run->execute_started_ns) / 1e6;
-    router_lane_run_ends(run->api->router, run->decision, taken_ms, error);
+    run->taken_ns = clock_now_ns() - run->execute_started_ns;
+    router_lane_run_ends(run->api->router, run->decision, (double)run->taken_ns / 1e6, error);
     if (error && is_worth_another_try(run, error)) {
-        metrics_add(&run->api->metrics.lane_fallbacks, 1);
+        metrics_add(&run->api->metrics->lane_fallbacks, 1);
         run->stats = (ExecutionStats){.rows_affected = -1};
         hand_to_worker(run);
         return;

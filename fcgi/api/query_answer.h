@@ -26,6 +26,7 @@ typedef struct QueryRun {
     LaneRequest lane_request;
     int64_t queued_ns, execute_started_ns;
     int64_t client_wait_ns; /* spent on writing to the client while executing */
+    int64_t taken_ns;       /* in the engine, once it has ended */
     double queue_us;
     CancelToken attempt;                   /* of this execution; the exchange's is its parent */
     struct QueryRun *next_run, **run_link; /* query_watch.c's, while executing */
@@ -36,7 +37,7 @@ typedef struct QueryRun {
     bool is_write;  /* answered without rows */
     bool cut_short; /* at max_rows: what it took says nothing of the whole */
     bool write_begun;
-    bool noted;         /* in the history */
+    bool noted;         /* in the history and the logs */
     bool decided_again; /* the tables had changed under the cached decision */
 } QueryRun;
 

@@ -28,7 +28,7 @@ bool query_fail_over(QueryRun *run, const Error *failure) {
     if (router_decide(run->api->router, &request, &next, &run->timing, &err) != STATUS_OK) return false;
     log_warn("query.fallback", "id=%s from=%s to=%s sqlstate=%s error=\"%s\"", run->exchange->request_id,
              failed->engine->name, next->engine->name, failure->sqlstate, failure->message);
-    metrics_add(&run->api->metrics.fallbacks[api_engine_index(run->api, failed->engine)], 1);
+    metrics_add(&run->api->metrics->fallbacks[api_engine_index(run->api, failed->engine)], 1);
     run->fallback.engine = failed->engine->name;
     snprintf(run->fallback.sqlstate, sizeof run->fallback.sqlstate, "%s", failure->sqlstate);
     snprintf(run->fallback.error, sizeof run->fallback.error, "%.*s", (int)sizeof run->fallback.error - 1,

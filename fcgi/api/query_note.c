@@ -1,6 +1,7 @@
 #include "fcgi/api/query_note.h"
 
 #include "engines/base/clock.h"
+#include "fcgi/api/access_log.h"
 #include "fcgi/api/decision_json.h"
 #include "router/fingerprint.h"
 
@@ -10,8 +11,10 @@ static const char *header(const QueryRun *run, const char *parameter) {
 
 void query_note(QueryRun *run, int status, const char *sqlstate, int64_t rows) {
     Api *api = run->api;
-    if (!api->history || run->body.dry_run || run->noted) return;
+    if (run->body.dry_run || run->noted) return;
     run->noted = true;
+    access_log_statement(api->access_log, run, status, sqlstate, rows);
+    if (!api->history) return;
     const Decision *decision = run->decision;
     int64_t now_ns = clock_now_ns();
     int64_t taken_ns = now_ns - run->execute_started_ns - run->client_wait_ns;

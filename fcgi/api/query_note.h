@@ -1,4 +1,4 @@
-/* A statement that /query ran, for the history. */
+/* A statement that /query ran, for the history and the logs. */
 #pragma once
 
 #include "fcgi/api/query_answer.h"

@@ -5,6 +5,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/hash.h"
+#include "fcgi/api/access_log.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/decision_json.h"
 #include "fcgi/api/problem.h"
@@ -297,6 +298,34 @@ static Status run(DataPost *post, const char *table, int *http_status, Error *er
     return take_rows(post, err);
 }
 
+static void count(const DataPost *post, Status status) {
+    Metrics *metrics = post->api->metrics;
+    int index = post->target.engine ? api_engine_index(post->api, post->target.engine) : -1;
+    if (index < 0 || post->replayed) return;
+    if (status != STATUS_OK) {
+        metrics_add(&metrics->intake_errors[index], 1);
+        return;
+    }
+    metrics_add(&metrics->intake_rows[index], (uint64_t)post->result.row_count);
+    metrics_add(&metrics->intake_rejected[index], (uint64_t)post->result.rejected_count);
+    metrics_add(&metrics->intake_bytes[index], post->exchange->body_bytes);
+    histogram_note(&metrics->intake_time[index], clock_now_ns() - post->exchange->received_ns);
+}
+
+static void audit(const DataPost *post, const char *table, Status status, int http_status, const Error *err) {
+    int answered = status == STATUS_OK ? (post->result.created ? 201 : 200)
+                   : http_status       ? http_status
+                                       : problem_status(err);
+    AuditEntry entry = {.event = answered == 403 ? "denied" : "ingest",
+                        .engine = post->target.engine ? post->target.engine->name : NULL,
+                        .table = table,
+                        .sqlstate = status == STATUS_OK ? NULL : err->sqlstate,
+                        .status = answered,
+                        .rows = post->result.row_count,
+                        .bytes = (int64_t)post->exchange->body_bytes};
+    access_log_audit(post->api->access_log, post->api, post->exchange, &entry);
+}
+
 void table_data_handle(Api *api, Exchange *exchange, char *const *arguments) {
     DataPost *post = ARENA_NEW(&exchange->arena, DataPost);
     *post = (DataPost){.api = api, .exchange = exchange, .result = {.snapshot_id = -1}};
@@ -304,6 +333,8 @@ void table_data_handle(Api *api, Exchange *exchange, char *const *arguments) {
     int http_status = 0;
     Status status = run(post, arguments[0], &http_status, &err);
     upload_close(&post->upload);
+    count(post, status);
+    audit(post, arguments[0], status, http_status, &err);
     if (status == STATUS_OK)
         reply_result(post);
     else

@@ -6,6 +6,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "fcgi/api/access_log.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/shadow.h"
 #include "fcgi/api/query_watch.h"
@@ -104,6 +105,8 @@ static void *upkeep_main(void *argument) {
         router_tick(api->router);
         release_idle_memory(api);
         shadow_take_quarantine(api);
+        api_publish_metrics(api);
+        access_log_flush(api->access_log);
         if (api->config_watch && config_watch_changed(api->config_watch)) api->reload(api->reload_context);
     } while (wait_interval(api));
     return NULL;

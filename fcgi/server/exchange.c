@@ -121,6 +121,11 @@ static void append_head(Connection *connection, int status, const char *content_
     strbuf_append_text(out, "\r\nX-Request-Id: ");
     strbuf_append_text(out, connection->exchange.request_id ? connection->exchange.request_id : "");
     strbuf_append_text(out, "\r\n");
+    if (connection->exchange.traceparent) {
+        strbuf_append_text(out, "traceparent: ");
+        strbuf_append_text(out, connection->exchange.traceparent);
+        strbuf_append_text(out, "\r\n");
+    }
     strbuf_append(out, strbuf_text(&connection->headers), connection->headers.length);
 }
 

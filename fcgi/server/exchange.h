@@ -42,12 +42,14 @@ typedef struct Exchange {
     size_t body_bytes;
     int body_fd; /* -1, or the body lies in this unnamed file (body_bytes too) and `body` is "" */
     const char *request_id;
+    const char *traceparent; /* as the client sent it, valid; NULL = none */
     int64_t received_ns;
     void *loop_state; /* what the application's loop_open gave for this loop */
     CancelToken cancel;
     /* The application's own. */
     void *state;
     int resource;
+    const void *facts; /* for its log, NULL = none */
     /* Filled when the response is made. */
     int status;
     int64_t response_bytes;

@@ -53,20 +53,24 @@ static Status clear_stale_socket(const struct sockaddr_un *address, Error *err) 
     return STATUS_OK;
 }
 
-static Status open_unix(Listener *listener, const char *path, Error *err) {
+static Status open_unix(Listener *listener, const char *path, bool take_over, Error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (path[0] == 0 || strlen(path) >= sizeof address.sun_path)
+    if (path[0] == 0 || strlen(path) + take_over >= sizeof address.sun_path)
         return error_set(err, SQLSTATE_CONFIG, "the socket path \"%s\" must have 1 to %zu bytes", path,
-                         sizeof address.sun_path - 1);
-    strcpy(address.sun_path, path);
+                         sizeof address.sun_path - 1 - take_over);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s%s", path, take_over ? "~" : "");
     TRY(clear_stale_socket(&address, err));
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener->fd < 0) return error_set_errno(err, errno, "cannot make a socket");
     if (bind(listener->fd, (struct sockaddr *)&address, sizeof address))
         return error_set_errno(err, errno, "cannot listen on unix:%s", path);
     listener->path = strdup(path);
+    if (take_over) listener->next_path = strdup(address.sun_path);
     /* nginx's workers run as another user than the pool; the directory's mode is what guards the socket. */
-    if (chmod(path, 0666)) return error_set_errno(err, errno, "cannot set the mode of %s", path);
+    struct stat made;
+    if (chmod(address.sun_path, 0666) || stat(address.sun_path, &made))
+        return error_set_errno(err, errno, "cannot set the mode of %s", address.sun_path);
+    listener->inode = made.st_ino;
     return STATUS_OK;
 }
 
@@ -116,7 +120,7 @@ static Status open_host_port(Listener *listener, const char *address, Error *err
     return open_tcp(listener, host, colon + 1, address, err);
 }
 
-static Status open_address(Listener *listener, const char *address, Error *err) {
+static Status open_address(Listener *listener, const char *address, bool take_over, Error *err) {
     int inherited = inherited_descriptor();
     if (inherited >= 0) return use_descriptor(listener, inherited, err);
     if (!strncmp(address, "fd:", 3)) {
@@ -126,13 +130,13 @@ static Status open_address(Listener *listener, const char *address, Error *err) 
             return error_set(err, SQLSTATE_CONFIG, "\"%s\" names no descriptor", address);
         return use_descriptor(listener, (int)fd, err);
     }
-    return !strncmp(address, "unix:", 5) ? open_unix(listener, address + 5, err)
+    return !strncmp(address, "unix:", 5) ? open_unix(listener, address + 5, take_over, err)
                                          : open_host_port(listener, address, err);
 }
 
-Status listener_open(Listener *listener, const char *address, Error *err) {
+Status listener_open(Listener *listener, const char *address, bool take_over, Error *err) {
     *listener = (Listener){.fd = -1};
-    Status status = open_address(listener, address, err);
+    Status status = open_address(listener, address, take_over, err);
     if (status == STATUS_OK && !listener->inherited && listen(listener->fd, LISTEN_BACKLOG))
         status = error_set_errno(err, errno, "cannot listen on %s", address);
     if (status == STATUS_OK && (fcntl(listener->fd, F_SETFL, fcntl(listener->fd, F_GETFL) | O_NONBLOCK) < 0 ||
@@ -142,10 +146,23 @@ Status listener_open(Listener *listener, const char *address, Error *err) {
     return status;
 }
 
+Status listener_publish(Listener *listener, Error *err) {
+    if (!listener->next_path) return STATUS_OK;
+    if (rename(listener->next_path, listener->path))
+        return error_set_errno(err, errno, "cannot put a socket at %s", listener->path);
+    free(listener->next_path);
+    listener->next_path = NULL;
+    return STATUS_OK;
+}
+
 void listener_close(Listener *listener) {
     if (listener->fd >= 0) close(listener->fd);
     listener->fd = -1;
-    if (listener->path) unlink(listener->path);
+    const char *path = listener->next_path ? listener->next_path : listener->path;
+    struct stat found;
+    /* Another process may have taken the place over. */
+    if (path && !stat(path, &found) && found.st_ino == listener->inode) unlink(path);
     free(listener->path);
-    listener->path = NULL;
+    free(listener->next_path);
+    listener->path = listener->next_path = NULL;
 }

@@ -7,6 +7,7 @@
 #include "fcgi/server/body_spool.h"
 #include "fcgi/server/connection.h"
 #include "fcgi/server/fastcgi_request.h"
+#include "fcgi/server/trace_context.h"
 
 /* Beyond the limit a body is read and thrown away, so that nginx gets to read the 413; beyond this, we hang
  * up. */
@@ -55,6 +56,11 @@ static const char *make_request_id(Connection *connection) {
     return id;
 }
 
+/* The header's value, NULL when there is none that is well-formed. */
+static const char *take_trace_parent(const char *value) {
+    return trace_parent_is_valid(value) ? value : NULL;
+}
+
 /* One walk over the parameters instead of a search for each. */
 static void take_parameters(Connection *connection) {
     Exchange *exchange = &connection->exchange;
@@ -77,6 +83,8 @@ static void take_parameters(Connection *connection) {
             exchange->query = text + 13;
         else if (!strncmp(text, "HTTP_X_REQUEST_ID=", 18))
             request_id = text + 18;
+        else if (!strncmp(text, "HTTP_TRACEPARENT=", 17))
+            exchange->traceparent = take_trace_parent(text + 17);
     }
     exchange->method = method_of(exchange->method_name);
     take_target(connection, uri ? uri : script ? script : "");

@@ -25,9 +25,11 @@ void server_block_signals(void) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGQUIT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGQUIT, SIG_DFL); /* shells start their background with it ignored */
 }
 
 /* ---- accepting -------------------------------------------------------------------------------------------
@@ -85,12 +87,19 @@ static void drain_loop(void *argument) {
     if (!thread->connections) eventloop_stop(thread->loop);
 }
 
-void server_stop(Server *server) {
-    if (atomic_exchange(&server->draining, true)) return;
-    int64_t timeout_ns = (int64_t)atomic_load(&server->drain_timeout_ms) * 1000000;
-    atomic_store(&server->drain_deadline_ns, clock_now_ns() + timeout_ns);
+static void begin_drain(Server *server, int64_t deadline_ns) {
+    bool first = !atomic_exchange(&server->draining, true);
+    /* A second signal may shorten it. */
+    if (first || deadline_ns < atomic_load(&server->drain_deadline_ns))
+        atomic_store(&server->drain_deadline_ns, deadline_ns);
+    if (!first) return;
     for (int i = 0; i < server->thread_count; i++)
         eventloop_post(server->threads[i]->loop, drain_loop, server->threads[i]);
+}
+
+void server_stop(Server *server) {
+    int64_t timeout_ns = (int64_t)atomic_load(&server->drain_timeout_ms) * 1000000;
+    begin_drain(server, clock_now_ns() + timeout_ns);
 }
 
 static void press_on_with_drain(LoopThread *thread, int64_t now_ns) {
@@ -133,7 +142,10 @@ static void on_signal(EventSource *source, uint32_t epoll_events) {
         } else {
             log_info("drain", "signal=%u requests=%lld", info.ssi_signo,
                      (long long)atomic_load(&server->requests_active));
-            server_stop(server);
+            if (info.ssi_signo == SIGQUIT)
+                begin_drain(server, INT64_MAX); /* each request has a time limit of its own */
+            else
+                server_stop(server);
         }
     }
 }
@@ -163,6 +175,7 @@ static Status watch_signals(Server *server, Error *err) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGQUIT);
     sigaddset(&signals, SIGHUP);
     int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0) return error_set_errno(err, errno, "cannot watch signals");
@@ -172,7 +185,7 @@ static Status watch_signals(Server *server, Error *err) {
 
 static Status set_up(Server *server, Error *err) {
     if (FCGX_Init()) return error_set(err, SQLSTATE_INTERNAL, "the FastCGI library cannot be started");
-    TRY(listener_open(&server->listener, server->options.listen, err));
+    TRY(listener_open(&server->listener, server->options.listen, server->options.take_over, err));
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     /* Most of a worker's time is spent waiting: for an engine, or for a client that reads slowly. */
     int workers = server->options.worker_threads;
@@ -212,7 +225,7 @@ static void *thread_main(void *argument) {
 
 Status server_run(Server *server, Error *err) {
     int started = 0;
-    Status status = STATUS_OK;
+    Status status = listener_publish(&server->listener, err);
     /* Every loop has a thread of the large stack; the caller only waits. */
     while (started < server->thread_count && status == STATUS_OK) {
         status = thread_start(&server->threads[started]->pthread, thread_main, server->threads[started], err);

@@ -5,7 +5,8 @@
  *
  * One event loop per I/O thread holds the listener and its kept connections; one pool of workers is the slow
  * lane. SIGTERM and SIGINT stop accepting, let requests in flight finish for drain_timeout_ms, then cancel
- * them. SIGHUP calls the application's reload.
+ * them; SIGQUIT the same without cancelling, for a process whose place another has taken. SIGHUP calls the
+ * application's reload.
  */
 #pragma once
 
@@ -17,6 +18,7 @@ typedef struct Server Server;
 
 typedef struct ServerOptions {
     const char *listen;
+    bool take_over;     /* of a process that listens there: it gets no more connections once we run */
     int io_threads;     /* 0 = 1 */
     int worker_threads; /* 0 = 2 × cores, 32 at least */
     int64_t max_body_bytes;
@@ -48,7 +50,7 @@ typedef struct ServerCounters {
     size_t workers, workers_busy, tasks_queued;
 } ServerCounters;
 
-/* SIGTERM, SIGINT, SIGHUP go to the server's signalfd, SIGPIPE is ignored. */
+/* SIGTERM, SIGINT, SIGQUIT, SIGHUP go to the server's signalfd, SIGPIPE is ignored. */
 void server_block_signals(void);
 Status server_create(const ServerOptions *options, const ServerApp *app, Server **out, Error *err);
 Status server_run(Server *server, Error *err);

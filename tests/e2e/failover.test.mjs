@@ -219,7 +219,7 @@ copies_m = ["mysql", "columnar"]
     for (const { breaker } of listed) assert.ok(['closed', 'open', 'half-open'].includes(breaker.state));
     const health = (await request('GET', '/health')).json();
     assert.deepEqual(Object.keys(health.breakers).sort(), listed.map((one) => one.name).sort());
-    assert.match((await request('GET', '/metrics')).text, /signalbox_engine_breaker_state\{engine="postgres"\} [012]/);
+    assert.match((await request('GET', '/metrics')).text, /signalbox_engine_breaker_state\{engine="postgres",process="\d+"\} [012]/);
     assert.match((await request('GET', '/metrics')).text, /signalbox_query_fallbacks_total\{engine="postgres"\} \d+/);
   });
 });

@@ -16,6 +16,8 @@ enum {
 };
 #define FILE_PREFIX "spill-"
 
+static struct { _Atomic int64_t written_bytes, used_bytes; } totals;
+
 /* Blocks of all the query's files, one after another in one unnamed file. */
 typedef struct SpillSpace {
     int descriptor;
@@ -46,6 +48,11 @@ struct SpillFile {
     size_t rows_bytes, rows_capacity;
     size_t heap_bytes, heap_capacity;
 };
+
+SpillTotals spill_totals(void) {
+    return (SpillTotals){.written_bytes = atomic_load_explicit(&totals.written_bytes, memory_order_relaxed),
+                         .used_bytes = atomic_load_explicit(&totals.used_bytes, memory_order_relaxed)};
+}
 
 /* ---- pressure --------------------------------------------------------------------------------------------
  */
@@ -145,6 +152,8 @@ static Status space_open(Query *query, Error *err) {
 
 void spill_space_destroy(SpillSpace *space) {
     if (!space) return;
+    /* What was never freed block by block goes with the file. */
+    atomic_fetch_sub_explicit(&totals.used_bytes, atomic_load(&space->used_bytes), memory_order_relaxed);
     close(space->descriptor);
     free(space);
 }
@@ -165,6 +174,8 @@ static Status space_write(SpillSpace *space, const char *data, size_t bytes, int
             (long long)(space->limit_bytes >> 20));
     }
     *offset = atomic_fetch_add(&space->end, room);
+    atomic_fetch_add_explicit(&totals.used_bytes, room, memory_order_relaxed);
+    atomic_fetch_add_explicit(&totals.written_bytes, room, memory_order_relaxed);
     for (size_t done = 0; done < bytes;) {
         ssize_t written =
             pwrite(space->descriptor, data + done, bytes - done, (off_t)(*offset + (int64_t)done));
@@ -191,6 +202,7 @@ static Status space_read(const SpillSpace *space, int64_t offset, char *data, si
 static void space_free(SpillSpace *space, const SpillBlock *block) {
     int64_t room = whole_pages(block->stored_bytes);
     atomic_fetch_sub(&space->used_bytes, room);
+    atomic_fetch_sub_explicit(&totals.used_bytes, room, memory_order_relaxed);
     /* Where the file system cannot, the space comes back with the file. */
     (void)!fallocate(space->descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, block->offset, room);
 }

@@ -35,6 +35,13 @@ bool query_may_spill(const Query *query);
 /* Creates the directory if need be and removes what a killed process may have left. */
 Status spill_directory_prepare(const char *directory, Error *err);
 
+/* Of the process, for its figures. */
+typedef struct SpillTotals {
+    int64_t written_bytes; /* since the start */
+    int64_t used_bytes;    /* on disk now */
+} SpillTotals;
+SpillTotals spill_totals(void);
+
 typedef struct SpillFormat {
     size_t row_width;
     uint32_t *strings; /* offsets of the StringViews */

@@ -20,7 +20,7 @@ function request(method, path, body) {
     outgoing.end(body && JSON.stringify(body));
   });
 }
-const figure = async (name) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(await request('GET', '/metrics'))[1]);
+const figure = async (name) => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (.*)$`, 'm').exec(await request('GET', '/metrics'))[1]);
 const memory = async () => ({ resident: await figure('process_resident_memory_bytes'), cache: await figure('signalbox_router_cache_bytes') });
 
 async function decide(sql) {
