@@ -21,11 +21,11 @@ async function ran(page) {
   await page.locator('.summary, .problem').first().waitFor();
 }
 async function runText(page, sql) {
-  const before = await page.locator('[role=status]').textContent();
+  const before = await page.locator('#announcements').textContent();
   await write(page, sql);
   await page.keyboard.press('Control+Enter');
   await eventually('the statement has run', async () => {
-    const now = await page.locator('[role=status]').textContent();
+    const now = await page.locator('#announcements').textContent();
     return now && (now !== before || !(await page.locator('.run', { hasText: 'Cancel' }).count()));
   });
   await ran(page);
@@ -58,6 +58,7 @@ describe('wide', () => {
   });
 
   test('tables, engines and their state are listed', async () => {
+    await page.locator('.table-name', { hasText: 'zipcodes' }).waitFor();
     const names = await page.locator('.table-name').allTextContents();
     for (const name of ['airports', 'users', 'transactions', 'zipcodes', 'flights', 'movies', 'events']) assert.ok(names.includes(name), `${name} in ${names}`);
     assert.deepEqual((await page.locator('.lights li').allTextContents()).sort(), ['columnar is up', 'mysql is up', 'postgres is up']);
@@ -100,7 +101,7 @@ describe('wide', () => {
     await page.getByLabel('Rows', { exact: true }).selectOption('100000');
     await runText(page, 'SELECT * FROM users ORDER BY id');
     assert.match(await page.locator('.summary').textContent(), /100,000 rows/);
-    const header = () => page.locator('.grid th').evaluateAll((cells) => cells.map((cell) => cell.getBoundingClientRect().width));
+    const header = () => page.locator('.grid thead th').evaluateAll((cells) => cells.map((cell) => cell.getBoundingClientRect().width));
     const widths = await header();
     const slowest = await page.locator('.grid').evaluate(async (grid) => {
       let longest = 0;
@@ -123,7 +124,7 @@ describe('wide', () => {
     await runText(page, `SELECT repeat('long ', 500) AS t, '' AS e, NULL AS n, E'a\\nb' AS lines, '{"k": [1]}'::jsonb AS j, 9007199254740993 AS big, 25.00 AS exact, 0.1234567890123456789012345 AS digits`);
     const cells = await bodyRows(page).first().locator('td').allTextContents();
     assert.ok(cells[0].startsWith('long long'));
-    assert.deepEqual(cells.slice(1, 8), ['', 'NULL', 'a ↵ b', '{"k":[1]}', '9007199254740993', '25.00', '0.1234567890123456789012345']);
+    assert.deepEqual(cells.slice(1, 8), ['', 'NULL', 'a ↵ b', '{"k": [1]}', '9007199254740993', '25.00', '0.1234567890123456789012345']);
     assert.equal((await bodyRows(page).first().boundingBox()).height, 28);
     await bodyRows(page).first().locator('td').first().dblclick();
     await page.locator('dialog').waitFor();
@@ -142,37 +143,25 @@ describe('wide', () => {
       await runText(page, 'INSERT INTO e2e_page VALUES (1), (2)');
       assert.match(await page.locator('.summary').textContent(), /INSERT.*2 rows.*postgres/);
       await runText(page, 'INSERT INTO e2e_page VALUES (3) RETURNING i');
-      assert.equal(await page.getByRole('button', { name: 'Download CSV' }).count(), 0, 'a write is not run again for its CSV');
+      await page.locator('.download summary').click();
+      assert.equal(await page.getByRole('button', { name: 'CSV', exact: true }).count(), 0, 'a write is not run again for its CSV');
     } finally {
       psql('DROP TABLE IF EXISTS e2e_page');
     }
   });
 
-  test('the result as CSV, copied and downloaded', async () => {
-    await runText(page, 'SELECT id, name FROM users ORDER BY id LIMIT 3');
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
-    assert.equal(download.suggestedFilename(), 'result.csv');
-    const text = readFileSync(await download.path(), 'utf8');
-    assert.match(text, /^id,name\r?\n1,/);
-    assert.equal(text.trimEnd().split('\n').length, 4);
-    await page.getByRole('button', { name: 'Copy CSV' }).click();
-    await page.locator('.csv .facts', { hasText: 'Copied' }).waitFor();
-    assert.equal((await page.evaluate(() => navigator.clipboard.readText())).replaceAll('\r', ''), text.replaceAll('\r', ''));
-  });
-
-  test('history: what ran is kept over a reload and comes back into the editor', async () => {
-    await runText(page, 'SELECT 41 + 1 AS answer');
-    await runText(page, 'SELECT nonsense(');
-    await page.reload({ waitUntil: 'networkidle' });
+  test('history: the server\'s, of all that ran, comes back into the editor', async () => {
+    const mark = `${Date.now()}`;
+    await runText(page, `SELECT 41 + 1 AS answer_${mark}`);
+    await runText(page, `SELECT nonsense_${mark}(`);
     await page.getByRole('tab', { name: 'History' }).click();
-    const listed = await page.locator('.history-sql').allTextContents();
-    assert.deepEqual(listed.slice(0, 2), ['SELECT nonsense(', 'SELECT 41 + 1 AS answer']);
+    await page.getByLabel('Search the history').fill(mark);
+    await eventually('both are listed', async () => (await page.locator('.history-sql').count()) === 2);
+    assert.deepEqual(await page.locator('.history-sql').allTextContents(), [`SELECT nonsense_${mark}(`, `SELECT 41 + 1 AS answer_${mark}`]);
     await page.locator('.history button', { hasText: '41 + 1' }).click();
-    await page.keyboard.press('Control+Enter');
+    await page.locator('.run').click();
     await ran(page);
     assert.equal(await bodyRows(page).first().locator('td').first().textContent(), '42');
-    await page.getByRole('button', { name: 'Forget all' }).click();
-    assert.equal(await page.locator('.history-sql').count(), 0);
   });
 
   test('a running statement can be cancelled, and ends in the database too', async () => {
@@ -197,7 +186,7 @@ describe('wide', () => {
     await page.keyboard.press('Control+Enter');
     await ran(page);
     const order = [];
-    for (let i = 0; i < 60 && !(order.length > 3 && order.at(-1) === 'SQL statement'); i++) {
+    for (let i = 0; i < 90 && !(order.length > 3 && order.at(-1) === 'SQL statement'); i++) {
       await page.keyboard.press('Tab');
       order.push(await focused());
       const visible = await page.evaluate(() => {
@@ -210,7 +199,7 @@ describe('wide', () => {
     }
     // From the editor through the controls, the rows, around through the tables and back: no trap, nothing left out.
     const at = (pattern) => order.findIndex((name) => pattern.test(name));
-    const wanted = [/^Run/, /^auto/, /^100/, /^choose/, /^Copy CSV/, /^Download CSV/, /^Result rows/, /^Tables/, /airports/, /SQL statement/].map(at);
+    const wanted = [/^Run/, /^auto/, /^100/, /^More/, /^Height/, /^Rows$/, /^Export/, /^Why/, /^Result rows/, /^Signalbox/, /^Filter|^Tables/, /airports/, /SQL statement/].map(at);
     assert.ok(wanted.every((place) => place >= 0), order.join(' | '));
     assert.deepEqual([...wanted].sort((a, b) => a - b), wanted, order.join(' | '));
     // The rows: arrows move, Enter shows the whole value, Escape comes back.
@@ -224,7 +213,7 @@ describe('wide', () => {
     // The tabs: arrows.
     await page.locator('#tab-tables').focus();
     await page.keyboard.press('ArrowRight');
-    assert.equal(await page.locator('#tab-history').getAttribute('aria-selected'), 'true');
+    assert.equal(await page.locator('#tab-saved').getAttribute('aria-selected'), 'true');
     // The engine, by its list; Shift-Tab goes back.
     await page.locator('.cm-content').focus();
     await page.keyboard.press('Tab');

@@ -1,12 +1,25 @@
 import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { Editor, editorText, setEditorText } from './editor.jsx';
+import { announcement, engines, refreshCatalog } from './catalog.js';
+import { Explorer } from './explorer.jsx';
 import { milliseconds } from './format.js';
-import { Result } from './result.jsx';
-import { Sidebar } from './sidebar.jsx';
-import { announcement, cancel, chosenEngine, elapsed, engines, examples, maxRows, refreshCatalog, run, running } from './state.js';
+import { Icon } from './icons.jsx';
+import { Lazy } from './lazy.jsx';
+import { hrefOf, place } from './place.js';
+import { palette, Palette, Shortcuts, shortcuts } from './palette.jsx';
+import { QueryPage } from './query/query.jsx';
+import { cycleTheme, theme } from './theme.js';
 
-function EngineLights() {
+const PAGES = [
+  { name: 'query', label: 'Query', part: () => <QueryPage /> },
+  { name: 'tables', label: 'Tables', part: () => <Lazy load={() => import('./tables/tables.jsx')} pick="TablesPage" /> },
+  { name: 'ingest', label: 'Ingest', part: () => <Lazy load={() => import('./ingest/ingest.jsx')} pick="IngestPage" /> },
+  { name: 'live', label: 'Live', part: () => <Lazy load={() => import('./live/live.jsx')} pick="LivePage" /> },
+  { name: 'jobs', label: 'Jobs', part: () => <Lazy load={() => import('./jobs/jobs.jsx')} pick="JobsPage" /> },
+  { name: 'system', label: 'System', part: () => <Lazy load={() => import('./system/system.jsx')} pick="SystemPage" /> },
+];
+
+function Lights() {
   return (
     <ul class="lights" aria-label="Engines">
       {engines.value.map((engine) => (
@@ -20,65 +33,49 @@ function EngineLights() {
   );
 }
 
-function Toolbar() {
+const THEMES = { auto: ['auto', 'Light or dark, as the system has it'], light: ['sun', 'Light'], dark: ['moon', 'Dark'] };
+
+function Header({ current }) {
+  const [icon, words] = THEMES[theme.value];
   return (
-    <div class="toolbar">
-      {running.value
-        ? <button type="button" class="run" onClick={cancel}>Cancel <span class="quiet-on-colour">{milliseconds(elapsed.value)}</span></button>
-        : <button type="button" class="run" onClick={() => run(editorText())}>Run <kbd>Ctrl ↵</kbd></button>}
-      <span class="choice">
-        <label for="engine">Engine</label>
-        <select id="engine" value={chosenEngine.value} onChange={(event) => (chosenEngine.value = event.currentTarget.value)}>
-          <option value="auto">auto</option>
-          {engines.value.map((engine) => <option key={engine.name} value={engine.name}>{engine.name}</option>)}
-        </select>
+    <header>
+      <h1><a href={hrefOf('query')}><img src="icon.svg" alt="" width="26" height="26" /> Signalbox</a></h1>
+      <nav class="pages" aria-label="Pages">
+        {PAGES.map((page) => (
+          <a key={page.name} href={hrefOf(page.name)} aria-current={current === page ? 'page' : undefined}><Icon name={page.name} /><span>{page.label}</span></a>
+        ))}
+      </nav>
+      <button type="button" class="find" onClick={() => (palette.value = true)}><Icon name="search" size={15} /> Go to… <kbd>Ctrl K</kbd></button>
+      <Lights />
+      <span class="header-buttons">
+        <button type="button" class="icon-button" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick={() => (shortcuts.value = true)}><Icon name="keys" /></button>
+        <button type="button" class="icon-button" aria-label={`Colours: ${words}`} title={words} onClick={cycleTheme}><Icon name={icon} /></button>
       </span>
-      <span class="choice">
-        <label for="rows">Rows</label>
-        <select id="rows" value={maxRows.value} onChange={(event) => (maxRows.value = Number(event.currentTarget.value))}>
-          {[100, 1000, 10000, 100000].map((rows) => <option key={rows} value={rows}>{rows.toLocaleString('en-US')}</option>)}
-        </select>
-      </span>
-      <span class="choice">
-        <label for="examples">Examples</label>
-        <select id="examples" value="" onChange={(event) => {
-          const example = examples[Number(event.currentTarget.value)];
-          event.currentTarget.value = '';
-          if (example) setEditorText(example.sql);
-        }}>
-          <option value="">choose…</option>
-          {examples.map((example, index) => <option key={index} value={index}>{example.label}</option>)}
-        </select>
-      </span>
-      <p id="editor-help" class="unseen">Control and Enter runs the statement. Tab leaves the editor.</p>
-    </div>
+    </header>
   );
 }
 
 function Page() {
   useEffect(() => {
     refreshCatalog();
-    const timer = setInterval(refreshCatalog, 30000);
+    const timer = setInterval(() => document.hidden || refreshCatalog(), 30000);
     return () => clearInterval(timer);
   }, []);
+  const current = PAGES.find((page) => page.name === place.value.page) ?? PAGES[0];
+  useEffect(() => {
+    document.title = current.name === 'query' ? 'Signalbox' : `${current.label} · Signalbox`;
+  }, [current]);
+  const withExplorer = current.name === 'query' || current.name === 'tables';
   return (
     <>
-      <header>
-        <h1><img src="icon.svg" alt="" width="26" height="26" /> Signalbox</h1>
-        <EngineLights />
-      </header>
-      <div class="body">
-        <Sidebar />
-        <main>
-          <section class="statement" aria-label="Statement">
-            <Editor />
-            <Toolbar />
-            <div class={running.value ? 'progress busy' : 'progress'} aria-hidden="true" />
-          </section>
-          <Result />
-        </main>
+      <Header current={current} />
+      <div class={withExplorer ? 'body' : 'body alone'}>
+        {withExplorer && <Explorer />}
+        <main key={current.name} class={`page-${current.name}`}>{current.part()}</main>
       </div>
-      <p class="unseen" role="status" aria-live="polite">{announcement.value}</p>
+      <Palette pages={PAGES} />
+      <Shortcuts />
+      <p id="announcements" class="unseen" role="status" aria-live="polite">{announcement.value}</p>
     </>
   );
 }

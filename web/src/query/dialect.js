@@ -21,3 +21,23 @@ const builtin = `abs age array_agg avg bool_and bool_or ceil char_length coalesc
   width_bucket`;
 
 export const dialect = SQLDialect.define({ ...PostgreSQL.spec, keywords, types, builtin });
+
+// Functions with what they take, beside the words that the dialect knows.
+const signatures = `abs(x)|age(a, b)|array_agg(x)|avg(x)|ceil(x)|coalesce(a, b, ...)|concat(a, b, ...)|count(*)|count(DISTINCT x)|date_trunc('unit', t)|
+  dense_rank() OVER (ORDER BY x)|extract(part FROM t)|first_value(x) OVER (ORDER BY y)|floor(x)|generate_series(from, to)|greatest(a, b)|lag(x) OVER (ORDER BY y)|
+  lead(x) OVER (ORDER BY y)|least(a, b)|length(s)|lower(s)|max(x)|min(x)|now()|ntile(n) OVER (ORDER BY x)|nullif(a, b)|
+  percentile_cont(p) WITHIN GROUP (ORDER BY x)|rank() OVER (ORDER BY x)|regexp_replace(s, pattern, with)|replace(s, from, to)|round(x, digits)|
+  row_number() OVER (ORDER BY x)|search(column, 'words')|split_part(s, by, n)|string_agg(s, by)|substring(s FROM a FOR n)|sum(x)|to_char(t, format)|
+  trim(s)|unnest(array)|upper(s)|approx_count_distinct(x)|width_bucket(x, low, high, n)`.split('|').map((text) => text.trim());
+
+const functions = signatures.map((signature) => {
+  const name = signature.slice(0, signature.indexOf('('));
+  const apply = /^\w+\(\)/.test(signature) || signature.includes('OVER') || signature.includes('*') ? signature.replace(/ OVER .*/, ' OVER ()') : `${name}(`;
+  return { label: name, detail: signature.slice(name.length), type: 'function', apply };
+});
+
+export const functionCompletion = (context) => {
+  const word = context.matchBefore(/\w+/);
+  if (!word || context.state.sliceDoc(word.from - 1, word.from) === '.') return null;
+  return { from: word.from, options: functions, validFor: /^\w*$/ };
+};
