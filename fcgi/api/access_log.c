@@ -14,6 +14,7 @@ enum { MOST_SQL_BYTES = 8192, MOST_TEXT_BYTES = 2048 };
 struct AccessLog {
     LineFile *requests, *audit; /* NULL = none */
     bool failed_only, text;
+    int pid;
 };
 
 /* What a request's line says of its statement; in the exchange's arena. */
@@ -35,6 +36,7 @@ Status access_log_open(const AccessLogOptions *options, AccessLog **out, Error *
     if (!log) abort();
     log->failed_only = options->failed_only;
     log->text = options->text;
+    log->pid = (int)getpid();
     Status status = STATUS_OK;
     if (options->file[0]) status = line_file_open(options->file, &log->requests, err);
     if (status == STATUS_OK && options->audit_file[0])
@@ -66,13 +68,34 @@ void access_log_reopen(AccessLog *log) {
 /* ---- lines -----------------------------------------------------------------------------------------------
  */
 
-static void append_time(StrBuf *line, int64_t wall_us) {
+/* A line for every request: no printf here, which took longer than the rest of the line. */
+static void append_digits(StrBuf *line, unsigned value, int digits) {
+    char text[8];
+    for (int i = digits; i-- > 0; value /= 10)
+        text[i] = (char)('0' + value % 10);
+    strbuf_append(line, text, (size_t)digits);
+}
+
+static void append_time(StrBuf *line, const AccessLog *log, int64_t wall_us) {
+    static _Thread_local time_t shown = -1;
+    static _Thread_local char text[40];
     time_t seconds = (time_t)(wall_us / 1000000);
-    struct tm utc;
-    char text[40];
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    strbuf_printf(line, "{\"time\":\"%s.%06dZ\",\"pid\":%d", text, (int)(wall_us % 1000000), (int)getpid());
+    if (seconds != shown) {
+        struct tm utc;
+        gmtime_r(&seconds, &utc);
+        strftime(text, sizeof text, "{\"time\":\"%Y-%m-%dT%H:%M:%S.", &utc);
+        shown = seconds;
+    }
+    strbuf_append_text(line, text);
+    append_digits(line, (unsigned)(wall_us % 1000000), 6);
+    strbuf_append_text(line, "Z\",\"pid\":");
+    strbuf_append_i64(line, log->pid);
+}
+
+static void append_name(StrBuf *line, const char *name) {
+    strbuf_append_text(line, ",\"");
+    strbuf_append_text(line, name);
+    strbuf_append_text(line, "\":");
 }
 
 /* Bytes of a client's may be anything: what is no UTF-8 strbuf_append_json replaces. */
@@ -81,16 +104,21 @@ static void append_text(StrBuf *line, const char *name, const char *value, size_
     size_t bytes = strnlen(value, most_bytes);
     while (value[bytes] && bytes && ((unsigned char)value[bytes] & 0xC0) == 0x80)
         bytes--; /* no half of a character */
-    strbuf_printf(line, ",\"%s\":", name);
+    append_name(line, name);
     strbuf_append_json(line, value, bytes);
 }
 
 static void append_i64(StrBuf *line, const char *name, int64_t value) {
-    strbuf_printf(line, ",\"%s\":%lld", name, (long long)value);
+    append_name(line, name);
+    strbuf_append_i64(line, value);
 }
 
 static void append_fingerprint(StrBuf *line, uint64_t fingerprint) {
-    if (fingerprint) strbuf_printf(line, ",\"fingerprint\":\"%016llx\"", (unsigned long long)fingerprint);
+    if (!fingerprint) return;
+    char text[] = ",\"fingerprint\":\"0123456789abcdef\"";
+    for (char *at = text + sizeof text - 3; *at != '"'; fingerprint >>= 4)
+        *at-- = "0123456789abcdef"[fingerprint & 15];
+    strbuf_append(line, text, sizeof text - 1);
 }
 
 static void append_who(StrBuf *line, const Api *api, const Exchange *exchange) {
@@ -109,10 +137,12 @@ void access_log_request(AccessLog *log, const Api *api, const Exchange *exchange
     if (log->failed_only && !failed) return;
     StrBuf line;
     strbuf_init(&line);
-    append_time(&line, clock_wall_us() - duration_ns / 1000);
+    append_time(&line, log, clock_wall_us() - duration_ns / 1000);
     append_who(&line, api, exchange);
     append_i64(&line, "status", exchange->status);
-    strbuf_printf(&line, ",\"duration_ms\":%.3f", (double)duration_ns / 1e6);
+    append_i64(&line, "duration_ms", duration_ns / 1000000);
+    strbuf_append_char(&line, '.');
+    append_digits(&line, (unsigned)(duration_ns / 1000 % 1000), 3);
     append_i64(&line, "request_bytes", (int64_t)exchange->body_bytes);
     append_i64(&line, "response_bytes", exchange->response_bytes);
     const AccessFacts *facts = exchange->facts;
@@ -123,7 +153,7 @@ void access_log_request(AccessLog *log, const Api *api, const Exchange *exchange
         append_fingerprint(&line, facts->fingerprint);
         append_i64(&line, "rows", facts->rows);
         append_i64(&line, "bytes_scanned", facts->bytes_scanned);
-        strbuf_printf(&line, ",\"lane\":\"%s\"", facts->fast_lane ? "fast" : "slow");
+        strbuf_append_text(&line, facts->fast_lane ? ",\"lane\":\"fast\"" : ",\"lane\":\"slow\"");
         if (facts->sqlstate[0]) append_text(&line, "sqlstate", facts->sqlstate, sizeof facts->sqlstate);
     }
     strbuf_append_text(&line, "}\n");
@@ -149,7 +179,7 @@ void access_log_audit(AccessLog *log, const Api *api, const Exchange *exchange, 
     if (!log || !log->audit) return;
     StrBuf line;
     strbuf_init(&line);
-    append_time(&line, clock_wall_us());
+    append_time(&line, log, clock_wall_us());
     append_text(&line, "event", entry->event, MOST_TEXT_BYTES);
     append_who(&line, api, exchange);
     append_i64(&line, "status", entry->status);
