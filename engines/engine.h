@@ -71,7 +71,9 @@ typedef struct FunctionDesc {
 typedef struct TableList {
     TableDesc *tables;
     int count;
-    const char *default_schema;    /* searched first for unqualified names */
+    const char *default_schema;      /* searched first for unqualified names; NULL = every schema is */
+    const char *const *next_schemas; /* then these, in order */
+    int next_schema_count;
     const FunctionDesc *functions; /* sorted by name; NULL = not told */
     int function_count;
 } TableList;

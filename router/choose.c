@@ -26,7 +26,8 @@ typedef struct Choice {
     EnginePlan *plans[ROUTER_MAX_CANDIDATES];
     const Statement *statements[ROUTER_MAX_CANDIDATES]; /* as each engine was asked, with its own tables */
     Error errors[ROUTER_MAX_CANDIDATES];
-    int home; /* where a write or DDL belongs, -1 = anywhere */
+    bool probes[ROUTER_MAX_CANDIDATES]; /* half-open engines that this statement may try */
+    int home;                           /* where a write or DDL belongs, -1 = anywhere */
 } Choice;
 
 static bool is_kind(const Engine *engine, const char *kind) {
@@ -158,7 +159,7 @@ static void ask_engine(Choice *choice, int index) {
         verdict->eligible = false;
         snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", SQLSTATE_ENGINE_DOWN);
         snprintf(verdict->why, sizeof verdict->why, "engine has just failed at this statement");
-    } else if (!health_is_up(input->health, index, message, sizeof message)) {
+    } else if (!health_admits(input->health, index, &choice->probes[index], message, sizeof message)) {
         choice->standings[index] = STANDING_DOWN;
         verdict->eligible = false;
         snprintf(verdict->sqlstate, sizeof verdict->sqlstate, "%s", SQLSTATE_ENGINE_DOWN);
@@ -223,9 +224,11 @@ static void gather_candidates(Choice *choice) {
     ask_to_pull(choice);
 }
 
-static void release_plans(Choice *choice, int keep) {
-    for (int i = 0; i < choice->input->engine_count; i++)
+static void release_others(Choice *choice, int keep) {
+    for (int i = 0; i < choice->input->engine_count; i++) {
         if (i != keep) engine_plan_release(choice->plans[i]);
+        if (choice->probes[i]) health_end_choice(choice->input->health, i, i == keep);
+    }
 }
 
 /* ---- choosing
@@ -391,7 +394,7 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
     RuleChoice rules = {.prefer = -1};
     int chosen = -1;
     if (apply_rules(&choice, &rules, err) != STATUS_OK) {
-        release_plans(&choice, -1);
+        release_others(&choice, -1);
         return STATUS_ERROR;
     }
     if (input->forced >= 0) {
@@ -405,7 +408,7 @@ Status choose_engine(const ChoiceInput *input, Decision *out, Error *err) {
             out->rule = rules.rule;
         }
     }
-    release_plans(&choice, chosen);
+    release_others(&choice, chosen);
     bool down = false;
     for (int i = 0; i < input->engine_count; i++)
         down |= choice.standings[i] == STANDING_DOWN;

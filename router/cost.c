@@ -40,9 +40,9 @@ CostBook *cost_book_create(void *shared) {
     CostBook *book = calloc(1, sizeof *book);
     if (!book) abort();
     book->owned = shared == NULL;
-    book->entries = shared ? shared : aligned_alloc(64, COST_BOOK_BYTES);
+    /* Not touched before there is something to note: a pool's processes share another one at once. */
+    book->entries = shared ? shared : calloc(1, COST_BOOK_BYTES);
     if (!book->entries) abort();
-    if (!shared) memset(book->entries, 0, COST_BOOK_BYTES);
     return book;
 }
 

@@ -19,6 +19,8 @@ typedef struct HealthEntry {
     EngineBreaker breaker;
     int successes; /* while half-open */
     int64_t open_until_ns, open_for_ns;
+    int64_t probe_until_ns; /* while half-open: a statement tries the engine, others wait for what it finds */
+    bool refused;           /* one that did not wait longer was decided without the engine */
     _Atomic bool attentive; /* not closed, or failures counted: successes matter */
     bool asking; /* a thread is inside health(), which may wait for a server; others wait a moment at most */
 } HealthEntry;
@@ -82,7 +84,15 @@ static bool ask(HealthBoard *board, int index) {
 /* ---- breaker
  * ------------------------------------------------------------------------------------------------- */
 
-enum { OPEN_NS = 500 * 1000 * 1000, MOST_OPEN_SECONDS = 10 };
+/* A probe that is never run, or not within this time, makes way for another. */
+enum { OPEN_NS = 500 * 1000 * 1000, PROBE_NS = 1000 * 1000 * 1000, MOST_OPEN_SECONDS = 10 };
+
+/* With the entry's mutex held. Those who wait for it look again. */
+static void end_probe(HealthEntry *entry) {
+    entry->probe_until_ns = 0;
+    entry->refused = false;
+    pthread_cond_broadcast(&entry->answered);
+}
 
 /* With the entry's mutex held. What is cached was decided under the old state. */
 static void enter(HealthBoard *board, int index, BreakerState state) {
@@ -90,6 +100,7 @@ static void enter(HealthBoard *board, int index, BreakerState state) {
     if (entry->breaker.state == state) return;
     entry->breaker.state = state;
     entry->successes = 0;
+    end_probe(entry);
     atomic_fetch_add(&board->changes, 1);
     log_line(state == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "engine.breaker",
              "engine=%s state=%s failures=%d message=\"%s\"", board->engines[index]->name,
@@ -123,8 +134,12 @@ void health_note_success(HealthBoard *board, int index) {
     if (!atomic_load_explicit(&entry->attentive, memory_order_relaxed)) return;
     pthread_mutex_lock(&entry->mutex);
     /* While it is open only statements end that began before: they prove nothing. */
-    if (entry->breaker.state == BREAKER_HALF_OPEN && ++entry->successes >= BREAKER_SUCCESSES)
+    if (entry->breaker.state == BREAKER_HALF_OPEN && ++entry->successes >= BREAKER_SUCCESSES) {
         enter(board, index, BREAKER_CLOSED);
+    } else if (entry->breaker.state == BREAKER_HALF_OPEN) {
+        end_probe(entry);
+        atomic_fetch_add(&board->changes, 1); /* what was decided without it */
+    }
     if (entry->breaker.state == BREAKER_CLOSED) {
         entry->breaker.failures = 0;
         atomic_store(&entry->attentive, false);
@@ -143,12 +158,52 @@ const char *breaker_state_name(BreakerState state) {
     return names[state];
 }
 
-/* With the entry's mutex held: whether the breaker lets statements through. */
-static bool lets_through(HealthBoard *board, int index) {
+/* With the entry's mutex held: an open breaker whose time is over is tried again. */
+static BreakerState state_now(HealthBoard *board, int index) {
     HealthEntry *entry = &board->entries[index];
     if (entry->breaker.state == BREAKER_OPEN && entry->health.up && clock_now_ns() >= entry->open_until_ns)
         enter(board, index, BREAKER_HALF_OPEN);
-    return entry->breaker.state != BREAKER_OPEN;
+    return entry->breaker.state;
+}
+
+static struct timespec moment_after(int64_t wait_ns) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += wait_ns;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    return until;
+}
+
+/* With the entry's mutex held: whether the breaker lets this statement through. Of a half-open one it does so
+ * for one at a time, which is not remembered as a decision; the others wait a moment for what it finds. */
+static bool lets_through(HealthBoard *board, int index, bool *probe) {
+    HealthEntry *entry = &board->entries[index];
+    struct timespec until = moment_after(PATIENCE_NS);
+    bool patient = true;
+    for (;;) {
+        BreakerState state = state_now(board, index);
+        if (state != BREAKER_HALF_OPEN) return state == BREAKER_CLOSED;
+        if (clock_now_ns() >= entry->probe_until_ns) break;
+        if (!patient) {
+            entry->refused = true;
+            return false;
+        }
+        patient = pthread_cond_timedwait(&entry->answered, &entry->mutex, &until) == 0;
+    }
+    entry->probe_until_ns = clock_now_ns() + PROBE_NS;
+    *probe = true;
+    return true;
+}
+
+void health_end_choice(HealthBoard *board, int index, bool chosen) {
+    HealthEntry *entry = &board->entries[index];
+    pthread_mutex_lock(&entry->mutex);
+    if (entry->breaker.state == BREAKER_HALF_OPEN) {
+        if (chosen || entry->refused) atomic_fetch_add(&board->changes, 1);
+        if (!chosen) end_probe(entry);
+    }
+    pthread_mutex_unlock(&entry->mutex);
 }
 
 /* ---- asking
@@ -160,7 +215,7 @@ bool health_check_all(HealthBoard *board) {
         if (begin_asking(&board->entries[i], false)) flipped |= ask(board, i);
     for (int i = 0; i < board->engine_count; i++) { /* an open breaker need not wait for a statement */
         pthread_mutex_lock(&board->entries[i].mutex);
-        (void)lets_through(board, i);
+        (void)state_now(board, i);
         pthread_mutex_unlock(&board->entries[i].mutex);
     }
     return flipped;
@@ -175,26 +230,22 @@ static void await_answer(HealthEntry *entry) {
     struct timespec until = {0};
     pthread_mutex_lock(&entry->mutex);
     while (entry->asking && entry->seen_ns != 0 && !entry->health.up) {
-        if (until.tv_sec == 0) {
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_nsec += PATIENCE_NS;
-            until.tv_sec += until.tv_nsec / 1000000000L;
-            until.tv_nsec %= 1000000000L;
-        }
+        if (until.tv_sec == 0) until = moment_after(PATIENCE_NS);
         if (pthread_cond_timedwait(&entry->answered, &entry->mutex, &until) != 0) break;
     }
     pthread_mutex_unlock(&entry->mutex);
 }
 
-bool health_is_up(HealthBoard *board, int index, char *message, size_t message_bytes) {
+bool health_admits(HealthBoard *board, int index, bool *probe, char *message, size_t message_bytes) {
     HealthEntry *entry = &board->entries[index];
     if (begin_asking(entry, true))
         ask(board, index);
     else
         await_answer(entry);
+    *probe = false;
     pthread_mutex_lock(&entry->mutex);
     bool up = entry->seen_ns == 0 || entry->health.up; /* not known yet: the engine will tell */
-    bool open = up && !lets_through(board, index);
+    bool open = up && !lets_through(board, index, probe);
     if (message && open)
         snprintf(message, message_bytes, "it failed %d times in a row: %s", entry->breaker.failures,
                  entry->breaker.message);

@@ -4,7 +4,8 @@
  *
  * Breaker: closed → (BREAKER_FAILURES statements in a row fail by the engine's fault) → open for half a
  * second, twice as long each time up to ten → half-open as soon as that is over and the engine's own health()
- * says up: statements are tried again → closed after BREAKER_SUCCESSES of them, open after one more failure.
+ * says up: statements are tried again, one at a time → closed after BREAKER_SUCCESSES of them, open after one
+ * more failure.
  * An open engine counts as down. */
 #pragma once
 
@@ -23,7 +24,10 @@ void health_breaker(HealthBoard *board, int index, EngineBreaker *out);
 
 /* Asks every engine; true when one went up or down since it was last seen. */
 bool health_check_all(HealthBoard *board);
-/* The state of engine `index`; `message` (may be NULL) says why it is down. */
-bool health_is_up(HealthBoard *board, int index, char *message, size_t message_bytes);
+/* Whether a statement may be decided for engine `index`; `message` (may be NULL) says why not. `probe`: it is
+ * the one that tries a half-open engine, and health_end_choice tells whether it will. */
+bool health_admits(HealthBoard *board, int index, bool *probe, char *message, size_t message_bytes);
+/* `chosen` false: another statement may try. True: this one does, and is not remembered as a decision. */
+void health_end_choice(HealthBoard *board, int index, bool chosen);
 /* Changes seen so far, whoever saw them: a cached decision made before a change is stale. */
 uint64_t health_changes(const HealthBoard *board);

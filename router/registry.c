@@ -73,6 +73,8 @@ static uint64_t fingerprint_table(const TableDesc *table, uint64_t seed) {
 
 static uint64_t fingerprint(const TableList *list) {
     uint64_t hash = hash_text(list->default_schema, (uint64_t)list->count);
+    for (int i = 0; i < list->next_schema_count; i++)
+        hash = hash_text(list->next_schemas[i], hash + 1);
     for (int i = 0; i < list->count; i++)
         hash = fingerprint_table(&list->tables[i], hash);
     for (int i = 0; i < list->function_count; i++) {
@@ -129,7 +131,6 @@ static RegistrySnapshot *snapshot_create(Registry *registry, EngineTables **sets
     int count = 0;
     for (int i = 0; i < registry->engine_count; i++) {
         snapshot->sets[i] = sets[i];
-        snapshot->default_schemas[i] = sets[i] ? sets[i]->list.default_schema : NULL;
         count += sets[i] ? sets[i]->list.count : 0;
     }
     snapshot->tables = calloc((size_t)count + 1, sizeof *snapshot->tables);
@@ -280,10 +281,29 @@ int registry_engine_index(const RegistrySnapshot *snapshot, const char *engine_n
     return -1;
 }
 
-static const char *default_schema_of(const RegistrySnapshot *snapshot, const Engine *engine) {
-    for (int i = 0; i < snapshot->engine_count; i++)
-        if (snapshot->engines[i] == engine) return snapshot->default_schemas[i];
-    return NULL;
+/* Where an unqualified name finds this table in its engine: the earlier the better, -1 = not at all. */
+static int search_rank(const RegistrySnapshot *snapshot, const RegistryTable *entry) {
+    const TableList *list = NULL;
+    for (int i = 0; i < snapshot->engine_count && !list; i++)
+        if (snapshot->engines[i] == entry->engine && snapshot->sets[i]) list = &snapshot->sets[i]->list;
+    const char *schema = entry->table->schema;
+    if (!list || !list->default_schema || !schema || strcmp(schema, list->default_schema) == 0) return 0;
+    for (int i = 0; i < list->next_schema_count; i++)
+        if (strcmp(schema, list->next_schemas[i]) == 0) return i + 1;
+    return -1;
+}
+
+/* True when `entry` takes the place of one that the same engine finds later, or is found later itself. */
+static bool displaces(const RegistrySnapshot *snapshot, const RegistryTable *entry, const RegistryTable **out,
+                      int count) {
+    for (int i = 0; i < count; i++) {
+        if (out[i]->engine != entry->engine) continue;
+        int rank = search_rank(snapshot, entry), other = search_rank(snapshot, out[i]);
+        if (rank == other) continue; /* without a default schema all of them are found */
+        if (rank < other) out[i] = entry;
+        return true;
+    }
+    return false;
 }
 
 int registry_find(const RegistrySnapshot *snapshot, int engine, const char *schema, const char *name,
@@ -295,8 +315,9 @@ int registry_find(const RegistrySnapshot *snapshot, int engine, const char *sche
         if (strcmp(entry->table->name, name) != 0 ||
             (engine >= 0 && snapshot->engines[engine] != entry->engine))
             continue;
-        const char *wanted = schema ? schema : default_schema_of(snapshot, entry->engine);
-        if (wanted && entry->table->schema && strcmp(entry->table->schema, wanted) != 0) continue;
+        const char *lives_in = entry->table->schema;
+        if (schema ? lives_in && strcmp(lives_in, schema) != 0 : search_rank(snapshot, entry) < 0) continue;
+        if (!schema && displaces(snapshot, entry, out, found < capacity ? found : capacity)) continue;
         if (found < capacity) out[found] = entry;
         found++;
     }

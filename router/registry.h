@@ -22,8 +22,7 @@ typedef struct RegistrySnapshot {
     int engine_count;
     Engine *const *engines;
     EngineTables *sets[ROUTER_MAX_CANDIDATES]; /* NULL = never described */
-    const char *default_schemas[ROUTER_MAX_CANDIDATES];
-    RegistryTable *tables; /* of all engines, in their order */
+    RegistryTable *tables;                     /* of all engines, in their order */
     int table_count;
     int *slots; /* hash index by table name: table + 1, 0 = free */
     uint32_t slot_mask;
@@ -52,8 +51,8 @@ void registry_retain(RegistrySnapshot *snapshot);
 void registry_release(RegistrySnapshot *snapshot);
 
 int registry_engine_index(const RegistrySnapshot *snapshot, const char *engine_name); /* -1 = none */
-/* Tables of this name; engine -1 = any; schema NULL = each engine's default schema. Returns how many there
- * are, of which at most `capacity` are filled in. */
+/* Tables of this name; engine -1 = any; schema NULL = each engine's search path, of which the
+ * first that has it counts. Returns how many there are, of which at most `capacity` are filled in. */
 int registry_find(const RegistrySnapshot *snapshot, int engine, const char *schema, const char *name,
                   const RegistryTable **out, int capacity);
 /* The volatility of the functions of this name that some engine has ('i', 's', 'v': the worst of them), 0 =

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 
 enum { CLASS_COUNT = 27, SLAB_BYTES = 2 << 20 }; /* up to 512 GiB; a slab is one huge page */
+/* The first slabs, of which an idle process touches a few pages each, become huge pages with the next one. */
+enum { SMALL_SLABS = 8 };
 
 typedef struct BlockList {
     void **items;
@@ -23,6 +25,8 @@ static struct {
     SizeClass classes[CLASS_COUNT];
     int64_t kept_bytes, limit_bytes;
     int64_t used_bytes, together_bytes; /* as asked for */
+    int slab_count;
+    void *small_slabs[SMALL_SLABS];
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit_bytes = 256 << 20};
 
 static size_t class_bytes(int class) {
@@ -60,8 +64,26 @@ static void *map_aligned(size_t bytes) {
     if (start > mapped) munmap(mapped, (size_t)(start - mapped));
     char *end = mapped + bytes + SLAB_BYTES;
     if (end > start + bytes) munmap(start + bytes, (size_t)(end - start) - bytes);
-    madvise(start, bytes, MADV_HUGEPAGE);
     return start;
+}
+
+static void *map_huge(size_t bytes) {
+    void *mapped = map_aligned(bytes);
+    if (mapped) madvise(mapped, bytes, MADV_HUGEPAGE);
+    return mapped;
+}
+
+/* With the lock held. */
+static char *map_slab(void) {
+    char *slab = pool.slab_count < SMALL_SLABS ? map_aligned(SLAB_BYTES) : map_huge(SLAB_BYTES);
+    if (!slab) return NULL;
+    if (pool.slab_count < SMALL_SLABS)
+        pool.small_slabs[pool.slab_count] = slab;
+    else if (pool.slab_count == SMALL_SLABS)
+        for (int i = 0; i < SMALL_SLABS; i++)
+            madvise(pool.small_slabs[i], SLAB_BYTES, MADV_HUGEPAGE);
+    pool.slab_count++;
+    return slab;
 }
 
 /* Pages back to the system; with the lock held. */
@@ -105,8 +127,8 @@ static void *take_locked(int class, size_t bytes) {
     block = list_pop(&of->cold);
     if (block) return block;
     size_t part = class_bytes(class);
-    if (part >= SLAB_BYTES) return map_aligned(part);
-    char *slab = map_aligned(SLAB_BYTES);
+    if (part >= SLAB_BYTES) return map_huge(part);
+    char *slab = map_slab();
     for (size_t at = SLAB_BYTES - part; slab && at > 0; at -= part)
         if (!list_push(&of->cold, slab + at)) break; /* lost to the pool, never touched */
     return slab;

@@ -4,8 +4,25 @@
 
 void cancel_init(CancelToken *token, int64_t deadline_ns) {
     atomic_init(&token->reason, CANCEL_NONE);
-    token->deadline_ns = deadline_ns;
+    atomic_init(&token->deadline_ns, deadline_ns);
     token->parent = NULL;
+}
+
+void cancel_lower_deadline(CancelToken *token, int64_t deadline_ns) {
+    int64_t known_ns = atomic_load_explicit(&token->deadline_ns, memory_order_relaxed);
+    while ((!known_ns || deadline_ns < known_ns) &&
+           !atomic_compare_exchange_weak_explicit(&token->deadline_ns, &known_ns, deadline_ns,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+int64_t cancel_deadline_ns(const CancelToken *token) {
+    return atomic_load_explicit(&token->deadline_ns, memory_order_relaxed);
+}
+
+bool cancel_is_overdue(const CancelToken *token, int64_t now_ns) {
+    int64_t deadline_ns = cancel_deadline_ns(token);
+    return deadline_ns && now_ns >= deadline_ns;
 }
 
 void cancel_request(CancelToken *token, CancelReason reason) {
@@ -20,7 +37,7 @@ bool cancel_is_requested(CancelToken *token) {
         cancel_request(token, (CancelReason)atomic_load(&token->parent->reason));
         return true;
     }
-    if (!token->deadline_ns || clock_now_ns() < token->deadline_ns) return false;
+    if (!cancel_deadline_ns(token) || !cancel_is_overdue(token, clock_now_ns())) return false;
     cancel_request(token, CANCEL_BY_DEADLINE);
     return true;
 }

@@ -20,11 +20,15 @@ typedef enum CancelReason {
 
 typedef struct CancelToken {
     _Atomic int reason;
-    int64_t deadline_ns;        /* clock_now_ns() time, 0 = none; set before the token is shared */
-    struct CancelToken *parent; /* its cancellation is this one's, too; may be NULL, outlives this one */
+    _Atomic int64_t deadline_ns; /* clock_now_ns() time, 0 = none */
+    struct CancelToken *parent;  /* its cancellation is this one's, too; may be NULL, outlives this one */
 } CancelToken;
 
 void cancel_init(CancelToken *token, int64_t deadline_ns);
+/* Brings the deadline forward, never back; from any thread. */
+void cancel_lower_deadline(CancelToken *token, int64_t deadline_ns);
+int64_t cancel_deadline_ns(const CancelToken *token);
+bool cancel_is_overdue(const CancelToken *token, int64_t now_ns);
 /* From any thread, any number of times; the first reason stays. */
 void cancel_request(CancelToken *token, CancelReason reason);
 /* True once cancelled or past the deadline. `token` may be NULL (never cancelled). */

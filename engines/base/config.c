@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/strbuf.h"
 #include "engines/base/toml.h"
 
 typedef enum KeyKind { KEY_STRING, KEY_LIST, KEY_INT, KEY_INT64, KEY_BOOL, KEY_DOUBLE, KEY_BYTES } KeyKind;
@@ -340,13 +341,19 @@ static void fill_in(Config *config) {
 static Status read_text(const char *path, Arena *arena, char **out, Error *err) {
     FILE *file = fopen(path, "re");
     if (!file) return error_set_errno(err, errno, "cannot read the configuration %s", path);
-    enum { LARGEST = 1 << 20 };
-    char *text = arena_alloc(arena, LARGEST + 1);
-    size_t length = fread(text, 1, LARGEST + 1, file);
+    enum { LARGEST = 1 << 20, PART = 16 << 10 };
+    StrBuf read; /* grows: what an idle process touches of its memory stays with it */
+    strbuf_init(&read);
+    for (size_t count = 1; count > 0 && read.length <= LARGEST; read.length += count) {
+        strbuf_grow(&read, PART);
+        count = fread(read.data + read.length, 1, PART, file);
+    }
     fclose(file);
+    size_t length = read.length;
+    char *text = arena_strndup(arena, read.data, length);
+    strbuf_deinit(&read);
     if (length > LARGEST)
         return error_set(err, SQLSTATE_CONFIG, "the configuration %s is larger than 1 MiB", path);
-    text[length] = 0;
     if (strlen(text) != length)
         return error_set(err, SQLSTATE_CONFIG, "the configuration %s holds a NUL byte", path);
     *out = text;

@@ -406,5 +406,12 @@ void pgconn_reset_session(PgConn *conn) {
         pgconn_exec(conn, "DISCARD ALL", NULL, 0, &limit, NULL, NULL) != STATUS_OK)
         conn->broken = true;
     pgprepared_clear(&conn->prepared);
-    conn->dirty = false;
+    conn->dirty = conn->has_written = false;
+}
+
+Status pgconn_forget_sequences(PgConn *conn, CancelToken *cancel, Error *err) {
+    if (!conn->has_written) return STATUS_OK;
+    TRY(pgconn_exec(conn, "DISCARD SEQUENCES", NULL, 0, cancel, NULL, err));
+    conn->has_written = false;
+    return STATUS_OK;
 }

@@ -52,6 +52,7 @@ typedef struct PgConn {
     PgPreparedCache prepared;
     bool broken;
     bool dirty;         /* the session's state may differ from a fresh one */
+    bool has_written;   /* lastval() and currval() may know sequences of what ran before */
     bool fresh;         /* made for this checkout: never idle before */
     bool cancel_missed; /* the last statement to be cancelled was done before the cancellation came */
     struct PgConn *next_idle;
@@ -99,6 +100,8 @@ Status pgconn_send_prepared(PgConn *conn, const char *name, const PgShape *shape
                             int param_count, Error *err);
 /* Forgets all session state; broken when that fails. */
 void pgconn_reset_session(PgConn *conn);
+/* Before a statement that may ask for them: what lastval() and currval() would tell of others' statements. */
+Status pgconn_forget_sequences(PgConn *conn, CancelToken *cancel, Error *err);
 
 /* True for errors after which the connection cannot be used. */
 bool pgconn_sqlstate_is_fatal(const char *sqlstate);

@@ -115,13 +115,28 @@ static Status load_types(Describer *d, Error *err) {
     return STATUS_OK;
 }
 
-static Status read_catalog(Describer *d, const char **default_schema, Error *err) {
-    PGresult *schema;
+/* Those of search_path that exist, "$user" by its name, without the catalogs that are always searched. */
+static Status read_search_path(Describer *d, TableList *out, Error *err) {
+    PGresult *path;
+    TRY(pgconn_exec(
+        d->conn,
+        "SELECT name FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, at)"
+        " ORDER BY at",
+        NULL, 0, &d->limit, &path, err));
+    int count = PQntuples(path);
+    out->default_schema = count ? arena_strdup(d->arena, PQgetvalue(path, 0, 0)) : "public";
+    out->next_schema_count = count ? count - 1 : 0;
+    const char **next = ARENA_NEW_ARRAY(d->arena, const char *, count + 1);
+    for (int i = 1; i < count; i++)
+        next[i - 1] = arena_strdup(d->arena, PQgetvalue(path, i, 0));
+    out->next_schemas = next;
+    PQclear(path);
+    return STATUS_OK;
+}
+
+static Status read_catalog(Describer *d, TableList *out, Error *err) {
     TRY(load_types(d, err));
-    TRY(pgconn_exec(d->conn, "SELECT COALESCE(pg_catalog.current_schema(), 'public')", NULL, 0, &d->limit,
-                    &schema, err));
-    *default_schema = arena_strdup(d->arena, PQgetvalue(schema, 0, 0));
-    PQclear(schema);
+    TRY(read_search_path(d, out, err));
     TRY(pgconn_exec(d->conn, tables_query, NULL, 0, &d->limit, &d->tables, err));
     TRY(pgconn_exec(d->conn, columns_query, NULL, 0, &d->limit, &d->columns, err));
     TRY(pgconn_exec(d->conn, keys_query, NULL, 0, &d->limit, &d->keys, err));
@@ -217,7 +232,7 @@ Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err)
     memset(out, 0, sizeof *out);
     cancel_init(&d.limit, clock_now_ns() + (int64_t)DESCRIBE_LIMIT_SECONDS * 1000000000);
     TRY(pgengine_acquire(d.engine, true, &d.limit, &d.conn, err));
-    Status status = read_catalog(&d, &out->default_schema, err);
+    Status status = read_catalog(&d, out, err);
     pgengine_give_back(d.engine, d.conn);
     if (status == STATUS_OK) {
         out->count = PQntuples(d.tables);

@@ -132,6 +132,7 @@ static bool controls_transaction(const PgPlan *plan) {
 static Status run_pieces(Session *session, Error *err) {
     CancelToken *cancel = session->execution->cancel;
     bool wrap = !controls_transaction(session->plan);
+    TRY(pgconn_forget_sequences(session->conn, cancel, err));
     if (wrap) TRY(pgconn_exec(session->conn, "BEGIN", NULL, 0, cancel, NULL, err));
     for (int i = 0; i < session->plan->piece_count; i++) {
         const PgPiece *piece = &session->plan->pieces[i];

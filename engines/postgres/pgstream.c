@@ -200,7 +200,9 @@ static Status prepare(PgEngine *engine, const PgRun *run, CancelToken *cancel, A
 
 static Status send_and_wait(PgEngine *engine, const PgRun *run, CancelToken *cancel, Attempt *attempt,
                             Error *err) {
+    if (run->session) TRY(pgconn_forget_sequences(attempt->conn, cancel, err));
     TRY(prepare(engine, run, cancel, attempt, err));
+    attempt->conn->has_written |= !run->read_only;
     const char *name = attempt->prepared ? attempt->prepared->name : "";
     TRY(pgconn_send_prepared(attempt->conn, name, attempt->shape, run->params, run->param_count, err));
     attempt->sent = true;

@@ -66,15 +66,30 @@ static uint64_t hash_float(const char *text, size_t length, uint64_t seed) {
     return hash64_bytes(rounded, (size_t)written, seed);
 }
 
-/* `row` is a JSON array, one value per column. */
-static uint64_t hash_row(const char *row, size_t length, const bool *is_float, int columns) {
+/* Zeros at the end are a scale, and engines differ in it where PostgreSQL's rules leave it to the plan. */
+static uint64_t hash_numeric(const char *text, size_t length, uint64_t seed) {
+    if (memchr(text, '.', length) && !memchr(text, 'e', length)) {
+        while (text[length - 1] == '0')
+            length--;
+        if (text[length - 1] == '.') length--;
+    }
+    return hash64_bytes(text, length, seed);
+}
+
+static uint64_t hash_value(AnswerColumn column, const char *text, size_t length, uint64_t seed) {
+    switch (column) {
+    case ANSWER_FLOAT: return hash_float(text, length, seed);
+    case ANSWER_NUMERIC: return hash_numeric(text, length, seed);
+    default: return hash64_bytes(text, length, seed);
+    }
+}
+
+uint64_t answer_hash_row(const char *row, size_t length, const AnswerColumn *kinds, int columns) {
     const char *at = row + 1, *end = row + length - 1;
     uint64_t hash = (uint64_t)columns;
     for (int column = 0; at < end; column++) {
         const char *stop = skip_value(at, end);
-        size_t value_bytes = (size_t)(stop - at);
-        hash = column < columns && is_float[column] ? hash_float(at, value_bytes, hash + 1)
-                                                    : hash64_bytes(at, value_bytes, hash + 1);
+        hash = hash_value(column < columns ? kinds[column] : ANSWER_TEXT, at, (size_t)(stop - at), hash + 1);
         at = stop + 1;
     }
     return hash;
@@ -90,7 +105,7 @@ typedef struct Reading {
     const AnswerSource *source;
     ExecutionStats stats;
     Execution execution;
-    bool *is_float;
+    AnswerColumn *kinds;
     int columns;
     RowSink sink;
     void *state;
@@ -110,7 +125,7 @@ static bool sink_lines(Reading *reading, const StrBuf *text) {
         size_t length = (size_t)(line_end - line);
         if (length < 2 || *line != '[') continue;
         if (!reading->sink(reading->state, line, length,
-                           hash_row(line, length, reading->is_float, reading->columns)))
+                           answer_hash_row(line, length, reading->kinds, reading->columns)))
             return false;
     }
     return true;
@@ -137,11 +152,12 @@ static Status read_stream(Reading *reading, ArrowArrayStream *stream, Error *err
     ArrowSchema schema = {0};
     TRY(arrow_stream_schema(stream, &schema, err));
     reading->columns = (int)schema.n_children;
-    reading->is_float = calloc((size_t)schema.n_children + 1, sizeof *reading->is_float);
-    if (!reading->is_float) abort();
+    reading->kinds = calloc((size_t)schema.n_children + 1, sizeof *reading->kinds);
+    if (!reading->kinds) abort();
     for (int i = 0; i < reading->columns; i++) {
         SqlTypeId id = arrow_schema_sqltype(schema.children[i], NULL).id;
-        reading->is_float[i] = id == SQL_FLOAT4 || id == SQL_FLOAT8;
+        bool is_float = id == SQL_FLOAT4 || id == SQL_FLOAT8;
+        reading->kinds[i] = is_float ? ANSWER_FLOAT : id == SQL_NUMERIC ? ANSWER_NUMERIC : ANSWER_TEXT;
     }
     StrBuf text;
     strbuf_init(&text);
@@ -153,8 +169,8 @@ static Status read_stream(Reading *reading, ArrowArrayStream *stream, Error *err
         rowformat_close(writer);
     }
     strbuf_deinit(&text);
-    free(reading->is_float);
-    reading->is_float = NULL;
+    free(reading->kinds);
+    reading->kinds = NULL;
     arrow_schema_release(&schema);
     return status;
 }

@@ -3,7 +3,7 @@
  *   answer_read (each engine) → answer_compare → answer_find_row (reads once more, for the row to show)
  *
  * Values are compared as they are answered, digit by digit; float4 and float8 to 9 digits, because the order
- * of an addition is nobody's promise.
+ * of an addition is nobody's promise, and numeric without its scale.
  */
 #pragma once
 
@@ -45,6 +45,10 @@ typedef struct AnswerDifference {
 void answer_compare(const Answer *left, const Answer *right, bool ordered, AnswerDifference *out);
 /* The row of this hash as a JSON array, `null` when it does not come again. */
 Status answer_find_row(const AnswerSource *source, uint64_t row, StrBuf *out, Error *err);
+
+typedef enum AnswerColumn { ANSWER_TEXT, ANSWER_FLOAT, ANSWER_NUMERIC } AnswerColumn;
+/* Of a JSON array with a value per column: rows that count as equal have equal hashes. */
+uint64_t answer_hash_row(const char *row, size_t length, const AnswerColumn *kinds, int columns);
 
 /* Its outermost SELECT has ORDER BY. */
 bool answer_is_ordered(const Statement *statement);

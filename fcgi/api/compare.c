@@ -231,7 +231,7 @@ static void compare_now(Api *api, Exchange *exchange, Comparison *comparison) {
     double limit_seconds = atomic_load(&api->max_runtime_seconds),
            wanted = comparison->body.max_runtime_seconds;
     double seconds = wanted > 0 && wanted < limit_seconds ? wanted : limit_seconds;
-    exchange->cancel.deadline_ns = exchange->received_ns + (int64_t)(seconds * 1e9);
+    cancel_lower_deadline(&exchange->cancel, exchange->received_ns + (int64_t)(seconds * 1e9));
     const char *chosen;
     Error err = {0};
     StrBuf out;

@@ -121,7 +121,8 @@ void history_note(History *history, const HistoryEntry *entry, const Param *para
     strbuf_init(&text);
     if (history->params && param_count) history_append_params(&text, params, param_count);
     size_t bytes;
-    HistoryEntry *copy = copy_entry(entry, text.length ? text.data : NULL, &bytes);
+    bool kept = text.length && text.length <= MOST_SQL_BYTES; /* a part of them would be no JSON */
+    HistoryEntry *copy = copy_entry(entry, kept ? text.data : NULL, &bytes);
     strbuf_deinit(&text);
     pthread_mutex_lock(&history->lock);
     *history->last = copy;

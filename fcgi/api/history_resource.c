@@ -5,6 +5,7 @@
 
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/problem.h"
+#include "fcgi/api/query_request.h"
 
 enum { DEFAULT_LIMIT = 100, MOST_ENTRIES = 1000 };
 
@@ -98,7 +99,7 @@ void history_differences_handle(Api *api, Exchange *exchange, char *const *argum
 }
 
 void history_resolve_handle(Api *api, Exchange *exchange, char *const *arguments) {
-    if (!is_kept(api, exchange)) return;
+    if (!query_request_is_json(exchange) || !is_kept(api, exchange)) return;
     char *end;
     int64_t id = strtoll(arguments[0], &end, 10);
     bool found = false;

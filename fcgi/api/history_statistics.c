@@ -111,7 +111,8 @@ static Status read_runs(HistoryStore *store, Summary *summary, Error *err) {
     TRY(history_prepare(store,
                         "SELECT fingerprint, engine, taken_ms, origin = 'query' FROM"
                         " (SELECT * FROM history WHERE status = 200 AND taken_ms IS NOT NULL AND engine"
-                        " IS NOT NULL ORDER BY id DESC LIMIT ?1) ORDER BY fingerprint, engine, taken_ms",
+                        " IS NOT NULL AND cut_short IS NOT 1 ORDER BY id DESC LIMIT ?1) ORDER BY "
+                        "fingerprint, engine, taken_ms",
                         &statement, err));
     sqlite3_bind_int(statement, 1, NEWEST);
     int code;

@@ -12,21 +12,32 @@
 #include "fcgi/api/history_internal.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, TRIM_ROUNDS = 4, OPEN_PAUSE_MS = 20 };
+/* Of differences. */
+enum { MOST_TEXT_BYTES = 8192, MOST_RESOLVED = 1000, MOST_WITH_TEXT = 1000, MOST_UNRESOLVED = 100000 };
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, started_us INTEGER NOT NULL,"
     " fingerprint INTEGER NOT NULL, sql TEXT, params TEXT, engine TEXT, rule TEXT, class TEXT, origin TEXT,"
     " user_name TEXT, tag TEXT, request_id TEXT, status INTEGER, sqlstate TEXT, cost_ms REAL, taken_ms REAL,"
-    " row_count INTEGER, bytes INTEGER);"
+    " row_count INTEGER, bytes INTEGER, cut_short INTEGER);"
     "CREATE INDEX IF NOT EXISTS history_shapes ON history (fingerprint, id);"
     "CREATE TABLE IF NOT EXISTS differences (id INTEGER PRIMARY KEY, found_us INTEGER NOT NULL,"
     " fingerprint INTEGER NOT NULL, sql TEXT, params TEXT, source TEXT, other TEXT, detail TEXT,"
-    " times INTEGER NOT NULL DEFAULT 1, resolved_us INTEGER, resolved_by TEXT);";
+    " times INTEGER NOT NULL DEFAULT 1, resolved_us INTEGER, resolved_by TEXT);"
+    "CREATE INDEX IF NOT EXISTS differences_open ON differences (fingerprint, other) WHERE resolved_us IS "
+    "NULL;";
 
 Status history_error(HistoryStore *store, const char *what, Error *err) {
     bool busy = (sqlite3_errcode(store->handle) & 0xFF) == SQLITE_BUSY;
     return error_set(err, busy ? "55P03" : SQLSTATE_IO_ERROR, "cannot %s the history: %s", what,
                      sqlite3_errmsg(store->handle));
+}
+
+static bool has_column(HistoryStore *store, const char *probe) {
+    sqlite3_stmt *statement = NULL;
+    bool has = sqlite3_prepare_v2(store->handle, probe, -1, &statement, NULL) == SQLITE_OK;
+    sqlite3_finalize(statement);
+    return has;
 }
 
 static Status run(HistoryStore *store, const char *sql, const char *what, Error *err) {
@@ -49,6 +60,16 @@ static void make_directory_of(const char *path) {
     (void)mkdir(directory, 0750);
 }
 
+/* Of files that an older program made. Another process may add it at the same time. */
+static Status add_new_columns(HistoryStore *store, Error *err) {
+    static const char probe[] = "SELECT cut_short FROM history LIMIT 0";
+    if (has_column(store, probe)) return STATUS_OK;
+    Status status = run(store, "ALTER TABLE history ADD COLUMN cut_short INTEGER", "open", err);
+    if (status == STATUS_OK || !has_column(store, probe)) return status;
+    error_clear(err);
+    return STATUS_OK;
+}
+
 /* SQLite does not wait for another process that is changing the journal, as all of a pool do at once: it says
  * busy. */
 static Status prepare_file(HistoryStore *store, Error *err) {
@@ -56,7 +77,8 @@ static Status prepare_file(HistoryStore *store, Error *err) {
                                    "PRAGMA journal_size_limit = 4194304;";
     int64_t until_ns = clock_now_ns() + (int64_t)BUSY_TIMEOUT_MS * 1000000;
     for (;;) {
-        if (run(store, settings, "open", err) == STATUS_OK && run(store, schema, "open", err) == STATUS_OK)
+        if (run(store, settings, "open", err) == STATUS_OK && run(store, schema, "open", err) == STATUS_OK &&
+            add_new_columns(store, err) == STATUS_OK)
             return STATUS_OK;
         bool busy = (sqlite3_errcode(store->handle) & 0xFF) == SQLITE_BUSY;
         if (!busy || clock_now_ns() > until_ns) return STATUS_ERROR;
@@ -128,6 +150,7 @@ static Status insert(HistoryStore *store, sqlite3_stmt *statement, const History
     bind_number(statement, 15, entry->taken_ms);
     sqlite3_bind_int64(statement, 16, entry->rows);
     sqlite3_bind_int64(statement, 17, entry->bytes);
+    sqlite3_bind_int(statement, 18, entry->cut_short);
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
     return code == SQLITE_DONE ? STATUS_OK : history_error(store, "write", err);
@@ -166,7 +189,7 @@ static Status write_all(HistoryStore *store, const HistoryEntry *entries, Error 
     TRY(history_prepare(store,
                         "INSERT INTO history (started_us, fingerprint, sql, params, engine, rule, class,"
                         " origin, user_name, tag, request_id, status, sqlstate, cost_ms, taken_ms,"
-                        " row_count, bytes) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                        " row_count, bytes, cut_short) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                         &statement, err));
     Status status = STATUS_OK;
     for (const HistoryEntry *entry = entries; entry && status == STATUS_OK; entry = entry->next)
@@ -296,6 +319,51 @@ Status history_store_list(HistoryStore *store, const HistoryFilter *filter, StrB
 /* ---- answers that differed
  * ------------------------------------------------------------------------------- */
 
+static void bind_bounded(sqlite3_stmt *statement, int index, const char *text) {
+    bind_text(statement, index, text && strlen(text) <= MOST_TEXT_BYTES ? text : NULL);
+}
+
+/* A statement's text is of use without its end. */
+static void bind_cut(sqlite3_stmt *statement, int index, const char *text) {
+    size_t bytes = text ? strnlen(text, MOST_TEXT_BYTES) : 0;
+    while (bytes && text[bytes] && ((unsigned char)text[bytes] & 0xC0) == 0x80)
+        bytes--; /* no half of a character */
+    if (text)
+        sqlite3_bind_text(statement, index, text, (int)bytes, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(statement, index);
+}
+
+static Status insert_difference(HistoryStore *store, const HistoryDifference *difference, bool with_text,
+                                Error *err) {
+    sqlite3_stmt *statement;
+    TRY(history_prepare(store,
+                        "INSERT INTO differences (found_us, fingerprint, sql, params, source, other,"
+                        " detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                        &statement, err));
+    sqlite3_bind_int64(statement, 1, clock_wall_us());
+    sqlite3_bind_int64(statement, 2, (int64_t)difference->fingerprint);
+    bind_cut(statement, 3, with_text ? difference->sql : NULL);
+    bind_bounded(statement, 4, with_text ? difference->params : NULL);
+    bind_text(statement, 5, difference->source);
+    bind_text(statement, 6, difference->other);
+    bind_bounded(statement, 7, with_text ? difference->detail : NULL);
+    int code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? STATUS_OK : history_error(store, "write", err);
+}
+
+/* Nobody needs resolved ones for long. An unresolved one keeps its shape away from an engine and stays. */
+static Status trim_resolved(HistoryStore *store, Error *err) {
+    char *sql = sqlite3_mprintf("DELETE FROM differences WHERE resolved_us IS NOT NULL AND id <= (SELECT id"
+                                " FROM differences WHERE resolved_us IS NOT NULL ORDER BY id DESC LIMIT 1"
+                                " OFFSET %d)",
+                                MOST_RESOLVED);
+    Status status = run(store, sql, "trim", err);
+    sqlite3_free(sql);
+    return status;
+}
+
 Status history_store_add_difference(HistoryStore *store, const HistoryDifference *difference, Error *err) {
     sqlite3_stmt *statement;
     /* One open entry per shape and engine. */
@@ -309,19 +377,12 @@ Status history_store_add_difference(HistoryStore *store, const HistoryDifference
     sqlite3_finalize(statement);
     if (code != SQLITE_DONE) return history_error(store, "write", err);
     if (sqlite3_changes(store->handle) > 0) return STATUS_OK;
-    TRY(history_prepare(store,
-                        "INSERT INTO differences (found_us, fingerprint, sql, params, source, other,"
-                        " detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                        &statement, err));
-    const char *const texts[] = {difference->sql, difference->params, difference->source, difference->other,
-                                 difference->detail};
-    sqlite3_bind_int64(statement, 1, clock_wall_us());
-    sqlite3_bind_int64(statement, 2, (int64_t)difference->fingerprint);
-    for (int i = 0; i < 5; i++)
-        bind_text(statement, 3 + i, texts[i]);
-    code = sqlite3_step(statement);
-    sqlite3_finalize(statement);
-    return code == SQLITE_DONE ? STATUS_OK : history_error(store, "write", err);
+    int64_t unresolved = number_of(store, "SELECT count(*) FROM differences WHERE resolved_us IS NULL");
+    if (unresolved >= MOST_UNRESOLVED)
+        return error_set(err, "53400", "there are %lld unresolved differences, no more are recorded",
+                         (long long)unresolved);
+    TRY(insert_difference(store, difference, unresolved < MOST_WITH_TEXT, err));
+    return trim_resolved(store, err);
 }
 
 static void append_difference(StrBuf *out, sqlite3_stmt *statement) {

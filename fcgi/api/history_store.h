@@ -24,6 +24,7 @@ typedef struct HistoryEntry {
     int status;               /* of the answer */
     double cost_ms, taken_ms; /* expected; true. < 0 = unknown */
     int64_t rows, bytes;      /* answered; scanned */
+    bool cut_short;           /* max_rows ended it: what it took says nothing of the engine */
 } HistoryEntry;
 
 Status history_store_open(const char *path, int64_t max_rows, int64_t max_bytes, HistoryStore **out,
@@ -64,6 +65,8 @@ typedef struct HistoryDifference {
     const char *detail;         /* JSON object: the first differing row */
 } HistoryDifference;
 
+/* Bounded: texts beyond 8 KiB are left out (a statement's is cut), the oldest of many resolved ones go, of
+ * very many unresolved ones only the shape is kept, and at 100,000 of those it is 53400. */
 Status history_store_add_difference(HistoryStore *store, const HistoryDifference *difference, Error *err);
 /* {"differences":[...]} */
 Status history_store_list_differences(HistoryStore *store, bool unresolved_only, StrBuf *out, Error *err);

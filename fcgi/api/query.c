@@ -49,7 +49,7 @@ static void end_with_problem(QueryRun *run, const Error *err) {
     int reason = atomic_load(&exchange->cancel.reason);
     int index = engine_index(run);
     if (index >= 0) metrics_add(&run->api->metrics->query_errors[index], 1);
-    bool overdue = exchange->cancel.deadline_ns && clock_now_ns() >= exchange->cancel.deadline_ns;
+    bool overdue = cancel_is_overdue(&exchange->cancel, clock_now_ns());
     bool cancelled = !strcmp(err->sqlstate, SQLSTATE_QUERY_CANCELED);
     query_note(run, cancelled ? 408 : problem_status(err), err->sqlstate, 0);
     let_go(run);
@@ -211,7 +211,6 @@ static Status begin_write(QueryRun *run, Error *err) {
 
 static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     Decision *decision = run->decision;
-    rule_limits_lower(&decision->limits, run->exchange, &run->max_rows);
     run->execution = (Execution){.params = run->body.params,
                                  .param_count = run->body.param_count,
                                  .cancel = &run->attempt,
@@ -237,7 +236,8 @@ static Status execute(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err) {
     run->execute_started_ns = clock_now_ns();
     run->client_wait_ns = 0;
     run->cut_short = false;
-    cancel_init(&run->attempt, run->exchange->cancel.deadline_ns);
+    rule_limits_lower(&run->decision->limits, run->exchange, &run->max_rows);
+    cancel_init(&run->attempt, cancel_deadline_ns(&run->exchange->cancel));
     run->attempt.parent = &run->exchange->cancel;
     router_run_begins(run->api->router, run->decision);
     query_watch_begin(run);
@@ -420,7 +420,7 @@ static bool try_fast_lane(QueryRun *run) {
     run->lane_request = (LaneRequest){.plan = run->decision->plan,
                                       .params = run->body.params,
                                       .param_count = run->body.param_count,
-                                      .deadline_ns = run->exchange->cancel.deadline_ns,
+                                      .deadline_ns = cancel_deadline_ns(&run->exchange->cancel),
                                       .stats = &run->stats,
                                       .done = on_lane_done,
                                       .user = run};
@@ -447,7 +447,7 @@ static void set_limits(QueryRun *run) {
     double limit_seconds = atomic_load_explicit(&run->api->max_runtime_seconds, memory_order_relaxed);
     double wanted = run->body.max_runtime_seconds;
     double seconds = wanted > 0 && wanted < limit_seconds ? wanted : limit_seconds;
-    run->exchange->cancel.deadline_ns = run->exchange->received_ns + (int64_t)(seconds * 1e9);
+    cancel_lower_deadline(&run->exchange->cancel, run->exchange->received_ns + (int64_t)(seconds * 1e9));
     run->max_rows = run->body.max_rows ? run->body.max_rows
                                        : atomic_load_explicit(&run->api->max_rows, memory_order_relaxed);
     if (run->max_rows > INT64_MAX - 1) run->max_rows = INT64_MAX - 1;

@@ -28,6 +28,7 @@ void query_note(QueryRun *run, int status, const char *sqlstate, int64_t rows) {
                           .status = status,
                           .cost_ms = -1,
                           .taken_ms = run->execute_started_ns ? (double)taken_ns / 1e6 : -1,
+                          .cut_short = run->cut_short,
                           .rows = rows > 0 ? rows : 0,
                           .bytes = atomic_load_explicit(&run->stats.bytes_scanned, memory_order_relaxed)};
     if (decision) {

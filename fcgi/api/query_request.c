@@ -15,15 +15,18 @@ static bool is_json(const char *content_type) {
     return content_type[length] == 0 || content_type[length] == ';' || content_type[length] == ' ';
 }
 
+bool query_request_is_json(Exchange *exchange) {
+    if (is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) return true;
+    problem_reply_text(
+        exchange, 415,
+        "the request body must be application/json: send the header Content-Type: application/json");
+    return false;
+}
+
 typedef Status (*BodyReader)(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
 
 static bool read_request(Exchange *exchange, BodyReader read, QueryBody *body) {
-    if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
-        problem_reply_text(
-            exchange, 415,
-            "the request body must be application/json: send the header Content-Type: application/json");
-        return false;
-    }
+    if (!query_request_is_json(exchange)) return false;
     Error err = {0};
     if (read(&exchange->arena, exchange->body, exchange->body_bytes, body, &err) != STATUS_OK) {
         problem_reply(exchange, 400, &err);

@@ -5,6 +5,8 @@
 #include "fcgi/server/exchange.h"
 #include "router/router.h"
 
+/* False: 415 was replied. Whatever acts asks for it: a page of another site cannot send this type. */
+bool query_request_is_json(Exchange *exchange);
 /* False: a problem was replied (415, 400). */
 bool query_request_read(Exchange *exchange, QueryBody *body);
 bool query_request_read_comparison(Exchange *exchange, QueryBody *body);

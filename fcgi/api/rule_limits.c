@@ -1,12 +1,11 @@
 #include "fcgi/api/rule_limits.h"
 
 void rule_limits_lower(const DecisionLimits *limits, Exchange *exchange, int64_t *max_rows) {
-    CancelToken *cancel = &exchange->cancel;
     if (limits->max_rows > 0 && (*max_rows <= 0 || limits->max_rows < *max_rows))
         *max_rows = limits->max_rows;
     if (limits->max_runtime_seconds <= 0) return;
-    int64_t deadline_ns = exchange->received_ns + (int64_t)(limits->max_runtime_seconds * 1e9);
-    if (!cancel->deadline_ns || deadline_ns < cancel->deadline_ns) cancel->deadline_ns = deadline_ns;
+    cancel_lower_deadline(&exchange->cancel,
+                          exchange->received_ns + (int64_t)(limits->max_runtime_seconds * 1e9));
 }
 
 Status rule_limits_check(const Decision *decision, const ExecutionStats *stats, Error *err) {

@@ -1,10 +1,10 @@
 /* POST /api/v1/tables, DELETE /api/v1/tables/{t}, POST /api/v1/schemas: tables and schemas made and dropped
  * by the statements that SQL has for it, so that whatever is true of those is true here. */
 #include <string.h>
-#include <strings.h>
 
 #include "fcgi/api/own_statement.h"
 #include "fcgi/api/problem.h"
+#include "fcgi/api/query_request.h"
 #include "fcgi/api/table_target.h"
 
 enum { MAX_TABLE_COLUMNS = 1600 };
@@ -12,19 +12,10 @@ enum { MAX_TABLE_COLUMNS = 1600 };
 /* ---- the body --------------------------------------------------------------------------------------------
  */
 
-static bool is_json(const char *content_type) {
-    static const char json[] = "application/json";
-    return content_type && !strncasecmp(content_type, json, sizeof json - 1) &&
-           (!content_type[sizeof json - 1] || strchr("; ", content_type[sizeof json - 1]));
-}
-
 /* False: a problem was replied. */
 static bool read_object(Exchange *exchange, JsonNode **out) {
     Error err = {0};
-    if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
-        problem_reply_text(exchange, 415, "the request body must be application/json");
-        return false;
-    }
+    if (!query_request_is_json(exchange)) return false;
     Status status = json_read(&exchange->arena, exchange->body, exchange->body_bytes, out, &err);
     if (status == STATUS_OK && (*out)->kind != JSON_OBJECT)
         status = error_set(&err, SQLSTATE_INVALID_PARAMETER, "the body must be an object");

@@ -263,8 +263,8 @@ void table_profile_handle(Api *api, Exchange *exchange, char *const *arguments) 
     *profile = (Profile){.api = api, .exchange = exchange};
     Error err = {0};
     strbuf_init(&profile->out);
-    exchange->cancel.deadline_ns =
-        exchange->received_ns + (int64_t)atomic_load(&api->max_runtime_seconds) * 1000000000;
+    int64_t allowed_ns = (int64_t)atomic_load(&api->max_runtime_seconds) * 1000000000;
+    cancel_lower_deadline(&exchange->cancel, exchange->received_ns + allowed_ns);
     Status status = table_target_find(api, exchange, arguments[0], exchange_query_value(exchange, "engine"),
                                       &profile->target, &err);
     bool missing = status == STATUS_OK && !profile->target.exists;

@@ -224,6 +224,6 @@ static void on_event(EventSource *source, uint32_t epoll_events) {
 
 void connection_tick(Connection *connection, int64_t now_ns) {
     if (connection->state != CONNECTION_ON_LOOP) return; /* a worker's exchange is the worker's */
-    int64_t deadline_ns = connection->exchange.cancel.deadline_ns;
-    if (deadline_ns && now_ns >= deadline_ns) connection_cancel(connection, CANCEL_BY_DEADLINE);
+    if (cancel_is_overdue(&connection->exchange.cancel, now_ns))
+        connection_cancel(connection, CANCEL_BY_DEADLINE);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -50,11 +51,31 @@ static void nothing_equals_nothing_of_as_many_columns(void **state) {
     assert_false(compare(none, other, true).same_rows);
 }
 
+static uint64_t hash_of(const char *row, AnswerColumn kind) {
+    AnswerColumn kinds[] = {ANSWER_TEXT, kind};
+    return answer_hash_row(row, strlen(row), kinds, 2);
+}
+
+static void a_scale_is_no_difference(void **state) {
+    static const char *const same[] = {"[1,1.5]", "[1,1.50]", "[1,1.5000000]"};
+    for (int i = 1; i < 3; i++)
+        assert_true(hash_of(same[i], ANSWER_NUMERIC) == hash_of(same[0], ANSWER_NUMERIC));
+    assert_true(hash_of("[1,0.00]", ANSWER_NUMERIC) == hash_of("[1,0]", ANSWER_NUMERIC));
+    assert_true(hash_of("[1,-20.0]", ANSWER_NUMERIC) == hash_of("[1,-20]", ANSWER_NUMERIC));
+    static const char *const other[] = {"[1,15]", "[1,1.05]", "[1,150]", "[1,1.500001]", "[1,null]"};
+    for (int i = 0; i < 5; i++)
+        assert_false(hash_of(other[i], ANSWER_NUMERIC) == hash_of(same[0], ANSWER_NUMERIC));
+    assert_false(hash_of("[1,10]", ANSWER_NUMERIC) == hash_of("[1,1]", ANSWER_NUMERIC));
+    assert_false(hash_of("[1,\"1.50\"]", ANSWER_TEXT) == hash_of("[1,\"1.5\"]", ANSWER_TEXT));
+    assert_true(hash_of("[1,\"NaN\"]", ANSWER_NUMERIC) == hash_of("[1,\"NaN\"]", ANSWER_NUMERIC));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multisets_are_compared),
         cmocka_unit_test(order_counts_when_it_was_asked_for),
         cmocka_unit_test(nothing_equals_nothing_of_as_many_columns),
+        cmocka_unit_test(a_scale_is_no_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -379,6 +379,8 @@ static void problems(void **state) {
     check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=", NULL}, "{}", 415, "application/json");
     check_problem("POST", "/query", (const char *[]){"CONTENT_TYPE=text/plain", NULL}, "{}", 415,
                   "application/json");
+    check_problem("POST", "/api/v1/history/differences/1/resolve",
+                  (const char *[]){"CONTENT_TYPE=text/plain", NULL}, "{}", 415, "application/json");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELEC * FROM t\"}", 400, "syntax error");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT 1\",\"as_of\":\"2026-01-01\"}", 422, "engine");
     check_problem("POST", "/query", NULL, "{\"sql\":\"SELECT * FROM t\",\"engine\":\"other\"}", 422, "other");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,6 +135,95 @@ static void regret_is_taken_over_the_best_engine(void **state) {
     assert_non_null(
         strstr(out.data, "{\"engine\":\"postgres\",\"count\":3,\"share\":1,\"runs\":3,\"p50_ms\":40}"));
     strbuf_deinit(&out);
+    history_store_close(store);
+}
+
+static void what_max_rows_ended_is_no_best_time(void **state) {
+    HistoryStore *store = open_store(1000, 1 << 30);
+    for (int i = 0; i < 4; i++)
+        write_one(store, entry_of("SELECT a", 1, "postgres", 8));
+    HistoryEntry cut = entry_of("SELECT a", 1, "columnar", 1);
+    cut.cut_short = true;
+    write_one(store, cut);
+    HistoryRegret regret;
+    assert_int_equal(history_store_statistics(store, 10, NULL, &regret, &err), STATUS_OK);
+    assert_int_equal(regret.seen, 4);
+    assert_int_equal(regret.compared, 0);
+    expect_list(store, (HistoryFilter){0}, "\"total\":5");
+    history_store_close(store);
+}
+
+/* A file of the time before cut_short. */
+static void an_older_file_is_taken_over(void **state) {
+    sqlite3 *handle;
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            handle,
+            "CREATE TABLE history (id INTEGER PRIMARY KEY, started_us INTEGER NOT NULL, fingerprint"
+            " INTEGER NOT NULL, sql TEXT, params TEXT, engine TEXT, rule TEXT, class TEXT, origin"
+            " TEXT, user_name TEXT, tag TEXT, request_id TEXT, status INTEGER, sqlstate TEXT, cost_ms"
+            " REAL, taken_ms REAL, row_count INTEGER, bytes INTEGER); INSERT INTO history (started_us,"
+            " fingerprint, sql, engine, origin, status, taken_ms) VALUES (1, 1, 'SELECT a', 'mysql',"
+            " 'query', 200, 2)",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(handle);
+    HistoryStore *store = open_store(1000, 1 << 30);
+    write_one(store, entry_of("SELECT a", 1, "postgres", 8));
+    HistoryRegret regret;
+    assert_int_equal(history_store_statistics(store, 10, NULL, &regret, &err), STATUS_OK);
+    assert_int_equal(regret.compared, 2);
+    history_store_close(store);
+}
+
+static int64_t count_of(const char *sql) {
+    sqlite3 *handle;
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(handle, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(handle);
+    return count;
+}
+
+static void fill_differences(const char *select) {
+    sqlite3 *handle;
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    char *sql = sqlite3_mprintf("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <"
+                                " 99999) INSERT INTO differences (found_us, fingerprint, other, resolved_us)"
+                                " %s",
+                                select);
+    assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_free(sql);
+    sqlite3_close(handle);
+}
+
+static void differences_are_bounded(void **state) {
+    HistoryStore *store = open_store(1000, 1 << 30);
+    char text[20000];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = 0;
+    HistoryDifference difference = {.sql = text, .detail = text, .params = text, .source = "a", .other = "b"};
+    fill_differences("SELECT i, i, 'b', i FROM n WHERE i <= 5000"); /* resolved long ago */
+    assert_int_equal(history_store_add_difference(store, &difference, &err), STATUS_OK);
+    assert_int_equal(count_of("SELECT count(*) FROM differences"), 1001);
+    assert_int_equal(count_of("SELECT max(length(sql)) FROM differences"), 8192);
+    assert_int_equal(count_of("SELECT count(detail) + count(params) FROM differences"), 0);
+    fill_differences("SELECT i, i, 'b', NULL FROM n WHERE i <= 2000");
+    difference.fingerprint = 200000;
+    assert_int_equal(history_store_add_difference(store, &difference, &err), STATUS_OK);
+    assert_int_equal(count_of("SELECT count(*) FROM differences WHERE fingerprint = 200000 AND sql IS NULL"),
+                     1);
+    fill_differences("SELECT i, i, 'b', NULL FROM n WHERE i > 2000");
+    difference.fingerprint = 300000;
+    assert_int_equal(history_store_add_difference(store, &difference, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, "53400");
+    difference.fingerprint = 200000; /* one that is known counts on */
+    assert_int_equal(history_store_add_difference(store, &difference, &err), STATUS_OK);
+    assert_int_equal(count_of("SELECT times FROM differences WHERE fingerprint = 200000"), 2);
     history_store_close(store);
 }
 
@@ -293,6 +383,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_log_is_filtered, make_path, remove_path),
         cmocka_unit_test_setup_teardown(rows_and_bytes_are_bounded, make_path, remove_path),
         cmocka_unit_test_setup_teardown(regret_is_taken_over_the_best_engine, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(what_max_rows_ended_is_no_best_time, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(an_older_file_is_taken_over, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(differences_are_bounded, make_path, remove_path),
         cmocka_unit_test_setup_teardown(differences_stand_until_someone_looks, make_path, remove_path),
         cmocka_unit_test_setup_teardown(what_is_noted_is_written_at_the_end_too, make_path, remove_path),
         cmocka_unit_test_setup_teardown(too_many_are_left_out_and_texts_can_be, make_path, remove_path),

@@ -188,6 +188,21 @@ static void test_cancel(void **state) {
         "0");
 }
 
+static void test_search_path(void **state) {
+    char conninfo[600];
+    snprintf(conninfo, sizeof conninfo, "%s options='-c search_path=\"$user\",nowhere,pgexec_far,public'",
+             fixture_conninfo());
+    fixture_ok(&shared, "CREATE SCHEMA IF NOT EXISTS pgexec_far");
+    Fixture other;
+    fixture_open_at(&other, conninfo);
+    fixture_describe(&other);
+    assert_string_equal(other.tables.default_schema, "pgexec_far"); /* those that there are */
+    assert_int_equal(other.tables.next_schema_count, 1);
+    assert_string_equal(other.tables.next_schemas[0], "public");
+    fixture_close(&other);
+    assert_int_equal(shared.tables.next_schema_count, 0);
+}
+
 static void test_sessions(void **state) {
     fixture_conninfo();
     Result result;
@@ -220,6 +235,16 @@ static void test_sessions(void **state) {
     fixture_ok(&shared, "CREATE TEMP TABLE pgexec_temp (id int); SET statement_timeout = 1");
     fixture_expect(&shared, "SELECT count(*) FROM pgexec_s", "4");
     fixture_expect_error(&shared, "SELECT * FROM pgexec_temp", "42P01", 15);
+    /* Nor a sequence that another request has used, while one request sees its own. */
+    fixture_ok(&shared, "DROP TABLE IF EXISTS pgexec_serial");
+    fixture_ok(&shared, "CREATE TABLE pgexec_serial (id serial, note text)");
+    for (int i = 0; i < 3; i++) {
+        fixture_ok(&shared, "INSERT INTO pgexec_serial (note) VALUES ('x')");
+        fixture_expect_error(&shared, "SELECT lastval()", "55000", 0);
+        fixture_ok(&shared, "INSERT INTO pgexec_serial (note) VALUES ('x')");
+        fixture_expect_error(&shared, "SELECT currval('pgexec_serial_id_seq'); SELECT 1", "55000", 0);
+    }
+    fixture_expect(&shared, "INSERT INTO pgexec_serial (note) VALUES ('y'); SELECT lastval()", "7");
     fixture_expect(&shared, "SELECT set_config('search_path', 'nowhere', false)", "nowhere");
     fixture_expect(&shared, "SELECT count(*) FROM pgexec_s", "4");
 }
@@ -480,6 +505,7 @@ int main(void) {
         cmocka_unit_test(test_writes),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_search_path),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_scan),
         cmocka_unit_test(test_scan_count),

@@ -153,6 +153,39 @@ static void expect_errors(Fixture *fixture, const ExpectedError *cases, size_t c
     }
 }
 
+/* Unqualified names are looked for in every schema of an engine's search path, the first that has one wins.
+ */
+static void test_search_path(void **state) {
+    Fixture *fixture = *state;
+    static const char *const path[] = {"nowhere", "sales", "archive"};
+    TableDesc tables[3] = {postgres_tables[4], postgres_tables[4], postgres_tables[0]};
+    tables[0].schema = "archive"; /* sales.orders is found before it, in whatever order they are told */
+    Error err = {0};
+    fixture->postgres.tables = tables;
+    fixture->postgres.table_count = 3;
+    assert_int_equal(router_refresh(fixture->router, &err), STATUS_OK);
+    assert_null(route_as(fixture, "SELECT * FROM orders WHERE a = 1", NULL, &err));
+    assert_string_equal(err.sqlstate, SQLSTATE_UNDEFINED_TABLE);
+    fixture->postgres.next_schemas = path;
+    fixture->postgres.next_schema_count = 3;
+    for (int swapped = 0; swapped < 2; swapped++) {
+        tables[0].schema = swapped ? "sales" : "archive";
+        tables[1].schema = swapped ? "archive" : "sales";
+        assert_int_equal(router_refresh(fixture->router, &err), STATUS_OK);
+        Decision *decision = route_as(fixture, "SELECT * FROM orders WHERE a = 1", NULL, &err);
+        if (!decision) fail_msg("%s", err.message);
+        assert_string_equal(decision->engine->name, "postgres");
+        assert_string_equal(fixture->postgres.last_bindings[0].table->schema, "sales");
+        decision_release(decision);
+    }
+    tables[0].schema = "public"; /* the default comes first */
+    assert_int_equal(router_refresh(fixture->router, &err), STATUS_OK);
+    Decision *decision = route_as(fixture, "SELECT * FROM orders WHERE a = 2", NULL, &err);
+    assert_non_null(decision);
+    assert_string_equal(fixture->postgres.last_bindings[0].table->schema, "public");
+    decision_release(decision);
+}
+
 static void test_tells_what_is_wrong(void **state) {
     static const ExpectedError cases[] = {
         {"SELECT 'äöü' FORM x", NULL, "42601", 19, "syntax error"},
@@ -413,6 +446,7 @@ static void test_pulls_what_a_dialect_declines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_routes_each_class),
+        WITH_FIXTURE(test_search_path),
         WITH_FIXTURE(test_tells_what_is_wrong),
         WITH_FIXTURE(test_body_beats_comment_beats_header),
         WITH_FIXTURE(test_warns_of_unknown_hints),

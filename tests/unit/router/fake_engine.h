@@ -24,6 +24,8 @@ typedef struct FakeEngine {
     const TableDesc *tables;
     int table_count;
     const char *default_schema;
+    const char *const *next_schemas;
+    int next_schema_count;
     const FunctionDesc *functions;
     int function_count;
     _Atomic bool up;
@@ -47,6 +49,8 @@ static inline Status fake_describe(Engine *engine, Arena *arena, TableList *out,
     *out = (TableList){.tables = ARENA_NEW_ARRAY(arena, TableDesc, fake->table_count + 1),
                        .count = fake->table_count,
                        .default_schema = fake->default_schema,
+                       .next_schemas = fake->next_schemas,
+                       .next_schema_count = fake->next_schema_count,
                        .functions = fake->functions,
                        .function_count = fake->function_count};
     for (int i = 0; i < fake->table_count; i++)

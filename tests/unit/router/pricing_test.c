@@ -136,6 +136,59 @@ static void test_breaker(void **state) {
     decision_release(decision);
 }
 
+static void await_half_open(Fixture *fixture) {
+    int64_t give_up = clock_now_ns() + (int64_t)20 * 1000000000;
+    while (breaker_of(fixture).state == BREAKER_OPEN && clock_now_ns() < give_up)
+        router_tick(fixture->router);
+    assert_int_equal(breaker_of(fixture).state, BREAKER_HALF_OPEN);
+}
+
+/* Of the statements that come while an engine is tried again, one at a time goes there. */
+static void test_half_open_lets_one_through(void **state) {
+    Fixture *fixture = *state;
+    Error lost = {.sqlstate = "08006", .message = "connection lost"};
+    static const char *const texts[] = {"SELECT * FROM twin", "SELECT iata FROM twin", "SELECT 2 FROM twin"};
+    Decision *decision = routed_to(fixture, texts[0], "postgres");
+    for (int i = 0; i < 3; i++)
+        run(fixture, decision, -1, &lost);
+    decision_release(decision);
+    await_half_open(fixture);
+    Decision *probe = routed_to(fixture, texts[0], "postgres");
+    for (int i = 0; i < 3; i++)
+        decision_release(routed_to(fixture, texts[i], "columnar"));
+    run(fixture, probe, 1, NULL);
+    decision_release(probe);
+    probe = routed_to(fixture, texts[1], "postgres"); /* the next, though it was decided otherwise before */
+    decision_release(routed_to(fixture, texts[0], "columnar"));
+    run(fixture, probe, -1, &lost);
+    decision_release(probe);
+    assert_int_equal(breaker_of(fixture).state, BREAKER_OPEN);
+    await_half_open(fixture);
+    for (int i = 0; i < 3; i++) {
+        probe = routed_to(fixture, texts[i], "postgres");
+        run(fixture, probe, 1, NULL);
+        decision_release(probe);
+    }
+    assert_int_equal(breaker_of(fixture).state, BREAKER_CLOSED);
+    for (int i = 0; i < 3; i++)
+        decision_release(routed_to(fixture, texts[i], "postgres"));
+}
+
+/* A statement that could run there and is answered elsewhere does not keep others from trying. */
+static void test_half_open_is_not_held_by_others(void **state) {
+    Fixture *fixture = *state;
+    Error lost = {.sqlstate = "08006", .message = "connection lost"};
+    Decision *decision = routed_to(fixture, "SELECT * FROM twin", "postgres");
+    for (int i = 0; i < 3; i++)
+        run(fixture, decision, -1, &lost);
+    decision_release(decision);
+    await_half_open(fixture);
+    fixture->postgres.cost_ms = 500;
+    decision_release(routed_to(fixture, "SELECT * FROM twin", "columnar"));
+    fixture->postgres.cost_ms = 2;
+    decision_release(routed_to(fixture, "SELECT iata FROM twin", "postgres"));
+}
+
 /* What /query asks for when an engine has failed at a statement. */
 static void test_avoided_engine(void **state) {
     Fixture *fixture = *state;
@@ -175,6 +228,8 @@ int main(void) {
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_a_busy_engine_is_dearer, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_breaker, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_half_open_lets_one_through, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_half_open_is_not_held_by_others, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_avoided_engine, open_fixture, close_fixture),
         cmocka_unit_test(test_engine_failures),
     };
