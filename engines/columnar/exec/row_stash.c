@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { PRESSURE_EVERY = 16, SPILL_LEAST_BYTES = 1 << 20 };
+enum { SPILL_LEAST_BYTES = 1 << 20 };
 
 static void *grown(void *items, size_t bytes) {
     void *memory = realloc(items, bytes);
@@ -97,8 +97,9 @@ static Status spill_writer(StashWriter *writer, Error *err) {
 
 Status stash_writer_add(StashWriter *writer, const Batch *batch, int64_t morsel, Error *err) {
     char *rows;
-    if (++writer->batches % PRESSURE_EVERY == 0 && !writer->pinned &&
-        query_memory_pressure(writer->stash->query) && query_may_spill(writer->stash->query) &&
+    writer->batches++;
+    if (!writer->pinned && query_memory_pressure(writer->stash->query) &&
+        query_may_spill(writer->stash->query) &&
         row_store_bytes(&writer->collector.store) >= SPILL_LEAST_BYTES)
         TRY(spill_writer(writer, err));
     TRY(row_collector_add(&writer->collector, &writer->stash->layout, batch, morsel, &rows, err));

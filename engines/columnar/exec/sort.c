@@ -10,16 +10,18 @@ enum {
     MORSEL_SORTED_ROWS = 8 * BATCH_ROWS,
     SERIAL_SORT_ROWS = 8192,
     MERGED_BATCH_BYTES = 1 << 20,
-    SPARE_CANDIDATES = 64
+    MERGED_MORSEL_BYTES = 2 << 20, /* of long strings */
+    SPARE_CANDIDATES = 64,
+    LEAST_TOP_N_RUN_BYTES = 1 << 20
 };
 
 typedef struct SortState {
     RowStore store;
     SortEntry *best; /* top-N: candidates, at most 2 × limit */
     int64_t best_count, best_capacity;
-    bool full;      /* best[limit - 1] bounds what can still matter */
-    uint64_t bound; /* its prefix */
-    char *bound_row;
+    bool full;       /* so many are at hand that the last of them bounds what can still matter */
+    uint64_t bound;  /* its prefix */
+    char *bound_row; /* its place and key bytes, which outlive the row */
     uint16_t selection[BATCH_ROWS];
 } SortState;
 
@@ -38,6 +40,7 @@ static Status sink_open(Sink *sink, Query *query, void **out, Error *err) {
 static void sink_state_close(Sink *sink, Query *query, void *pointer) {
     SortState *state = pointer;
     query_free(query, state->best, sizeof(SortEntry) * (size_t)state->best_capacity);
+    free(state->bound_row);
     row_store_deinit(&state->store);
     free(state);
 }
@@ -77,9 +80,11 @@ static Status shrink_best(Sort *sort, SortState *state, Error *err) {
     row_store_deinit(&state->store);
     state->store = fresh;
     TRY(status);
+    if (!state->bound_row) state->bound_row = malloc(sort->layout.rows.begin);
+    if (!state->bound_row) return error_set(err, SQLSTATE_OUT_OF_MEMORY, "out of memory");
     state->full = true;
     state->bound = state->best[state->best_count - 1].prefix;
-    state->bound_row = state->best[state->best_count - 1].row;
+    memcpy(state->bound_row, state->best[state->best_count - 1].row, sort->layout.rows.begin);
     int64_t value;
     if (sort->bound && sort_first_integer(&sort->layout, state->bound_row, &value))
         runtime_filter_tighten(sort->bound, sort->layout.keys[0].descending, value);
@@ -127,6 +132,15 @@ static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch,
     return kept;
 }
 
+/* Candidates become a run when there is no room to move the best of them to fresh storage; what is a loser by
+ * then is left out when the runs are merged. */
+static bool top_n_should_spill(const Sort *sort, const SortState *state) {
+    Query *query = sort->query;
+    int64_t bytes = row_store_bytes(&state->store);
+    return bytes >= LEAST_TOP_N_RUN_BYTES && query_may_spill(query) &&
+           query_memory_left(query) / query->worker_count < bytes;
+}
+
 static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch *batch, const Vector *values,
                          Error *err) {
     Arena *arena = &chain->batch_arena;
@@ -153,6 +167,10 @@ static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch
     for (int k = 0; k < kept; k++)
         state->best[state->best_count++] =
             (SortEntry){sort_prefix(&sort->layout, rows + (size_t)k * width), rows + (size_t)k * width};
+    if (top_n_should_spill(sort, state)) {
+        state->best_count = 0;
+        return sort_spill_store(sort, &state->store, err);
+    }
     /* The sooner there is a bound, the less the scan reads. */
     bool enough = state->best_count >= (state->full ? sort->limit * 2 + SPARE_CANDIDATES : sort->limit);
     return enough ? shrink_best(sort, state, err) : STATUS_OK;
@@ -422,8 +440,8 @@ static Status read_merged(Sort *sort, SortReader *reader, bool *exhausted, Error
     row_store_deinit(&reader->store);
     row_store_init(&reader->store, sort->query, sort->layout.rows.width);
     reader->next = reader->end = 0;
-    while (reader->end < MORSEL_SORTED_ROWS && sort_merge_peek(sort->merge) &&
-           (sort->limit <= 0 || sort->entry_count < sort->limit)) {
+    while (reader->end < MORSEL_SORTED_ROWS && reader->store.strings.charged_bytes < MERGED_MORSEL_BYTES &&
+           sort_merge_peek(sort->merge) && (sort->limit <= 0 || sort->entry_count < sort->limit)) {
         TRY(sort_merge_take(sort->merge, &reader->store, &reader->rows[reader->end++], err));
         sort->entry_count++;
     }
@@ -497,6 +515,12 @@ static const SourceOps sort_source_ops = {.prepare = reader_prepare,
                                           .next = reader_next,
                                           .close = reader_close};
 
+/* The candidates of all workers, and as many again to sort them; else everything is sorted, which spills. */
+static bool candidates_fit(const Query *query, int64_t limit) {
+    int64_t bytes = 2 * (limit * 2 + 2 * BATCH_ROWS) * (int64_t)sizeof(SortEntry) * query->worker_count;
+    return !query_may_spill(query) || bytes < query_memory_left(query) / 4;
+}
+
 Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *extras, int extra_count,
                  int64_t limit, Error *err) {
     OperatorStats *stats = query_stats_of(query, node);
@@ -504,7 +528,7 @@ Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *ex
     sort->source = (Source){.ops = &sort_source_ops, .node = node, .stats = stats};
     sort->query = query;
     sort->limit = limit;
-    sort->top_n = limit > 0 && limit <= TOP_N_LIMIT;
+    sort->top_n = limit > 0 && limit <= TOP_N_LIMIT && candidates_fit(query, limit);
     if (sort->top_n) sort->bound = runtime_filter_for_top_n(query, node);
     TRY(sort_layout_init(&sort->layout, query, node->inputs[0], node->sort_keys, node->sort_key_count, extras,
                          extra_count, err));

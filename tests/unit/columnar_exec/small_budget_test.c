@@ -18,10 +18,28 @@ static const char *const statements[] = {
 };
 enum { STATEMENTS = sizeof statements / sizeof *statements };
 
+static const char *const tops[] = {
+    /* top-N of more than fits, of short keys and of long ones, of a first bound and of one ever lowered */
+    "SELECT count(*), min(s), max(s), sum(x) FROM (SELECT x, repeat('a longish text ', 40) || x AS s FROM "
+    "generate_series(1, 120000) x ORDER BY (x::bigint * 7919) % 100003, x LIMIT 50000) q",
+    "SELECT count(*), min(s), max(s), sum(x) FROM (SELECT x, repeat('a longish text ', 40) || x AS s FROM "
+    "generate_series(1, 120000) x ORDER BY s DESC LIMIT 60000 OFFSET 1000) q",
+    "SELECT count(*), sum(x), max(s) FROM (SELECT x, repeat('b', 700) || x AS s FROM generate_series(1, "
+    "100000) x "
+    "ORDER BY -x LIMIT 30000) r WHERE length(s) > 700",
+};
+enum { TOPS = sizeof tops / sizeof *tops };
+
 static void budgets_change_nothing(void **state) {
     static const int64_t budgets[] = {24 << 20, 32 << 20, 40 << 20};
     for (int s = 0; s < STATEMENTS; s++)
         harness_check_budgets(&harness, directory, statements[s], budgets, 3);
+}
+
+static void tops_spill(void **state) {
+    static const int64_t budgets[] = {32 << 20, 48 << 20, 80 << 20};
+    for (int s = 0; s < TOPS; s++)
+        harness_check_budgets(&harness, directory, tops[s], budgets, 3);
 }
 
 static int set_up(void **state) {
@@ -36,6 +54,7 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(budgets_change_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(budgets_change_nothing),
+                                       cmocka_unit_test(tops_spill)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
