@@ -221,6 +221,9 @@ void api_reopen_logs(Api *api) {
 }
 
 Status api_keep_history(Api *api, const Config *config, Error *err) {
+    free(api->history_path);
+    api->history_path = strdup(config->history_path);
+    if (!api->history_path) abort();
     if (!config->history_enabled) return STATUS_OK;
     HistoryOptions options = {.path = config->history_path,
                               .text = config->history_text,
@@ -242,6 +245,7 @@ void api_destroy(Api *api) {
     }
     intake_keys_close(api->intake_keys);
     free(api->spool_directory);
+    free(api->history_path);
     schema_clock_close(api->schema_clock);
     attempts_close(api->attempts);
     metrics_pool_close(api->metrics_pool);

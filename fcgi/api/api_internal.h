@@ -30,6 +30,7 @@ struct Api {
     IntakeKeys *intake_keys;      /* NULL = not shared */
     History *history;             /* NULL = none is kept */
     struct AccessLog *access_log; /* NULL = none is kept */
+    char *history_path;           /* saved queries are kept beside it; set by api_keep_history */
     struct Shadow *shadow;        /* NULL = no shadow runs */
     char user_parameter[128];     /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
@@ -102,4 +103,6 @@ void history_handle(Api *api, Exchange *exchange, char *const *arguments);
 void history_statistics_handle(Api *api, Exchange *exchange, char *const *arguments);
 void history_differences_handle(Api *api, Exchange *exchange, char *const *arguments);
 void history_resolve_handle(Api *api, Exchange *exchange, char *const *arguments);
+void saved_list_handle(Api *api, Exchange *exchange, char *const *arguments);
+void saved_handle(Api *api, Exchange *exchange, char *const *arguments);
 void openapi_handle(Api *api, Exchange *exchange, char *const *arguments);

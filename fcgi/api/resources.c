@@ -25,6 +25,8 @@ static const Resource resources[RESOURCE_COUNT] = {
     [RESOURCE_HISTORY_DIFFERENCES] = {"/api/v1/history/differences", READ, history_differences_handle, true},
     [RESOURCE_HISTORY_RESOLVE] = {"/api/v1/history/differences/{}/resolve", HTTP_POST, history_resolve_handle,
                                   true},
+    [RESOURCE_SAVED_LIST] = {"/api/v1/saved", READ, saved_list_handle, true},
+    [RESOURCE_SAVED] = {"/api/v1/saved/{}", READ | HTTP_PUT | HTTP_DELETE, saved_handle, true},
     [RESOURCE_OTHER] = {"other", 0, NULL, false},
 };
 
