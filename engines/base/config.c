@@ -29,6 +29,7 @@ static const ConfigKey config_keys[] = {
     {"server.max_upload_bytes", KEY_BYTES, offsetof(Config, max_upload_bytes), 1024, 1e15},
     {"server.spool_directory", KEY_STRING, offsetof(Config, spool_directory), 0, 0},
     {"server.drain_timeout_ms", KEY_INT, offsetof(Config, drain_timeout_ms), 0, 3600000},
+    {"server.cors_origins", KEY_STRING, offsetof(Config, cors_origins), 0, 0},
     {"limits.max_sql_bytes", KEY_BYTES, offsetof(Config, max_sql_bytes), 100, 16e6},
     {"limits.max_sql_tokens", KEY_INT, offsetof(Config, max_sql_tokens), 10, 1000000},
     {"limits.max_runtime_seconds", KEY_INT, offsetof(Config, max_runtime_seconds), 1, 86400},
@@ -113,7 +114,7 @@ void config_init_defaults(Config *config) {
     config->max_body_bytes = 64 << 20;
     config->max_header_bytes = 64 << 10;
     config->max_upload_bytes = (int64_t)16 << 30;
-    config->spool_directory = "";
+    config->spool_directory = config->cors_origins = "";
     config->drain_timeout_ms = 10000;
     config->max_sql_bytes = 1 << 20;
     config->max_sql_tokens = 50000;

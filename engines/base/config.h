@@ -63,6 +63,7 @@ typedef struct Config {
     int64_t max_upload_bytes;    /* of a body that holds rows; it goes to a file */
     const char *spool_directory; /* for those files, "" = DATA/spool */
     int drain_timeout_ms;
+    const char *cors_origins; /* pages of which other sites may call: blanks between them, "*" = all */
     /* [limits] */
     int64_t max_sql_bytes;
     int max_sql_tokens;

@@ -6,7 +6,9 @@
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
 #include "fcgi/api/access_log.h"
+#include "fcgi/api/aliases.h"
 #include "fcgi/api/api_internal.h"
+#include "fcgi/api/cors.h"
 #include "fcgi/api/metrics_pool.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
@@ -34,8 +36,13 @@ static void handle(void *context, Exchange *exchange) {
     Api *api = context;
     Call call = {.api = api};
     exchange->resource = resource_match(exchange, call.arguments);
+    AliasMatch alias = exchange->resource == RESOURCE_OTHER ? alias_rewrite(exchange) : ALIAS_NONE;
+    if (alias == ALIAS_REWRITTEN) exchange->resource = resource_match(exchange, call.arguments);
+    cors_add_headers(exchange, api->cors_origins);
     const Resource *resource = resource_at(exchange->resource);
-    if (exchange->resource == RESOURCE_OTHER) {
+    if (alias == ALIAS_NO_TABLE) {
+        problem_reply_text(exchange, 400, "the table is missing: say which with ?table=");
+    } else if (exchange->resource == RESOURCE_OTHER) {
         problem_reply_text(exchange, 404,
                            "there is nothing at this path; GET /api/v1/openapi.json lists what there is");
     } else if (resource->methods & exchange->method) {
@@ -46,7 +53,7 @@ static void handle(void *context, Exchange *exchange) {
         call.handle = resource->handle;
         exchange->state = arena_memdup(&exchange->arena, &call, sizeof call);
         exchange_run_on_worker(exchange, call_on_worker);
-    } else {
+    } else if (!cors_preflight(exchange, api->cors_origins, resource->methods)) {
         problem_reply_method(exchange, resource->methods);
     }
 }
@@ -55,6 +62,7 @@ static void handle(void *context, Exchange *exchange) {
 static bool spools(void *context, const Exchange *exchange) {
     static const char prefix[] = "/api/v1/tables/", suffix[] = "/data";
     size_t length = strlen(exchange->path);
+    if (exchange->method == HTTP_POST && alias_takes_rows(exchange->path)) return true;
     return exchange->method == HTTP_POST && length > sizeof prefix + sizeof suffix - 2 &&
            !strncmp(exchange->path, prefix, sizeof prefix - 1) &&
            !strcmp(exchange->path + length - (sizeof suffix - 1), suffix);
@@ -156,6 +164,7 @@ Status api_create(const Config *config, Router *router, Api **out, Error *err) {
     Api *api = calloc(1, sizeof *api);
     api->router = router;
     api->spool_directory = strdup(config->spool_directory);
+    api->cors_origins = strdup(config->cors_origins);
     api->started_ns = clock_now_ns();
     api->started_wall_us = clock_wall_us();
     pthread_mutex_init(&api->lock, NULL);
@@ -246,6 +255,7 @@ void api_destroy(Api *api) {
     intake_keys_close(api->intake_keys);
     free(api->spool_directory);
     free(api->history_path);
+    free(api->cors_origins);
     schema_clock_close(api->schema_clock);
     attempts_close(api->attempts);
     metrics_pool_close(api->metrics_pool);

@@ -34,6 +34,7 @@ struct Api {
     struct Shadow *shadow;        /* NULL = no shadow runs */
     char user_parameter[128];     /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
+    char *cors_origins; /* blanks between them, "" = none */
     _Atomic int64_t max_upload_bytes;
     _Atomic uint64_t schema_seen; /* the clock when the registry was last known to be current */
 

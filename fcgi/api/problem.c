@@ -51,6 +51,7 @@ static const struct {
     {"SB003", 422, "The forced engine cannot run this statement"},
     {"SB004", 503, "Engine down"},
     {"SB005", 403, "Denied by a rule"},
+    {"SB006", 405, "Only reads by GET"},
     {"XX", 502, "Engine failed"},
     {"XX000", 500, "Internal error"},
 };
@@ -118,11 +119,8 @@ void problem_reply_text(Exchange *exchange, int status, const char *detail) {
 }
 
 void problem_reply_method(Exchange *exchange, unsigned allowed_methods) {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-    char allow[64] = "";
-    for (int i = 0; i < 7; i++)
-        if (allowed_methods & 1u << i) strcat(strcat(allow, allow[0] ? ", " : ""), names[i]);
-    exchange_add_header(exchange, "Allow", allow);
+    char allow[64];
+    exchange_add_header(exchange, "Allow", http_method_names(allowed_methods, allow));
     Error err = {0};
     snprintf(err.message, sizeof err.message, "%.20s is not possible here, %s is", exchange->method_name,
              allow);

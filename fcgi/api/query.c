@@ -7,10 +7,12 @@
 #include "engines/base/log.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/dry_run.h"
+#include "fcgi/api/etag.h"
 #include "fcgi/api/negotiation.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/query_answer.h"
 #include "fcgi/api/query_failover.h"
+#include "fcgi/api/query_get.h"
 #include "fcgi/api/query_note.h"
 #include "fcgi/api/query_request.h"
 #include "fcgi/api/rule_limits.h"
@@ -67,6 +69,10 @@ static void end_with_problem(QueryRun *run, const Error *err) {
 /* `body` stays the caller's; the run is gone afterwards. */
 static void end_with_reply(QueryRun *run, const char *content_type, const StrBuf *body) {
     let_go(run);
+    bool has_times = run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT || run->is_write;
+    if (run->exchange->method != HTTP_POST && !has_times &&
+        etag_is_known(run->exchange, etag_of(run->exchange, body->data, body->length)))
+        return;
     exchange_reply(run->exchange, 200, content_type, body->data, body->length);
 }
 
@@ -324,7 +330,7 @@ static void run_on_worker(Exchange *exchange) {
             return;
         }
     }
-    if (cancel_check(&exchange->cancel, &err) != STATUS_OK) {
+    if (cancel_check(&exchange->cancel, &err) != STATUS_OK || query_get_check(run, &err) != STATUS_OK) {
         end_with_problem(run, &err);
     } else if (run->body.dry_run && dry_run_bind(run, &err) != STATUS_OK) {
         end_with_problem(run, &err);
@@ -413,7 +419,7 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
 
 static bool try_fast_lane(QueryRun *run) {
     if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema ||
-        rowformat_blocks(run->format))
+        rowformat_blocks(run->format) || query_get_check(run, NULL) != STATUS_OK)
         return false;
     EngineLane *lane = lane_of(run);
     if (!lane || begin_write(run, NULL) != STATUS_OK) return false;
@@ -466,7 +472,10 @@ void query_run_on_worker(Api *api, Exchange *exchange, const QueryBody *body) {
 void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     QueryRun *run = ARENA_NEW(&exchange->arena, QueryRun);
     *run = (QueryRun){.api = api, .exchange = exchange, .stats = {.rows_affected = -1}};
-    if (!negotiate(exchange, &run->format) || !query_request_read(exchange, &run->body)) return;
+    if (!negotiate(exchange, &run->format)) return;
+    bool read = exchange->method == HTTP_POST ? query_request_read(exchange, &run->body)
+                                              : query_get_read(exchange, api->cors_origins, &run->body);
+    if (!read) return;
     exchange->state = run;
     set_limits(run);
     RouteRequest request = query_request_route(exchange, &run->body);

@@ -6,7 +6,7 @@ enum { READ = HTTP_GET | HTTP_HEAD };
 
 static const Resource resources[RESOURCE_COUNT] = {
     [RESOURCE_HEALTH] = {"/health", READ, health_handle, false},
-    [RESOURCE_QUERY] = {"/query", HTTP_POST, query_handle, false},
+    [RESOURCE_QUERY] = {"/query", READ | HTTP_POST, query_handle, false},
     [RESOURCE_ROUTE] = {"/api/v1/route", HTTP_POST, route_handle, true},
     [RESOURCE_SCHEMAS] = {"/api/v1/schemas", READ | HTTP_POST, schemas_list_handle, true},
     [RESOURCE_SCHEMA_TABLES] = {"/api/v1/schemas/{}/tables", READ, schema_tables_handle, true},

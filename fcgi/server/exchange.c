@@ -77,6 +77,7 @@ const char *http_reason(int status) {
     case 201: return "Created";
     case 202: return "Accepted";
     case 204: return "No Content";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
@@ -96,6 +97,14 @@ const char *http_reason(int status) {
     case 507: return "Insufficient Storage";
     default: return "Status";
     }
+}
+
+const char *http_method_names(unsigned methods, char text[64]) {
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    text[0] = 0;
+    for (int i = 0; i < 7; i++)
+        if (methods & 1u << i) strcat(strcat(text, text[0] ? ", " : ""), names[i]);
+    return text;
 }
 
 void exchange_add_header(Exchange *exchange, const char *name, const char *value) {

@@ -82,3 +82,5 @@ void exchange_stream_end(Exchange *exchange);
 void exchange_stream_cut(Exchange *exchange);
 
 const char *http_reason(int status);
+/* "GET, HEAD, POST": the methods whose bits are set. */
+const char *http_method_names(unsigned methods, char text[64]);

@@ -45,6 +45,7 @@ static int set_up(void **state) {
     char address[80];
     snprintf(address, sizeof address, "unix:%s", socket_path);
     config_init_defaults(&config);
+    config.cors_origins = "https://a.example https://b.example";
     engine = (FakeEngine){.base = {.ops = &fake_ops, .name = "fake"}, .up = true};
     Engine *engines[] = {&engine.base};
     Error err = {0};
@@ -370,7 +371,7 @@ static void check_problem(const char *method, const char *uri, const char *const
 static void problems(void **state) {
     check_problem("GET", "/nothing", NULL, NULL, 404, "nothing at this path");
     check_problem("GET", "/health/", NULL, NULL, 404, "");
-    check_problem("GET", "/query", NULL, NULL, 405, "POST");
+    check_problem("PUT", "/query", NULL, NULL, 405, "POST");
     check_problem("DELETE", "/health", NULL, NULL, 405, "GET, HEAD");
     check_problem("BREW", "/health", NULL, NULL, 405, "BREW");
     check_problem("POST", "/query", NULL, "{", 400, "not valid JSON");
@@ -460,6 +461,70 @@ static void health_follows_the_engines(void **state) {
     atomic_store(&engine.up, true);
 }
 
+static void expect_reply(const char *method, const char *uri, const char *const *headers, int status,
+                         const char *part) {
+    FcgiReply reply = call(method, uri, headers, NULL);
+    if (reply.status != status || !strstr(reply.text.data, part))
+        fail_msg("%s %s: %d and not \"%s\": %s", method, uri, reply.status, part, reply.text.data);
+    fcgi_reply_free(&reply);
+}
+
+static void get_runs_reads_alone(void **state) {
+    static const char reads[] = "/query?sql=SELECT+v+FROM+t+WHERE+id+%3D+1";
+    expect_reply("GET", reads, NULL, 200, "\"engine\":\"fake\"");
+    expect_reply("GET", "/query?sql=SELECT%20$1::int&params=%5B7%5D", NULL, 200, "\"row_count\"");
+    expect_reply("GET", "/query?sql=UPDATE+t+SET+v+%3D+1", NULL, 405, "SB006");
+    expect_reply("GET", "/query?sql=UPDATE+t+SET+v+%3D+1", NULL, 405, "Allow: POST");
+    expect_reply("GET", "/query?sql=UPDATE+t+SET+v+%3D+1&dry_run=true", NULL, 200, "\"dry_run\":true");
+    expect_reply("GET", "/query", NULL, 400, "\\\"sql\\\" is missing");
+    expect_reply("GET", "/query?sql=SELECT+1&max_rows=many", NULL, 400, "is not JSON");
+    expect_reply("GET", "/query?sql=SELECT+1&max_rows=1,%22sql%22:%22x%22", NULL, 400, "is not JSON");
+    expect_reply("HEAD", reads, NULL, 200, "nosniff");
+}
+
+static void pages_of_other_sites_do_not_ask(void **state) {
+    static const char reads[] = "/query?sql=SELECT+1";
+    const char *foreign[] = {"HTTP_SEC_FETCH_SITE=cross-site", "HTTP_SEC_FETCH_MODE=no-cors", NULL};
+    const char *link[] = {"HTTP_SEC_FETCH_SITE=cross-site", "HTTP_SEC_FETCH_MODE=navigate",
+                          "HTTP_SEC_FETCH_USER=?1", NULL};
+    const char *allowed[] = {"HTTP_SEC_FETCH_SITE=cross-site", "HTTP_ORIGIN=https://b.example", NULL};
+    const char *other[] = {"HTTP_SEC_FETCH_SITE=cross-site", "HTTP_ORIGIN=https://c.example", NULL};
+    expect_reply("GET", reads, foreign, 403, "another site");
+    expect_reply("GET", reads, link, 200, "row_count");
+    expect_reply("GET", reads, allowed, 200, "Access-Control-Allow-Origin: https://b.example");
+    expect_reply("GET", reads, other, 403, "Vary: Origin");
+    const char *question[] = {"HTTP_ORIGIN=https://a.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST",
+                              NULL};
+    const char *refused[] = {"HTTP_ORIGIN=https://a.exampl", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", NULL};
+    expect_reply("OPTIONS", "/query", question, 204, "Access-Control-Allow-Methods: GET, HEAD, POST");
+    expect_reply("OPTIONS", "/query", refused, 405, "OPTIONS");
+}
+
+static void what_the_client_has_is_not_sent_again(void **state) {
+    static const char csv[] = "/query?sql=SELECT+v+FROM+t+WHERE+id+%3D+1&format=csv";
+    FcgiReply reply = call("GET", csv, NULL, NULL);
+    char header[80] = "HTTP_IF_NONE_MATCH=\"x\", W/", *tag = strstr(reply.text.data, "ETag: ");
+    assert_non_null(tag);
+    strncat(header, tag + 6, strcspn(tag + 6, "\r"));
+    fcgi_reply_free(&reply);
+    expect_reply("GET", csv, (const char *[]){header, NULL}, 304, "Not Modified");
+    expect_reply("GET", csv, (const char *[]){"HTTP_IF_NONE_MATCH=\"x\"", NULL}, 200, "ETag");
+    expect_reply("GET", "/api/v1/openapi.json", (const char *[]){"HTTP_IF_NONE_MATCH=*", NULL}, 304, "");
+}
+
+static void paths_of_similar_tools(void **state) {
+    expect_reply("GET", "/query/sql?sql=SELECT+1", NULL, 200, "\"row_count\"");
+    expect_reply("GET", "/status", NULL, 200, "uptime");
+    expect_reply("GET", "/schema", NULL, 200, "schemas");
+    expect_reply("GET", "/schema?table=t", NULL, 200, "\"name\":\"t\"");
+    expect_reply("GET", "/files", NULL, 200, "tables");
+    expect_reply("GET", "/query/id/1?table=t", NULL, 200, "\"engine\":\"fake\"");
+    expect_reply("GET", "/query/id/?table=t", NULL, 404, "");
+    expect_reply("GET", "/query/recent", NULL, 400, "?table=");
+    expect_reply("GET", "/query/recent?table=none+such", NULL, 422, "columnar");
+    expect_reply("POST", "/status", NULL, 405, "GET, HEAD");
+}
+
 /* Every path of the program is in the document, with its methods, and none beside them. */
 static void openapi_lists_the_resources(void **state) {
     FcgiReply reply = call("GET", "/api/v1/openapi.json", NULL, NULL);
@@ -507,6 +572,10 @@ int main(void) {
         cmocka_unit_test(problems),
         cmocka_unit_test(reads_of_the_catalog),
         cmocka_unit_test(the_rest_of_the_resources),
+        cmocka_unit_test(get_runs_reads_alone),
+        cmocka_unit_test(pages_of_other_sites_do_not_ask),
+        cmocka_unit_test(what_the_client_has_is_not_sent_again),
+        cmocka_unit_test(paths_of_similar_tools),
         cmocka_unit_test(health_follows_the_engines),
         cmocka_unit_test(openapi_lists_the_resources),
     };
