@@ -120,6 +120,10 @@ static Status start(Service *service, const char *listen, bool take_over, Error 
         error_clear(err);
     }
     TRY(api_keep_access_log(service->api, config, err));
+    if (api_keep_jobs(service->api, config, err) != STATUS_OK) {
+        log_warn("jobs", "error=\"%s\" effect=\"no jobs are kept\"", err->message);
+        error_clear(err);
+    }
     api_attach_server(service->api, service->server, reload, service);
     api_watch_config(service->api, service->watch);
     TRY(api_start_upkeep(service->api, err));

@@ -52,6 +52,21 @@ static const ConfigKey config_keys[] = {
     {"history.max_rows", KEY_INT64, offsetof(Config, history_max_rows), 100, 1e9},
     {"history.max_bytes", KEY_BYTES, offsetof(Config, history_max_bytes), 1 << 20, 1e12},
     {"history.rows_per_second", KEY_INT, offsetof(Config, history_rows_per_second), 1, 100000},
+    {"jobs.enabled", KEY_BOOL, offsetof(Config, jobs_enabled), 0, 1},
+    {"jobs.directory", KEY_STRING, offsetof(Config, jobs_directory), 0, 0},
+    {"jobs.slots", KEY_INT, offsetof(Config, jobs_slots), 0, 256},
+    {"jobs.reserved_slots", KEY_INT, offsetof(Config, jobs_reserved_slots), -1, 255},
+    {"jobs.slot_memory_bytes", KEY_BYTES, offsetof(Config, jobs_slot_memory_bytes), 0, 1e15},
+    {"jobs.slot_threads", KEY_INT, offsetof(Config, jobs_slot_threads), 0, 1024},
+    {"jobs.max_queued", KEY_INT64, offsetof(Config, jobs_max_queued), 1, 1e9},
+    {"jobs.max_queue_seconds", KEY_INT, offsetof(Config, jobs_max_queue_seconds), 1, 1e9},
+    {"jobs.max_runtime_seconds", KEY_INT, offsetof(Config, jobs_max_runtime_seconds), 1, 1e9},
+    {"jobs.aging_seconds", KEY_DOUBLE, offsetof(Config, jobs_aging_seconds), 0, 1e9},
+    {"jobs.max_result_bytes", KEY_BYTES, offsetof(Config, jobs_max_result_bytes), 1 << 16, 1e15},
+    {"jobs.results_bytes", KEY_BYTES, offsetof(Config, jobs_results_bytes), 1 << 16, 1e16},
+    {"jobs.result_hours", KEY_DOUBLE, offsetof(Config, jobs_result_hours), 0, 1e6},
+    {"jobs.job_hours", KEY_DOUBLE, offsetof(Config, jobs_job_hours), 0, 1e6},
+    {"jobs.max_jobs", KEY_INT64, offsetof(Config, jobs_max_jobs), 1, 1e9},
     {"shadow.share", KEY_DOUBLE, offsetof(Config, shadow_share), 0, 1},
     {"paths.data_directory", KEY_STRING, offsetof(Config, data_directory), 0, 0},
 };
@@ -134,6 +149,18 @@ void config_init_defaults(Config *config) {
     config->history_max_rows = 200000;
     config->history_max_bytes = 256 << 20;
     config->history_rows_per_second = 500;
+    config->jobs_enabled = true;
+    config->jobs_directory = "";
+    config->jobs_reserved_slots = -1;
+    config->jobs_max_queued = 20000;
+    config->jobs_max_queue_seconds = 86400;
+    config->jobs_max_runtime_seconds = 3600;
+    config->jobs_aging_seconds = 60;
+    config->jobs_max_result_bytes = (int64_t)4 << 30;
+    config->jobs_results_bytes = (int64_t)20 << 30;
+    config->jobs_result_hours = 24;
+    config->jobs_job_hours = 720;
+    config->jobs_max_jobs = 100000;
     config->data_directory = "var";
     config->engine_count = 3;
     engine_defaults(&config->engines[0], "postgres", "postgres");
@@ -326,6 +353,8 @@ static void fill_in(Config *config) {
         config->spool_directory = arena_printf(&config->arena, "%s/spool", config->data_directory);
     if (!config->history_path[0])
         config->history_path = arena_printf(&config->arena, "%s/history/history.db", config->data_directory);
+    if (!config->jobs_directory[0])
+        config->jobs_directory = arena_printf(&config->arena, "%s/jobs", config->data_directory);
     for (int i = 0; i < config->engine_count; i++) {
         EngineConfig *engine = &config->engines[i];
         if (!strcmp(engine->kind, "columnar")) {

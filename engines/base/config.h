@@ -90,6 +90,19 @@ typedef struct Config {
     bool history_text, history_params;
     int64_t history_max_rows, history_max_bytes;
     int history_rows_per_second;
+    /* [jobs] */
+    bool jobs_enabled;
+    const char *jobs_directory; /* "" = DATA/jobs */
+    int jobs_slots;             /* over the pool, 0 = the machine's cores, 2 at least */
+    int jobs_reserved_slots;    /* of these, for statements whose client waits; -1 = a quarter, 1 at least */
+    int64_t jobs_slot_memory_bytes; /* 0 = what the engine gives a query */
+    int jobs_slot_threads;          /* 0 = as many as the engine has */
+    int64_t jobs_max_queued;
+    int jobs_max_queue_seconds, jobs_max_runtime_seconds;
+    double jobs_aging_seconds;
+    int64_t jobs_max_result_bytes, jobs_results_bytes;
+    double jobs_result_hours, jobs_job_hours;
+    int64_t jobs_max_jobs; /* ended ones that are kept */
     /* [shadow] */
     double shadow_share; /* of the reads that several engines could answer */
     /* [paths] */

@@ -245,6 +245,7 @@ Status api_keep_history(Api *api, const Config *config, Error *err) {
 }
 
 void api_destroy(Api *api) {
+    jobs_close(api->jobs);
     shadow_close(api->shadow);
     history_close(api->history);
     access_log_close(api->access_log);

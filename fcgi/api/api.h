@@ -49,5 +49,8 @@ void api_reopen_logs(Api *api);
 /* Keeps the query log of [history] in its file, unless it is switched off, and begins shadow runs. */
 Status api_keep_history(Api *api, const Config *config, Error *err);
 
+/* Opens the jobs of [jobs] and begins to run them, unless they are switched off. */
+Status api_keep_jobs(Api *api, const Config *config, Error *err);
+
 Status api_start_upkeep(Api *api, Error *err);
 void api_stop_upkeep(Api *api);

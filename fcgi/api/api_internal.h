@@ -7,6 +7,7 @@
 #include "fcgi/api/api.h"
 #include "fcgi/api/attempts.h"
 #include "fcgi/api/history.h"
+#include "fcgi/jobs/jobs.h"
 #include "fcgi/api/intake_keys.h"
 #include "fcgi/api/metrics.h"
 #include "fcgi/api/route_texts.h"
@@ -32,7 +33,9 @@ struct Api {
     struct AccessLog *access_log; /* NULL = none is kept */
     char *history_path;           /* saved queries are kept beside it; set by api_keep_history */
     struct Shadow *shadow;        /* NULL = no shadow runs */
-    char user_parameter[128];     /* FastCGI's name of the user's header, "" = none */
+    struct Jobs *jobs;            /* NULL = none are kept */
+    int jobs_max_runtime_seconds, jobs_max_queue_seconds;
+    char user_parameter[128]; /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
     char *cors_origins; /* blanks between them, "" = none */
     _Atomic int64_t max_upload_bytes;
@@ -106,4 +109,9 @@ void history_differences_handle(Api *api, Exchange *exchange, char *const *argum
 void history_resolve_handle(Api *api, Exchange *exchange, char *const *arguments);
 void saved_list_handle(Api *api, Exchange *exchange, char *const *arguments);
 void saved_handle(Api *api, Exchange *exchange, char *const *arguments);
+void jobs_submit_handle(Api *api, Exchange *exchange, char *const *arguments);
+void jobs_list_handle(Api *api, Exchange *exchange, char *const *arguments);
+void job_handle(Api *api, Exchange *exchange, char *const *arguments);
+void job_result_handle(Api *api, Exchange *exchange, char *const *arguments);
+void job_plan_handle(Api *api, Exchange *exchange, char *const *arguments);
 void openapi_handle(Api *api, Exchange *exchange, char *const *arguments);

@@ -52,6 +52,7 @@ static const struct {
     {"SB004", 503, "Engine down"},
     {"SB005", 403, "Denied by a rule"},
     {"SB006", 405, "Only reads by GET"},
+    {"SB007", 429, "Queue full"},
     {"XX", 502, "Engine failed"},
     {"XX000", 500, "Internal error"},
 };

@@ -208,31 +208,58 @@ static Status read_runs(Arena *arena, const JsonNode *node, QueryBody *body, Err
     return STATUS_OK;
 }
 
+static Status read_priority(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_NUMBER) return wrong_type(node, "a number", err);
+    bool known = node->integer && node->length == 1 && node->text[0] >= '1' && node->text[0] <= '5';
+    if (!known)
+        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"priority\" must be a whole number from 1 to 5");
+    body->priority = node->text[0] - '0';
+    return STATUS_OK;
+}
+
+static Status read_max_queue(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_NUMBER) return wrong_type(node, "a number", err);
+    double seconds = strtod(node->text, NULL);
+    if (!isfinite(seconds) || seconds <= 0)
+        return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"max_queue_seconds\" must be greater than 0");
+    body->max_queue_seconds = seconds;
+    return STATUS_OK;
+}
+
+/* What a body is for; a field belongs to some of them. */
+enum { BODY_QUERY = 1, BODY_COMPARISON = 2, BODY_JOB = 4, BODY_ANY = 7 };
+
 static const struct {
     const char *name;
     FieldReader read;
+    unsigned purposes;
 } fields[] = {
-    {"sql", read_sql},
-    {"params", read_params},
-    {"engine", read_engine},
-    {"force_engine", read_engine},
-    {"max_runtime_seconds", read_max_runtime},
-    {"max_rows", read_max_rows},
-    {"cache", read_cache},
-    {"dry_run", read_dry_run},
-    {"as_of", read_as_of},
-    {"max_staleness_seconds", read_max_staleness},
-    {"fresh_as_of", read_fresh_as_of},
-    {"big_numbers", read_big_numbers},
-    {"tag", read_tag},
-    {"engines", read_engines}, /* these two: comparisons alone */
-    {"runs", read_runs},
+    {"sql", read_sql, BODY_ANY},
+    {"params", read_params, BODY_ANY},
+    {"engine", read_engine, BODY_ANY},
+    {"force_engine", read_engine, BODY_ANY},
+    {"max_runtime_seconds", read_max_runtime, BODY_ANY},
+    {"max_rows", read_max_rows, BODY_ANY},
+    {"cache", read_cache, BODY_ANY},
+    {"dry_run", read_dry_run, BODY_ANY},
+    {"as_of", read_as_of, BODY_ANY},
+    {"max_staleness_seconds", read_max_staleness, BODY_ANY},
+    {"fresh_as_of", read_fresh_as_of, BODY_ANY},
+    {"big_numbers", read_big_numbers, BODY_ANY},
+    {"tag", read_tag, BODY_ANY},
+    {"engines", read_engines, BODY_COMPARISON},
+    {"runs", read_runs, BODY_COMPARISON},
+    {"priority", read_priority, BODY_JOB},
+    {"max_queue_seconds", read_max_queue, BODY_JOB},
 };
-enum { FIELD_COUNT = sizeof fields / sizeof fields[0], QUERY_FIELD_COUNT = FIELD_COUNT - 2 };
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
-static Status read_field(Arena *arena, const JsonNode *node, int field_count, QueryBody *body, uint32_t *seen,
-                         Error *err) {
-    for (int i = 0; i < field_count; i++) {
+static Status read_field(Arena *arena, const JsonNode *node, unsigned purpose, QueryBody *body,
+                         uint32_t *seen, Error *err) {
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (!(fields[i].purposes & purpose)) continue;
         if (node->key_length != strlen(fields[i].name) || strcmp(node->key, fields[i].name)) continue;
         if (*seen & 1u << i)
             return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%s\" is given twice", fields[i].name);
@@ -243,7 +270,7 @@ static Status read_field(Arena *arena, const JsonNode *node, int field_count, Qu
                      node->key);
 }
 
-static Status read_body(Arena *arena, const char *text, size_t length, int field_count, QueryBody *out,
+static Status read_body(Arena *arena, const char *text, size_t length, unsigned purpose, QueryBody *out,
                         Error *err) {
     *out = (QueryBody){.cache = true};
     JsonNode *root;
@@ -253,15 +280,19 @@ static Status read_body(Arena *arena, const char *text, size_t length, int field
                          json_kind_name(root->kind));
     uint32_t seen = 0;
     for (const JsonNode *node = root->children; node; node = node->next)
-        TRY(read_field(arena, node, field_count, out, &seen, err));
+        TRY(read_field(arena, node, purpose, out, &seen, err));
     if (!out->sql) return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"sql\" is missing");
     return STATUS_OK;
 }
 
 Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
-    return read_body(arena, text, length, QUERY_FIELD_COUNT, out, err);
+    return read_body(arena, text, length, BODY_QUERY, out, err);
 }
 
 Status query_body_read_comparison(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
-    return read_body(arena, text, length, FIELD_COUNT, out, err);
+    return read_body(arena, text, length, BODY_COMPARISON, out, err);
+}
+
+Status query_body_read_job(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
+    return read_body(arena, text, length, BODY_JOB, out, err);
 }

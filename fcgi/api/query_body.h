@@ -18,11 +18,15 @@ typedef struct QueryBody {
     const char *as_of;    /* as written, NULL = not given */
     const char **engines; /* of a comparison, NULL = all */
     int engine_count;
-    int runs;        /* of a comparison */
-    const char *tag; /* for rules and the history, NULL = not given */
+    int runs;                 /* of a comparison */
+    const char *tag;          /* for rules and the history, NULL = not given */
+    int priority;             /* of a job, 0 = not given */
+    double max_queue_seconds; /* of a job, 0 = not given */
 } QueryBody;
 
 /* Everything is in the arena; errors carry 22023 or 22P02. */
 Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
 /* The body of POST /api/v1/compare: "engines" and "runs", too. */
 Status query_body_read_comparison(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
+/* The body of POST /api/v1/queries: "priority" and "max_queue_seconds", too. */
+Status query_body_read_job(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);

@@ -27,6 +27,11 @@ static const Resource resources[RESOURCE_COUNT] = {
                                   true},
     [RESOURCE_SAVED_LIST] = {"/api/v1/saved", READ, saved_list_handle, true},
     [RESOURCE_SAVED] = {"/api/v1/saved/{}", READ | HTTP_PUT | HTTP_DELETE, saved_handle, true},
+    [RESOURCE_QUERIES] = {"/api/v1/queries", HTTP_POST, jobs_submit_handle, true},
+    [RESOURCE_JOBS] = {"/api/v1/jobs", READ, jobs_list_handle, true},
+    [RESOURCE_JOB] = {"/api/v1/jobs/{}", READ | HTTP_DELETE, job_handle, true},
+    [RESOURCE_JOB_RESULT] = {"/api/v1/jobs/{}/result", READ, job_result_handle, true},
+    [RESOURCE_JOB_PLAN] = {"/api/v1/jobs/{}/plan", READ, job_plan_handle, true},
     [RESOURCE_OTHER] = {"other", 0, NULL, false},
 };
 

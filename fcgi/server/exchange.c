@@ -29,6 +29,10 @@ const char *exchange_parameter(const Exchange *exchange, const char *name) {
     return NULL;
 }
 
+char *const *exchange_parameters(const Exchange *exchange) {
+    return ((const Connection *)exchange)->parameters;
+}
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     c |= 0x20;
@@ -86,6 +90,7 @@ const char *http_reason(int status) {
     case 406: return "Not Acceptable";
     case 408: return "Request Timeout";
     case 409: return "Conflict";
+    case 410: return "Gone";
     case 413: return "Content Too Large";
     case 415: return "Unsupported Media Type";
     case 422: return "Unprocessable Content";

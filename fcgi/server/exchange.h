@@ -57,6 +57,8 @@ typedef struct Exchange {
 
 /* A FastCGI parameter by its name there ("HTTP_ACCEPT", "CONTENT_TYPE"), NULL when absent. */
 const char *exchange_parameter(const Exchange *exchange, const char *name);
+/* All of them, "NAME=value", then NULL. */
+char *const *exchange_parameters(const Exchange *exchange);
 /* The decoded value of a query-string parameter in the arena, NULL when absent or malformed. */
 const char *exchange_query_value(Exchange *exchange, const char *name);
 /* Decodes %XX (and '+' when `plus_is_space`) into the arena; NULL when malformed or a NUL is inside. */
