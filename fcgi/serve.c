@@ -111,6 +111,7 @@ static Status start(Service *service, const char *listen, bool take_over, Error 
                              .max_header_bytes = config->max_header_bytes,
                              .max_upload_bytes = config->max_upload_bytes,
                              .spool_directory = config->spool_directory,
+                             .max_spooled_bytes = config->max_spooled_bytes,
                              .drain_timeout_ms = config->drain_timeout_ms};
     ServerApp app = api_server_app(service->api);
     TRY(server_create(&options, &app, &service->server, err));

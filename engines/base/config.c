@@ -28,6 +28,7 @@ static const ConfigKey config_keys[] = {
     {"server.max_header_bytes", KEY_BYTES, offsetof(Config, max_header_bytes), 1024, 1e9},
     {"server.max_upload_bytes", KEY_BYTES, offsetof(Config, max_upload_bytes), 1024, 1e15},
     {"server.spool_directory", KEY_STRING, offsetof(Config, spool_directory), 0, 0},
+    {"server.max_spooled_bytes", KEY_BYTES, offsetof(Config, max_spooled_bytes), 0, 1e15},
     {"server.drain_timeout_ms", KEY_INT, offsetof(Config, drain_timeout_ms), 0, 3600000},
     {"server.cors_origins", KEY_STRING, offsetof(Config, cors_origins), 0, 0},
     {"limits.max_sql_bytes", KEY_BYTES, offsetof(Config, max_sql_bytes), 100, 16e6},
@@ -128,6 +129,7 @@ void config_init_defaults(Config *config) {
     config->io_threads = 1;
     config->max_body_bytes = 64 << 20;
     config->max_header_bytes = 64 << 10;
+    config->max_spooled_bytes = (int64_t)4 << 30;
     config->max_upload_bytes = (int64_t)16 << 30;
     config->spool_directory = config->cors_origins = "";
     config->drain_timeout_ms = 10000;

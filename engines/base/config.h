@@ -62,6 +62,7 @@ typedef struct Config {
     int64_t max_header_bytes;
     int64_t max_upload_bytes;    /* of a body that holds rows; it goes to a file */
     const char *spool_directory; /* for those files, "" = DATA/spool */
+    int64_t max_spooled_bytes;   /* there, of responses that clients have not taken yet */
     int drain_timeout_ms;
     const char *cors_origins; /* pages of which other sites may call: blanks between them, "*" = all */
     /* [limits] */

@@ -70,6 +70,7 @@ void connection_close(Connection *connection) {
     if (connection->request.ipcFd >= 0) /* libfcgi closes it itself when a read fails */
         close(connection->request.ipcFd);
     unlink_connection(connection);
+    response_spool_clear(&connection->spool, &thread->server->spooled_bytes);
     if (connection->exchange.body_fd >= 0) close(connection->exchange.body_fd);
     arena_deinit(&connection->exchange.arena);
     strbuf_deinit(&connection->body);
@@ -171,6 +172,7 @@ static void finish_on_loop(void *argument) {
     *exchange = (Exchange){.arena = exchange->arena, .body_fd = -1};
     connection->streaming = connection->finished = false;
     connection->reject_status = 0;
+    connection->waited_ns = 0;
     connection->abandon = NULL;
     connection->run = NULL;
     shrink(&connection->body);
@@ -181,7 +183,43 @@ static void finish_on_loop(void *argument) {
     if (connection->peer_gone) connection_close(connection);
 }
 
+/* ---- what the client takes later -------------------------------------------------------------------------
+ */
+
+enum { SEND_BYTES_PER_EVENT = 1 << 20 };
+static const int64_t SENDING_STALL_NS = (int64_t)STALL_SECONDS * 1000000000;
+
+static void end_sending(Connection *connection, bool failed) {
+    eventloop_remove(connection->thread->loop, &connection->source); /* finishing watches it for requests */
+    connection->failed |= failed;
+    response_spool_clear(&connection->spool, &connection->thread->server->spooled_bytes);
+    finish_on_loop(connection);
+}
+
+static void send_more(Connection *connection) {
+    ResponseSpool *spool = &connection->spool;
+    int64_t sent = spool->sent;
+    bool alive = response_spool_send(spool, connection->source.fd, SEND_BYTES_PER_EVENT,
+                                     &connection->thread->server->spooled_bytes);
+    if (spool->sent != sent) connection->progress_ns = clock_now_ns();
+    if (!alive || !response_spool_has_more(spool)) end_sending(connection, !alive);
+}
+
+static void begin_sending(void *argument) {
+    Connection *connection = argument;
+    connection->state = CONNECTION_SENDING;
+    connection->progress_ns = clock_now_ns();
+    eventloop_remove(connection->thread->loop, &connection->source);
+    bool watched = !connection->peer_gone && eventloop_add(connection->thread->loop, &connection->source,
+                                                           EPOLLOUT | EPOLLRDHUP, NULL) == STATUS_OK;
+    if (!watched) end_sending(connection, true);
+}
+
 void connection_finish(Connection *connection) {
+    if (response_spool_has_more(&connection->spool) && !connection->failed) {
+        eventloop_post(connection->thread->loop, begin_sending, connection);
+        return;
+    }
     if (connection->state == CONNECTION_ON_WORKER)
         eventloop_post(connection->thread->loop, finish_on_loop, connection);
     else
@@ -193,6 +231,10 @@ void connection_finish(Connection *connection) {
 
 void connection_cancel(Connection *connection, CancelReason reason) {
     cancel_request(&connection->exchange.cancel, reason);
+    if (connection->state == CONNECTION_SENDING) {
+        end_sending(connection, true);
+        return;
+    }
     if (connection->state == CONNECTION_ON_LOOP && connection->abandon) {
         void (*abandon)(Exchange *, CancelReason) = connection->abandon;
         connection->abandon = NULL;
@@ -218,11 +260,19 @@ static void on_event(EventSource *source, uint32_t epoll_events) {
     Connection *connection = source->owner;
     if (connection->state == CONNECTION_IDLE)
         receive(connection);
+    else if (connection->state == CONNECTION_SENDING && (epoll_events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)))
+        end_sending(connection, true);
+    else if (connection->state == CONNECTION_SENDING)
+        send_more(connection);
     else
         watch_peer(connection, epoll_events);
 }
 
 void connection_tick(Connection *connection, int64_t now_ns) {
+    if (connection->state == CONNECTION_SENDING && now_ns - connection->progress_ns > SENDING_STALL_NS) {
+        end_sending(connection, true);
+        return;
+    }
     if (connection->state != CONNECTION_ON_LOOP) return; /* a worker's exchange is the worker's */
     if (cancel_is_overdue(&connection->exchange.cancel, now_ns))
         connection_cancel(connection, CANCEL_BY_DEADLINE);

@@ -5,6 +5,7 @@
  *   READING    worker: the request did not arrive whole, a worker reads it with blocking calls
  *   ON_LOOP    loop: the application has it, or awaits an engine's lane
  *   ON_WORKER  worker: everything but `source`, `state`, `peer_gone`, which stay the loop's
+ *   SENDING    loop: the response is made, and goes out as the client takes it
  * Only the loop changes the state, registers the source and closes the descriptor; workers hand back with
  * connection_finish, which posts to the loop.
  */
@@ -16,6 +17,7 @@
 #include "engines/base/eventloop.h"
 #include "fcgi/server/exchange.h"
 #include "fcgi/server/listener.h"
+#include "fcgi/server/response_spool.h"
 #include "fcgi/server/server.h"
 
 typedef struct Connection Connection;
@@ -30,7 +32,8 @@ typedef enum ConnectionState {
     CONNECTION_IDLE,
     CONNECTION_READING,
     CONNECTION_ON_LOOP,
-    CONNECTION_ON_WORKER
+    CONNECTION_ON_WORKER,
+    CONNECTION_SENDING
 } ConnectionState;
 
 struct Connection {
@@ -52,6 +55,9 @@ struct Connection {
     void (*run)(Exchange *);
     void (*abandon)(Exchange *, CancelReason);
     StrBuf body, headers, out;
+    ResponseSpool spool;
+    int64_t waited_ns;   /* for the client, by a worker */
+    int64_t progress_ns; /* SENDING: when the client took something last */
 };
 
 struct LoopThread {
@@ -80,6 +86,7 @@ struct Server {
     _Atomic int64_t drain_deadline_ns;
     _Atomic int64_t max_body_bytes, max_header_bytes, max_upload_bytes;
     _Atomic int drain_timeout_ms;
+    _Atomic int64_t spooled_bytes; /* of all responses */
     _Atomic int64_t connections_open, connections_accepted, requests_active;
     _Atomic uint64_t next_request_id;
 };
@@ -87,7 +94,7 @@ struct Server {
 /* Takes a fresh descriptor. */
 void connection_open(LoopThread *thread, int fd);
 void connection_close(Connection *connection);
-/* The exchange has ended, on whichever thread owns it. */
+/* The exchange has ended, on whichever thread owns it. What is left of the response in the spool goes out. */
 void connection_finish(Connection *connection);
 /* On the loop: deadline, shutdown. Workers learn it from the cancel token, lanes by `abandon`. */
 void connection_cancel(Connection *connection, CancelReason reason);

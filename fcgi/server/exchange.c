@@ -12,8 +12,10 @@
 #include "fcgi/server/connection.h"
 #include "fcgi/server/fastcgi_records.h"
 
-enum { SEND_POLL_MS = 100 };
+enum { SEND_POLL_MS = 100, SPOOL_SEND_BYTES = 1 << 20 };
 static const int64_t SEND_STALL_NS = 60000000000;
+/* A worker waits no longer than this for its client, all in all; then the response goes to the spool. */
+static const int64_t PATIENCE_NS = 500000000;
 
 static Connection *connection_of(Exchange *exchange) {
     return (Connection *)exchange;
@@ -157,7 +159,34 @@ static bool wait_writable(Connection *connection, int64_t stalled_since_ns) {
     return clock_now_ns() - stalled_since_ns < SEND_STALL_NS;
 }
 
+static bool keep(Connection *connection, const struct iovec *parts, int count) {
+    Server *server = connection->thread->server;
+    return response_spool_keep(&connection->spool, server->options.spool_directory, parts, count,
+                               &server->spooled_bytes, server->options.max_spooled_bytes);
+}
+
+/* What is in the spool goes first: as much as the client takes at once, or all of it. */
+static bool send_spooled(Connection *connection, bool wait) {
+    _Atomic int64_t *total = &connection->thread->server->spooled_bytes;
+    int64_t stalled_since_ns = clock_now_ns();
+    do {
+        int64_t sent = connection->spool.sent;
+        int64_t most = wait ? INT64_MAX : SPOOL_SEND_BYTES;
+        if (!response_spool_send(&connection->spool, connection->request.ipcFd, most, total)) return false;
+        if (connection->spool.sent != sent) stalled_since_ns = clock_now_ns();
+        if (!wait || !response_spool_has_more(&connection->spool)) return true;
+    } while (wait_writable(connection, stalled_since_ns));
+    return false;
+}
+
 static bool send_parts(Connection *connection, struct iovec *parts, int count) {
+    if (response_spool_has_more(&connection->spool)) {
+        if (!send_spooled(connection, false)) return false;
+        if (response_spool_has_more(&connection->spool)) {
+            if (keep(connection, parts, count)) return true;
+            if (!send_spooled(connection, true)) return false;
+        }
+    }
     int64_t stalled_since_ns = 0;
     while (count > 0) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
@@ -165,8 +194,11 @@ static bool send_parts(Connection *connection, struct iovec *parts, int count) {
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno != EAGAIN) return false;
-            if (!stalled_since_ns) stalled_since_ns = clock_now_ns();
+            int64_t now_ns = clock_now_ns();
+            if (!stalled_since_ns) stalled_since_ns = now_ns;
+            if (connection->waited_ns > PATIENCE_NS && keep(connection, parts, count)) return true;
             if (!wait_writable(connection, stalled_since_ns)) return false;
+            connection->waited_ns += clock_now_ns() - now_ns;
             continue;
         }
         stalled_since_ns = 0;

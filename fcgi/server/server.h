@@ -25,6 +25,7 @@ typedef struct ServerOptions {
     int64_t max_header_bytes;
     int64_t max_upload_bytes;    /* of a body that the application spools */
     const char *spool_directory; /* where it goes; outlives the server */
+    int64_t max_spooled_bytes;   /* there, of responses that clients have not taken yet */
     int drain_timeout_ms;
 } ServerOptions;
 

@@ -24,9 +24,11 @@ typedef struct Fixture {
     Server *server;
     pthread_t thread;
     _Atomic bool ended;
-    _Atomic int cancel_reason, abandon_reason, waiting, finished, reloads;
+    _Atomic int cancel_reason, abandon_reason, waiting, finished, reloads, streamed;
 } Fixture;
 static Fixture fixture;
+static const char *spool_directory;
+static int64_t max_spooled_bytes;
 
 /* Waits for a condition that another thread makes true; gives up after 20 s. */
 #define AWAIT(condition)                                                                                     \
@@ -45,8 +47,11 @@ static void stream_chunks(Exchange *exchange) {
     memset(chunk, 'x', sizeof chunk);
     Error err;
     Status status = exchange_stream_begin(exchange, 200, "text/plain", &err);
-    for (int i = 0; i < 500 && status == STATUS_OK; i++)
+    for (int i = 0; i < 500 && status == STATUS_OK; i++) {
+        memset(chunk, 'a' + i % 26, sizeof chunk);
         status = exchange_stream_write(exchange, chunk, sizeof chunk, &err);
+    }
+    if (status == STATUS_OK) atomic_fetch_add(&fixture.streamed, 1);
     exchange_stream_end(exchange);
 }
 
@@ -153,6 +158,8 @@ static void start(int drain_timeout_ms) {
                              .worker_threads = 4,
                              .max_body_bytes = 1 << 20,
                              .max_header_bytes = 16 << 10,
+                             .spool_directory = spool_directory,
+                             .max_spooled_bytes = max_spooled_bytes,
                              .drain_timeout_ms = drain_timeout_ms};
     ServerApp app = {.handle = handle, .reject = reject, .finished = finished, .reload = reload};
     Error err = {0};
@@ -380,6 +387,73 @@ static void stalled_reader_does_not_outlive_its_connection(void **state) {
     AWAIT(atomic_load(&fixture.finished) == 1);
 }
 
+static int start_with_spool(void **state) {
+    spool_directory = "/tmp";
+    max_spooled_bytes = 12 << 20;
+    start(5000);
+    return 0;
+}
+
+static int stop_with_spool(void **state) {
+    spool_directory = NULL;
+    return stop(state);
+}
+
+static void expect_stream(int fd) {
+    FcgiReply reply;
+    fcgi_read_reply(fd, &reply);
+    assert_true(reply.ended);
+    assert_int_equal(reply.body_bytes, 5000000);
+    for (size_t i = 0; i < reply.body_bytes; i += 499)
+        assert_int_equal(reply.body[i], 'a' + (int)(i / 10000) % 26);
+    fcgi_reply_free(&reply);
+}
+
+/* Four workers, more readers: with the spool each response is made before anybody reads it, within the limit
+ * (two and a bit of 5 MB); those beyond it wait for their readers, and the server is there for others. */
+static void slow_readers_hold_no_worker(void **state) {
+    int slow[2];
+    for (int i = 0; i < 2; i++)
+        send_request(slow[i] = connect_here(), "/stream");
+    AWAIT(atomic_load(&fixture.streamed) == 2);
+    int other = connect_here();
+    FcgiReply reply;
+    fcgi_exchange(other, "GET", "/echo", NULL, NULL, 0, &reply);
+    assert_int_equal(reply.status, 200);
+    fcgi_reply_free(&reply);
+    send_request(other, "/stream");
+    expect_stream(other);
+    for (int i = 0; i < 2; i++) {
+        expect_stream(slow[i]);
+        fcgi_exchange(slow[i], "GET", "/again", NULL, NULL, 0, &reply); /* the connection is kept */
+        assert_true(reply.ended);
+        fcgi_reply_free(&reply);
+        close(slow[i]);
+    }
+    close(other);
+}
+
+static void readers_beyond_the_spool_are_waited_for(void **state) {
+    int slow[3];
+    for (int i = 0; i < 3; i++) {
+        send_request(slow[i] = connect_here(), "/stream");
+        AWAIT(atomic_load(&fixture.streamed) == (i < 2 ? i + 1 : 2));
+    }
+    for (int i = 0; i < 3; i++) {
+        expect_stream(slow[i]);
+        close(slow[i]);
+    }
+    assert_int_equal(atomic_load(&fixture.streamed), 3);
+}
+
+static void a_client_that_leaves_ends_what_is_sent_later(void **state) {
+    int fd = connect_here();
+    send_request(fd, "/stream");
+    AWAIT(atomic_load(&fixture.streamed) == 1);
+    close(fd);
+    AWAIT(atomic_load(&fixture.finished) == 1);
+}
+
 static void garbage_closes_the_connection(void **state) {
     int fd = connect_here();
     assert_true(fcgi_write(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27));
@@ -506,6 +580,11 @@ int main(void) {
         SERVER_TEST(abort_record_cancels_too),
         SERVER_TEST(awaiting_is_abandoned),
         SERVER_TEST(stalled_reader_does_not_outlive_its_connection),
+        cmocka_unit_test_setup_teardown(slow_readers_hold_no_worker, start_with_spool, stop_with_spool),
+        cmocka_unit_test_setup_teardown(readers_beyond_the_spool_are_waited_for, start_with_spool,
+                                        stop_with_spool),
+        cmocka_unit_test_setup_teardown(a_client_that_leaves_ends_what_is_sent_later, start_with_spool,
+                                        stop_with_spool),
         SERVER_TEST(garbage_closes_the_connection),
         SERVER_TEST(descriptors_beyond_1023),
         SERVER_TEST(sighup_reloads),
