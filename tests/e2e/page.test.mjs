@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
-import { openBrowser, write, PHONE, WIDE } from './support/browser.mjs';
+import { bodyRows, openBrowser, ownFaults, runText, write, PHONE, WIDE } from './support/browser.mjs';
 import { eventually, psql } from './support/stack.mjs';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -13,24 +13,10 @@ let browser;
 before(async () => (browser = await openBrowser()));
 after(() => browser.close());
 
-// A refused statement is reported by the browser itself; the page shows it, it is no fault of the page.
-const ownFaults = (seen) => seen.console.filter((line) => !/Failed to load resource: the server responded with a status of 4\d\d/.test(line));
-
 async function ran(page) {
   await page.locator('.run', { hasText: 'Run' }).waitFor();
   await page.locator('.summary, .problem').first().waitFor();
 }
-async function runText(page, sql) {
-  const before = await page.locator('#announcements').textContent();
-  await write(page, sql);
-  await page.keyboard.press('Control+Enter');
-  await eventually('the statement has run', async () => {
-    const now = await page.locator('#announcements').textContent();
-    return now && (now !== before || !(await page.locator('.run', { hasText: 'Cancel' }).count()));
-  });
-  await ran(page);
-}
-const bodyRows = (page) => page.locator('.grid tbody tr[aria-rowindex]');
 
 describe('wide', () => {
   let page, seen;
@@ -243,6 +229,23 @@ describe('accessibility', () => {
           assert.deepEqual(ownFaults(seen), []);
           await page.close();
         });
+});
+
+describe('accessibility of the other pages', () => {
+  const places = ['#/tables', '#/tables/columnar.default.flights', '#/tables/columnar.default.flights/snapshots', '#/tables/columnar.default.flights/preview', '#/ingest', '#/ingest/generate', '#/live/postgres.public.users', '#/jobs', '#/system'];
+  for (const [shape, viewport, dark] of [['wide, light', WIDE, false], ['phone, dark', PHONE, true]])
+    for (const at of places)
+      test(`axe finds nothing: ${at}, ${shape}`, async () => {
+        const { page, seen } = await browser.open({ viewport, dark, at });
+        await page.locator('main .page').waitFor();
+        await eventually('nothing is awaited any more', async () => (await page.locator('main .waiting').count()) === 0);
+        await page.evaluate(axeSource);
+        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+        assert.deepEqual(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 150)).join(' ; ')}`), []);
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), viewport.width, 'nothing is wider than the screen');
+        assert.deepEqual([seen.foreign, ownFaults(seen)], [[], []]);
+        await page.close();
+      });
 });
 
 describe('phone', () => {

@@ -20,7 +20,7 @@ export async function openBrowser() {
     acceptDownloads: true,
     permissions: ['clipboard-read', 'clipboard-write'],
   });
-  const open = async ({ viewport = WIDE, dark = false, storage = {} } = {}) => {
+  const open = async ({ viewport = WIDE, dark = false, storage = {}, at = '' } = {}) => {
     const page = await context.newPage();
     const seen = { foreign: [], console: [] };
     page.on('request', (request) => {
@@ -38,8 +38,9 @@ export async function openBrowser() {
       localStorage.clear();
       for (const [key, value] of Object.entries(items)) localStorage.setItem(key, value);
     }, storage);
+    await page.goto(`${base}/${at}`);
     await page.reload({ waitUntil: 'networkidle' });
-    await page.locator('.cm-content').waitFor();
+    await page.locator('main').waitFor();
     return { page, seen };
   };
   const close = async () => {
@@ -55,4 +56,25 @@ export async function write(page, sql) {
   await page.keyboard.press('Control+a');
   await page.keyboard.press('Delete');
   await page.keyboard.insertText(sql);
+}
+
+export const bodyRows = (page) => page.locator('.grid tbody tr[aria-rowindex]');
+export const cellsOf = (page, row = 0) => bodyRows(page).nth(row).locator('td:not(.filler)').allTextContents();
+
+// A refused statement is reported by the browser itself; the page shows it, it is no fault of the page.
+export const ownFaults = (seen) => seen.console.filter((line) => !/Failed to load resource: the server responded with a status of 4\d\d/.test(line));
+
+// Each run has an id, which its answer or its problem shows.
+const shownId = (page) => page.evaluate(() => document.querySelector('.problem[data-id], .result[data-id]')?.dataset.id ?? '');
+export async function afterRun(page, act) {
+  const before = await shownId(page);
+  await act();
+  await page.waitForFunction((old) => {
+    const shown = document.querySelector('.problem[data-id], .result[data-id]');
+    return shown && shown.dataset.id !== old && !document.querySelector('.run.running') && shown.getAttribute('aria-busy') !== 'true';
+  }, before, { timeout: 120_000 });
+}
+export async function runText(page, sql) {
+  await write(page, sql);
+  await afterRun(page, () => page.keyboard.press('Control+Enter'));
 }

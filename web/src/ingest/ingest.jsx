@@ -137,7 +137,7 @@ function Load({ source, onDone }) {
       <p class="row-of">
         <label class="field"><span>Table</span><input type="text" value={table} onInput={(event) => setTable(event.currentTarget.value.trim())} /></label>
         <label class="field"><span>Engine</span><select value={engine} onChange={(event) => setEngine(event.currentTarget.value)}>{(engines.value.length ? engines.value : [{ name: 'columnar' }]).map((one) => <option key={one.name} value={one.name}>{one.name}</option>)}</select></label>
-        {existing && <label class="field"><span>Its {count(existing.row_count)} rows</span><select value={mode} onChange={(event) => setMode(event.currentTarget.value)}><option value="append">stay: append</option><option value="replace">go: replace</option></select></label>}
+        {existing && <label class="field"><span>Rows that are there</span><select value={mode} onChange={(event) => setMode(event.currentTarget.value)}><option value="append">stay: append</option><option value="replace">go: replace</option></select></label>}
         <label><input type="checkbox" checked={skip} onChange={(event) => setSkip(event.currentTarget.checked)} /> leave bad rows out</label>
       </p>
       {progress && (
@@ -149,8 +149,8 @@ function Load({ source, onDone }) {
       <p class="row-of">
         {progress
           ? <button type="button" class="small" onClick={() => abort.current.abort()}>Cancel</button>
-          : <button type="button" class="primary" disabled={!table} onClick={load}>{existing ? (mode === 'replace' ? 'Replace its rows' : 'Append') : 'Create and load'}</button>}
-        {!existing && <span class="facts">a new table{corrected ? ', with your types' : ''}</span>}
+          : <button type="button" class={outcome?.answer ? 'small' : 'primary'} disabled={!table} onClick={load}>{outcome?.answer ? 'Load it once more' : existing ? (mode === 'replace' ? 'Replace its rows' : 'Append') : 'Create and load'}</button>}
+        {!existing && !outcome?.answer && <span class="facts">a new table{corrected ? ', with your types' : ''}</span>}
       </p>
       {outcome && <Outcome outcome={outcome} table={table} />}
     </div>

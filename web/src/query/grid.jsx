@@ -8,7 +8,8 @@ import { isNumeric, orderBy } from '../rows.js';
 import { WholeValue } from './whole_value.jsx';
 
 const ROW_HEIGHT = 28;
-const MARGIN = 10;
+const MARGIN = 8; // rows beyond the view, few while one jumps: they would be gone before they are seen
+const MARGIN_JUMPING = 2;
 const SIDE_MARGIN = 300; // pixels of columns kept in the document beyond the view
 const NARROWEST = 60;
 const WIDEST = 420;
@@ -114,7 +115,7 @@ export function Grid({ columns, rows, version = 0, label = 'Result rows', sortab
     setSort(null);
     setSorting(false);
     latest.current++;
-    const measure = () => setView({ top: element.scrollTop, left: element.scrollLeft, height: element.clientHeight, width: element.clientWidth });
+    const measure = () => setView((old) => ({ before: old.top, top: element.scrollTop, left: element.scrollLeft, height: element.clientHeight, width: element.clientWidth }));
     measure();
     element.addEventListener('scroll', measure, { passive: true });
     const observer = new ResizeObserver(measure);
@@ -134,8 +135,9 @@ export function Grid({ columns, rows, version = 0, label = 'Result rows', sortab
   const height = Math.min(whole, highestElement());
   const squeeze = height < whole ? (whole - view.height) / (height - view.height) : 1;
   const top = view.top * squeeze; // of all rows laid out
-  const first = Math.max(0, Math.min(total, Math.floor(top / ROW_HEIGHT) - MARGIN));
-  const last = Math.min(total, Math.ceil((top + view.height) / ROW_HEIGHT) + MARGIN);
+  const margin = Math.abs(view.top - (view.before ?? view.top)) > view.height / 2 ? MARGIN_JUMPING : MARGIN;
+  const first = Math.max(0, Math.min(total, Math.floor(top / ROW_HEIGHT) - margin));
+  const last = Math.min(total, Math.ceil((top + view.height) / ROW_HEIGHT) + margin);
   const offset = first * ROW_HEIGHT - top + view.top;
 
   // Columns in view.

@@ -19,7 +19,7 @@ export function Problem({ error }) {
     error.request_id && <>request <code>{error.request_id}</code></>,
   ].filter(Boolean);
   return (
-    <section class={error.cancelled ? 'problem cancelled' : 'problem'} role="alert">
+    <section class={error.cancelled ? 'problem cancelled' : 'problem'} role="alert" data-id={error.id}>
       <h2>{error.title}</h2>
       <p>{error.detail}</p>
       {error.more && <p>{error.more}</p>}
@@ -79,7 +79,7 @@ export function Result() {
   const stale = live.running.value && !answer.partial;
   const side = sideShown.value && view !== 'route' && answer.route;
   return (
-    <div class={`result${stale ? ' stale' : ''}${side ? ' with-side' : ''}`} aria-busy={live.running.value}>
+    <div class={`result${stale ? ' stale' : ''}${side ? ' with-side' : ''}`} aria-busy={live.running.value} data-id={answer.id}>
       <section class="rows" aria-label="Result">
         <div class="summary">
           <TabList label="Ways to look at the result" id="view" items={VIEWS} chosen={view} onChoose={(name) => go(hrefOfView(tab, name))} />

@@ -46,7 +46,7 @@ export async function run(tab, sql = tab.sql, offset = 0) {
     announcement.value = wording(live.answer.value);
     if (!result.columns) refreshCatalog();
   } catch (error) {
-    live.problem.value = { ...(abort.signal.aborted ? cancelled : error), sql, offset };
+    live.problem.value = { ...(abort.signal.aborted ? cancelled : error), sql, offset, id: base.id };
     live.answer.value = null;
     announcement.value = `Error: ${live.problem.value.detail || live.problem.value.title}`;
   } finally {

@@ -64,7 +64,8 @@ function note() {
   const p50 = quantile(before, after, 0.5), p99 = quantile(before, after, 0.99);
   keep(history.p50, p50 === null ? null : p50 * 1000);
   keep(history.p99, p99 === null ? null : p99 * 1000);
-  keep(history.memory, add(pool, (one) => one.resident_bytes));
+  const resident = alive.at(-1)?.samples.get('process_resident_memory_bytes') ?? [];
+  keep(history.memory, resident.length > 1 ? resident.reduce((sum, sample) => sum + sample.value, 0) : add(pool, (one) => one.resident_bytes));
   keep(history.busy, add(pool, (one) => one.slots?.busy));
   keep(history.queue, add(pool, (one) => one.queue?.length));
   for (const engine of new Set(rated.flatMap((process) => Object.keys(process.rates.engines)))) {
