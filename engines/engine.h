@@ -36,7 +36,8 @@ typedef struct ColumnDesc {
     SqlType type;
     const char *type_name; /* short PostgreSQL name, e.g. "int4", "mood" */
     bool nullable;
-    double distinct; /* estimate, < 0 = unknown */
+    double distinct;                   /* estimate, < 0 = unknown */
+    const struct ColumnValues *values; /* engines/base/column_values.h; NULL = nothing is known */
 } ColumnDesc;
 
 typedef struct KeyDesc {
@@ -253,8 +254,18 @@ typedef struct LaneRequest {
     void *lane_private; /* for the lane */
 } LaneRequest;
 
+/* One thread's, with everything in memory. */
+typedef enum EngineConstant {
+    CONSTANT_LATENCY_MS,     /* a statement that does nothing */
+    CONSTANT_SCANNED_ROW_NS, /* a row read from end to end, and added up */
+    CONSTANT_PROBED_ROW_NS,  /* a row found by its key: of an index, or of a hash table */
+    CONSTANT_SENT_BYTE_NS,   /* a byte of a result, until it is here */
+    ENGINE_CONSTANT_COUNT
+} EngineConstant;
+
 struct EngineOps {
-    const char *kind; /* "postgres" */
+    const char *kind;                                /* "postgres" */
+    double default_constants[ENGINE_CONSTANT_COUNT]; /* where the estimates were measured; 0 = has none */
 
     /* Never waits for a server: an engine that is down opens all the same and says so in health(). */
     Status (*open)(const EngineConfig *config, Engine **out, Error *err);
@@ -278,6 +289,10 @@ struct EngineOps {
                    uint64_t *applied, Error *err);
 
     void (*health)(Engine *engine, EngineHealth *out);
+
+    /* Optional (NULL): measures its constants, in a fifth of a second at most. What could not be measured
+     * stays 0. Blocks; never on a request's way. */
+    Status (*probe)(Engine *engine, double out[ENGINE_CONSTANT_COUNT], Error *err);
 
     /* Optional (NULL): about once a second while the process serves. Memory kept for the next statement that
      * no statement has needed lately goes back to the system. */
@@ -317,7 +332,19 @@ struct EngineOps {
 struct Engine {
     const EngineOps *ops;
     const char *name; /* configured name, what users write in hints */
+    /* What estimates rest on; 0 = as compiled in. Set by the router from what `probe` found. */
+    _Atomic double constants[ENGINE_CONSTANT_COUNT];
 };
+
+static inline double engine_constant(const Engine *engine, EngineConstant constant) {
+    double known = atomic_load_explicit(&engine->constants[constant], memory_order_relaxed);
+    return known > 0 ? known : engine->ops->default_constants[constant];
+}
+/* How many times slower (faster when below 1) it is here than where the estimates were measured. */
+static inline double engine_slowness(const Engine *engine, EngineConstant constant) {
+    double compiled = engine->ops->default_constants[constant];
+    return compiled > 0 ? engine_constant(engine, constant) / compiled : 1;
+}
 
 extern const EngineOps postgres_engine_ops;
 extern const EngineOps mysql_engine_ops;

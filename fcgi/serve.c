@@ -84,6 +84,10 @@ static void share_with_pool(Service *service, const char *listen) {
     path_of_shared(service, listen, "", path);
     if (api_share_metrics(service->api, path, &err) != STATUS_OK)
         log_warn("metrics", "error=\"%s\" effect=\"GET /metrics tells of one process\"", err.message);
+    path_of_shared(service, listen, "calibration-1", path);
+    if (api_share_calibration(service->api, path, &err) != STATUS_OK)
+        log_warn("calibration", "error=\"%s\" effect=\"each process measures the engines by itself\"",
+                 err.message);
     path_of_shared(service, listen, "schema-clock", path);
     if (api_share_schema_clock(service->api, path, &err) != STATUS_OK)
         log_warn("schema_clock",

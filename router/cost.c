@@ -65,6 +65,11 @@ static uint64_t key_of(const CostKey *key, bool of_class) {
     return hash ? hash : 1;
 }
 
+static uint64_t key_of_engine(const char *engine) {
+    uint64_t hash = hash64_bytes(engine, strlen(engine), hash64_u64(0));
+    return hash ? hash : 1;
+}
+
 static Entry *bucket_of(const CostBook *book, uint64_t key) {
     return &book->entries[key % BUCKETS * WAYS];
 }
@@ -146,6 +151,14 @@ void cost_book_note(CostBook *book, const CostKey *key, double estimated_ms, dou
     double log_ratio = log(taken_ms / estimated_ms);
     learn(claim(book, key_of(key, false)), log_ratio, LONG_MEMORY_RUNS, now_seconds);
     learn(claim(book, key_of(key, true)), log_ratio, CLASS_MEMORY_RUNS, now_seconds);
+    learn(claim(book, key_of_engine(key->engine)), log_ratio, CLASS_MEMORY_RUNS, now_seconds);
+}
+
+double cost_book_engine_factor(const CostBook *book, const char *engine, uint32_t now_seconds, int *runs) {
+    const Entry *entry = find(book, key_of_engine(engine));
+    uint64_t value = entry ? atomic_load(&entry->value) : 0;
+    *runs = runs_of(value);
+    return exp(faded(value, now_seconds));
 }
 
 double cost_book_factor(const CostBook *book, const CostKey *key, uint32_t now_seconds, int *runs) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engines/base/clock.h"
+#include "engines/base/column_values.h"
 #include "engines/base/hash.h"
 #include "engines/base/log.h"
 
@@ -60,6 +61,7 @@ static uint64_t fingerprint_table(const TableDesc *table, uint64_t seed) {
                         (uint64_t)(uint16_t)column->type.precision << 16 |
                         (uint64_t)(uint16_t)column->type.scale << 32 | (uint64_t)column->nullable << 48;
         hash = hash64_combine(hash, type);
+        hash = hash64_combine(hash, magnitude(column->distinct) << 32 ^ column_values_digest(column->values));
     }
     for (int i = 0; i < table->key_count; i++) {
         const KeyDesc *key = &table->keys[i];

@@ -7,6 +7,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "router/calibration.h"
 #include "router/decide.h"
 #include "router/decision_cache.h"
 #include "router/health.h"
@@ -28,6 +29,8 @@ struct Router {
     Registry *registry;
     HealthBoard *health;
     Pricing pricing;
+    Calibration *calibration;
+    int probe_seconds;
     Quarantine *quarantine;
     DecisionCache *cache;
     pthread_mutex_t rules_mutex; /* guards `rules`, the pointer */
@@ -74,6 +77,8 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
     router->registry = registry_create(router->engines, engine_count, router->placements);
     router->health = health_create(router->engines, engine_count);
     pricing_init(&router->pricing, config, router->engines, engine_count);
+    router->calibration = calibration_create(NULL);
+    router->probe_seconds = config->probe_seconds;
     router->cache = decision_cache_create(config->decision_cache_bytes);
     pthread_mutex_init(&router->demand_mutex, NULL);
     *out = router;
@@ -87,6 +92,7 @@ void router_destroy(Router *router) {
     placements_destroy(router->placements);
     health_destroy(router->health);
     pricing_deinit(&router->pricing);
+    calibration_destroy(router->calibration);
     quarantine_destroy(router->quarantine);
     rules_release(router->rules);
     pthread_mutex_destroy(&router->rules_mutex);
@@ -366,8 +372,56 @@ Status router_refresh(Router *router, Error *err) {
     return status;
 }
 
+/* Constants come from this process's probes and from others'. Decisions that rest on ones clearly wrong are
+ * made anew. */
+static void calibrate(Router *router) {
+    static const double NEWS = 1.25;
+    double most = 1;
+    for (int i = 0; i < router->engine_count; i++) {
+        Engine *engine = router->engines[i];
+        EngineBreaker breaker;
+        double measured[ENGINE_CONSTANT_COUNT] = {0};
+        Error err = {0};
+        health_breaker(router->health, i, &breaker);
+        if (breaker.state == BREAKER_CLOSED &&
+            calibration_claim(router->calibration, engine, router->probe_seconds, cost_now_seconds())) {
+            /* One that is cut short has measured something, too. */
+            if (engine->ops->probe(engine, measured, &err) != STATUS_OK)
+                log_debug("router.probe", "engine=%s error=\"%s\"", engine->name, err.message);
+            if (measured[CONSTANT_LATENCY_MS] > 0)
+                calibration_note(router->calibration, engine, measured, cost_now_seconds());
+        }
+        double ratio = calibration_apply(router->calibration, engine);
+        if (ratio > most) most = ratio;
+    }
+    if (most > NEWS) atomic_fetch_add(&router->generation, 1);
+}
+
+void router_share_calibration(Router *router, void *memory) {
+    calibration_destroy(router->calibration);
+    router->calibration = calibration_create(memory);
+    for (int i = 0; i < router->engine_count; i++)
+        (void)calibration_apply(router->calibration, router->engines[i]);
+}
+
+void router_constants(const Router *router, int index, EngineConstants *out) {
+    const Engine *engine = router->engines[index];
+    CalibrationState state;
+    calibration_read(router->calibration, engine, &state);
+    *out = (EngineConstants){.probes = (int)state.probes, .probed_at_seconds = state.probed_at_seconds};
+    for (int i = 0; i < ENGINE_CONSTANT_COUNT; i++) {
+        out->names[i] = engine_constant_name(i);
+        out->values[i] = engine_constant(engine, i);
+        out->compiled_in[i] = engine->ops->default_constants[i];
+        out->probed[i] = state.values[i] > 0;
+    }
+    out->learnt_factor =
+        cost_book_engine_factor(router->pricing.book, engine->name, cost_now_seconds(), &out->learnt_runs);
+}
+
 void router_tick(Router *router) {
     bool flipped = health_check_all(router->health);
+    calibrate(router);
     int64_t age_ns = registry_age_ns(router->registry);
     bool incomplete = registry_is_incomplete(router->registry);
     bool due = age_ns >= router->refresh_ns ||

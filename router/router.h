@@ -203,6 +203,21 @@ void router_lane_run_ends(Router *router, Decision *decision, double taken_ms, c
  * router. Before the first decision. */
 void router_share_costs(Router *router, void *memory);
 
+/* Memory for what probes found (CALIBRATION_BYTES of calibration.h), shared likewise. */
+void router_share_calibration(Router *router, void *memory);
+
+/* What an engine's estimates rest on. */
+typedef struct EngineConstants {
+    const char *names[ENGINE_CONSTANT_COUNT];
+    double values[ENGINE_CONSTANT_COUNT], compiled_in[ENGINE_CONSTANT_COUNT]; /* 0 = there is none */
+    bool probed[ENGINE_CONSTANT_COUNT];
+    int probes;
+    uint32_t probed_at_seconds; /* Unix time of the last one, 0 = none */
+    double learnt_factor;       /* what its statements took ÷ what was expected, of all shapes alike */
+    int learnt_runs;
+} EngineConstants;
+void router_constants(const Router *router, int engine_index, EngineConstants *out);
+
 typedef struct RouterCounters {
     uint64_t decisions, cache_hits, parses, errors;
     uint64_t chosen[ROUTER_MAX_CANDIDATES]; /* by engine index */

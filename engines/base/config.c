@@ -43,6 +43,7 @@ static const ConfigKey config_keys[] = {
     {"access_log.audit_file", KEY_STRING, offsetof(Config, audit_file), 0, 0},
     {"router.decision_cache_bytes", KEY_BYTES, offsetof(Config, decision_cache_bytes), 0, 1e12},
     {"router.registry_refresh_seconds", KEY_INT, offsetof(Config, registry_refresh_seconds), 1, 86400},
+    {"router.probe_seconds", KEY_INT, offsetof(Config, probe_seconds), 0, 86400},
     {"router.default_engine", KEY_STRING, offsetof(Config, default_engine), 0, 0},
     {"identity.user_header", KEY_STRING, offsetof(Config, user_header), 0, 0},
     {"identity.role_header", KEY_STRING, offsetof(Config, role_header), 0, 0},
@@ -143,6 +144,7 @@ void config_init_defaults(Config *config) {
     config->access_log_file = config->audit_file = "";
     config->access_log_requests = "all";
     config->decision_cache_bytes = 32 << 20;
+    config->probe_seconds = 600;
     config->registry_refresh_seconds = 30;
     config->default_engine = "";
     config->user_header = config->role_header = "";

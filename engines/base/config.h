@@ -81,6 +81,7 @@ typedef struct Config {
     /* [router] */
     int64_t decision_cache_bytes;
     int registry_refresh_seconds;
+    int probe_seconds;          /* how often engines' constants are measured, 0 = never */
     const char *default_engine; /* for statements over no table, "" = postgres */
     /* [identity] */
     const char *user_header; /* the request header that a trusted proxy sets, "" = none */

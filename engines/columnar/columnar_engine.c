@@ -16,6 +16,7 @@
 #include "engines/columnar/catalog_intake.h"
 #include "engines/columnar/dml/dml.h"
 #include "engines/columnar/columnar_copy.h"
+#include "engines/columnar/columnar_probe.h"
 #include "engines/base/block_pool.h"
 #include "engines/columnar/exec/arrow_export.h"
 #include "engines/columnar/exec/executor.h"
@@ -452,7 +453,11 @@ static Status columnar_plan(Engine *base, const Statement *statement, EngineVerd
     made->current = shared_plan_make(plan);
     made->writes = plan->write != NULL;
     verdict->eligible = true;
-    plan_estimate(plan, threadpool_thread_count(engine->workers), &verdict->estimate);
+    PlanSpeed speed = {.threads = threadpool_thread_count(engine->workers),
+                       .start = engine_slowness(base, CONSTANT_LATENCY_MS),
+                       .scan = engine_slowness(base, CONSTANT_SCANNED_ROW_NS),
+                       .hash = engine_slowness(base, CONSTANT_PROBED_ROW_NS)};
+    plan_estimate(plan, &speed, &verdict->estimate);
     *out = &made->base;
     return STATUS_OK;
 }
@@ -766,6 +771,7 @@ static Status columnar_serve(Engine *base, Error *err) {
 
 const EngineOps columnar_engine_ops = {
     .kind = "columnar",
+    .default_constants = COLUMNAR_DEFAULT_CONSTANTS,
     .open = columnar_open,
     .close = columnar_close,
     .describe = columnar_describe,
@@ -774,6 +780,7 @@ const EngineOps columnar_engine_ops = {
     .execute = columnar_execute,
     .scan = columnar_scan,
     .health = columnar_health,
+    .probe = columnar_probe,
     .release_idle = columnar_release_idle,
     .usage = columnar_usage,
     .intake = columnar_intake,

@@ -30,6 +30,7 @@ typedef struct MysqlPlan {
  * numeric_scale. */
 SqlType mysql_column_type(const char *data_type, const char *full_type, int length, int precision, int scale);
 Status mysql_intake(Engine *engine, const TableIntake *intake, TableIntakeResult *result, Error *err);
+Status mysql_probe(Engine *engine, double out[ENGINE_CONSTANT_COUNT], Error *err);
 Status mysql_describe(Engine *engine, Arena *arena, TableList *out, Error *err);
 Status mysql_plan(Engine *engine, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,
                   Error *err);

@@ -3,6 +3,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/postgres/pgengine.h"
+#include "engines/postgres/pgstatistics.h"
 
 #define USER_RELATIONS                                                                                       \
     "c.relkind IN ('r','v','m','p','f') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "    \
@@ -83,7 +84,8 @@ typedef struct Describer {
     PgConn *conn;
     Arena *arena;
     CancelToken limit;
-    PGresult *tables, *columns, *keys, *functions;
+    PGresult *tables, *columns, *keys, *functions, *statistics;
+    int statistics_at;
 } Describer;
 
 static uint32_t oid_at(const PGresult *result, int row, int column) {
@@ -140,6 +142,7 @@ static Status read_catalog(Describer *d, TableList *out, Error *err) {
     TRY(pgconn_exec(d->conn, tables_query, NULL, 0, &d->limit, &d->tables, err));
     TRY(pgconn_exec(d->conn, columns_query, NULL, 0, &d->limit, &d->columns, err));
     TRY(pgconn_exec(d->conn, keys_query, NULL, 0, &d->limit, &d->keys, err));
+    TRY(pgconn_exec(d->conn, pgstatistics_query, NULL, 0, &d->limit, &d->statistics, err));
     return pgconn_exec(d->conn, functions_query, NULL, 0, &d->limit, &d->functions, err);
 }
 
@@ -154,6 +157,20 @@ static int rows_of(const PGresult *result, uint32_t oid, int *at) {
     return end;
 }
 
+/* Columns come in the order of the statistics, some of which are missing. */
+static const ColumnValues *values_of(Describer *d, int row, SqlType type) {
+    uint32_t oid = oid_at(d->columns, row, 0);
+    int number = atoi(PQgetvalue(d->columns, row, 5));
+    for (; d->statistics_at < PQntuples(d->statistics); d->statistics_at++) {
+        uint32_t at = oid_at(d->statistics, d->statistics_at, 0);
+        int column = atoi(PQgetvalue(d->statistics, d->statistics_at, 1));
+        if (at == oid && column == number)
+            return pgstatistics_read(d->statistics, d->statistics_at, type, d->arena);
+        if (at > oid || (at == oid && column > number)) break;
+    }
+    return NULL;
+}
+
 static void fill_column(Describer *d, ColumnDesc *column, int row, double row_estimate) {
     char name[SQLTYPE_NAME_BYTES];
     column->name = arena_strdup(d->arena, PQgetvalue(d->columns, row, 1));
@@ -162,6 +179,7 @@ static void fill_column(Describer *d, ColumnDesc *column, int row, double row_es
     column->type_name = arena_strdup(d->arena, name);
     column->nullable = !is_true(d->columns, row, 4);
     column->distinct = -1;
+    column->values = values_of(d, row, column->type);
     if (PQgetisnull(d->columns, row, 6)) return;
     double distinct = strtod(PQgetvalue(d->columns, row, 6), NULL);
     if (distinct > 0)
@@ -246,6 +264,7 @@ Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err)
     PQclear(d.columns);
     PQclear(d.keys);
     PQclear(d.functions);
+    PQclear(d.statistics);
     return status;
 }
 

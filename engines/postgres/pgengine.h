@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "engines/engine.h"
+#include "engines/estimate/row_costs.h"
 #include "engines/postgres/pgconn.h"
 
 typedef struct PgEngine {
@@ -55,7 +56,10 @@ void pgengine_note_down(PgEngine *engine, const char *message);
 /* Waited for in vain: what runs there may wait for ever. */
 void pgengine_note_silent(PgEngine *engine, const char *message);
 double pgengine_latency_ms(PgEngine *engine);
+/* What things take on this server, as far as it is known. */
+RowCosts pgcosts_of(PgEngine *engine);
 void pgengine_health(Engine *base, EngineHealth *out);
+Status pgprobe_probe(Engine *base, double out[ENGINE_CONSTANT_COUNT], Error *err);
 
 Status pgengine_describe(Engine *base, Arena *arena, TableList *out, Error *err);
 Status pgengine_schemas(Engine *base, Arena *arena, const char ***names, int *count, Error *err);

@@ -10,7 +10,7 @@
 
 #include "engines/engine.h"
 #include "engines/postgres/pgsplice.h"
-#include "engines/postgres/pgtree.h"
+#include "engines/estimate/pgtree.h"
 
 enum { PGLIFT_MAX = 64 };
 

@@ -273,11 +273,13 @@ static void classify(PgPlan *plan, const Findings *found, EngineVerdict *verdict
     plan->session = statement->kind == STATEMENT_SESSION || plan->piece_count > 1 || found->session_state ||
                     statement->runs_code || changes_session(root);
     plan->read_only = statement->kind == STATEMENT_READ && !plan->session && !found->writes && is_read(root);
-    double latency_ms = pgengine_latency_ms(pgengine_of(plan->base.engine));
-    PgShapeOfWork work = pgcost_estimate(statement, root, latency_ms);
+    RowCosts costs = pgcosts_of(pgengine_of(plan->base.engine));
+    RowWork work = row_cost_estimate(statement, root, &costs);
+    bool few_values = work.inserted_rows > 0 && work.inserted_rows <= PGLIFT_MAX;
     verdict->estimate = work.estimate;
     bool known_kind = plan->read_only || statement->kind == STATEMENT_WRITE;
-    plan->base.fast_lane = known_kind && !plan->session && !found->locks && work.plain && work.unique_lookup;
+    plan->base.fast_lane =
+        known_kind && !plan->session && !found->locks && work.plain && (work.unique_lookup || few_values);
 }
 
 Status pgplan_plan(Engine *base, const Statement *statement, EngineVerdict *verdict, EnginePlan **out,

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "engines/estimate/row_costs.h"
 #include "engines/postgres/pgengine.h"
 #include "engines/postgres/pglift.h"
 
@@ -43,11 +44,3 @@ void pgplan_params(const PgPlan *plan, const PgPiece *piece, const Param *given,
 Status pgplan_check_params(const PgPlan *plan, const Param *params, int param_count, Error *err);
 /* Moves err->position from the piece's text to the user's. */
 void pgplan_map_position(const PgPlan *plan, const PgPiece *piece, Error *err);
-
-/* How a statement's tables are reached, from keys and conditions (pgcost.c). */
-typedef struct PgShapeOfWork {
-    bool unique_lookup; /* at most one row per table key: one table, a unique key held equal to constants */
-    bool plain;         /* no function that may wait, no sub-select, no lock: its time is its rows' */
-    EngineEstimate estimate;
-} PgShapeOfWork;
-PgShapeOfWork pgcost_estimate(const Statement *statement, const PgQuery__Node *root, double latency_ms);

@@ -55,6 +55,10 @@ static void postgres_close(Engine *base) {
 
 const EngineOps postgres_engine_ops = {
     .kind = "postgres",
+    .default_constants = {[CONSTANT_LATENCY_MS] = 0.1,
+                          [CONSTANT_SCANNED_ROW_NS] = 80,
+                          [CONSTANT_PROBED_ROW_NS] = 600,
+                          [CONSTANT_SENT_BYTE_NS] = 6},
     .open = postgres_open,
     .close = postgres_close,
     .describe = pgengine_describe,
@@ -64,6 +68,7 @@ const EngineOps postgres_engine_ops = {
     .scan = pgscan_scan,
     .intake = pgintake_intake,
     .health = pgengine_health,
+    .probe = pgprobe_probe,
     .lane_open = pglane_open,
     .lane_close = pglane_close,
     .lane_submit = pglane_submit,

@@ -15,6 +15,7 @@
 #include "fcgi/api/shadow.h"
 #include "router/rules.h"
 #include "fcgi/api/shared_map.h"
+#include "router/calibration.h"
 #include "router/cost.h"
 
 /* ---- dispatch --------------------------------------------------------------------------------------------
@@ -229,6 +230,12 @@ void api_reopen_logs(Api *api) {
     access_log_reopen(api->access_log);
 }
 
+Status api_share_calibration(Api *api, const char *path, Error *err) {
+    TRY(shared_map_open(path, CALIBRATION_BYTES, &api->calibration, err));
+    router_share_calibration(api->router, api->calibration);
+    return STATUS_OK;
+}
+
 Status api_keep_history(Api *api, const Config *config, Error *err) {
     free(api->history_path);
     api->history_path = strdup(config->history_path);
@@ -252,6 +259,10 @@ void api_destroy(Api *api) {
     if (api->costs) {
         router_share_costs(api->router, NULL);
         shared_map_close(api->costs, COST_BOOK_BYTES);
+    }
+    if (api->calibration) {
+        router_share_calibration(api->router, NULL);
+        shared_map_close(api->calibration, CALIBRATION_BYTES);
     }
     intake_keys_close(api->intake_keys);
     free(api->spool_directory);

@@ -30,6 +30,8 @@ void api_set_limits(Api *api, const Config *config);
 Status api_share_attempts(Api *api, const char *path, Error *err);
 /* What statements took, learned by all processes of the pool together. */
 Status api_share_costs(Api *api, const char *path, Error *err);
+/* How fast the engines are, as any of them has measured. */
+Status api_share_calibration(Api *api, const char *path, Error *err);
 
 /* Remembers Idempotency-Keys of posted rows, in a file likewise; without it the header is not looked at. */
 Status api_share_intake_keys(Api *api, const char *path, Error *err);

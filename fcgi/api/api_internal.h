@@ -28,6 +28,7 @@ struct Api {
     Attempts *attempts;           /* NULL = not shared */
     SchemaClock *schema_clock;    /* NULL = not shared */
     void *costs;                  /* NULL = not shared; the router writes there what runs took */
+    void *calibration;            /* likewise what probes of the engines found */
     IntakeKeys *intake_keys;      /* NULL = not shared */
     History *history;             /* NULL = none is kept */
     struct AccessLog *access_log; /* NULL = none is kept */

@@ -20,8 +20,28 @@ static void append_breaker(StrBuf *out, const EngineBreaker *breaker) {
     strbuf_append_char(out, '}');
 }
 
+/* What its estimates rest on, and where that is from. */
+static void append_constants(StrBuf *out, const EngineConstants *constants) {
+    strbuf_append_text(out, ",\"constants\":{");
+    bool first = true;
+    for (int i = 0; i < ENGINE_CONSTANT_COUNT; i++) {
+        if (!(constants->values[i] > 0)) continue;
+        strbuf_printf(out, "%s\"%s\":{\"value\":%.4g,\"compiled_in\":%.4g,\"source\":\"%s\"}",
+                      first ? "" : ",", constants->names[i], constants->values[i], constants->compiled_in[i],
+                      constants->probed[i] ? "probed" : "compiled in");
+        first = false;
+    }
+    strbuf_printf(out, "},\"probes\":%d,\"probed_at\":", constants->probes);
+    if (constants->probed_at_seconds)
+        strbuf_append_u64(out, constants->probed_at_seconds);
+    else
+        strbuf_append_text(out, "null");
+    strbuf_printf(out, ",\"learnt\":{\"factor\":%.3g,\"runs\":%d}", constants->learnt_factor,
+                  constants->learnt_runs);
+}
+
 static void append_engine(StrBuf *out, const Engine *engine, const EngineHealth *health,
-                          const EngineBreaker *breaker, int tables) {
+                          const EngineBreaker *breaker, const EngineConstants *constants, int tables) {
     strbuf_append_text(out, "{\"name\":");
     strbuf_append_json(out, engine->name, strlen(engine->name));
     strbuf_append_text(out, ",\"kind\":");
@@ -37,6 +57,7 @@ static void append_engine(StrBuf *out, const Engine *engine, const EngineHealth 
     strbuf_printf(out, ",\"connections\":{\"open\":%d,\"busy\":%d},\"tables\":%d", health->connections_open,
                   health->connections_busy, tables);
     append_breaker(out, breaker);
+    append_constants(out, constants);
     strbuf_append_char(out, '}');
 }
 
@@ -55,8 +76,10 @@ void engines_handle(Api *api, Exchange *exchange, char *const *arguments) {
         const Engine *engine = router_engine(api->router, i);
         if (i) strbuf_append_char(&out, ',');
         EngineBreaker breaker;
+        EngineConstants constants;
         router_breaker(api->router, i, &breaker);
-        append_engine(&out, engine, &health[i], &breaker, count_tables(&view, engine));
+        router_constants(api->router, i, &constants);
+        append_engine(&out, engine, &health[i], &breaker, &constants, count_tables(&view, engine));
     }
     strbuf_append_text(&out, "]}\n");
     registry_view_release(&view);

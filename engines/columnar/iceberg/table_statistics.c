@@ -8,8 +8,9 @@
 #include "engines/columnar/iceberg/table_deletes.h"
 #include "engines/columnar/parquet/distinct_sketch.h"
 
-/* Of a table of very many files these are looked at, evenly spread. */
-enum { MOST_FILES = 64 };
+/* Of a table of very many files these are looked at, evenly spread; page bounds, which are read for this, of
+ * fewer. */
+enum { MOST_FILES = 64, MOST_PAGED_FILES = 8, MOST_PAGED_GROUPS = 4 };
 
 struct TableStatistics {
     int column_count;
@@ -18,6 +19,20 @@ struct TableStatistics {
 
 void table_statistics_free(struct TableStatistics *statistics) {
     free(statistics);
+}
+
+bool table_bound_number(SqlType type, const union ParquetBound *bound, double *out) {
+    switch (physical_type_of(type)) {
+    case PHYS_I16:
+    case PHYS_I32:
+    case PHYS_I64: *out = (double)bound->i64; break;
+    case PHYS_F32:
+    case PHYS_F64: *out = bound->f64; break;
+    default: return false;
+    }
+    for (int digit = 0; type.id == SQL_NUMERIC && digit < type.scale; digit++)
+        *out /= 10;
+    return true;
 }
 
 /* A file without a sketch: chunks in which every value has a place in the dictionary tell its length. */
@@ -37,7 +52,45 @@ typedef struct Gathering {
     bool sketched, missing;  /* by some file; not by some */
     double least;            /* so many at least, from files without a sketch; -1 */
     double bytes, file_rows; /* stored, of the files looked at */
+    double low, high;        /* of their values, where those are numbers */
+    double page_rows,
+        width; /* of the pages looked at, and how far their bounds lie apart, times their rows */
 } Gathering;
+
+static void note_width(const ParquetColumnStats *stats, SqlType type, int64_t rows, Gathering *gathering) {
+    double low, high;
+    if (!stats->has_min_max || !table_bound_number(type, &stats->min, &low) ||
+        !table_bound_number(type, &stats->max, &high))
+        return;
+    gathering->page_rows += (double)rows;
+    gathering->width += (high - low) * (double)rows;
+}
+
+/* How far values are scattered over a file's pages, from the bounds of some of them. */
+static void gather_widths(ParquetFile *file, int column, Gathering *gathering) {
+    int groups = parquet_file_row_group_count(file);
+    SqlType type = parquet_file_column(file, column)->type;
+    for (int g = 0; g < groups; g++) {
+        ParquetColumnStats stats;
+        double low, high;
+        parquet_chunk_stats(file, g, column, &stats);
+        if (!stats.has_min_max || !table_bound_number(type, &stats.min, &low) ||
+            !table_bound_number(type, &stats.max, &high))
+            return;
+        gathering->low = fmin(gathering->low, low);
+        gathering->high = fmax(gathering->high, high);
+    }
+    int looked_at = groups < MOST_PAGED_GROUPS ? groups : MOST_PAGED_GROUPS;
+    for (int i = 0; i < looked_at; i++) {
+        int group = (int)((int64_t)i * groups / looked_at);
+        const ParquetPageIndex *index = parquet_chunk_page_index(file, group, column);
+        ParquetColumnStats chunk;
+        parquet_chunk_stats(file, group, column, &chunk);
+        for (int p = 0; index && p < index->page_count; p++)
+            note_width(&index->pages[p].stats, type, index->pages[p].row_count, gathering);
+        if (!index) note_width(&chunk, type, parquet_row_group_row_count(file, group), gathering);
+    }
+}
 
 static void gather_file(const ParquetFile *file, int column, Gathering *gathering) {
     char key[512];
@@ -70,7 +123,9 @@ static void conclude(const TableVersion *version, int column, const Gathering *g
         nulls_known = stats && stats->null_count >= 0;
         nulls += nulls_known ? (double)stats->null_count : 0;
     }
-    *out = (ColumnStatistics){.distinct = -1, .null_fraction = -1, .stored_bytes = -1};
+    *out = (ColumnStatistics){.distinct = -1, .null_fraction = -1, .stored_bytes = -1, .overlap = -1};
+    if (gathering->page_rows > 0 && gathering->high > gathering->low)
+        out->overlap = fmin(1, gathering->width / gathering->page_rows / (gathering->high - gathering->low));
     if (nulls_known && rows > 0) out->null_fraction = fmin(1, nulls / rows);
     out->tight_bounds = gathering->sketched && !gathering->missing && version->file_count <= MOST_FILES &&
                         !version->has_deletes;
@@ -92,7 +147,7 @@ static struct TableStatistics *gather(const TableVersion *version) {
     if (!statistics || !gathering) abort();
     int files = version->file_count < MOST_FILES ? version->file_count : MOST_FILES;
     for (int c = 0; c < count; c++)
-        gathering[c].least = -1;
+        gathering[c] = (Gathering){.least = -1, .low = INFINITY, .high = -INFINITY};
     for (int i = 0; i < files; i++) {
         int64_t at = (int64_t)i * version->file_count / files;
         ParquetFile *file = NULL;
@@ -102,6 +157,8 @@ static struct TableStatistics *gather(const TableVersion *version) {
             int column = table_file_column(version, c, file);
             gathering[c].file_rows += (double)version->files[at].row_count;
             if (column >= 0) gather_file(file, column, &gathering[c]);
+            bool paged = i % ((files + MOST_PAGED_FILES - 1) / MOST_PAGED_FILES) == 0;
+            if (column >= 0 && paged) gather_widths(file, column, &gathering[c]);
         }
         parquet_file_release(file);
     }

@@ -102,6 +102,7 @@ static void fill_foreign(Query *query, Rel *rel, FromTable *table, const TableBi
         query->binder->columns[id].type_name = column->type_name;
         query->binder->columns[id].distinct = column->distinct;
         query->binder->columns[id].bytes_per_row = 16;
+        if (column->values) estimate_foreign_column(column->values, &query->binder->columns[id]);
     }
 }
 

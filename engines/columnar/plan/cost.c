@@ -2,17 +2,34 @@
  * the demo's tables (release build, two workers). */
 #include <math.h>
 
+#include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/plan/plan.h"
 
 /* Nanoseconds. */
-static const double START = 200e3, FOREIGN_START = 1e6, FOREIGN_ROW = 60, FOREIGN_VALUE = 50, SCAN_ROW = 0.3,
-                    SCAN_VALUE = 0.6, EXPRESSION = 1.5, GROUP_BY_CODE = 1, GROUP_BY_HASH = 25, NEW_GROUP = 60,
-                    BUILD_ROW = 80, PROBE_ROW = 4, PAIR = 2, COMPARISON = 14, TOP_ROW = 4, KEPT_VALUE = 5,
-                    WINDOW_VALUE = 20;
+static const double FOREIGN_START = 1e6, FOREIGN_ROW = 60, FOREIGN_VALUE = 50, START = 60e3, SCAN_ROW = 0.1,
+                    SCAN_VALUE = 0.4, CONDITION = 0.4, EXPRESSION = 1.5, GROUP_BY_CODE = 1,
+                    GROUP_BY_HASH = 25, NEW_GROUP = 60, BUILD_ROW = 80, PROBE_ROW = 4, PAIR = 2,
+                    COMPARISON = 14, TOP_ROW = 4, KEPT_VALUE = 5, WINDOW_VALUE = 20;
 static const double BYTES_PER_NS = 3, FEW_GROUPS = 20000, MORSEL = 131072;
 
+/* A join tells the scan of its probe side what it can match: pages without a match are not read. */
+static double matched_pages(const PlanNode *join) {
+    const PlanNode *probe = join->inputs[0];
+    bool drops = join->join_type == JOIN_INNER || join->join_type == JOIN_SEMI;
+    if (!drops || join->key_count == 0 || probe->kind != PLAN_SCAN) return 1;
+    double least = 1;
+    for (int k = 0; k < join->key_count; k++) {
+        const Expr *key = join->left_keys[k];
+        int column = key->kind == EXPR_COLUMN ? probe->scan_columns[key->column] : -1;
+        double overlap = column >= 0 ? table_statistics(probe->version)[column].overlap : -1;
+        if (overlap >= 0) least = fmin(least, overlap * join->inputs[1]->row_estimate);
+    }
+    return least;
+}
+
 typedef struct Cost {
-    double parallel_ns, serial_ns; /* what workers share, and what one thread must do */
+    double parallel_ns, hashed_ns; /* what workers share; the second in hash tables */
+    double serial_ns;              /* what one thread must do */
     double scanned_rows, read_rows;
 } Cost;
 
@@ -24,32 +41,42 @@ static int computed(Expr *const *exprs, int count) {
 }
 
 static void add_foreign_scan(const PlanNode *node, double share, Cost *cost) {
+    const Engine *engine = node->binding->engine;
     int values = node->column_count + node->filter_column_count;
-    cost->serial_ns += FOREIGN_START + node->row_estimate * share * (FOREIGN_ROW + FOREIGN_VALUE * values);
+    double slowness = engine ? engine_slowness(engine, CONSTANT_SENT_BYTE_NS) : 1;
+    cost->serial_ns +=
+        FOREIGN_START + node->row_estimate * share * (FOREIGN_ROW + FOREIGN_VALUE * values) * slowness;
+}
+
+/* Values that are not needed for the conditions are decoded in batches that have rows left, and of those only
+ * the rows that are left. */
+static double decoded_share(double selectivity) {
+    return fmin(1, 0.02 + 4 * selectivity);
 }
 
 static void add_scan(const PlanNode *node, double share, Cost *cost) {
-    int values = node->column_count + node->filter_column_count;
-    double rows = (double)node->version->row_count, read = fmin(rows, fmax(rows * share, MORSEL));
+    double all = (double)node->version->row_count, rows = all * node->read_share;
+    double read = fmin(rows, fmax(rows * share, MORSEL));
+    double left = node->filter_count > 0 ? decoded_share(node->row_estimate / fmax(rows, 1)) : 1;
     cost->scanned_rows += rows;
     cost->read_rows += read;
-    cost->parallel_ns += read * (SCAN_ROW + SCAN_VALUE * values + EXPRESSION * node->filter_count);
+    cost->parallel_ns +=
+        read * (SCAN_ROW + SCAN_VALUE * (node->filter_column_count + left * node->column_count) +
+                CONDITION * node->filter_count);
 }
 
-static double aggregate_cost(const PlanNode *node) {
+static void add_aggregate(const PlanNode *node, Cost *cost) {
     double rows = node->inputs[0]->row_estimate, groups = node->row_estimate;
     double by_group = groups > FEW_GROUPS ? GROUP_BY_HASH : GROUP_BY_CODE;
-    double group_ns = node->group_count ? by_group * node->group_count +
-                                              EXPRESSION * computed(node->groups, node->group_count)
-                                        : 0;
-    return rows * (group_ns + EXPRESSION * node->call_count) + groups * NEW_GROUP;
+    cost->hashed_ns += rows * by_group * node->group_count + groups * NEW_GROUP;
+    cost->parallel_ns += rows * EXPRESSION * (node->call_count + computed(node->groups, node->group_count));
 }
 
-static double join_cost(const PlanNode *node, double share) {
+static void add_join(const PlanNode *node, double share, Cost *cost) {
     double left = node->inputs[0]->row_estimate * share, right = node->inputs[1]->row_estimate;
     double pairs = node->key_count ? node->row_estimate * share : left * right;
-    return right * BUILD_ROW + left * (node->key_count ? PROBE_ROW : PAIR) +
-           pairs * PAIR * (node->residual ? 3 : 1);
+    cost->hashed_ns += right * BUILD_ROW + left * (node->key_count ? PROBE_ROW : PAIR);
+    cost->parallel_ns += pairs * PAIR * (node->residual ? 3 : 1);
 }
 
 static double sort_cost(const PlanNode *node) {
@@ -71,12 +98,12 @@ static void add_cost(const PlanNode *node, double share, Cost *cost) {
             node->row_estimate * share * EXPRESSION * computed(node->exprs, node->column_count);
         break;
     case PLAN_AGGREGATE:
-        cost->parallel_ns += aggregate_cost(node);
+        add_aggregate(node, cost);
         streams = false;
         break;
     case PLAN_JOIN:
-        cost->parallel_ns += join_cost(node, share);
-        add_cost(node->inputs[0], share, cost);
+        add_join(node, share, cost);
+        add_cost(node->inputs[0], share * matched_pages(node), cost);
         add_cost(node->inputs[1], 1, cost);
         return;
     case PLAN_SORT:
@@ -96,7 +123,7 @@ static void add_cost(const PlanNode *node, double share, Cost *cost) {
     case PLAN_TABLE_FUNCTION: cost->parallel_ns += node->row_estimate * share * EXPRESSION; break;
     case PLAN_SET_OPERATION:
         for (int i = 0; i < node->input_count; i++)
-            cost->parallel_ns += node->inputs[i]->row_estimate * GROUP_BY_HASH * node->column_count;
+            cost->hashed_ns += node->inputs[i]->row_estimate * GROUP_BY_HASH * node->column_count;
         streams = false;
         break;
     }
@@ -104,15 +131,17 @@ static void add_cost(const PlanNode *node, double share, Cost *cost) {
         add_cost(node->inputs[i], streams ? share : 1, cost);
 }
 
-void plan_estimate(const Plan *plan, int threads, EngineEstimate *out) {
+void plan_estimate(const Plan *plan, const PlanSpeed *speed, EngineEstimate *out) {
     Cost cost = {0};
-    double workers = threads > 0 ? threads : 1;
-    *out = (EngineEstimate){
-        .rows = plan->root->row_estimate, .bytes_scanned = plan->bytes_scanned, .cost_ms = START / 1e6};
+    double workers = speed->threads > 0 ? speed->threads : 1;
+    *out = (EngineEstimate){.rows = plan->root->row_estimate,
+                            .bytes_scanned = plan->bytes_scanned,
+                            .cost_ms = START * speed->start / 1e6};
     if (plan->explain && !plan->analyze) return;
     add_cost(plan->root, 1, &cost);
     double read_share = cost.scanned_rows > 0 ? cost.read_rows / cost.scanned_rows : 0;
     out->bytes_scanned *= cost.scanned_rows > 0 ? read_share : 1;
     cost.parallel_ns += plan->bytes_scanned * read_share / BYTES_PER_NS;
-    out->cost_ms = (START + cost.serial_ns + cost.parallel_ns / workers) / 1e6;
+    double shared_ns = cost.parallel_ns * speed->scan + cost.hashed_ns * speed->hash;
+    out->cost_ms = (START * speed->start + cost.serial_ns + shared_ns / workers) / 1e6;
 }

@@ -1,25 +1,12 @@
 /* How many rows: from table sizes, statistics of files, and rules of thumb where there are none. */
 #include <math.h>
 
+#include "engines/base/column_values.h"
 #include "engines/columnar/iceberg/table_statistics.h"
 #include "engines/columnar/plan/logical.h"
 
 /* ---- columns
  * --------------------------------------------------------------------------------------------------- */
-
-static bool bound_value(SqlType type, const union ParquetBound *bound, double *out) {
-    switch (physical_type_of(type)) {
-    case PHYS_I16:
-    case PHYS_I32:
-    case PHYS_I64: *out = (double)bound->i64; break;
-    case PHYS_F32:
-    case PHYS_F64: *out = bound->f64; break;
-    default: return false;
-    }
-    for (int digit = 0; type.id == SQL_NUMERIC && digit < type.scale; digit++)
-        *out /= 10;
-    return true;
-}
 
 static bool column_range(const TableVersion *version, int column, double *low, double *high) {
     bool known = version->file_count > 0;
@@ -29,8 +16,8 @@ static bool column_range(const TableVersion *version, int column, double *low, d
     for (int f = 0; known && f < version->file_count; f++) {
         const ParquetColumnStats *stats = version->files[f].stats ? &version->files[f].stats[column] : NULL;
         double from, to;
-        known = stats && stats->has_min_max && bound_value(type, &stats->min, &from) &&
-                bound_value(type, &stats->max, &to);
+        known = stats && stats->has_min_max && table_bound_number(type, &stats->min, &from) &&
+                table_bound_number(type, &stats->max, &to);
         if (known) {
             *low = fmin(*low, from);
             *high = fmax(*high, to);
@@ -49,6 +36,7 @@ void estimate_column(const TableVersion *version, int column, ColumnInfo *info) 
         info->low = low;
         info->high = high;
     }
+    info->overlap = statistics->overlap;
     info->null_fraction = statistics->null_fraction >= 0 ? statistics->null_fraction : 0;
     if (statistics->stored_bytes >= 0 && rows > 0) info->bytes_per_row = statistics->stored_bytes / rows;
     double whole = known && (sqltype_is_integer(type) || type.id == SQL_DATE) ? high - low + 1 : INFINITY;
@@ -64,6 +52,25 @@ void estimate_column(const TableVersion *version, int column, ColumnInfo *info) 
     else
         info->distinct = fmin(rows, pow(rows, 0.6));
     info->distinct = fmax(1, info->distinct);
+}
+
+void estimate_foreign_column(const ColumnValues *values, ColumnInfo *info) {
+    double low = INFINITY, high = -INFINITY;
+    bool is_time = sqltype_is(info->type, SQL_TIMESTAMP) || sqltype_is(info->type, SQL_TIMESTAMPTZ);
+    info->null_fraction = values->null_share;
+    if (!column_point_is_number(info->type)) return;
+    for (int i = 0; i < values->common_count; i++) {
+        low = fmin(low, values->common[i].number);
+        high = fmax(high, values->common[i].number);
+    }
+    if (values->bound_count >= 2) {
+        low = fmin(low, values->bounds[0].number);
+        high = fmax(high, values->bounds[values->bound_count - 1].number);
+    }
+    if (low > high) return;
+    info->has_range = true;
+    info->low = is_time ? low * 1e6 : low;
+    info->high = is_time ? high * 1e6 : high;
 }
 
 /* Different values among `rows` rows drawn from a column with `distinct` (Yao, with replacement). */

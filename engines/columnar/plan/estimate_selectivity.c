@@ -186,6 +186,39 @@ double estimate_conjunction(const Binder *binder, const ExprList *conjuncts) {
     return result;
 }
 
+/* How many values the condition holds its column to, the column in `out`; 0 when it is of another kind. */
+static int equal_values(const Expr *predicate, const Expr **out) {
+    bool equality = expr_is_equality(predicate);
+    *out = NULL;
+    if (!equality && predicate->kind != EXPR_IN_LIST) return 0;
+    for (int side = 0; side < (equality ? 2 : 1) && !*out; side++)
+        if (predicate->args[side]->kind == EXPR_COLUMN) *out = predicate->args[side];
+    for (int i = 0; *out && i < predicate->arg_count; i++)
+        if (predicate->args[i] != *out && predicate->args[i]->kind != EXPR_CONSTANT &&
+            predicate->args[i]->kind != EXPR_PARAM)
+            *out = NULL;
+    return *out ? predicate->arg_count - 1 : 0;
+}
+
+double estimate_read_share(const Binder *binder, const ExprList *conjuncts) {
+    enum { MOST = 64 };
+    Bound bounds[MOST];
+    int bound_count = 0;
+    double least = 1;
+    for (int i = 0; i < conjuncts->count && i < MOST; i++) {
+        const Expr *column;
+        int values = equal_values(conjuncts->items[i], &column);
+        double overlap = values ? binder->columns[column->column].overlap : -1;
+        if (overlap >= 0) least = fmin(least, overlap * values);
+        if (read_bound(binder, conjuncts->items[i], &bounds[bound_count])) bound_count++;
+    }
+    for (int i = 0; i < bound_count; i++) {
+        double overlap = binder->columns[bounds[i].column].overlap;
+        if (overlap >= 0) least = fmin(least, range_share(bounds, bound_count, bounds[i].column) + overlap);
+    }
+    return least;
+}
+
 /* Rows before conditions were applied to them: the number of values was counted then. */
 static double rows_below(const Rel *rel) {
     if (rel->kind == PLAN_SCAN) return (double)rel->version->row_count;

@@ -18,6 +18,7 @@ int binder_add_column(Binder *binder, const char *name, SqlType type, bool nulla
                      .type = type,
                      .nullable = nullable,
                      .distinct = -1,
+                     .overlap = -1,
                      .table_column = -1};
     return binder->column_count++;
 }

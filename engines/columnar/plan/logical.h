@@ -28,6 +28,7 @@ typedef struct ColumnInfo {
     double bytes_per_row; /* stored */
     bool has_range;       /* low and high bound the values, as numbers (dates: days, times: microseconds) */
     double low, high;
+    double overlap;              /* of a scan column: ColumnStatistics.overlap, < 0 unknown */
     const TableVersion *version; /* of a scan column */
     int table_column;
 } ColumnInfo;
@@ -317,6 +318,11 @@ double estimate_distinct_among(double distinct, double rows);
 double estimate_join_selectivity(const Binder *binder, const Expr *predicate, double left_rows,
                                  double right_rows);
 /* Range and number of distinct values of a stored column, from its files' statistics. */
+/* The share of a scan's rows that its conditions leave to be read, when pages are left out by their bounds.
+ */
+double estimate_read_share(const Binder *binder, const ExprList *conjuncts);
+/* From what another engine's server knows of its column. */
+void estimate_foreign_column(const struct ColumnValues *values, ColumnInfo *info);
 void estimate_column(const TableVersion *version, int column, ColumnInfo *info);
 void rel_note(Binder *binder, Rel *rel, const char *note);
 

@@ -121,6 +121,7 @@ static Status lower_scan(Lowering *lowering, const Rel *rel, Lowered *out, Error
     node->version = rel->version;
     node->binding = rel->binding;
     node->scan_row_limit = rel->row_limit;
+    node->read_share = rel->version ? estimate_read_share(lowering->binder, &rel->predicates) : 1;
     node->scan_columns = ARENA_NEW_ARRAY(arena, int, rel->ids.count + 1);
     for (int i = 0; i < rel->ids.count; i++)
         node->scan_columns[i] = table_column_of(rel, rel->ids.items[i]);
@@ -140,7 +141,8 @@ static Status lower_scan(Lowering *lowering, const Rel *rel, Lowered *out, Error
     double rows = rel->version ? (double)rel->version->row_count : rel->rows;
     for (int c = 0; c < rel->table_ids.count; c++)
         if (id_list_has(&filter_ids, rel->table_ids.items[c]) || rel_produces(rel, rel->table_ids.items[c]))
-            plan->bytes_scanned += rows * lowering->binder->columns[rel->table_ids.items[c]].bytes_per_row;
+            plan->bytes_scanned +=
+                rows * node->read_share * lowering->binder->columns[rel->table_ids.items[c]].bytes_per_row;
     *out = (Lowered){.node = node, .ids = rel->ids};
     return STATUS_OK;
 }

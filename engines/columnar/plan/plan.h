@@ -205,6 +205,7 @@ typedef struct PlanNode {
     PlanColumn *columns;
     int column_count;
     double row_estimate;
+    double read_share; /* of a scan: of its table's rows, those on pages that its filters do not leave out */
 
     /* PLAN_SCAN, PLAN_FOREIGN_SCAN */
     TableVersion *version;       /* retained by the plan */
@@ -345,5 +346,10 @@ typedef void (*PlanAnnotate)(void *context, const PlanNode *node, bool json, Str
 void plan_explain(const Plan *plan, bool json, PlanAnnotate annotate, void *context, StrBuf *out);
 /* An expression as SQL-like text; `columns` name what EXPR_COLUMN refers to (NULL: $column numbers). */
 void plan_describe_expr(const Expr *expr, const PlanColumn *columns, int column_count, StrBuf *out);
-/* What the router compares, from the plan's estimates; `threads` workers. */
-void plan_estimate(const Plan *plan, int threads, EngineEstimate *out);
+/* How many times longer things take here than where the constants of cost.c were measured. */
+typedef struct PlanSpeed {
+    int threads;
+    double start, scan, hash;
+} PlanSpeed;
+/* What the router compares, from the plan's estimates. */
+void plan_estimate(const Plan *plan, const PlanSpeed *speed, EngineEstimate *out);

@@ -117,7 +117,8 @@ static double cost_of(const char *sql) {
     Error err;
     EngineEstimate estimate;
     if (fake_plan(sql, &plan, &err) != STATUS_OK) fail_msg("%s: %s", sql, err.message);
-    plan_estimate(plan, 2, &estimate);
+    PlanSpeed speed = {.threads = 2, .start = 1, .scan = 1, .hash = 1};
+    plan_estimate(plan, &speed, &estimate);
     plan_destroy(plan);
     return estimate.cost_ms;
 }

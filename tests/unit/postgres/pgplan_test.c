@@ -161,6 +161,39 @@ static void test_costs(void **state) {
     (void)cost_of("SELECT set_config('a.b', 'c', false)", false);
 }
 
+static double rows_of(const char *sql) {
+    bool fast_lane;
+    return verdict_of(sql, &fast_lane).estimate.rows;
+}
+
+static void assert_about(double value, double expected) {
+    if (value < expected / 1.3 || value > expected * 1.3) fail_msg("%g is not about %g", value, expected);
+}
+
+/* By what ANALYZE found: histograms, and values that are common. */
+static void test_rows_by_statistics(void **state) {
+    fixture_conninfo();
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE id BETWEEN 10001 AND 10500"), 500);
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE id > 40000 AND small < 50"), 5000);
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE price >= 49000.5"), 1000);
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE day >= '2020-01-01' AND day < date '2020-01-01' + 30"),
+                 5000);
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE small = 7"), 500);
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE small IN (7, 8, 9)"), 1500);
+    assert_about(rows_of("SELECT * FROM pgplan_t WHERE name = 'n77'"), 1);
+}
+
+static void test_probe(void **state) {
+    fixture_conninfo();
+    double found[ENGINE_CONSTANT_COUNT] = {0};
+    Error err = {0};
+    Status status = shared.engine->ops->probe(shared.engine, found, &err);
+    /* It gives up in time on a slow machine: then what it has not got to stays 0. */
+    assert_true(status == STATUS_OK || strcmp(err.sqlstate, SQLSTATE_QUERY_CANCELED) == 0);
+    for (int i = 0; i < ENGINE_CONSTANT_COUNT && status == STATUS_OK; i++)
+        assert_true(found[i] > 0);
+}
+
 static void test_refused(void **state) {
     fixture_conninfo();
     Query query;
@@ -185,7 +218,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lifted),       cmocka_unit_test(test_not_lifted),
         cmocka_unit_test(test_same_answers), cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_costs),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_costs),        cmocka_unit_test(test_rows_by_statistics),
+        cmocka_unit_test(test_probe),        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests_name("postgres plan", tests, setup, teardown);
 }

@@ -2,15 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/postgres/pgcost.h"
+#include "engines/estimate/row_cost.h"
 
 enum { MOST_TABLES = 16, MOST_EDGES = 32 };
-static const double HASHED_ROW = 2.0 / 10000, PROBED_ROW = 1.5 / 10000, INDEX_PROBE = 0.003;
 
 typedef struct JoinTable {
     const TableDesc *table;
     const char *name; /* as columns call it */
-    PgConditions conditions;
+    RowConditions conditions;
     double filtered, access_ms; /* rows left by its own conditions, and reading them */
     bool joined;
 } JoinTable;
@@ -21,6 +20,7 @@ typedef struct JoinEdge {
 } JoinEdge;
 
 typedef struct JoinShape {
+    const RowCosts *costs;
     const Statement *statement;
     JoinTable *tables;
     int table_count;
@@ -59,12 +59,6 @@ static bool read_from(JoinShape *shape, const PgQuery__Node *node) {
 /* ---- conditions -----------------------------------------------------------------------------------------
  */
 
-static int column_index(const TableDesc *table, const char *name) {
-    for (int i = 0; i < table->column_count; i++)
-        if (same(table->columns[i].name, name)) return i;
-    return -1;
-}
-
 static const char *field(const PgQuery__ColumnRef *ref, size_t index) {
     return ref->fields[index]->node_case == PG_QUERY__NODE__NODE_STRING ? ref->fields[index]->string->sval
                                                                         : NULL;
@@ -78,7 +72,7 @@ static int table_of(const JoinShape *shape, const PgQuery__Node *node, int *colu
     const char *name = field(ref, ref->n_fields - 1);
     const char *table = ref->n_fields > 1 ? field(ref, ref->n_fields - 2) : NULL;
     for (int i = 0; name && i < shape->table_count; i++) {
-        *column = column_index(shape->tables[i].table, name);
+        *column = row_selectivity_column(shape->tables[i].table, name);
         if (*column >= 0 && (!table || same(table, shape->tables[i].name))) return i;
     }
     return -1;
@@ -125,7 +119,7 @@ static void read_quals(JoinShape *shape, const PgQuery__Node *node) {
     }
     FirstColumn first = {.shape = shape, .table = -1};
     pgtree_visit(&node->base, see_column, &first);
-    if (first.table >= 0) pgcost_read_conditions(&shape->tables[first.table].conditions, node);
+    if (first.table >= 0) row_conditions_read(&shape->tables[first.table].conditions, node);
 }
 
 static void read_join_quals(JoinShape *shape, const PgQuery__Node *node) {
@@ -136,10 +130,11 @@ static void read_join_quals(JoinShape *shape, const PgQuery__Node *node) {
     read_quals(shape, join->quals);
     for (size_t i = 0; i < join->n_using_clause; i++) /* the last two tables that have it */
         for (int right = shape->table_count - 1; right > 0; right--) {
-            int right_column = column_index(shape->tables[right].table, pgtree_string(join->using_clause[i]));
+            int right_column =
+                row_selectivity_column(shape->tables[right].table, pgtree_string(join->using_clause[i]));
             for (int left = right - 1; left >= 0 && right_column >= 0; left--) {
                 int left_column =
-                    column_index(shape->tables[left].table, pgtree_string(join->using_clause[i]));
+                    row_selectivity_column(shape->tables[left].table, pgtree_string(join->using_clause[i]));
                 if (left_column >= 0) add_edge(shape, left, left_column, right, right_column);
             }
         }
@@ -150,18 +145,20 @@ static void spread_constants(JoinShape *shape) {
     for (int i = 0; i < shape->edge_count * 2; i++) {
         const JoinEdge *edge = &shape->edges[i / 2];
         int from = edge->tables[i % 2], to = edge->tables[1 - i % 2];
-        const PgConditions *known = &shape->tables[from].conditions;
-        PgConditions *other = &shape->tables[to].conditions;
+        const RowConditions *known = &shape->tables[from].conditions;
+        RowConditions *other = &shape->tables[to].conditions;
+        const char *name = shape->tables[to].table->columns[edge->columns[1 - i % 2]].name;
         for (int c = 0; c < known->count && other->count < MAX_CONDITIONS; c++) {
-            if (column_index(shape->tables[from].table, known->columns[c]) != edge->columns[i % 2]) continue;
-            const char *name = shape->tables[to].table->columns[edge->columns[1 - i % 2]].name;
+            bool single = known->items[c].kind == CONDITION_EQUAL && known->items[c].value_count == 1;
+            if (!single || row_selectivity_column(shape->tables[from].table, known->items[c].column) !=
+                               edge->columns[i % 2])
+                continue;
             bool there = false;
             for (int o = 0; o < other->count; o++)
-                there |= same(other->columns[o], name);
+                there |= same(other->items[o].column, name);
             if (there) continue;
-            other->columns[other->count] = name;
-            other->kinds[other->count] = known->kinds[c];
-            other->values[other->count++] = known->values[c];
+            other->items[other->count] = known->items[c];
+            other->items[other->count++].column = name;
         }
     }
 }
@@ -171,7 +168,7 @@ static void spread_constants(JoinShape *shape) {
 
 static double distinct_of(const TableDesc *table, int column) {
     double distinct = table->columns[column].distinct;
-    return distinct >= 1 ? distinct : fmax(1, pgcost_rows(table) / 10);
+    return distinct >= 1 ? distinct : fmax(1, row_cost_rows(table) / 10);
 }
 
 static bool leads_an_index(const TableDesc *table, int column) {
@@ -180,33 +177,41 @@ static bool leads_an_index(const TableDesc *table, int column) {
     return false;
 }
 
+/* Looking up one value: the descent, its entries, and their pages. */
+static double lookup_cost(const RowCosts *costs, const TableDesc *table, int column, double matches) {
+    return costs->descent + matches * costs->index_row +
+           row_cost_pages_of(costs, table, column, matches) * costs->random_page;
+}
+
 /* Joining `next` to what is there: an index lookup per row, or a hash join. */
 static double step_cost(const JoinShape *shape, int next, double rows, double *result_rows) {
+    const RowCosts *costs = shape->costs;
     const JoinTable *table = &shape->tables[next];
-    double all = pgcost_rows(table->table), matches = table->filtered, by_index = INFINITY;
+    double all = row_cost_rows(table->table), matches = table->filtered, by_index = INFINITY;
     bool linked = false;
     for (int i = 0; i < shape->edge_count; i++)
         for (int side = 0; side < 2; side++) {
             const JoinEdge *edge = &shape->edges[i];
             if (edge->tables[side] != next || !shape->tables[edge->tables[1 - side]].joined) continue;
-            double distinct = distinct_of(table->table, edge->columns[side]);
-            matches /= linked ? 1 : fmax(1, fmin(distinct, all));
-            if (leads_an_index(table->table, edge->columns[side]))
-                by_index =
-                    fmin(by_index, rows * (INDEX_PROBE + all / fmax(1, distinct) * PGCOST_INDEX_ROW * 0.5));
+            int column = edge->columns[side];
+            double distinct = fmax(1, fmin(distinct_of(table->table, column), all));
+            matches /= linked ? 1 : distinct;
+            if (leads_an_index(table->table, column))
+                by_index = fmin(by_index, rows * lookup_cost(costs, table->table, column, all / distinct));
             linked = true;
         }
     *result_rows = fmax(1, rows * matches);
-    double hashed = table->access_ms + fmin(table->filtered, rows) * HASHED_ROW +
-                    fmax(table->filtered, rows) * PROBED_ROW;
-    double pairs = linked ? 0 : *result_rows * PGCOST_SCANNED_ROW;
-    return fmin(by_index, hashed) + pairs + *result_rows * PGCOST_SCANNED_ROW;
+    double hashed = table->access_ms + fmin(table->filtered, rows) * costs->hashed_row +
+                    fmax(table->filtered, rows) * costs->probed_row;
+    double pairs = linked ? 0 : *result_rows * costs->scanned_row;
+    return fmin(by_index, hashed) + pairs + *result_rows * costs->scanned_row;
 }
 
 static double join_greedily(JoinShape *shape, double *rows) {
     int first = 0;
     for (int i = 1; i < shape->table_count; i++)
         if (shape->tables[i].filtered < shape->tables[first].filtered) first = i;
+    double probed = shape->costs->probed_row;
     shape->tables[first].joined = true;
     *rows = fmax(1, shape->tables[first].filtered);
     double cost = shape->tables[first].access_ms;
@@ -216,22 +221,23 @@ static double join_greedily(JoinShape *shape, double *rows) {
         for (int i = 0; i < shape->table_count; i++) {
             if (shape->tables[i].joined) continue;
             double left, step = step_cost(shape, i, *rows, &left);
-            if (best >= 0 && step + left * PROBED_ROW >= best_cost) continue;
+            if (best >= 0 && step + left * probed >= best_cost) continue;
             best = i;
-            best_cost = step + left * PROBED_ROW;
+            best_cost = step + left * probed;
             best_rows = left;
         }
-        cost += best_cost - best_rows * PROBED_ROW;
+        cost += best_cost - best_rows * probed;
         *rows = best_rows;
         shape->tables[best].joined = true;
     }
     return cost;
 }
 
-bool pgcost_join(const Statement *statement, const PgQuery__SelectStmt *select, double *cost_ms, double *rows,
-                 double *bytes) {
+bool row_cost_join(const RowCosts *costs, const Statement *statement, const PgQuery__SelectStmt *select,
+                   double *cost_ms, double *rows, double *bytes) {
     if (select->op != PG_QUERY__SET_OPERATION__SETOP_NONE || select->n_from_clause == 0) return false;
-    JoinShape shape = {.statement = statement, .tables = calloc(MOST_TABLES, sizeof(JoinTable))};
+    JoinShape shape = {
+        .costs = costs, .statement = statement, .tables = calloc(MOST_TABLES, sizeof(JoinTable))};
     if (!shape.tables) abort();
     bool plain = true;
     for (size_t i = 0; i < select->n_from_clause && plain; i++)
@@ -243,14 +249,10 @@ bool pgcost_join(const Statement *statement, const PgQuery__SelectStmt *select, 
         spread_constants(&shape);
         for (int i = 0; i < shape.table_count; i++) {
             JoinTable *table = &shape.tables[i];
-            PgAccess access = pgcost_access(table->table, &table->conditions);
-            double all = pgcost_rows(table->table);
+            RowAccess access = row_cost_access(costs, table->table, &table->conditions);
             table->filtered = fmax(access.result_rows, 0);
-            table->access_ms = access.unique
-                                   ? INDEX_PROBE
-                                   : fmin(access.indexed ? access.fetched_rows * PGCOST_INDEX_ROW : INFINITY,
-                                          all * PGCOST_SCANNED_ROW);
-            *bytes += table->table->bytes > 0 ? (double)table->table->bytes : all * 64;
+            table->access_ms = access.cost_ms;
+            *bytes += row_cost_pages(costs, table->table) * costs->page_bytes;
         }
         *cost_ms = join_greedily(&shape, rows);
     }

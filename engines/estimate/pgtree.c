@@ -1,4 +1,4 @@
-#include "engines/postgres/pgtree.h"
+#include "engines/estimate/pgtree.h"
 
 static void visit_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                         PgTreeVisitor visit, void *state) {
