@@ -49,8 +49,9 @@ class Answer:
 
     @property
     def declined(self):
-        """The engine said that it cannot: no wrong answer, and none either."""
-        return self.error is not None and self.sqlstate in ('SB003', '0A000')
+        """The engine said that it cannot: no wrong answer, and none either. A statement's own 0A000 is no decline."""
+        return self.error is not None and (self.sqlstate == 'SB003' or
+                                           self.sqlstate == '0A000' and 'cannot run this statement' in (self.detail or ''))
 
 
 class Server:

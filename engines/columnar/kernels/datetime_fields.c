@@ -33,7 +33,15 @@ typedef enum Field {
     FIELD_TIMEZONE_MINUTE
 } Field;
 
-typedef enum FieldSource { OF_DATE, OF_TIMESTAMP, OF_TIMESTAMPTZ, OF_TIME, OF_INTERVAL } FieldSource;
+/* date_part() of a date is date_part() of the timestamp at its midnight; extract() knows dates themselves. */
+typedef enum FieldSource {
+    OF_DATE,
+    OF_MIDNIGHT,
+    OF_TIMESTAMP,
+    OF_TIMESTAMPTZ,
+    OF_TIME,
+    OF_INTERVAL
+} FieldSource;
 
 static const struct {
     const char *name;
@@ -115,8 +123,12 @@ static Field field_of(const StringView *name) {
 }
 
 static const char *source_name(FieldSource source) {
-    static const char *const names[] = {"date", "timestamp without time zone", "timestamp with time zone",
-                                        "time without time zone", "interval"};
+    static const char *const names[] = {"date",
+                                        "timestamp without time zone",
+                                        "timestamp without time zone",
+                                        "timestamp with time zone",
+                                        "time without time zone",
+                                        "interval"};
     return names[source];
 }
 
@@ -137,6 +149,7 @@ static bool field_supported(Field field, FieldSource source) {
     bool zone = field >= FIELD_TIMEZONE;
     switch (source) {
     case OF_DATE: return !clock && !zone;
+    case OF_MIDNIGHT:
     case OF_TIMESTAMP: return !zone;
     case OF_TIMESTAMPTZ: return true;
     case OF_TIME: return clock || field == FIELD_EPOCH;
@@ -259,8 +272,21 @@ typedef enum FieldResult {
     FIELD_NULL,
     FIELD_INFINITE,
     FIELD_MINUS_INFINITE,
-    FIELD_TOO_LONG
+    FIELD_TOO_LONG,
+    FIELD_NO_TIMESTAMP
 } FieldResult;
+
+KERNEL_INLINE FieldResult date_field(int32_t date, FieldSource source, Field field, Numeric *out) {
+    if (!date_is_finite(date))
+        return !field_is_monotonic(field) ? FIELD_NULL : date > 0 ? FIELD_INFINITE : FIELD_MINUS_INFINITE;
+    if (source == OF_MIDNIGHT && !timestamp_in_range((Int128)date * MICROS_PER_DAY))
+        return FIELD_NO_TIMESTAMP;
+    int64_t value = field == FIELD_EPOCH  ? (int64_t)date * 86400
+                    : field <= FIELD_HOUR ? 0
+                                          : calendar_field(date, field);
+    *out = numeric_make(value, 0);
+    return FIELD_VALUE;
+}
 
 KERNEL_INLINE FieldResult field_value(const KernelCall *call, int row, FieldSource source, Field field,
                                       Numeric *out) {
@@ -270,13 +296,8 @@ KERNEL_INLINE FieldResult field_value(const KernelCall *call, int row, FieldSour
         *out = clock_field(KERNEL_ARG(call, 1, int64_t, row), field);
         return FIELD_VALUE;
     }
-    if (source == OF_DATE) {
-        int32_t date = KERNEL_ARG(call, 1, int32_t, row);
-        if (!date_is_finite(date))
-            return !field_is_monotonic(field) ? FIELD_NULL : date > 0 ? FIELD_INFINITE : FIELD_MINUS_INFINITE;
-        *out = numeric_make(field == FIELD_EPOCH ? (int64_t)date * 86400 : calendar_field(date, field), 0);
-        return FIELD_VALUE;
-    }
+    if (source == OF_DATE || source == OF_MIDNIGHT)
+        return date_field(KERNEL_ARG(call, 1, int32_t, row), source, field, out);
     int64_t timestamp = KERNEL_ARG(call, 1, int64_t, row);
     if (!timestamp_is_finite(timestamp))
         return !field_is_monotonic(field) ? FIELD_NULL
@@ -292,6 +313,7 @@ KERNEL_INLINE Status field_rows(const KernelCall *call, FieldSource source, bool
         Numeric value = numeric_make(0, 0);
         FieldResult result = field_value(call, row, source, field, &value);
         if (result == FIELD_TOO_LONG) return numeric_overflow(err);
+        if (result == FIELD_NO_TIMESTAMP) return error_set(err, "22008", "date out of range for timestamp");
         if (result == FIELD_NULL) kernel_set_null(call, row);
         bool infinite = result == FIELD_INFINITE || result == FIELD_MINUS_INFINITE;
         if (as_double)
@@ -305,22 +327,24 @@ KERNEL_INLINE Status field_rows(const KernelCall *call, FieldSource source, bool
     return STATUS_OK;
 }
 
-#define DEFINE_FIELD(type, source)                                                                           \
-    Status extract_##type(const KernelCall *call, Error *err) {                                              \
-        return field_rows(call, source, false, err);                                                         \
+#define DEFINE_FIELD(function, type, source, as_double)                                                      \
+    Status function##_##type(const KernelCall *call, Error *err) {                                           \
+        return field_rows(call, source, as_double, err);                                                     \
     }                                                                                                        \
-    Status date_part_##type(const KernelCall *call, Error *err) {                                            \
-        return field_rows(call, source, true, err);                                                          \
-    }                                                                                                        \
-    Status field_bind_##type(const Vector *const *args, int arg_count, Arena *arena, const void **bind_data, \
-                             Error *err) {                                                                   \
+    Status function##_##type##_bind(const Vector *const *args, int arg_count, Arena *arena,                  \
+                                    const void **bind_data, Error *err) {                                    \
         return field_bind(args, source, arena, bind_data, err);                                              \
     }
-DEFINE_FIELD(date, OF_DATE)
-DEFINE_FIELD(timestamp, OF_TIMESTAMP)
-DEFINE_FIELD(timestamptz, OF_TIMESTAMPTZ)
-DEFINE_FIELD(time, OF_TIME)
-DEFINE_FIELD(interval, OF_INTERVAL)
+DEFINE_FIELD(extract, date, OF_DATE, false)
+DEFINE_FIELD(extract, timestamp, OF_TIMESTAMP, false)
+DEFINE_FIELD(extract, timestamptz, OF_TIMESTAMPTZ, false)
+DEFINE_FIELD(extract, time, OF_TIME, false)
+DEFINE_FIELD(extract, interval, OF_INTERVAL, false)
+DEFINE_FIELD(date_part, date, OF_MIDNIGHT, true)
+DEFINE_FIELD(date_part, timestamp, OF_TIMESTAMP, true)
+DEFINE_FIELD(date_part, timestamptz, OF_TIMESTAMPTZ, true)
+DEFINE_FIELD(date_part, time, OF_TIME, true)
+DEFINE_FIELD(date_part, interval, OF_INTERVAL, true)
 
 /* ---- date_trunc
  * ----------------------------------------------------------------------------------------------------------

@@ -362,8 +362,8 @@ static Status epoch_to_timestamp(const KernelCall *call, Error *err) {
 #define NO_ARGS(text, kernel, out)                                                                           \
     { .name = text, .result = out, .strict = true, .null_on_error = true, .eval = kernel }
 #define FIELD_ROWS(type, kernel)                                                                             \
-    KERNEL_FN_BIND("extract", extract_##kernel, field_bind_##kernel, K_NUMERIC, K_TEXT, type),               \
-        KERNEL_FN_BIND("date_part", date_part_##kernel, field_bind_##kernel, K_FLOAT8, K_TEXT, type)
+    KERNEL_FN_BIND("extract", extract_##kernel, extract_##kernel##_bind, K_NUMERIC, K_TEXT, type),           \
+        KERNEL_FN_BIND("date_part", date_part_##kernel, date_part_##kernel##_bind, K_FLOAT8, K_TEXT, type)
 
 static const ScalarFunction rows[] = {
     FN("+", date_plus_days, D, D, K_INT4),
