@@ -24,8 +24,16 @@ typedef struct CteRun {
     Recursion *recursion;
 } CteRun;
 
+/* The pipelines of a subquery whose errors wait for a row that asks for its value. */
+typedef struct Guarded {
+    int first, end;
+    Stage *probe;
+} Guarded;
+
 typedef struct Run {
     Query query;
+    Guarded *guarded; /* inner ones before those around them */
+    int guarded_count;
     CteRun *ctes;
     const PlanCte *term; /* whose recursive term is being built */
     Kept *kept;
@@ -190,6 +198,20 @@ static Status produce_limit(Run *run, const PlanNode *node, Stage *stages, Pipel
     return STATUS_OK;
 }
 
+static int made_ctes(const Run *run) {
+    int made = 0;
+    for (int i = 0; i < run->query.plan->cte_count; i++)
+        made += run->ctes[i].store || run->ctes[i].recursion;
+    return made;
+}
+
+static void add_guarded(Run *run, Guarded guarded) {
+    Guarded *grown = ARENA_NEW_ARRAY(&run->query.arena, Guarded, run->guarded_count + 1);
+    if (run->guarded_count) memcpy(grown, run->guarded, sizeof guarded * (size_t)run->guarded_count);
+    grown[run->guarded_count++] = guarded;
+    run->guarded = grown;
+}
+
 static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeline *target, int depth,
                            Error *err) {
     Sink *build;
@@ -203,7 +225,11 @@ static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeli
         return STATUS_OK;
     }
     TRY(join_create(&run->query, node, &build, stages, &probe, &rest, err));
+    int first = run->pipeline_count, ctes = made_ctes(run);
     TRY(produce_below(run, node->inputs[1], node->inputs[1], build, depth, err));
+    /* A WITH query's rows may have other readers. */
+    if (node->guard && !run->term && made_ctes(run) == ctes)
+        add_guarded(run, (Guarded){.first = first, .end = run->pipeline_count, .probe = probe});
     if (run->term) {
         join_keep_in_memory(probe); /* it is probed in every round */
         if (!reads_working_table(node->inputs[1], run->term)) keep(run, node, rest, probe);
@@ -362,10 +388,31 @@ static void run_destroy(Run *run) {
     free(run);
 }
 
+/* The pipeline at hand failed: true when the join it works for keeps the error for itself. What the subquery
+ * still had to run is left out. */
+static bool leave_guarded(Run *run, const Error *failure) {
+    Query *query = &run->query;
+    for (int g = 0; g < run->guarded_count; g++) {
+        const Guarded *guarded = &run->guarded[g];
+        if (run->next_pipeline < guarded->first || run->next_pipeline >= guarded->end) continue;
+        if (!join_takes_failure(guarded->probe, failure)) return false;
+        atomic_store(&query->failed, 0);
+        query->error = (Error){0};
+        run->next_pipeline = guarded->end;
+        return true;
+    }
+    return false;
+}
+
 static Status run_breakers(Run *run, Error *err) {
     while (run->next_pipeline + 1 < run->pipeline_count) {
-        TRY(pipeline_run(run->pipelines[run->next_pipeline], err));
-        run->next_pipeline++;
+        Error failure = {0};
+        if (pipeline_run(run->pipelines[run->next_pipeline], &failure) == STATUS_OK) {
+            run->next_pipeline++;
+        } else if (!leave_guarded(run, &failure)) {
+            if (err) *err = failure;
+            return STATUS_ERROR;
+        }
     }
     return STATUS_OK;
 }

@@ -188,6 +188,9 @@ static Status build_finish(Sink *sink, Query *query, void **states, int count, E
     free(collectors);
     TRY(status);
     if (join->sink.stats) stats_note_memory(join->sink.stats, atomic_load(&query->budget.used_bytes));
+    if (join->guard && join->type == JOIN_SINGLE && !join->key_count && !join->residual &&
+        join->row_count > 1)
+        return join_several_rows(err);
     return query_check(query, err);
 }
 
@@ -313,6 +316,15 @@ static Status init_keys(Join *join, Query *query, const PlanNode *node, Error *e
     return STATUS_OK;
 }
 
+bool join_takes_failure(Stage *probe, const Error *failure) {
+    Join *join = (Join *)((char *)probe - offsetof(Join, stage));
+    bool of_data = strncmp(failure->sqlstate, "22", 2) == 0 || strncmp(failure->sqlstate, "21", 2) == 0;
+    if (!join->guard || !of_data) return false;
+    join->failure = *failure;
+    join->failed = true;
+    return true;
+}
+
 void join_keep_in_memory(Stage *probe) {
     ((Join *)((char *)probe - offsetof(Join, stage)))->in_memory = true;
 }
@@ -341,6 +353,7 @@ Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next
     join->residual_reads = ARENA_NEW_ARRAY(&query->arena, bool, join->left_count + join->right_count + 1);
     if (node->residual) note_columns(node->residual, join->residual_reads);
     if (node->residual) TRY(program_compile(query, node->residual, &join->residual, err));
+    if (node->guard) TRY(program_compile(query, node->guard, &join->guard, err));
     bool only_matches =
         (join->type == JOIN_SEMI || join->type == JOIN_ANTI || join->type == JOIN_MARK) && !join->residual;
     row_layout_init(&join->rows, plan_column_types(query, node->inputs[1]),

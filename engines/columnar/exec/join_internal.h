@@ -27,6 +27,9 @@ typedef struct Join {
     SqlType *left_types;
     int left_count, right_count; /* columns of the inputs */
     Program *residual;
+    Program *guard; /* of rows for which an error of the build side counts; NULL: it is the statement's */
+    Error failure;  /* such an error: nothing was built */
+    bool failed;
     bool *residual_reads;    /* by column of the pair */
     RuntimeFilter **filters; /* by key, NULL = no scan to tell */
     /* built */
@@ -151,6 +154,7 @@ static inline bool join_emits_pairs(const Join *join) {
     return join->type != JOIN_SEMI && join->type != JOIN_ANTI && join->type != JOIN_MARK &&
            !join_gives_right_only(join);
 }
+Status join_several_rows(Error *err);
 Status join_add_pair(Probe *probe, uint16_t left, char *right, Error *err);
 Status join_flush_pairs(Probe *probe, Error *err);
 /* join_loop.c: without keys. */

@@ -93,8 +93,7 @@ static void gather_block(Loop *loop, int64_t start, bool whole, Arena *arena) {
 
 static Status note_match(Loop *loop, uint16_t left, int64_t right, Error *err) {
     Probe *probe = loop->probe;
-    if (probe->join->type == JOIN_SINGLE && probe->marks[left])
-        return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
+    if (probe->join->type == JOIN_SINGLE && probe->marks[left]) return join_several_rows(err);
     probe->marks[left] = 1;
     if (join_keeps_unmatched(probe->join))
         __atomic_store_n(probe->join->all_rows[right] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);

@@ -72,14 +72,14 @@ static void pairs_batch(Probe *probe, bool distinct, Batch *out) {
                    .selected = count};
 }
 
-static Status several_rows(Error *err) {
+Status join_several_rows(Error *err) {
     return error_set(err, "21000", "more than one row returned by a subquery used as an expression");
 }
 
 static Status note_pair(Probe *probe, int pair, Error *err) {
     ProbeState *state = probe->state;
     uint16_t row = state->pair_left[pair];
-    if (probe->join->type == JOIN_SINGLE && probe->marks[row]) return several_rows(err);
+    if (probe->join->type == JOIN_SINGLE && probe->marks[row]) return join_several_rows(err);
     probe->marks[row] = 1;
     if (join_keeps_unmatched(probe->join))
         __atomic_store_n(state->pair_right[pair] + JOIN_MATCHED, 1, __ATOMIC_RELAXED);
@@ -317,7 +317,8 @@ static Status match_one_row(Probe *probe, Error *err) {
     }
     for (int k = 0; k < out.selected; k++) {
         int row = out.selection ? out.selection[k] : k;
-        if (join->type == JOIN_SINGLE && probe->marks[row]) return several_rows(err); /* of another chunk */
+        if (join->type == JOIN_SINGLE && probe->marks[row])
+            return join_several_rows(err); /* of another chunk */
         probe->marks[row] = 1;
     }
     if (out.selected && join_keeps_unmatched(join))
@@ -468,8 +469,23 @@ Status join_probe_batch(Join *table, Chain *chain, ProbeState *state, int index,
     return STATUS_OK;
 }
 
+/* Nothing was built: the error is raised by the first row that asks for the value, the others get none. */
+static Status probe_failed(Join *join, Chain *chain, ProbeState *state, int index, Batch *batch, Error *err) {
+    int asking = 0;
+    Probe probe = {.join = join, .chain = chain, .state = state, .index = index, .batch = batch};
+    TRY(program_filter(&chain->evaluator, join->guard, batch, batch->selection, batch->selected,
+                       &chain->batch_arena, state->selection, &asking, err));
+    if (asking) {
+        if (err) *err = join->failure;
+        return STATUS_ERROR;
+    }
+    load_marks(state, NULL, batch->row_count);
+    return finish_batch(&probe, err);
+}
+
 static Status probe_push(Stage *stage, Chain *chain, void *state, int index, Batch *batch, Error *err) {
     Join *join = join_of_stage(stage);
+    if (join->failed) return probe_failed(join, chain, state, index, batch, err);
     if (join->spilled) return join_spill_probe(join, chain, state, batch, err);
     return join_probe_batch(join, chain, state, index, batch, NULL, true, err);
 }

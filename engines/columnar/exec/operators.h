@@ -61,6 +61,8 @@ Status collect_create(Query *query, const PlanNode *node, int64_t limit, int64_t
 Status join_create(Query *query, const PlanNode *node, Sink **build, Stage *next, Stage **probe,
                    Source **rest, Error *err);
 /* For one that is probed again and again, by recursion: it is not to spill. */
+/* An error of its build side, kept for the rows that ask for the value; false: it is the statement's. */
+bool join_takes_failure(Stage *probe, const Error *failure);
 void join_keep_in_memory(Stage *probe);
 
 /* LIMIT and OFFSET of a node, -1 when absent. */

@@ -74,8 +74,17 @@ typedef struct PendingJoin {
     bool dependent;  /* `right` may read this query's columns */
     bool two_valued; /* a mark that is never NULL */
     int mark;        /* id of a MARK join's column */
+    Expr *guard;     /* what must hold for the value to be read, NULL: it is read of every row */
     struct PendingJoin *next;
 } PendingJoin;
+
+/* Inside CASE, COALESCE, AND and OR: what must have come of the parts before for this one to be reached. */
+typedef struct Guard {
+    Expr *condition;
+    bool in_aggregate,
+        in_window; /* where it stands: an aggregate's argument is computed whatever is around it */
+    struct Guard *outer;
+} Guard;
 
 typedef struct AggregateSlot {
     AggregateCall call;
@@ -135,6 +144,7 @@ struct Query {
     bool in_aggregate;
     bool reads_itself;     /* its FROM has the working table of a recursive query */
     const char *in_branch; /* inside CASE or COALESCE, by name */
+    Guard *guards;
     SetCall *set_calls;
     int set_call_count;
     bool in_window; /* among a window function's arguments */
@@ -287,6 +297,9 @@ Rel *query_place_sets(Query *query, Rel *rel, bool before_groups);
 /* bind_expr.c */
 Status bind_expr(Query *query, Node *node, Expr **out, Error *err);
 Status bind_exprs(Query *query, Node *const *nodes, size_t count, Expr ***out, Error *err);
+/* From here on what is bound is reached only where `test` of the condition holds; query->guards is the
+ * caller's to restore. */
+void query_guard(Query *query, ExprKind test, Expr *condition);
 Status bind_condition(Query *query, Node *node, const char *what, Expr **out, Error *err);
 Status bind_list_comparison(Query *query, const char *name, bool any, Expr *left, Expr **items, int count,
                             int position, Expr **out, Error *err);

@@ -33,7 +33,11 @@ Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err) 
             TRY(resolve_operator(binder, "=", expr_copy(binder->arena, subject), condition,
                                  binder_position(binder, when->location), &condition, err));
         TRY(coerce_to_bool(binder, condition, "CASE/WHEN", &result->args[2 * i], err));
+        Guard *before = query->guards;
+        query_guard(query, EXPR_IS_TRUE, result->args[2 * i]);
         TRY(bind_expr(query, when->result, &values[i + 1], err));
+        query->guards = before;
+        query_guard(query, EXPR_IS_NOT_TRUE, result->args[2 * i]);
     }
     if (node->defresult)
         TRY(bind_expr(query, node->defresult, &values[0], err));
@@ -51,8 +55,11 @@ Status bind_case(Query *query, PgQuery__CaseExpr *node, Expr **out, Error *err) 
 
 Status bind_coalesce(Query *query, PgQuery__CoalesceExpr *node, Expr **out, Error *err) {
     Binder *binder = query->binder;
-    Expr **args = NULL;
-    TRY(bind_exprs(query, node->args, node->n_args, &args, err));
+    Expr **args = ARENA_NEW_ARRAY(binder->arena, Expr *, (int)node->n_args + 1);
+    for (size_t i = 0; i < node->n_args; i++) {
+        if (i) query_guard(query, EXPR_IS_NULL, args[i - 1]);
+        TRY(bind_expr(query, node->args[i], &args[i], err));
+    }
     Expr *result = expr_new(binder->arena, EXPR_COALESCE, sqltype_of(SQL_UNKNOWN), (int)node->n_args);
     result->declared = modifiers_agree(args, result->arg_count);
     TRY(unify(binder, args, result->arg_count, "COALESCE", &result->type, err));

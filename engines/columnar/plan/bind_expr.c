@@ -570,6 +570,7 @@ static Status bind_bool_expr(Query *query, PgQuery__BoolExpr *node, Expr **out, 
     bool negation = node->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR;
     bool conjunction = node->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
     const char *what = negation ? "NOT" : conjunction ? "AND" : "OR";
+    Guard *outside = query->guards;
     Expr *result = expr_new(query->binder->arena,
                             negation      ? EXPR_NOT
                             : conjunction ? EXPR_AND
@@ -579,7 +580,10 @@ static Status bind_bool_expr(Query *query, PgQuery__BoolExpr *node, Expr **out, 
         Expr *arg = NULL;
         TRY(bind_expr(query, node->args[i], &arg, err));
         TRY(coerce_to_bool(query->binder, arg, what, &result->args[i], err));
+        if (!negation)
+            query_guard(query, conjunction ? EXPR_IS_NOT_FALSE : EXPR_IS_NOT_TRUE, result->args[i]);
     }
+    query->guards = outside;
     *out = placed(query, result, node->location);
     return STATUS_OK;
 }
@@ -661,11 +665,13 @@ static Status bind_collate(Query *query, PgQuery__CollateClause *node, Expr **ou
 /* No set-returning function may stand in there. */
 static Status bind_branches(Query *query, Node *node, Expr **out, Error *err) {
     const char *outside = query->in_branch;
+    Guard *guards = query->guards;
     bool is_case = node->node_case == PG_QUERY__NODE__NODE_CASE_EXPR;
     query->in_branch = is_case ? "CASE" : "COALESCE";
     Status status = is_case ? bind_case(query, node->case_expr, out, err)
                             : bind_coalesce(query, node->coalesce_expr, out, err);
     query->in_branch = outside;
+    query->guards = guards;
     return status;
 }
 

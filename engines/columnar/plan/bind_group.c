@@ -249,6 +249,16 @@ Status query_replace_grouped_rel(Query *query, Rel *rel, Error *err) {
     return regrouping.status;
 }
 
+/* Windows are computed above subqueries. */
+static bool reads_window(const Query *query, const Expr *guard) {
+    IdList ids = {0};
+    if (!guard) return false;
+    expr_collect_ids(query->binder->arena, guard, &ids);
+    for (const WindowSlot *slot = query->window_slots; slot; slot = slot->next)
+        if (id_list_has(&ids, slot->id)) return true;
+    return false;
+}
+
 static Rel *place(Query *query, const PendingJoin *pending, Rel *rel) {
     Rel *join = rel_new(query->binder, PLAN_JOIN, 2);
     join->join_type = pending->type;
@@ -257,6 +267,7 @@ static Rel *place(Query *query, const PendingJoin *pending, Rel *rel) {
     join->inputs[0] = rel;
     join->inputs[1] = pending->right;
     join->predicates = pending->conditions;
+    join->guard = reads_window(query, pending->guard) ? NULL : pending->guard;
     if (pending->type == JOIN_MARK) id_list_add(query->binder->arena, &join->ids, pending->mark);
     rel_refresh_ids(query->binder, join);
     return join;

@@ -183,6 +183,7 @@ static Status replace_all_grouped(Query *query, Expr **having, Error *err) {
         for (int c = 0; c < pending->conditions.count; c++)
             TRY(query_replace_grouped(query, pending->conditions.items[c], &pending->conditions.items[c],
                                       err));
+        if (pending->guard) TRY(query_replace_grouped(query, pending->guard, &pending->guard, err));
         TRY(query_replace_grouped_rel(query, pending->right, err));
     }
     return STATUS_OK;

@@ -3,6 +3,29 @@
 #include "engines/columnar/plan/bind.h"
 #include "engines/columnar/plan/bind_nested.h"
 
+void query_guard(Query *query, ExprKind test, Expr *condition) {
+    Arena *arena = query->binder->arena;
+    Guard *guard = ARENA_NEW(arena, Guard);
+    *guard = (Guard){.condition = expr_new(arena, test, sqltype_of(SQL_BOOL), 1),
+                     .in_aggregate = query->in_aggregate,
+                     .in_window = query->in_window,
+                     .outer = query->guards};
+    guard->condition->args[0] = condition;
+    query->guards = guard;
+}
+
+/* All that must hold, the outermost first. */
+static Expr *guard_here(const Query *query) {
+    Arena *arena = query->binder->arena;
+    ExprList inner = {0}, all = {0};
+    for (const Guard *guard = query->guards; guard; guard = guard->outer)
+        if (guard->in_aggregate == query->in_aggregate && guard->in_window == query->in_window)
+            expr_list_add(arena, &inner, expr_copy(arena, guard->condition));
+    for (int i = inner.count - 1; i >= 0; i--)
+        expr_list_add(arena, &all, inner.items[i]);
+    return expr_and_all(arena, &all);
+}
+
 PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right) {
     PendingJoin *pending = ARENA_NEW(query->binder->arena, PendingJoin);
     pending->type = type;
@@ -11,6 +34,7 @@ PendingJoin *query_add_pending(Query *query, JoinType type, Rel *right) {
     pending->before_groups = pending->where || query->clause == CLAUSE_GROUP || query->in_aggregate;
     pending->mark = -1;
     pending->dependent = true;
+    pending->guard = guard_here(query);
     *query->pending_end = pending;
     query->pending_end = &pending->next;
     return pending;

@@ -93,6 +93,9 @@ struct Rel {
      * ordinary join of it. */
     bool dependent;
     bool two_valued; /* a MARK that is never NULL: EXISTS */
+    /* SINGLE, MARK: over inputs[0], what must hold for anyone to read the value. Else the right side's errors
+     * count for nothing. NULL: every row's value is read, or nothing can fail. */
+    Expr *guard;
 
     SortKey *sort_keys;
     int sort_key_count;

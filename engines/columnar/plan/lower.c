@@ -360,6 +360,7 @@ static Status lower_join(Lowering *lowering, const Rel *original, Lowered *out, 
         id_list_add(lowering->arena, &both, left.ids.items[i]);
     for (int i = 0; i < right.ids.count; i++)
         id_list_add(lowering->arena, &both, right.ids.items[i]);
+    if (rel->guard) TRY(lower_expr(lowering, rel->guard, &left.ids, &node->guard, err));
     bool left_only =
         rel->join_type == JOIN_SEMI || rel->join_type == JOIN_ANTI || rel->join_type == JOIN_MARK;
     bool right_only = rel->join_type == JOIN_RIGHT_SEMI || rel->join_type == JOIN_RIGHT_ANTI;

@@ -243,7 +243,9 @@ typedef struct PlanNode {
     JoinType join_type;
     Expr **left_keys, **right_keys;
     int key_count;
-    Expr *residual;   /* over left columns then right columns, NULL = none */
+    Expr *residual; /* over left columns then right columns, NULL = none */
+    Expr *guard; /* over left columns: an error of the right side, or several rows of it, is raised for left
+                    rows that meet this, and for none else; NULL = at once */
     bool nulls_equal; /* keys compare with IS NOT DISTINCT FROM */
     bool two_valued;  /* MARK: no match is false, never NULL */
 

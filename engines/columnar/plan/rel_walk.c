@@ -34,6 +34,7 @@ void rel_each_expr(Rel *rel, ExprVisit visit, void *context) {
         rel->sort_keys[k].expr = visit(context, rel->sort_keys[k].expr);
     if (rel->limit) rel->limit = visit(context, rel->limit);
     if (rel->offset) rel->offset = visit(context, rel->offset);
+    if (rel->guard) rel->guard = visit(context, rel->guard);
 }
 
 /* ---- what is read

@@ -130,7 +130,10 @@ void rule_prune(Binder *binder, Rel *rel, const IdList *needed) {
         for (int k = 0; k < rel->sort_key_count; k++)
             expr_collect_ids(binder->arena, rel->sort_keys[k].expr, &below);
         break;
-    default: need_exprs(binder, &rel->predicates, &below); break;
+    default:
+        need_exprs(binder, &rel->predicates, &below);
+        if (rel->guard) expr_collect_ids(binder->arena, rel->guard, &below);
+        break;
     }
     for (int i = 0; i < rel->input_count; i++)
         rule_prune(binder, rel->inputs[i], &below);

@@ -180,7 +180,7 @@ static Rel *push_one_sided_join(Binder *binder, Rel *rel, ExprList *predicates) 
                 rel_note(binder, rel, "outer join to inner");
                 return push_inner_join(binder, rel, predicates);
             }
-    if (rel->join_type == JOIN_SINGLE && !rel->dependent && rel->predicates.count == 0) {
+    if (rel->join_type == JOIN_SINGLE && !rel->dependent && !rel->guard && rel->predicates.count == 0) {
         Rel *sunk = sink_single(binder, rel, predicates);
         if (sunk) return push(binder, sunk, predicates);
     }

@@ -2,7 +2,7 @@
 #include "engines/columnar/plan/unnest.h"
 
 static bool any_dependent(const Rel *rel) {
-    if (rel->kind == PLAN_JOIN && rel->dependent) return true;
+    if (rel->kind == PLAN_JOIN && (rel->dependent || rel->guard)) return true;
     for (int i = 0; i < rel->input_count; i++)
         if (any_dependent(rel->inputs[i])) return true;
     return false;
@@ -171,7 +171,7 @@ static Status group_aggregate(Unnest *unnest, const Rel *right, Moved *moved, Re
                               Error *err) {
     Binder *binder = unnest->binder;
     Rel *aggregate = scalar_chain(binder, rel_clone(binder, right), moved);
-    if (aggregate && !rel_node_reads_any_of(aggregate, unnest->outer) &&
+    if (aggregate && !unnest->exact && !rel_node_reads_any_of(aggregate, unnest->outer) &&
         unnest_pull(unnest, &aggregate->inputs[0], conditions) &&
         unnest_group_by_keys(binder, aggregate, conditions)) {
         *out = aggregate;
@@ -229,7 +229,8 @@ static void lift_columns(Unnest *unnest, Rel *project, Moved *moved) {
     IdList ids = {0}, reads = {0};
     ExprList exprs = {0};
     for (int i = 0; i < project->ids.count; i++) {
-        bool outer = expr_reads_any_of(project->exprs.items[i], unnest->outer);
+        bool outer = expr_reads_any_of(project->exprs.items[i], unnest->outer) ||
+                     (unnest->lazy && !unnest->existence && expr_may_raise(project->exprs.items[i]));
         id_list_add(binder->arena, outer ? &moved->ids : &ids, project->ids.items[i]);
         expr_list_add(binder->arena, outer ? &moved->exprs : &exprs, project->exprs.items[i]);
         if (outer) expr_collect_ids(binder->arena, project->exprs.items[i], &reads);
@@ -307,16 +308,54 @@ static Status join_domain(Unnest *unnest, Rel *join, Error *err) {
 
 enum { MOST_COPIED_NODES = 10000 };
 
+/* A subquery that reads no outer column: its errors wait for a row that meets the guard. */
+static void guard_whole(Binder *binder, Rel *join, Expr *guard) {
+    Rel *right = join->inputs[1];
+    bool several = join->join_type == JOIN_SINGLE && !unnest_gives_one_row(right);
+    bool raises = unnest_may_raise(right, false) || unnest_columns_may_raise(right, false);
+    if (several) join->inputs[1] = unnest_two_rows(binder, right);
+    join->guard = raises || several ? guard : NULL;
+    rel_refresh_ids(binder, join);
+}
+
+/* One that does is computed for the outer values of the rows it is for, or where it is read; where several
+ * rows are all that could be wrong, they do not count for rows that do not meet the guard. */
+static void keep_from_failing(Unnest *unnest, Rel *join, Expr *guard) {
+    Binder *binder = unnest->binder;
+    ExprList met = {0};
+    Rel *right = join->inputs[1];
+    bool several = guard && join->join_type == JOIN_SINGLE && !unnest_gives_one_row(right);
+    bool columns = unnest_columns_may_raise(right, !guard);
+    bool compared = join->join_type == JOIN_MARK && join->predicates.count > 0;
+    unnest->exact = unnest_may_raise(right, !guard) || (compared && guard && columns);
+    unnest->lazy = unnest->exact || several || columns;
+    if (!guard || !unnest->lazy) return;
+    expr_list_add(binder->arena, &met, guard);
+    unnest->left = rel_filter(binder, join->inputs[0], &met);
+    if (several && !unnest->exact) expr_list_add(binder->arena, &join->predicates, guard);
+}
+
+static Status make_by_domain_or_pull(Unnest *unnest, Rel **slot, Error *err) {
+    Rel *join = *slot;
+    bool done = false;
+    TRY(join_aggregate(unnest, slot, &done, err));
+    if (done || (!unnest->exact && pull_rows(unnest, slot))) return STATUS_OK;
+    return join_domain(unnest, join, err);
+}
+
 static Status make_ordinary(Binder *binder, Rel **root, Rel **slot, Error *err) {
     Rel *join = *slot;
     IdList outer = {0};
+    Expr *guard = join->guard;
     /* Each may compute its left side twice, with all that was copied there: nested ones double and double. */
     if (binder->copied_nodes > MOST_COPIED_NODES)
         return error_set(
             err, SQLSTATE_FEATURE_NOT_SUPPORTED,
             "so many correlated subqueries over each other are not available in the columnar engine");
     join->dependent = false;
+    join->guard = NULL;
     rel_collect_reads(binder->arena, join->inputs[1], &join->inputs[0]->ids, &outer);
+    if (outer.count == 0 && guard) guard_whole(binder, join, guard);
     if (outer.count == 0) return STATUS_OK;
     Unnest unnest = {.binder = binder,
                      .root = root,
@@ -328,10 +367,15 @@ static Status make_ordinary(Binder *binder, Rel **root, Rel **slot, Error *err) 
         rel_refresh_ids(binder, *slot);
         return STATUS_OK;
     }
-    bool done = false;
-    TRY(join_aggregate(&unnest, slot, &done, err));
-    if (done || pull_rows(&unnest, slot)) return STATUS_OK;
-    return join_domain(&unnest, join, err);
+    keep_from_failing(&unnest, join, guard);
+    if (!unnest.exact || guard) return make_by_domain_or_pull(&unnest, slot, err);
+    /* Where that cannot be, what it would fail on may be no row's. */
+    Rel *right = rel_clone(binder, join->inputs[1]);
+    Error declined = {0};
+    if (make_by_domain_or_pull(&unnest, slot, &declined) == STATUS_OK) return STATUS_OK;
+    unnest.exact = false;
+    join->inputs[1] = right;
+    return make_by_domain_or_pull(&unnest, slot, err);
 }
 
 static Status unnest_rel(Binder *binder, Rel **root, Rel **slot, Error *err) {
@@ -339,7 +383,8 @@ static Status unnest_rel(Binder *binder, Rel **root, Rel **slot, Error *err) {
     for (int i = 0; i < rel->input_count; i++)
         TRY(unnest_rel(binder, root, &rel->inputs[i], err));
     if (passes_ids(rel)) rel_refresh_ids(binder, rel);
-    return rel->kind == PLAN_JOIN && rel->dependent ? make_ordinary(binder, root, slot, err) : STATUS_OK;
+    bool open = rel->kind == PLAN_JOIN && (rel->dependent || rel->guard);
+    return open ? make_ordinary(binder, root, slot, err) : STATUS_OK;
 }
 
 Status rule_unnest(Binder *binder, Rel **root, Error *err) {

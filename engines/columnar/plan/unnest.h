@@ -19,7 +19,17 @@ typedef struct Unnest {
     const Rel *left;
     const IdList *outer; /* columns of the left side that the right side reads */
     bool existence;      /* duplicates of the right side change nothing */
+    bool lazy;           /* expressions that may fail are computed where the value is read */
+    bool exact;          /* the right side may fail: it is computed for outer values of the left side alone */
 } Unnest;
+
+/* unnest_guard.c: whether computing the right side could fail, but for the expressions that give its columns
+ * (those go where they are read), or `often` does; whether these could; whether it gives a row at most. */
+bool unnest_may_raise(const Rel *right, bool often);
+bool unnest_columns_may_raise(const Rel *right, bool often);
+bool unnest_gives_one_row(const Rel *right);
+/* The rows so far, or two: more are not needed to know that there are several. */
+Rel *unnest_two_rows(Binder *binder, Rel *right);
 
 /* False where the tree has a shape that conditions cannot leave; *rel is then spoiled (work on a clone). */
 bool unnest_pull(Unnest *unnest, Rel **rel, ExprList *conditions);

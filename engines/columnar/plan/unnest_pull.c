@@ -125,8 +125,7 @@ static bool pull_semi(Unnest *unnest, Rel *rel, ExprList *conditions) {
 
 static bool pull_join(Unnest *unnest, Rel *rel, ExprList *conditions) {
     bool pulled = true;
-    bool below =
-        rel_reads_any_of(rel->inputs[1], unnest->outer) || list_reads(&rel->predicates, unnest->outer);
+    bool below = rel_reads_any_of(rel->inputs[1], unnest->outer) || rel_node_reads_any_of(rel, unnest->outer);
     switch (rel->join_type) {
     case JOIN_INNER:
     case JOIN_CROSS:

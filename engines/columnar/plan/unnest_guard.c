@@ -1,0 +1,110 @@
+/* Subqueries inside CASE, COALESCE, AND and OR: PostgreSQL computes them for the rows that get there, so
+ * their errors are those of these rows. Here a subquery is a join for all rows: one that cannot fail stays
+ * that, what else must be done about it is decided by what is asked here. */
+#include "engines/columnar/plan/unnest.h"
+
+/* Flagged as if they could fail, for the sake of values behind rows nobody asked for. */
+static bool is_harmless(const char *name) {
+    static const char *const NAMES[] = {
+        "=",      "<>",     "<",     "<=",    ">",      ">=",         "~~",        "!~~",
+        "~~*",    "!~~*",   "lower", "upper", "||",     "btrim",      "ltrim",     "rtrim",
+        "concat", "length", "left",  "right", "strpos", "date_trunc", "date_part", "extract"};
+    for (size_t i = 0; name && i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(name, NAMES[i]) == 0) return true;
+    return false;
+}
+
+/* What fails on ordinary values. */
+static bool fails_often(const Expr *expr) {
+    static const char *const NAMES[] = {"/", "%", "div", "mod"};
+    if (expr->kind == EXPR_CAST) return sqltype_is_text(expr->args[0]->type) && !sqltype_is_text(expr->type);
+    for (size_t i = 0; expr->function->name && i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(expr->function->name, NAMES[i]) == 0) return true;
+    return false;
+}
+
+/* What reads nothing has been computed while planning, or fails whoever asks. */
+static bool may_raise(const Expr *expr, bool often) {
+    if (expr->arg_count == 0) return false;
+    if (expr->function && !expr->function->null_on_error && !expr_reads_nothing(expr) &&
+        (often ? fails_often(expr) : !is_harmless(expr->function->name))) {
+        const Vector *constants[FUNCTION_MAX_ARGS] = {0};
+        for (int i = 0; i < expr->arg_count && i < FUNCTION_MAX_ARGS; i++)
+            if (expr_is_constant(expr->args[i])) constants[i] = expr->args[i]->constant;
+        if (!expr->function->safe_with || !expr->function->safe_with(constants, expr->arg_count)) return true;
+    }
+    for (int i = 0; i < expr->arg_count; i++)
+        if (may_raise(expr->args[i], often)) return true;
+    return false;
+}
+
+typedef struct Look {
+    bool often, found;
+} Look;
+
+static Expr *look(void *context, Expr *expr) {
+    Look *at = context;
+    at->found = at->found || may_raise(expr, at->often);
+    return expr;
+}
+
+static bool tree_may_raise(const Rel *rel, bool often) {
+    Look at = {.often = often};
+    if (!often) {
+        at.found = rel->kind == PLAN_TABLE_FUNCTION || rel->kind == PLAN_CTE;
+        if (rel->kind == PLAN_JOIN && rel->join_type == JOIN_SINGLE && !unnest_gives_one_row(rel->inputs[1]))
+            at.found = true;
+    }
+    rel_each_expr((Rel *)rel, look, &at); /* the visit changes nothing */
+    for (int i = 0; i < rel->input_count && !at.found; i++)
+        at.found = tree_may_raise(rel->inputs[i], often);
+    return at.found;
+}
+
+static bool limit_is_one(const Rel *limit) {
+    return limit->limit && expr_is_constant(limit->limit) && !expr_is_null_constant(limit->limit) &&
+           *(const int64_t *)limit->limit->constant->values <= 1;
+}
+
+bool unnest_gives_one_row(const Rel *right) {
+    switch (right->kind) {
+    case PLAN_AGGREGATE: return right->exprs.count == 0 && right->grouping_set_count == 0;
+    case PLAN_VALUES: return right->value_row_count <= 1;
+    case PLAN_LIMIT: return limit_is_one(right) || unnest_gives_one_row(right->inputs[0]);
+    case PLAN_PROJECT:
+    case PLAN_FILTER:
+    case PLAN_SORT: return unnest_gives_one_row(right->inputs[0]);
+    case PLAN_JOIN:
+        return (right->join_type == JOIN_SINGLE || right->join_type == JOIN_MARK) &&
+               unnest_gives_one_row(right->inputs[0]);
+    default: return false;
+    }
+}
+
+/* The one aggregated row, under what is computed of it. */
+static const Rel *scalar_aggregate(const Rel *rel) {
+    while (rel->kind == PLAN_PROJECT || rel->kind == PLAN_FILTER || rel->kind == PLAN_SORT ||
+           (rel->kind == PLAN_LIMIT && limit_is_one(rel) && !rel->offset))
+        rel = rel->inputs[0];
+    return rel->kind == PLAN_AGGREGATE && rel->exprs.count == 0 && !rel->grouping_set_count ? rel : NULL;
+}
+
+bool unnest_may_raise(const Rel *right, bool often) {
+    const Rel *aggregate = scalar_aggregate(right);
+    if (aggregate) return tree_may_raise(aggregate, often);
+    return tree_may_raise(right->kind == PLAN_PROJECT ? right->inputs[0] : right, often);
+}
+
+bool unnest_columns_may_raise(const Rel *right, bool often) {
+    for (int i = 0; right->kind == PLAN_PROJECT && i < right->exprs.count; i++)
+        if (may_raise(right->exprs.items[i], often)) return true;
+    return false;
+}
+
+Rel *unnest_two_rows(Binder *binder, Rel *right) {
+    Rel *limit = rel_new(binder, PLAN_LIMIT, 1);
+    limit->inputs[0] = right;
+    limit->limit = constant_int(binder->arena, 2, sqltype_of(SQL_INT8));
+    rel_refresh_ids(binder, limit);
+    return limit;
+}
