@@ -101,8 +101,8 @@ static void append_name(StrBuf *line, const char *name) {
 /* Bytes of a client's may be anything: what is no UTF-8 strbuf_append_json replaces. */
 static void append_text(StrBuf *line, const char *name, const char *value, size_t most_bytes) {
     if (!value) return;
-    size_t bytes = strnlen(value, most_bytes);
-    while (value[bytes] && bytes && ((unsigned char)value[bytes] & 0xC0) == 0x80)
+    size_t length = strlen(value), bytes = length < most_bytes ? length : most_bytes;
+    while (bytes < length && bytes && ((unsigned char)value[bytes] & 0xC0) == 0x80)
         bytes--; /* no half of a character */
     append_name(line, name);
     strbuf_append_json(line, value, bytes);
@@ -175,25 +175,34 @@ static void append_sql(StrBuf *line, const AccessLog *log, const char *sql) {
     strbuf_deinit(&shape);
 }
 
+/* `line` holds when, which event and who. */
+static void write_audit(AccessLog *log, StrBuf *line, const AuditEntry *entry) {
+    append_i64(line, "status", entry->status);
+    append_text(line, "sqlstate", entry->sqlstate, MOST_TEXT_BYTES);
+    append_text(line, "engine", entry->engine, MOST_TEXT_BYTES);
+    append_text(line, "rule", entry->rule, MOST_TEXT_BYTES);
+    append_fingerprint(line, entry->fingerprint);
+    append_text(line, "table", entry->table, MOST_TEXT_BYTES);
+    if (entry->bytes > 0) append_i64(line, "bytes", entry->bytes);
+    append_i64(line, "rows", entry->rows);
+    append_sql(line, log, entry->sql);
+    strbuf_append_text(line, "}\n");
+    line_file_write(log->audit, line->data, line->length);
+    strbuf_deinit(line);
+}
+
+static void begin_audit(const AccessLog *log, StrBuf *line, const char *event) {
+    strbuf_init(line);
+    append_time(line, log, clock_wall_us());
+    append_text(line, "event", event, MOST_TEXT_BYTES);
+}
+
 void access_log_audit(AccessLog *log, const Api *api, const Exchange *exchange, const AuditEntry *entry) {
     if (!log || !log->audit) return;
     StrBuf line;
-    strbuf_init(&line);
-    append_time(&line, log, clock_wall_us());
-    append_text(&line, "event", entry->event, MOST_TEXT_BYTES);
+    begin_audit(log, &line, entry->event);
     append_who(&line, api, exchange);
-    append_i64(&line, "status", entry->status);
-    append_text(&line, "sqlstate", entry->sqlstate, MOST_TEXT_BYTES);
-    append_text(&line, "engine", entry->engine, MOST_TEXT_BYTES);
-    append_text(&line, "rule", entry->rule, MOST_TEXT_BYTES);
-    append_fingerprint(&line, entry->fingerprint);
-    append_text(&line, "table", entry->table, MOST_TEXT_BYTES);
-    if (entry->bytes > 0) append_i64(&line, "bytes", entry->bytes);
-    append_i64(&line, "rows", entry->rows);
-    append_sql(&line, log, entry->sql);
-    strbuf_append_text(&line, "}\n");
-    line_file_write(log->audit, line.data, line.length);
-    strbuf_deinit(&line);
+    write_audit(log, &line, entry);
 }
 
 /* ---- statements ------------------------------------------------------------------------------------------
@@ -213,6 +222,24 @@ static const char *event_of(const Decision *decision, const char *sqlstate) {
     case STATEMENT_SESSION: return "session";
     default: return decision->class == CLASS_SESSION ? "session" : NULL; /* volatile functions may write */
     }
+}
+
+void access_log_job(AccessLog *log, const char *id, const char *user, const char *sql,
+                    const Decision *decision, int status, const char *sqlstate, int64_t rows) {
+    const char *event = log && log->audit ? event_of(decision, sqlstate) : NULL;
+    if (!event) return;
+    StrBuf line;
+    begin_audit(log, &line, event);
+    append_text(&line, "job_id", id, MOST_TEXT_BYTES);
+    append_text(&line, "user", user, MOST_TEXT_BYTES);
+    AuditEntry entry = {.engine = decision ? decision->engine->name : NULL,
+                        .rule = decision ? decision->rule : NULL,
+                        .sql = sql,
+                        .sqlstate = sqlstate,
+                        .fingerprint = decision ? decision->fingerprint : 0,
+                        .status = status,
+                        .rows = rows};
+    write_audit(log, &line, &entry);
 }
 
 void access_log_statement(AccessLog *log, QueryRun *run, int status, const char *sqlstate, int64_t rows) {

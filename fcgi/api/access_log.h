@@ -37,6 +37,9 @@ typedef struct AuditEntry {
     int64_t rows, bytes;
 } AuditEntry;
 void access_log_audit(AccessLog *log, const Api *api, const Exchange *exchange, const AuditEntry *entry);
+/* A job's statement: its id stands for the request's. `decision` may be NULL. */
+void access_log_job(AccessLog *log, const char *id, const char *user, const char *sql,
+                    const Decision *decision, int status, const char *sqlstate, int64_t rows);
 
 /* On the loop, once the answer has been written. */
 void access_log_request(AccessLog *log, const Api *api, const Exchange *exchange, int64_t duration_ns);

@@ -35,6 +35,9 @@ struct Api {
     char *history_path;           /* saved queries are kept beside it; set by api_keep_history */
     struct Shadow *shadow;        /* NULL = no shadow runs */
     struct Jobs *jobs;            /* NULL = none are kept */
+    int64_t job_version;          /* upkeep's: of the look that follows */
+    JobCounts job_counts;         /* `lock` guards it, and the next */
+    int slots_in_use;
     int jobs_max_runtime_seconds, jobs_max_queue_seconds;
     char user_parameter[128]; /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;

@@ -6,6 +6,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "fcgi/api/access_log.h"
 #include "fcgi/api/decision_json.h"
 #include "fcgi/api/jobs_plan.h"
 #include "fcgi/api/problem.h"
@@ -279,6 +280,24 @@ static void note_history(const Task *task, int http_status, const Error *err) {
     history_note(api->history, &entry, task->body.params, task->body.param_count);
 }
 
+/* Counters and the audit: before the job's end is told. */
+static void note_figures(const Task *task, Status status, const Error *err) {
+    Metrics *metrics = task->api->metrics;
+    const JobRun *run = task->run;
+    const JobOutcome *outcome = &run->outcome;
+    int index = task->decision ? api_engine_index(task->api, task->decision->engine) : -1;
+    if (index >= 0 && status == STATUS_OK) {
+        histogram_note(&metrics->query_time[index][LANE_JOB],
+                       clock_now_ns() - task->began_ns - task->file_ns);
+        metrics_add(&metrics->rows[index], (uint64_t)task->rows);
+    } else if (index >= 0) {
+        metrics_add(&metrics->query_errors[index], 1);
+    }
+    access_log_job(task->api->access_log, run->claim.id, run->claim.user[0] ? run->claim.user : NULL,
+                   run->claim.sql, task->decision, outcome->http_status,
+                   status == STATUS_OK ? NULL : err->sqlstate, outcome->row_count);
+}
+
 static void fill_outcome(Task *task, Status status, const Error *err) {
     JobRun *run = task->run;
     JobOutcome *outcome = &run->outcome;
@@ -309,5 +328,6 @@ void jobs_run(void *context, JobRun *run) {
     if (status != STATUS_OK && task.has_result)
         job_result_remove(jobs_result_directory(run->jobs), run->claim.id);
     note_history(&task, run->outcome.http_status, &err);
+    note_figures(&task, status, &err);
     if (task.decision) decision_release(task.decision);
 }

@@ -105,7 +105,7 @@ static void append_request_time(StrBuf *out, const Metrics *metrics) {
 }
 
 static void append_query_time(StrBuf *out, Api *api, const Metrics *metrics) {
-    static const char *const lanes[LANE_COUNT] = {"fast", "slow"};
+    static const char *const lanes[LANE_COUNT] = {"fast", "slow", "job"};
     const char *name = "signalbox_query_duration_seconds";
     int count = router_engine_count(api->router);
     head(out, "signalbox_queries_total", "counter", "Statements that went well, by engine and lane.");
@@ -205,12 +205,15 @@ static void append_engines_of(StrBuf *out, Api *api, PublishedId id, int process
         append_value(out, published, router_engine(api->router, i)->name, process, values->values[id][i]);
 }
 
+static bool is_counter(const Published *published) {
+    return published->kind == PUBLISHED_COUNTER || published->kind == PUBLISHED_POOL_COUNTER;
+}
+
 static void append_published(StrBuf *out, Api *api, const PublishedValues *sums, const Processes *processes) {
     for (int id = 0; id < PUBLISHED_COUNT; id++) {
         const Published *published = published_at(id);
         if (id == 0 || strcmp(published->name, published_at(id - 1)->name) != 0)
-            head(out, published->name, published->kind == PUBLISHED_COUNTER ? "counter" : "gauge",
-                 published->help);
+            head(out, published->name, is_counter(published) ? "counter" : "gauge", published->help);
         if (published->kind != PUBLISHED_GAUGE) {
             append_engines_of(out, api, id, -1, sums);
             continue;

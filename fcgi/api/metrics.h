@@ -7,7 +7,7 @@
 
 enum { METRICS_RESOURCES = 96, METRICS_STATUSES = 24, METRICS_BUCKETS = 16, METRICS_ENGINES = 8 };
 
-typedef enum QueryLane { LANE_FAST, LANE_SLOW, LANE_COUNT } QueryLane;
+typedef enum QueryLane { LANE_FAST, LANE_SLOW, LANE_JOB, LANE_COUNT } QueryLane;
 
 typedef struct Histogram {
     _Atomic uint64_t buckets[METRICS_BUCKETS + 1]; /* not cumulative; the last is beyond all bounds */

@@ -165,6 +165,19 @@ static bool is_alive(MetricsPool *pool, int index) {
     return lock_slot(pool->fd, F_OFD_GETLK, index, &lock) && lock.l_type != F_UNLCK;
 }
 
+/* Each process reads the pool's counters by itself, and may have read them before another one did. */
+static void add_published(PublishedValues *sum, Slot *slot, bool own) {
+    for (int id = 0; id < PUBLISHED_COUNT; id++)
+        for (int engine = 0; engine < METRICS_ENGINES; engine++) {
+            double *to = &sum->values[id][engine], value = read_double(&slot->published[id][engine]);
+            PublishedKind kind = published_at(id)->kind;
+            if (kind == PUBLISHED_POOL_COUNTER)
+                *to = value > *to ? value : *to;
+            else if (kind == PUBLISHED_COUNTER || own)
+                *to += value;
+        }
+}
+
 void metrics_pool_sum(MetricsPool *pool, MetricsSum *out) {
     memset(out, 0, sizeof *out);
     _Atomic uint64_t *sums = (_Atomic uint64_t *)&out->counters;
@@ -177,10 +190,7 @@ void metrics_pool_sum(MetricsPool *pool, MetricsSum *out) {
                                   atomic_load_explicit(&sums[i], memory_order_relaxed) +
                                       atomic_load_explicit(&counters[i], memory_order_relaxed),
                                   memory_order_relaxed);
-        for (int id = 0; id < PUBLISHED_COUNT; id++)
-            for (int engine = 0; engine < METRICS_ENGINES; engine++)
-                if (published_at(id)->kind == PUBLISHED_COUNTER || index == pool->own)
-                    out->published.values[id][engine] += read_double(&slot->published[id][engine]);
+        add_published(&out->published, slot, index == pool->own);
     }
 }
 

@@ -31,7 +31,8 @@ void metrics_pool_publish(MetricsPool *pool, const PublishedValues *values);
 
 typedef struct MetricsSum {
     Metrics counters;
-    PublishedValues published; /* counters alone are sums; gauges are this process's */
+    PublishedValues
+        published; /* counters are sums, of the pool's own the largest; gauges are this process's */
 } MetricsSum;
 /* Of all processes there are and have been. */
 void metrics_pool_sum(MetricsPool *pool, MetricsSum *out);

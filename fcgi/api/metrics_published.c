@@ -90,10 +90,30 @@ static const Published table[PUBLISHED_COUNT] = {
                                 false},
     [PUBLISHED_TASKS_QUEUED] = {"signalbox_tasks_queued", "Tasks that wait for one of them.", NULL,
                                 PUBLISHED_GAUGE, false},
+    [PUBLISHED_ANSWER_SPOOL_BYTES] = {"signalbox_answer_spool_bytes",
+                                      "Bytes of answers on disk that slow clients have not taken.", NULL,
+                                      PUBLISHED_GAUGE, false},
     [PUBLISHED_DECISION_CACHE_BYTES] = {"signalbox_router_cache_bytes", "Memory of the decision cache.", NULL,
                                         PUBLISHED_GAUGE, false},
     [PUBLISHED_CONFIG_ERROR] = {"signalbox_config_error", "1 while the configuration file is wrong.", NULL,
                                 PUBLISHED_GAUGE, false},
+    [PUBLISHED_JOBS_QUEUED] = {"signalbox_jobs", "Jobs that have not ended.", "status=\"queued\"",
+                               PUBLISHED_POOL_GAUGE, false},
+    [PUBLISHED_JOBS_RUNNING] = {"signalbox_jobs", "Jobs that have not ended.", "status=\"running\"",
+                                PUBLISHED_POOL_GAUGE, false},
+    [PUBLISHED_JOBS_COMPLETED] = {"signalbox_jobs_ended_total", "Jobs that have ended.",
+                                  "status=\"completed\"", PUBLISHED_POOL_COUNTER, false},
+    [PUBLISHED_JOBS_FAILED] = {"signalbox_jobs_ended_total", "Jobs that have ended.", "status=\"failed\"",
+                               PUBLISHED_POOL_COUNTER, false},
+    [PUBLISHED_JOBS_CANCELLED] = {"signalbox_jobs_ended_total", "Jobs that have ended.",
+                                  "status=\"cancelled\"", PUBLISHED_POOL_COUNTER, false},
+    [PUBLISHED_JOBS_OLDEST] = {"signalbox_jobs_oldest_queued_seconds",
+                               "How long the oldest queued job has waited.", NULL, PUBLISHED_POOL_GAUGE,
+                               false},
+    [PUBLISHED_SLOTS] = {"signalbox_slots", "Heavy statements that may run at once.", NULL,
+                         PUBLISHED_POOL_GAUGE, false},
+    [PUBLISHED_SLOTS_IN_USE] = {"signalbox_slots_in_use", "Those that do.", NULL, PUBLISHED_POOL_GAUGE,
+                                false},
     [PUBLISHED_RULES] = {"signalbox_rules", "Routing rules in effect.", NULL, PUBLISHED_POOL_GAUGE, false},
     [PUBLISHED_QUARANTINED] = {"signalbox_shapes_quarantined",
                                "Shapes read at their source: answers differed.", NULL, PUBLISHED_POOL_GAUGE,
@@ -203,6 +223,41 @@ static void collect_process(Api *api, PublishedValues *out) {
     set(out, PUBLISHED_WORKERS, (double)counters.workers);
     set(out, PUBLISHED_WORKERS_BUSY, (double)counters.workers_busy);
     set(out, PUBLISHED_TASKS_QUEUED, (double)counters.tasks_queued);
+    set(out, PUBLISHED_ANSWER_SPOOL_BYTES, (double)counters.spooled_bytes);
+}
+
+/* As of upkeep's last look: the file's lock is not for the loop to wait for. */
+static void collect_jobs(Api *api, PublishedValues *out) {
+    if (!api->jobs) return;
+    pthread_mutex_lock(&api->lock);
+    JobCounts counts = api->job_counts;
+    int in_use = api->slots_in_use;
+    pthread_mutex_unlock(&api->lock);
+    int64_t waited_us = counts.oldest_queued_us ? clock_wall_us() - counts.oldest_queued_us : 0;
+    set(out, PUBLISHED_JOBS_QUEUED, (double)counts.queued);
+    set(out, PUBLISHED_JOBS_RUNNING, (double)counts.running);
+    set(out, PUBLISHED_JOBS_COMPLETED, (double)counts.ended[JOB_COMPLETED]);
+    set(out, PUBLISHED_JOBS_FAILED, (double)counts.ended[JOB_FAILED]);
+    set(out, PUBLISHED_JOBS_CANCELLED, (double)counts.ended[JOB_CANCELLED]);
+    set(out, PUBLISHED_JOBS_OLDEST, waited_us > 0 ? (double)waited_us / 1e6 : 0);
+    set(out, PUBLISHED_SLOTS, slots_count(jobs_slots(api->jobs)));
+    set(out, PUBLISHED_SLOTS_IN_USE, in_use);
+}
+
+void published_look_at_jobs(Api *api) {
+    if (!api->jobs) return;
+    JobStore *store = jobs_reader(api->jobs);
+    int64_t version = job_store_version(store);
+    JobCounts counts = {0};
+    Error ignored;
+    /* Another process's locks are asked for, which is a system call for each slot. */
+    int in_use = slots_in_use(jobs_slots(api->jobs));
+    bool changed = version != api->job_version && job_counts(store, &counts, &ignored) == STATUS_OK;
+    pthread_mutex_lock(&api->lock);
+    if (changed) api->job_counts = counts;
+    api->slots_in_use = in_use;
+    pthread_mutex_unlock(&api->lock);
+    if (changed) api->job_version = version;
 }
 
 void published_collect(Api *api, PublishedValues *out) {
@@ -214,4 +269,5 @@ void published_collect(Api *api, PublishedValues *out) {
     collect_router(api, out);
     collect_history(api, out);
     collect_process(api, out);
+    collect_jobs(api, out);
 }

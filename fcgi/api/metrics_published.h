@@ -46,9 +46,18 @@ typedef enum PublishedId {
     PUBLISHED_WORKERS,
     PUBLISHED_WORKERS_BUSY,
     PUBLISHED_TASKS_QUEUED,
+    PUBLISHED_ANSWER_SPOOL_BYTES,
     PUBLISHED_DECISION_CACHE_BYTES,
     PUBLISHED_CONFIG_ERROR,
-    /* Gauges that are one for the pool: any process knows them. */
+    /* What is one for the pool: any process knows it. */
+    PUBLISHED_JOBS_QUEUED,
+    PUBLISHED_JOBS_RUNNING,
+    PUBLISHED_JOBS_COMPLETED,
+    PUBLISHED_JOBS_FAILED,
+    PUBLISHED_JOBS_CANCELLED,
+    PUBLISHED_JOBS_OLDEST,
+    PUBLISHED_SLOTS,
+    PUBLISHED_SLOTS_IN_USE,
     PUBLISHED_RULES,
     PUBLISHED_QUARANTINED,
     PUBLISHED_REGRET,
@@ -61,7 +70,12 @@ typedef struct PublishedValues {
     double values[PUBLISHED_COUNT][METRICS_ENGINES];
 } PublishedValues;
 
-typedef enum PublishedKind { PUBLISHED_COUNTER, PUBLISHED_GAUGE, PUBLISHED_POOL_GAUGE } PublishedKind;
+typedef enum PublishedKind {
+    PUBLISHED_COUNTER,
+    PUBLISHED_GAUGE,
+    PUBLISHED_POOL_GAUGE,
+    PUBLISHED_POOL_COUNTER
+} PublishedKind;
 
 typedef struct Published {
     const char *name, *help;
@@ -73,5 +87,7 @@ typedef struct Published {
 const Published *published_at(PublishedId id);
 
 struct Api;
+/* Looks at the jobs' file, for published_collect; upkeep's alone, about once a second. */
+void published_look_at_jobs(struct Api *api);
 /* What they are now. */
 void published_collect(struct Api *api, PublishedValues *out);

@@ -8,6 +8,7 @@
 #include "engines/base/log.h"
 #include "fcgi/api/access_log.h"
 #include "fcgi/api/api_internal.h"
+#include "fcgi/api/metrics_published.h"
 #include "fcgi/api/shadow.h"
 #include "fcgi/api/query_watch.h"
 
@@ -105,6 +106,7 @@ static void *upkeep_main(void *argument) {
         router_tick(api->router);
         release_idle_memory(api);
         shadow_take_quarantine(api);
+        published_look_at_jobs(api);
         api_publish_metrics(api);
         access_log_flush(api->access_log);
         if (api->config_watch && config_watch_changed(api->config_watch)) api->reload(api->reload_context);

@@ -261,6 +261,7 @@ void server_counters(Server *server, ServerCounters *out) {
     *out = (ServerCounters){.connections_open = atomic_load(&server->connections_open),
                             .connections_accepted = atomic_load(&server->connections_accepted),
                             .requests_active = atomic_load(&server->requests_active),
+                            .spooled_bytes = atomic_load(&server->spooled_bytes),
                             .workers = (size_t)threadpool_thread_count(server->pool),
                             .workers_busy = threadpool_running(server->pool),
                             .tasks_queued = threadpool_queued(server->pool)};

@@ -48,6 +48,7 @@ typedef struct ServerApp {
 typedef struct ServerCounters {
     int64_t connections_open, connections_accepted;
     int64_t requests_active;
+    int64_t spooled_bytes; /* of answers that slow clients have not taken */
     size_t workers, workers_busy, tasks_queued;
 } ServerCounters;
 

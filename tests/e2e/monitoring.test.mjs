@@ -31,6 +31,7 @@ async function makeTraffic() {
       query("SELECT city FROM zipcodes WHERE zip_code = '94103'"),
       query('SELECT nothing FROM users'),
       query('SELEC'),
+      request('POST', '/api/v1/queries', { headers: { 'Content-Type': 'application/json' }, body: '{"sql":"SELECT count(*) FROM flights"}' }),
       ...['columnar', 'postgres', 'mysql'].map((engine) => request('POST', `/api/v1/tables/monitored_${engine}/data?engine=${engine}`, { ...csv, body: '2,y\n3,z\n' })),
     ]);
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,9 +1,10 @@
 // What is told of the pool while it serves: metrics, access and audit logs, traces; and a reload that nobody notices.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { answer, eventually, isAlive, pidOf, psql, query, request, rows, signalboxRun, varDirectory } from './support/stack.mjs';
+import { answer, base, eventually, isAlive, pidOf, psql, query, request, rows, signalboxRun, varDirectory } from './support/stack.mjs';
 
 const LOOKUP = 'SELECT id FROM users WHERE id = 42';
 const configFile = join(basename(varDirectory) === 'var' ? dirname(varDirectory) : varDirectory, 'signalbox.toml');
@@ -188,6 +189,39 @@ describe('access and audit logs', () => {
       const seen = new Set([...linesOf(`${accessFile}.1`), ...linesOf(accessFile)].map((line) => line.request_id));
       return sent.every((id) => seen.has(id));
     });
+  });
+});
+
+describe('clients that read slowly', () => {
+  test('hold no worker and no engine, and get all of their answers in the end', async () => {
+    const CLIENTS = 80, ROWS = 60000;
+    const statements = { columnar: 'SELECT * FROM flights LIMIT $1', postgres: 'SELECT * FROM transactions LIMIT $1' };
+    const expected = {};
+    for (const [engine, sql] of Object.entries(statements)) expected[engine] = (await query({ sql, params: [ROWS], max_rows: ROWS, engine }, { path: '/query?format=ndjson' })).text.length;
+    const readers = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => new Promise((resolve, reject) => {
+      const engine = i % 2 ? 'columnar' : 'postgres';
+      const outgoing = http.request(`${base}/query?format=ndjson`, { method: 'POST', agent: false, headers: { 'Content-Type': 'application/json' } }, (response) => {
+        response.pause();
+        resolve({ engine, response });
+      });
+      outgoing.on('error', reject);
+      outgoing.end(JSON.stringify({ sql: statements[engine], params: [ROWS], max_rows: ROWS, engine }));
+    })));
+    const total = (text, name) => [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'gm'))].reduce((sum, match) => sum + Number(match[1]), 0);
+    await eventually('every answer is made, for clients that have read nothing of it', async () => {
+      const text = await scrape();
+      // Smaller ones lie in nginx's buffers and the sockets'.
+      return total(text, 'signalbox_answer_spool_bytes') > 1e6 && total(text, 'signalbox_workers_busy') === 0 && total(text, 'signalbox_tasks_queued') === 0;
+    });
+    for (const sql of ['SELECT count(*) AS n FROM flights', 'SELECT count(*) AS n FROM transactions']) assert.equal((await rows(sql)).length, 1);
+    await Promise.all(readers.map(({ engine, response }) => new Promise((resolve, reject) => {
+      let bytes = 0;
+      response.on('data', (chunk) => (bytes += chunk.length));
+      response.on('end', () => (response.complete && bytes === expected[engine] ? resolve() : reject(new Error(`${bytes} of ${expected[engine]}, complete: ${response.complete}`))));
+      response.on('error', reject);
+      response.resume();
+    })));
+    await eventually('nothing is left on disk', async () => total(await scrape(), 'signalbox_answer_spool_bytes') === 0);
   });
 });
 

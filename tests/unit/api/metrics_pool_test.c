@@ -30,6 +30,7 @@ static void publish(MetricsPool *pool, double parses, double resident, double ru
     values.values[PUBLISHED_PARSES][0] = parses;
     values.values[PUBLISHED_RESIDENT_BYTES][0] = resident;
     values.values[PUBLISHED_RULES][0] = rules;
+    values.values[PUBLISHED_JOBS_COMPLETED][0] = 100 + parses;
     metrics_pool_publish(pool, &values);
 }
 
@@ -88,6 +89,9 @@ static void sums_outlive_their_processes(void **state) {
     double parses;
     assert_int_equal(requests_of(pool, &parses), 120);
     assert_true(parses == 22);
+    MetricsSum sum;
+    metrics_pool_sum(pool, &sum);
+    assert_true(sum.published.values[PUBLISHED_JOBS_COMPLETED][0] == 110); /* one count, as all see it */
     int seen[4] = {0};
     metrics_pool_each(pool, count_visit, seen);
     assert_int_equal(seen[0] + seen[1] + seen[2], 3);
