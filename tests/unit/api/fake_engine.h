@@ -77,8 +77,8 @@ static void fake_make_stream(FakeEngine *engine, const char *sql, CancelToken *c
 
 static Status fake_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
     atomic_fetch_add(&((FakeEngine *)base)->describes, 1);
-    static const ColumnDesc columns[] = {{"id", {.id = SQL_INT4}, "int4", false, -1},
-                                         {"v", {.id = SQL_TEXT}, "text", true, -1}};
+    static const ColumnDesc columns[] = {{"id", {.id = SQL_INT4}, "int4", false, -1, NULL},
+                                         {"v", {.id = SQL_TEXT}, "text", true, -1, NULL}};
     static const int key_columns[] = {0};
     static const KeyDesc keys[] = {{"t_pkey", key_columns, 1, true, true}};
     static TableDesc table = {.schema = "public",
