@@ -91,6 +91,9 @@ export const getRows = (path, signal) => ask(path, { headers: { Accept: COMPACT 
 
 export const dryRun = (statement, signal) => post({ ...statement, more: { dry_run: true } }, '/query', 'application/json', signal, (response) => response.json());
 
+// All rows are kept, whatever the tab shows of an answer.
+export const submitJob = (statement, priority) => sendJson('POST', '/api/v1/queries', queryBody({ ...statement, maxRows: undefined, more: { priority } }));
+
 // The same statement's rows in another format, as a Blob.
 export const fetchFormat = (statement, format, signal) =>
   post(statement, `/query?format=${format}`, '*/*', signal, async (response) => ({ blob: await response.blob(), type: response.headers.get('content-type') }));

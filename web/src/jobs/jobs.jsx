@@ -7,12 +7,12 @@ import { Waiting } from '../lazy.jsx';
 import { go, hrefOf, place } from '../place.js';
 import { Problem } from '../query/result.jsx';
 import { openSql } from '../query/tabs.js';
-import { JobResult } from './job_result.jsx';
+import { JobPlan, JobResult } from './job_result.jsx';
 
 const STATES = ['queued', 'running', 'completed', 'failed', 'cancelled'];
 const TONE = { queued: '', running: 'busy', completed: 'good', failed: 'bad', cancelled: '' };
-const idOf = (job) => job.job_id ?? job.id;
-export const isOver = (job) => !['queued', 'running'].includes(job.status);
+const idOf = (job) => job.job_id;
+const isOver = (job) => !['queued', 'running'].includes(job.status);
 
 // Asks again while something moves.
 function useAsked(path, again) {
@@ -56,7 +56,7 @@ async function cancelJob(job, done) {
 }
 
 const runtimeOf = (job) => {
-  const from = job.started_at ?? job.started, to = job.finished_at ?? job.completed_at ?? job.finished;
+  const { started_at: from, finished_at: to } = job;
   if (job.duration != null) return milliseconds(job.duration * 1000);
   return from ? milliseconds((to ? new Date(to) : new Date()) - new Date(from)) : '–';
 };
@@ -64,7 +64,7 @@ const runtimeOf = (job) => {
 function Progress({ job }) {
   if (job.status !== 'running') return <span class={`state ${TONE[job.status] ?? ''}`}>{job.status}{job.queue_position > 0 ? ` · ${job.queue_position}.` : ''}</span>;
   const share = job.progress ?? 0;
-  const eta = job.eta_seconds ?? job.eta;
+  const eta = job.eta_seconds;
   return (
     <div style={{ minWidth: '9rem' }}>
       <div class="progress-bar" role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)}><i style={{ width: `${share * 100}%` }} /></div>
@@ -95,7 +95,7 @@ function List() {
                   <td><Progress job={job} /></td>
                   <td class="name clip"><a href={hrefOf('jobs', [idOf(job)])}>{(job.sql ?? idOf(job)).slice(0, 120)}</a></td>
                   <td>{job.engine ?? '–'}</td>
-                  <td class="number">{job.row_count ?? job.rows ?? null ? count(job.row_count ?? job.rows) : '–'}</td>
+                  <td class="number">{job.row_count == null ? '–' : count(job.row_count)}</td>
                   <td class="number">{runtimeOf(job)}</td>
                   <td>{job.created_at ? ago(job.created_at) : '–'}</td>
                   <td>{!isOver(job) && <button type="button" class="small" onClick={() => cancelJob(job, again)}>Cancel</button>}</td>
@@ -109,7 +109,7 @@ function List() {
   );
 }
 
-const SHOWN = [['Priority', (job) => job.priority], ['User', (job) => job.user], ['Engine', (job) => job.engine], ['Rows', (job) => (job.row_count ?? job.rows) != null && count(job.row_count ?? job.rows)], ['Time', runtimeOf], ['Attempts', (job) => job.attempts]];
+const SHOWN = [['Priority', (job) => job.priority], ['User', (job) => job.user], ['Engine', (job) => job.engine], ['Rows', (job) => job.row_count != null && count(job.row_count)], ['Time', runtimeOf], ['Attempts', (job) => job.attempts]];
 
 function One({ id }) {
   const [{ answer: job, problem }, again] = useAsked(`/api/v1/jobs/${encodeURIComponent(id)}`, (found) => (isOver(found) ? 0 : 700));
@@ -127,7 +127,8 @@ function One({ id }) {
         <dl class="tiles">{SHOWN.map(([name, read]) => [name, read(job)]).filter(([, value]) => value || value === 0).map(([name, value]) => <div key={name} class="card tile"><dt>{name}</dt><dd class={typeof value === 'string' && /^[a-z]/i.test(value) ? 'word' : undefined}>{value}</dd></div>)}</dl>
         {job.sql && <pre class="card source" tabIndex={0}>{job.sql}</pre>}
         {error && <Problem error={error} />}
-        {job.status === 'completed' && <JobResult id={id} job={job} />}
+        {job.result_available && <JobResult id={id} job={job} />}
+        {isOver(job) && <JobPlan id={id} />}
       </div>
     </div>
   );

@@ -33,7 +33,7 @@ function Node({ node, whole, hottest }) {
   );
 }
 
-function Tree({ plan }) {
+export function Tree({ plan }) {
   const times = timesOf(plan.root);
   const whole = times.reduce((sum, time) => sum + time, 0);
   return <div class="plan-tree" tabIndex={0} role="region" aria-label="Plan"><ul class="plan-root"><Node node={plan.root} whole={whole} hottest={Math.max(...times)} /></ul></div>;

@@ -9,7 +9,7 @@ import { go, hrefOf, place } from '../place.js';
 import { stored, store } from '../storage.js';
 import { Editor, focusEditor, formatEditor, markProblem, runEditor, setEditorText } from './editor.jsx';
 import { hrefOfView, Result } from './result.jsx';
-import { cancel, statementOf } from './run.js';
+import { cancel, runAsJob, statementOf } from './run.js';
 import { parameterCount, statementsOf } from './sql_text.js';
 import { activate, activeId, activeTab, changeTab, closeTab, examples, liveOf, openSql, openTab, tabs, titleOf } from './tabs.js';
 
@@ -133,6 +133,14 @@ async function saveQuery(tab) {
   setTimeout(() => (savedState.value = ''), 4000);
 }
 
+async function submit(tab) {
+  try {
+    go(hrefOf('jobs', [await runAsJob(tab, 3)]));
+  } catch (problem) {
+    liveOf(tab.id).problem.value = { ...problem, sql: tab.sql, offset: 0 };
+  }
+}
+
 async function share(tab) {
   const query = { sql: tab.sql };
   if (tab.engine !== 'auto') query.engine = tab.engine;
@@ -159,6 +167,7 @@ function More({ tab }) {
       <summary class="small" aria-label="More to do with this query">More</summary>
       <div class="menu-items">
         {statementsOf(tab.sql).length > 1 && <button type="button" onClick={act(() => runEditor(true))}>Run the statement at the cursor <kbd>Ctrl ⇧ ↵</kbd></button>}
+        <button type="button" onClick={act(() => submit(tab))}>Run it as a job</button>
         <button type="button" onClick={act(async () => { savedState.value = (await formatEditor()) ?? ''; })}>Format <kbd>⇧ Alt F</kbd></button>
         <button type="button" onClick={act(() => saveQuery(tab))}>Save <kbd>Ctrl S</kbd></button>
         <button type="button" onClick={act(() => share(tab))}>Copy a link to it</button>

@@ -1,6 +1,6 @@
 // Running a statement in a tab, and what may be done with its answer.
 import { signal } from '@preact/signals';
-import { cancelled, runQuery } from '../api.js';
+import { cancelled, runQuery, submitJob } from '../api.js';
 import { announcement, refreshCatalog } from '../catalog.js';
 import { count } from '../format.js';
 import { parameterCount } from './sql_text.js';
@@ -59,3 +59,10 @@ export async function run(tab, sql = tab.sql, offset = 0) {
 
 // Only what may be asked twice is asked again, for other formats or plans.
 export const mayAskAgain = (answer) => answer.columns?.length > 0 && !answer.partial && !answer.command && !['write', 'ddl', 'session'].includes(answer.route?.class);
+
+// Asks for a job in place of an answer: it runs on when the page is closed. Resolves to its id.
+export async function runAsJob(tab, priority) {
+  const { job_id: id } = await submitJob(statementOf(tab), priority);
+  announcement.value = 'The statement runs as a job';
+  return id;
+}
