@@ -19,5 +19,15 @@ await build({
   legalComments: 'linked',
   logLevel: 'info',
 });
+await build({
+  entryPoints: ['src/docs/docs.js', 'src/docs/docs.css'], // /docs: the API's document, rendered
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  outdir: 'dist/docs',
+  logLevel: 'info',
+});
+await cp('src/docs/index.html', 'dist/docs/index.html');
 await cp('src/icon.svg', 'dist/icon.svg');
 await cp('src/index.html', 'dist/index.html'); // last: its time says that the build is whole

@@ -113,7 +113,7 @@ describe('requests', () => {
   test('an unknown member is named', async () => {
     assert.match(assertProblem(await post('{"sql":"SELECT 1","limit":5}'), 400).detail, /limit/);
   });
-  for (const [method, path, allow] of [['GET', '/query', /POST/], ['DELETE', '/query', /POST/], ['PUT', '/api/v1/route', /POST/], ['POST', '/health', /GET/], ['PUT', '/api/v1/tables', /GET.*POST/]])
+  for (const [method, path, allow] of [['PUT', '/query', /POST/], ['DELETE', '/query', /POST/], ['PUT', '/api/v1/route', /POST/], ['POST', '/health', /GET/], ['PUT', '/api/v1/tables', /GET.*POST/]])
     test(`${method} ${path} is a 405 that says what is allowed`, async () => {
       const response = await request(method, path);
       assertProblem(response, 405);

@@ -6,24 +6,16 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 import { answer, eventually, isAlive, pidOf, port, query, request, rows, varDirectory } from './support/stack.mjs';
-import { assertDocumented } from './support/schema.mjs';
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
-async function post(table, body, { headers = {}, type, search = '' } = {}) {
-  const response = await request('POST', `/api/v1/tables/${table}/data${search}`, { headers: { ...(type ? { 'Content-Type': type } : {}), ...headers }, body });
-  await assertDocumented('POST', '/api/v1/tables/{t}/data', response);
-  return response;
-}
+const post = (table, body, { headers = {}, type, search = '' } = {}) =>
+  request('POST', `/api/v1/tables/${table}/data${search}`, { headers: { ...(type ? { 'Content-Type': type } : {}), ...headers }, body });
 async function posted(...args) {
   const response = await post(...args);
   assert.ok([200, 201].includes(response.status), response.text);
   return response.json();
 }
-async function get(path, documented = path) {
-  const response = await request('GET', path);
-  await assertDocumented('GET', documented, response);
-  return response;
-}
+const get = (path) => request('GET', path);
 const drop = (table) => request('DELETE', `/api/v1/tables/${table}`);
 const countOf = async (table) => (await rows(`SELECT count(*) AS n FROM ${table}`))[0].n;
 
@@ -237,19 +229,16 @@ describe('tables as resources', () => {
   test('made, described, listed, dropped', async () => {
     const body = { name: table, columns: [{ name: 'id', type: 'bigint', nullable: false }, { name: 'at', type: 'timestamptz' }, { name: 'price', type: 'numeric(10,2)' }, { name: 'note', type: 'text' }] };
     const made = await request('POST', '/api/v1/tables', { headers: JSON_TYPE, body: JSON.stringify(body) });
-    await assertDocumented('POST', '/api/v1/tables', made);
     assert.equal(made.status, 201, made.text);
     const again = await request('POST', '/api/v1/tables', { headers: JSON_TYPE, body: JSON.stringify(body) });
-    await assertDocumented('POST', '/api/v1/tables', again);
     assert.equal(again.status, 409);
     for (const wrong of [{ ...body, name: '' }, { ...body, columns: [] }, { ...body, color: 'red' }, { ...body, columns: [{ name: 'a', type: 'int); DROP TABLE x; --' }] }, { ...body, columns: [{ name: 'a', type: 'nonsense' }] }]) {
       const response = await request('POST', '/api/v1/tables', { headers: JSON_TYPE, body: JSON.stringify({ ...wrong, name: wrong.name && 'e2e_wrong' }) });
-      await assertDocumented('POST', '/api/v1/tables', response);
       assert.ok([400, 422].includes(response.status), response.text);
     }
     const lines = Array.from({ length: 100 }, (_, i) => JSON.stringify({ id: i, at: new Date(Date.UTC(2024, 0, 1 + i)).toISOString(), price: i / 4, note: i % 10 ? `Note number ${i}` : null })).join('\n');
     await posted(table, lines, { type: 'application/x-ndjson' });
-    const described = (await get(`/api/v1/tables/${table}`, '/api/v1/tables/{t}')).json();
+    const described = (await get(`/api/v1/tables/${table}`)).json();
     assert.equal(described.row_count, 100);
     assert.equal(described.file_count, 1);
     assert.equal(described.snapshots.at(-1).added_rows, 100);
@@ -257,7 +246,7 @@ describe('tables as resources', () => {
     await get('/api/v1/tables');
   });
   test('rows by key, time, words, the most recent', async () => {
-    const ids = async (search) => (await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).json().data.map((row) => row.id);
+    const ids = async (search) => (await get(`/api/v1/tables/${table}/rows?${search}`)).json().data.map((row) => row.id);
     assert.deepEqual(await ids('id=42'), [42]);
     assert.deepEqual(await ids('id=7.5&column=price'), [30]);
     assert.deepEqual(await ids('from=2024-01-10&to=2024-01-13&order=id'), [9, 10, 11]);
@@ -267,11 +256,11 @@ describe('tables as resources', () => {
     assert.deepEqual(await ids('q=5'), [5], 'whole words');
     assert.deepEqual(await ids('q=(5'), [5], 'no pattern');
     assert.deepEqual(await ids('limit=0'), []);
-    const csv = await get(`/api/v1/tables/${table}/rows?id=1&format=csv`, '/api/v1/tables/{t}/rows');
+    const csv = await get(`/api/v1/tables/${table}/rows?id=1&format=csv`);
     assert.match(csv.text, /^id,at,price,note\r?\n1,/);
     for (const search of ['column=nope&from=1', 'id=abc', 'limit=-1', 'order=nope', 'q=...'])
-      assert.equal((await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).status, 400, search);
-    assert.equal((await get('/api/v1/tables/e2e_nothing/rows', '/api/v1/tables/{t}/rows')).status, 404);
+      assert.equal((await get(`/api/v1/tables/${table}/rows?${search}`)).status, 400, search);
+    assert.equal((await get('/api/v1/tables/e2e_nothing/rows')).status, 404);
   });
   test('search reads no row group whose values cannot match', async () => {
     const text = 'e2e_words';
@@ -287,7 +276,7 @@ describe('tables as resources', () => {
     assert.deepEqual(await found('GRÜN'), [5000, 2]);
     assert.deepEqual(await found('alphabet'), [0, 3]);
     assert.deepEqual(await found('alph'), [0, 3]);
-    assert.equal((await get(`/api/v1/tables/${text}/rows?q=Gamma&limit=9`, '/api/v1/tables/{t}/rows')).json().row_count, 9);
+    assert.equal((await get(`/api/v1/tables/${text}/rows?q=Gamma&limit=9`)).json().row_count, 9);
     await drop(text);
   });
   test('search reads no page whose words are others, where a column has too many values for a dictionary', async () => {
@@ -318,13 +307,13 @@ describe('tables as resources', () => {
         }
         assert.equal((await search(table, `search(message, 'common')`)).n, count);
       }
-      const found = (await get(`/api/v1/tables/${table}/rows?q=order31234+common`, '/api/v1/tables/{t}/rows')).json();
+      const found = (await get(`/api/v1/tables/${table}/rows?q=order31234+common`)).json();
       assert.deepEqual(found.data.map((row) => row.id), [31_234]);
       await drop(table);
     }
   });
   test('profile', async () => {
-    const profile = (await get(`/api/v1/tables/${table}/profile`, '/api/v1/tables/{t}/profile')).json();
+    const profile = (await get(`/api/v1/tables/${table}/profile`)).json();
     const [id, at, price, note] = profile.columns;
     assert.equal(profile.row_count, 100);
     assert.deepEqual([id.nulls, id.distinct, id.min, id.max], [0, 100, 0, 99]);
@@ -334,13 +323,12 @@ describe('tables as resources', () => {
     assert.equal(note.nulls, 10);
     assert.equal(note.top.length, 10);
     // PostgreSQL's tables, too.
-    assert.equal((await get('/api/v1/tables/users/profile?column=id', '/api/v1/tables/{t}/profile')).status, 200);
+    assert.equal((await get('/api/v1/tables/users/profile?column=id')).status, 200);
   });
   test('dropped', async () => {
     const gone = await drop(table);
-    await assertDocumented('DELETE', '/api/v1/tables/{t}', gone);
     assert.equal(gone.status, 204);
-    assert.equal((await get(`/api/v1/tables/${table}`, '/api/v1/tables/{t}')).status, 404);
+    assert.equal((await get(`/api/v1/tables/${table}`)).status, 404);
     assert.equal((await drop(table)).status, 404);
   });
 });
@@ -348,7 +336,6 @@ describe('tables as resources', () => {
 describe('schemas', () => {
   const post_schema = async (body) => {
     const response = await request('POST', '/api/v1/schemas', { headers: JSON_TYPE, body: JSON.stringify(body) });
-    await assertDocumented('POST', '/api/v1/schemas', response);
     return response.status;
   };
   const listed = async (engine) => (await get('/api/v1/schemas')).json().schemas.filter((schema) => schema.engine === engine).map((schema) => [schema.name, schema.table_count]).filter(([name]) => name.startsWith('e2e_s'));
@@ -459,7 +446,7 @@ describe('rows and profile, of a columnar table and of one of PostgreSQL', () =>
       await query({ sql: `DROP TABLE IF EXISTS ${table}`, engine });
       await answer({ sql: `CREATE TABLE ${table} ${columns}`, engine });
       await answer({ sql: `INSERT INTO ${table} ${values}`, engine });
-      const ids = async (search) => (await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).json().data.map((row) => row.id);
+      const ids = async (search) => (await get(`/api/v1/tables/${table}/rows?${search}`)).json().data.map((row) => row.id);
       assert.deepEqual(await ids('id=42'), [42]);
       assert.deepEqual(await ids('id=name+42&column=name'), [42]);
       assert.deepEqual(await ids('id=7.5&column=price'), [30]);
@@ -471,12 +458,12 @@ describe('rows and profile, of a columnar table and of one of PostgreSQL', () =>
       assert.deepEqual(await ids('q=wor'), [], 'whole words');
       assert.deepEqual(await ids('q=word&from=2024-01-15&to=2024-01-25&order=id'), [20]);
       for (const search of ['column=nope&from=1', 'id=abc', 'limit=-1', 'order=nope', 'q=...'])
-        assert.equal((await get(`/api/v1/tables/${table}/rows?${search}`, '/api/v1/tables/{t}/rows')).status, 400, search);
-      const profile = (await get(`/api/v1/tables/${table}/profile`, '/api/v1/tables/{t}/profile')).json();
+        assert.equal((await get(`/api/v1/tables/${table}/rows?${search}`)).status, 400, search);
+      const profile = (await get(`/api/v1/tables/${table}/profile`)).json();
       const of = Object.fromEntries(profile.columns.map((column) => [column.name, column]));
       assert.deepEqual([profile.row_count, of.id.nulls, of.id.distinct, of.id.min, of.id.max, of.id.histogram.length], [100, 0, 100, 1, 100, 20]);
       assert.deepEqual([of.note.distinct, of.price.max, of.note.top[0].count], [2, 25, 90]);
-      assert.equal((await get(`/api/v1/tables/${table}/profile?column=note`, '/api/v1/tables/{t}/profile')).json().columns.length, 1);
+      assert.equal((await get(`/api/v1/tables/${table}/profile?column=note`)).json().columns.length, 1);
       await answer({ sql: `DROP TABLE ${table}`, engine });
     });
   test('search() without a table, and as_of of a route', async () => {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Contract } from './contract.mjs';
 
 export const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 export const varDirectory = process.env.SIGNALBOX_E2E_VAR;
@@ -13,16 +14,30 @@ export const base = `http://127.0.0.1:${port}`;
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 
-// Resolves to {status, headers, text, complete, json()}; `complete` is false when the connection broke midway.
-// Rejects only when no response came at all.
-export function request(method, path, { headers = {}, body, signal } = {}) {
+// Resolves to {status, headers, text, bytes, complete, json()}; `complete` is false when the connection broke midway.
+// Rejects when no response came at all, or one that the OpenAPI document does not describe.
+export async function request(method, path, options = {}) {
+  const response = await exchange(method, path, options);
+  if (response.complete && !response.headers['content-encoding']) (await contract()).check(method, path, response);
+  return response;
+}
+
+let contractOnce;
+const contract = () => (contractOnce ??= exchange('GET', '/api/v1/openapi.json').then((response) => {
+  if (response.status === 200) return new Contract(response.json());
+  contractOnce = undefined; // nobody serves just now: the next one asks again
+  return { check() {} };
+}));
+
+function exchange(method, path, { headers = {}, body, signal } = {}) {
   return new Promise((resolve, reject) => {
     const outgoing = http.request(`${base}${path}`, { method, headers, agent, signal }, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
       const finish = (complete) => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode, headers: response.headers, text, complete, json: () => JSON.parse(text) });
+        const bytes = Buffer.concat(chunks);
+        const text = bytes.toString();
+        resolve({ status: response.statusCode, headers: response.headers, text, bytes, complete, json: () => JSON.parse(text) });
       };
       response.on('end', () => finish(response.complete));
       response.on('error', () => finish(false));
