@@ -7,10 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 import { answer, eventually, mariadb, psql, request, root, rows, varDirectory } from './support/stack.mjs';
 
-async function post(table, body, { headers = {}, type, search = '' } = {}) {
-  const response = await request('POST', `/api/v1/tables/${table}/data${search}`, { headers: { 'Content-Type': type, ...headers }, body });
-  return response;
-}
+const post = (table, body, { headers = {}, type, search = '' } = {}) =>
+  request('POST', `/api/v1/tables/${table}/data${search}`, { headers: { 'Content-Type': type, ...headers }, body });
 async function posted(...args) {
   const response = await post(...args);
   assert.ok([200, 201].includes(response.status), response.text);

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import answers  # noqa: E402
 import changed  # noqa: E402
 import on_postgres  # noqa: E402
 import ours  # noqa: E402
@@ -21,7 +22,7 @@ from peers.spark_peer import Spark  # noqa: E402
 from peers.trino_peer import Trino  # noqa: E402
 from report import Report  # noqa: E402
 
-PARTS = {'ours': ours.run, 'changed': changed.run, 'theirs': theirs.run, 'turns': turns.run}
+PARTS = {'ours': ours.run, 'changed': changed.run, 'theirs': theirs.run, 'turns': turns.run, 'answers': answers.run}
 
 
 class Warehouse:
