@@ -18,6 +18,7 @@
 #include "engines/base/error.h"
 #include "engines/base/eventloop.h"
 #include "engines/base/sqltype.h"
+#include "engines/base/strbuf.h"
 #include "engines/base/threadpool.h"
 #include "engines/table_intake.h"
 
@@ -191,7 +192,30 @@ typedef struct Execution {
     Budget *budget;        /* parent for the query's own budget, may be NULL */
     int64_t row_limit;     /* the reader will not take more rows than this; 0 = all. A hint to stop early */
     ExecutionStats *stats; /* never NULL */
+    StrBuf *marker;        /* NULL, or an engine that knows what this run reads appends its read_marker() */
 } Execution;
+
+/* ---- what a read depends on ------------------------------------------------------------------------------
+ *
+ * A marker is a text that says which state of the data and of everything else a statement would read now. Two
+ * equal markers, whoever asked for them and when: the statement gives the same answer.
+ */
+
+typedef enum MarkerAnswer {
+    MARKER_NONE,  /* nothing tells whether what it reads is unchanged */
+    MARKER_WAITS, /* the engine would have to wait for it, and must not */
+    MARKER_KNOWN
+} MarkerAnswer;
+
+typedef struct MarkerRequest {
+    EnginePlan *plan;             /* this engine's; NULL: another one runs the statement and calls scan() */
+    const TableBinding *bindings; /* of the statement; those of other engines are not this one's business */
+    int binding_count;
+    bool may_wait;
+    bool to_keep; /* an answer is about to be kept: is there anything it depends on that the marker leaves
+                     out? */
+    CancelToken *cancel;
+} MarkerRequest;
 
 /* A pushed-down read of one table for federation. Filters are ANDed; the receiver may ignore any of them only
  * if it says so in `applied` (bit i = filter i was applied exactly). */
@@ -309,6 +333,10 @@ struct EngineOps {
                         TableIntakeResult *result, Error *err);
     Status (*table_details)(Engine *engine, const char *schema, const char *table, Arena *arena,
                             TableDetails *out, Error *err);
+
+    /* Optional (NULL: MARKER_NONE): appends the marker of a read, now. The statement has no volatile
+     * functions, reads no clock and names no file (router/result_key.h). */
+    MarkerAnswer (*read_marker)(Engine *engine, const MarkerRequest *request, StrBuf *out);
 
     /* Optional (NULL): the process serves requests from now on, work in the background may begin. It ends
      * with close. */

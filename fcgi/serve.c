@@ -88,6 +88,10 @@ static void share_with_pool(Service *service, const char *listen) {
     if (api_share_calibration(service->api, path, &err) != STATUS_OK)
         log_warn("calibration", "error=\"%s\" effect=\"each process measures the engines by itself\"",
                  err.message);
+    path_of_shared(service, listen, "results-1",
+                   path); /* another number when what is kept is laid out anew */
+    if (api_share_results(service->api, &service->runtime.config, path, &err) != STATUS_OK)
+        log_warn("results", "error=\"%s\" effect=\"no answers are kept\"", err.message);
     path_of_shared(service, listen, "schema-clock", path);
     if (api_share_schema_clock(service->api, path, &err) != STATUS_OK)
         log_warn("schema_clock",

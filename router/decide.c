@@ -11,6 +11,7 @@
 #include "router/conditions.h"
 #include "router/fingerprint.h"
 #include "router/hints.h"
+#include "router/result_key.h"
 #include "router/time_travel.h"
 #include "router/volatility.h"
 
@@ -200,6 +201,7 @@ static Status decide_in_body(const DecideInput *input, DecisionBody *body, Decid
     Classification found;
     classify(&reading.features, &reading.resolution, &found);
     fill_traits(&body->decision, &reading.features, &found);
+    result_key_read(&reading.features, &reading.resolution, &body->statement, &body->arena, &body->decision);
     body->decision.fingerprint = fingerprint_hash(reading.sql, reading.sql_length);
     body->decision.warning = hints.warning;
     ChoiceInput choice = {.engines = input->engines,

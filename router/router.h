@@ -62,6 +62,8 @@ typedef struct Decision {
     bool
         repeatable; /* a read without volatile or unknown functions or locks: asking twice answers the same */
     bool comparable; /* repeatable, and there is one right answer: every engine must give the same rows */
+    const char *result_key; /* what is asked, for keeping its answer (result_key.h); NULL = not to be kept */
+    size_t result_key_bytes;
     uint64_t fingerprint;         /* of the statement's shape, fingerprint.h */
     bool by_cost;                 /* chosen among several by cost: revised when the costs turn */
     _Atomic int64_t looked_at_ns; /* when that was last asked */
@@ -173,6 +175,11 @@ typedef struct RegistryView {
 } RegistryView;
 void router_registry(Router *router, RegistryView *out);
 void registry_view_release(RegistryView *view);
+
+/* What a decision's statement reads, as it is now (MarkerRequest): the chosen engine's marker, which is the
+ * first `own_bytes`, then those of engines that it reads tables from. */
+MarkerAnswer decision_read_marker(const Decision *decision, bool may_wait, bool to_keep, CancelToken *cancel,
+                                  StrBuf *out, size_t *own_bytes);
 
 /* ---- what became of a decision ---------------------------------------------------------------------------
  */

@@ -69,6 +69,9 @@ static const ConfigKey config_keys[] = {
     {"jobs.result_hours", KEY_DOUBLE, offsetof(Config, jobs_result_hours), 0, 1e6},
     {"jobs.job_hours", KEY_DOUBLE, offsetof(Config, jobs_job_hours), 0, 1e6},
     {"jobs.max_jobs", KEY_INT64, offsetof(Config, jobs_max_jobs), 1, 1e9},
+    {"cache.bytes", KEY_BYTES, offsetof(Config, cache_bytes), 0, 1e12},
+    {"cache.max_entry_bytes", KEY_BYTES, offsetof(Config, cache_max_entry_bytes), 1024, 1e9},
+    {"cache.min_cost_ms", KEY_DOUBLE, offsetof(Config, cache_min_cost_ms), 0, 1e6},
     {"shadow.share", KEY_DOUBLE, offsetof(Config, shadow_share), 0, 1},
     {"paths.data_directory", KEY_STRING, offsetof(Config, data_directory), 0, 0},
 };
@@ -165,6 +168,9 @@ void config_init_defaults(Config *config) {
     config->jobs_result_hours = 24;
     config->jobs_job_hours = 720;
     config->jobs_max_jobs = 100000;
+    config->cache_bytes = 64 << 20;
+    config->cache_max_entry_bytes = 2 << 20;
+    config->cache_min_cost_ms = 2;
     config->data_directory = "var";
     config->engine_count = 3;
     engine_defaults(&config->engines[0], "postgres", "postgres");
@@ -343,6 +349,8 @@ static Status check_config(const Config *config, Error *err) {
         if (!one_of(config->engines[i].kind, kinds))
             return error_set(err, SQLSTATE_CONFIG, "%s: engines.%s.kind must be postgres, mysql or columnar",
                              config->path, config->engines[i].name);
+    if (config->cache_bytes > 0 && config->cache_bytes < 1 << 20)
+        return error_set(err, SQLSTATE_CONFIG, "%s: cache.bytes must be 0 or at least 1 MiB", config->path);
     if (config->default_engine[0] && !config_engine(config, config->default_engine))
         return error_set(err, SQLSTATE_CONFIG, "%s: router.default_engine names no configured engine",
                          config->path);

@@ -105,6 +105,10 @@ typedef struct Config {
     int64_t jobs_max_result_bytes, jobs_results_bytes;
     double jobs_result_hours, jobs_job_hours;
     int64_t jobs_max_jobs; /* ended ones that are kept */
+    /* [cache] of answers */
+    int64_t cache_bytes; /* 0 = none */
+    int64_t cache_max_entry_bytes;
+    double cache_min_cost_ms; /* of statements whose server must be asked what has changed */
     /* [shadow] */
     double shadow_share; /* of the reads that several engines could answer */
     /* [paths] */

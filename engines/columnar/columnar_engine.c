@@ -28,6 +28,7 @@
 #include "engines/columnar/maintain/background.h"
 #include "engines/columnar/maintain/compaction_rows.h"
 #include "engines/columnar/parquet/parquet_reader.h"
+#include "engines/columnar/plan_marker.h"
 
 typedef struct ColumnarEngine {
     Engine base;
@@ -619,7 +620,21 @@ static Status execute_plan(Engine *base, EnginePlan *plan, Execution *execution,
     if (own->writes) return run_write(engine, own, execution, out, err);
     int *pins = NULL;
     TRY(pinned_plan(engine, own, &shared, &pins, err));
+    if (execution->marker) plan_marker_append(shared->plan, execution->marker);
     return run_shared(engine, shared, pins, execution, out, err);
+}
+
+static MarkerAnswer columnar_read_marker(Engine *base, const MarkerRequest *request, StrBuf *out) {
+    ColumnarEngine *engine = (ColumnarEngine *)base;
+    ColumnarPlan *own = (ColumnarPlan *)request->plan;
+    if (!own) return plan_marker_of_tables(request, base, engine->catalog, out);
+    if (!own->current || own->writes) return MARKER_NONE;
+    SharedPlan *shared = current_plan(own);
+    MarkerAnswer answer = MARKER_NONE;
+    if (plan_marker_exists(shared->plan, engine->files))
+        answer = plan_marker_now(shared->plan, engine->catalog, request->may_wait, out);
+    shared_plan_release(shared);
+    return answer;
 }
 
 /* Tables or files that have changed are planned anew on the way. */
@@ -778,6 +793,7 @@ const EngineOps columnar_engine_ops = {
     .schemas = columnar_schemas,
     .plan = columnar_plan,
     .execute = columnar_execute,
+    .read_marker = columnar_read_marker,
     .scan = columnar_scan,
     .health = columnar_health,
     .probe = columnar_probe,

@@ -12,6 +12,7 @@
 #include "fcgi/api/metrics_pool.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/resources.h"
+#include "fcgi/api/result_cache.h"
 #include "fcgi/api/shadow.h"
 #include "router/rules.h"
 #include "fcgi/api/shared_map.h"
@@ -197,6 +198,15 @@ Status api_share_intake_keys(Api *api, const char *path, Error *err) {
     return intake_keys_open(path, &api->intake_keys, err);
 }
 
+Status api_share_results(Api *api, const Config *config, const char *path, Error *err) {
+    if (config->cache_bytes == 0) return STATUS_OK;
+    ResultCacheOptions options = {.path = path,
+                                  .bytes = config->cache_bytes,
+                                  .max_entry_bytes = config->cache_max_entry_bytes,
+                                  .min_wait_cost_ms = config->cache_min_cost_ms};
+    return result_cache_open(&options, &api->results, err);
+}
+
 Status api_share_costs(Api *api, const char *path, Error *err) {
     TRY(shared_map_open(path, COST_BOOK_BYTES, &api->costs, err));
     router_share_costs(api->router, api->costs);
@@ -256,6 +266,7 @@ void api_destroy(Api *api) {
     shadow_close(api->shadow);
     history_close(api->history);
     access_log_close(api->access_log);
+    result_cache_close(api->results);
     if (api->costs) {
         router_share_costs(api->router, NULL);
         shared_map_close(api->costs, COST_BOOK_BYTES);

@@ -36,6 +36,9 @@ Status api_share_calibration(Api *api, const char *path, Error *err);
 /* Remembers Idempotency-Keys of posted rows, in a file likewise; without it the header is not looked at. */
 Status api_share_intake_keys(Api *api, const char *path, Error *err);
 
+/* Keeps answers in files that the pool's processes on this host share, unless [cache] is switched off. */
+Status api_share_results(Api *api, const Config *config, const char *path, Error *err);
+
 /* Tells the pool's processes on this host of each other's DDL, through a file that they share. */
 Status api_share_schema_clock(Api *api, const char *path, Error *err);
 

@@ -8,6 +8,7 @@
 #include "engines/base/clock.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/process.h"
+#include "fcgi/api/result_cache.h"
 #include "fcgi/api/shadow.h"
 
 _Static_assert((int)ROUTER_MAX_CANDIDATES <= (int)METRICS_ENGINES, "an engine has its place");
@@ -58,6 +59,20 @@ static const Published table[PUBLISHED_COUNT] = {
     [PUBLISHED_SHADOW_SKIPPED] = {"signalbox_shadow_skipped_total",
                                   "Comparisons left out: load, full queue, errors.", NULL, PUBLISHED_COUNTER,
                                   false},
+    [PUBLISHED_RESULT_HITS] = {"signalbox_result_cache_lookups_total",
+                               "Statements that the result cache may answer.", "result=\"hit\"",
+                               PUBLISHED_COUNTER, false},
+    [PUBLISHED_RESULT_MISSES] = {"signalbox_result_cache_lookups_total",
+                                 "Statements that the result cache may answer.", "result=\"miss\"",
+                                 PUBLISHED_COUNTER, false},
+    [PUBLISHED_RESULT_STALE] = {"signalbox_result_cache_stale_total",
+                                "Answers found that were made from what has changed since.", NULL,
+                                PUBLISHED_COUNTER, false},
+    [PUBLISHED_RESULT_STORED] = {"signalbox_result_cache_stored_total", "Answers kept.", NULL,
+                                 PUBLISHED_COUNTER, false},
+    [PUBLISHED_RESULT_JOINED] = {"signalbox_result_cache_joined_total",
+                                 "Statements that waited for an equal one which was running.", NULL,
+                                 PUBLISHED_COUNTER, false},
     [PUBLISHED_CPU_SECONDS] = {"signalbox_cpu_seconds_total", "Processor time of the pool.", NULL,
                                PUBLISHED_COUNTER, false},
     [PUBLISHED_CONNECTIONS_ACCEPTED] = {"signalbox_connections_accepted_total",
@@ -124,6 +139,13 @@ static const Published table[PUBLISHED_COUNT] = {
                           NULL, PUBLISHED_POOL_GAUGE, false},
     [PUBLISHED_REGRET_COMPARED] = {"signalbox_regret_compared", "Statements that this mean is of.", NULL,
                                    PUBLISHED_POOL_GAUGE, false},
+    [PUBLISHED_RESULT_ENTRIES] = {"signalbox_result_cache_entries",
+                                  "Answers in the result cache, old ones among them.", NULL,
+                                  PUBLISHED_POOL_GAUGE, false},
+    [PUBLISHED_RESULT_BYTES] = {"signalbox_result_cache_bytes", "Bytes of the result cache in use.", NULL,
+                                PUBLISHED_POOL_GAUGE, false},
+    [PUBLISHED_RESULT_CAPACITY] = {"signalbox_result_cache_capacity_bytes",
+                                   "Bytes that the result cache may use.", NULL, PUBLISHED_POOL_GAUGE, false},
 };
 
 const Published *published_at(PublishedId id) {
@@ -203,6 +225,21 @@ static void collect_history(Api *api, PublishedValues *out) {
     set(out, PUBLISHED_SHADOW_SKIPPED, (double)shadow.skipped);
 }
 
+static void collect_results(Api *api, PublishedValues *out) {
+    if (!api->results) return;
+    const ResultCounters *counters = result_cache_counters(api->results);
+    ResultStoreUse use;
+    result_cache_use(api->results, &use);
+    set(out, PUBLISHED_RESULT_HITS, (double)counters->hits);
+    set(out, PUBLISHED_RESULT_MISSES, (double)counters->misses);
+    set(out, PUBLISHED_RESULT_STALE, (double)counters->stale);
+    set(out, PUBLISHED_RESULT_STORED, (double)counters->stored);
+    set(out, PUBLISHED_RESULT_JOINED, (double)counters->joined);
+    set(out, PUBLISHED_RESULT_ENTRIES, (double)use.entries);
+    set(out, PUBLISHED_RESULT_BYTES, (double)use.bytes);
+    set(out, PUBLISHED_RESULT_CAPACITY, (double)use.capacity);
+}
+
 static void collect_process(Api *api, PublishedValues *out) {
     ConfigState state = {0};
     if (api->config_watch) config_watch_state(api->config_watch, &state);
@@ -268,6 +305,7 @@ void published_collect(Api *api, PublishedValues *out) {
         collect_engine(api, i, &health[i], out);
     collect_router(api, out);
     collect_history(api, out);
+    collect_results(api, out);
     collect_process(api, out);
     collect_jobs(api, out);
 }

@@ -15,6 +15,7 @@
 #include "fcgi/api/query_get.h"
 #include "fcgi/api/query_note.h"
 #include "fcgi/api/query_request.h"
+#include "fcgi/api/query_result.h"
 #include "fcgi/api/rule_limits.h"
 #include "fcgi/api/shadow.h"
 #include "fcgi/api/query_watch.h"
@@ -31,6 +32,7 @@ static QueryRun *run_of(Exchange *exchange) {
  */
 
 static void let_go(QueryRun *run) {
+    query_result_end(run);
     if (run->decision) decision_release(run->decision);
     run->decision = NULL;
 }
@@ -100,6 +102,7 @@ static Status flush(QueryRun *run, StrBuf *buf, Error *err) {
         name_engine(run);
         TRY(exchange_stream_begin(run->exchange, 200, rowformat_content_type(run->format), err));
     }
+    query_result_take(run, buf);
     int64_t start_ns = clock_now_ns();
     Status status = exchange_stream_write(run->exchange, buf->data, buf->length, err);
     run->client_wait_ns += clock_now_ns() - start_ns;
@@ -144,7 +147,10 @@ static Status write_tail(QueryRun *run, RowWriter *writer, StrBuf *buf, Error *e
     strbuf_reset(tail);
     if (run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT)
         query_answer_append_tail(tail, run);
+    size_t end_at = buf->length;
     Status status = rowformat_end(writer, strbuf_text(tail), buf, err);
+    bool enveloped = tail->length > 0;
+    if (enveloped && status == STATUS_OK) query_result_take_end(run, buf, end_at, tail);
     if (!state) strbuf_deinit(&own);
     TRY(status);
     for (size_t before = 0; run->on_worker && buf->length > before;) {
@@ -152,6 +158,7 @@ static Status write_tail(QueryRun *run, RowWriter *writer, StrBuf *buf, Error *e
         before = buf->length;
         TRY(rowformat_more(writer, buf, err));
     }
+    if (!enveloped) query_result_take_end(run, buf, buf->length, NULL);
     return STATUS_OK;
 }
 
@@ -221,7 +228,8 @@ static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err
                                  .param_count = run->body.param_count,
                                  .cancel = &run->attempt,
                                  .row_limit = run->max_rows + 1, /* one more tells whether any was left out */
-                                 .stats = &run->stats};
+                                 .stats = &run->stats,
+                                 .marker = query_result_marker(run)};
     ArrowArrayStream stream = {0};
     TRY(decision->engine->ops->execute(decision->engine, decision->plan, &run->execution, &stream, err));
     return answer(run, &stream, buf, rows, err);
@@ -287,8 +295,10 @@ static void execute_and_answer(QueryRun *run) {
     while (status != STATUS_OK && (decide_again(run, &err) || query_fail_over(run, &err))) {
         strbuf_reset(&buf);
         error_clear(&err);
+        query_result_end(run); /* what was looked up was another decision's */
         status = execute(run, &buf, &rows, &err);
     }
+    if (status == STATUS_OK) query_result_keep(run, rows);
     if (status == STATUS_OK) count_success(run, LANE_SLOW, rows);
     if (status == STATUS_OK && run->streaming) status = flush(run, &buf, &err);
     if (status == STATUS_OK && !run->streaming) {
@@ -313,6 +323,28 @@ static void execute_and_answer(QueryRun *run) {
     log_warn("response.cut", "id=%s sqlstate=%s error=\"%s\"", run->exchange->request_id, err.sqlstate,
              err.message);
     exchange_stream_cut(run->exchange);
+}
+
+/* From the cache. */
+static void end_with_kept(QueryRun *run, const StrBuf *body) {
+    query_note(run, 200, NULL, run->kept_rows);
+    name_engine(run);
+    exchange_add_header(run->exchange, "X-Cache", "hit");
+    end_with_reply(run, content_type_of(run), body);
+}
+
+static void answer_kept_or_run(QueryRun *run) {
+    StrBuf body;
+    Error err = {0};
+    bool found;
+    strbuf_init(&body);
+    if (query_result_serve(run, &body, &found, &err) != STATUS_OK)
+        end_with_problem(run, &err);
+    else if (found)
+        end_with_kept(run, &body);
+    else
+        execute_and_answer(run);
+    strbuf_deinit(&body);
 }
 
 static void run_on_worker(Exchange *exchange) {
@@ -341,7 +373,7 @@ static void run_on_worker(Exchange *exchange) {
         end_with_reply(run, "application/json", &buf);
         strbuf_deinit(&buf);
     } else {
-        execute_and_answer(run);
+        answer_kept_or_run(run);
     }
 }
 
@@ -417,6 +449,14 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
     shrink(buf);
 }
 
+static bool try_cache(QueryRun *run) {
+    StrBuf *body = &loop_state_of(run)->body;
+    if (!query_result_at_once(run, body)) return false;
+    end_with_kept(run, body);
+    shrink(body);
+    return true;
+}
+
 static bool try_fast_lane(QueryRun *run) {
     if (run->body.dry_run || !run->decision->plan->fast_lane || run->decision->changes_schema ||
         rowformat_blocks(run->format) || query_get_check(run, NULL) != STATUS_OK)
@@ -481,5 +521,6 @@ void query_handle(Api *api, Exchange *exchange, char *const *arguments) {
     RouteRequest request = query_request_route(exchange, &run->body);
     if (!api_is_behind(api)) run->decision = router_lookup(api->router, &request, &run->timing);
     if (run->decision) rule_limits_lower(&run->decision->limits, exchange, &run->max_rows);
+    if (run->decision && try_cache(run)) return;
     if (!run->decision || !try_fast_lane(run)) hand_to_worker(run);
 }

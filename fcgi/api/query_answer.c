@@ -58,7 +58,8 @@ void query_answer_append_tail(StrBuf *out, QueryRun *run) {
     strbuf_append_i64(out, atomic_load(&stats->files_skipped));
     strbuf_append_text(out, ",\"row_groups_skipped\":");
     strbuf_append_i64(out, atomic_load(&stats->row_groups_skipped));
-    strbuf_append_text(out, "},\"cached\":false,\"token\":null");
+    strbuf_append_text(out, run->from_cache ? "},\"cached\":true,\"token\":null"
+                                            : "},\"cached\":false,\"token\":null");
 }
 
 void query_answer_append_write(StrBuf *out, QueryRun *run) {

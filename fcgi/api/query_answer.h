@@ -32,10 +32,13 @@ typedef struct QueryRun {
     struct QueryRun *next_run, **run_link; /* query_watch.c's, while executing */
     unsigned avoid;                        /* engines that have failed, RouteRequest.avoid */
     QueryFallback fallback;
-    bool on_worker; /* may block, so rows may stream */
-    bool streaming; /* the response has begun */
-    bool is_write;  /* answered without rows */
-    bool cut_short; /* at max_rows: what it took says nothing of the whole */
+    struct QueryResult *result; /* query_result.c's; NULL = nothing is looked up or kept */
+    int64_t kept_rows;
+    bool from_cache; /* `kept_rows` rows that were kept */
+    bool on_worker;  /* may block, so rows may stream */
+    bool streaming;  /* the response has begun */
+    bool is_write;   /* answered without rows */
+    bool cut_short;  /* at max_rows: what it took says nothing of the whole */
     bool write_begun;
     bool noted;         /* in the history and the logs */
     bool decided_again; /* the tables had changed under the cached decision */

@@ -20,7 +20,7 @@ void query_note(QueryRun *run, int status, const char *sqlstate, int64_t rows) {
     int64_t taken_ns = now_ns - run->execute_started_ns - run->client_wait_ns;
     HistoryEntry entry = {.started_us = clock_wall_us() - (now_ns - run->exchange->received_ns) / 1000,
                           .sql = run->body.sql,
-                          .origin = "query",
+                          .origin = run->from_cache ? "cache" : "query",
                           .user = header(run, api->user_parameter),
                           .tag = run->body.tag ? run->body.tag : header(run, "HTTP_X_TAG"),
                           .request_id = run->exchange->request_id,

@@ -5,6 +5,7 @@
 #include "engines/base/clock.h"
 #include "fcgi/api/api_internal.h"
 #include "fcgi/api/process.h"
+#include "fcgi/api/query_result.h"
 #include "fcgi/api/shadow.h"
 
 static void append_configuration(StrBuf *out, Api *api) {
@@ -42,6 +43,8 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
                   (unsigned long long)router.parses, (unsigned long long)router.errors,
                   (long long)router.cache_bytes);
     append_configuration(&out, api);
+    strbuf_append_text(&out, ",\"cache\":");
+    query_result_append_status(&out, api);
     ShadowCounters shadow = {0};
     if (api->shadow) shadow_counters(api->shadow, &shadow);
     strbuf_printf(&out,

@@ -24,7 +24,7 @@ async function query(sql, extra = {}) {
   const response = await fetch(`${url}/query`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ sql, ...extra }),
+    body: JSON.stringify({ sql, cache: false, ...extra }),
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(`${sql}: ${answer.detail}`);

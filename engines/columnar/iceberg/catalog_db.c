@@ -30,6 +30,14 @@ Status catalog_db_find_settled(CatalogDb *db, const char *namespace_name, const 
     return db->ops->find_settled(db, namespace_name, name, location, found, err);
 }
 
+Status catalog_db_find_at_once(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
+                               bool *found, bool *waits, Error *err) {
+    *found = false;
+    *waits = !db->ops->find_at_once;
+    if (*waits) return STATUS_OK;
+    return db->ops->find_at_once(db, namespace_name, name, location, found, waits, err);
+}
+
 Status catalog_db_insert(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                          Error *err) {
     return db->ops->insert(db, namespace_name, name, location, err);

@@ -23,6 +23,8 @@ typedef struct CatalogDbOps {
                    Error *err);
     Status (*find_settled)(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
                            bool *found, Error *err);
+    Status (*find_at_once)(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
+                           bool *found, bool *waits, Error *err); /* NULL = it always waits */
     Status (*insert)(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                      Error *err);
     Status (*swap)(CatalogDb *db, const char *namespace_name, const char *name, const char *old_location,
@@ -61,6 +63,9 @@ Status catalog_db_find(CatalogDb *db, const char *namespace_name, const char *na
 /* The same after a write to this row that failed: waits until that write can no longer take effect. */
 Status catalog_db_find_settled(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
                                bool *found, Error *err);
+/* The same for those who must not wait; `waits`: that could not be done. */
+Status catalog_db_find_at_once(CatalogDb *db, const char *namespace_name, const char *name, StrBuf *location,
+                               bool *found, bool *waits, Error *err);
 /* 42P07 when the name is taken. Also makes the namespace known. */
 Status catalog_db_insert(CatalogDb *db, const char *namespace_name, const char *name, const char *location,
                          Error *err);

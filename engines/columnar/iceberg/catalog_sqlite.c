@@ -147,14 +147,19 @@ static Status connection_open(CatalogFile *db, Connection **out, Error *err) {
     return STATUS_OK;
 }
 
-static Status take(CatalogFile *db, Connection **out, Error *err) {
+static Connection *take_idle(CatalogFile *db) {
     pthread_mutex_lock(&db->lock);
-    *out = db->idle;
-    if (*out) {
-        db->idle = (*out)->next;
+    Connection *connection = db->idle;
+    if (connection) {
+        db->idle = connection->next;
         db->idle_count--;
     }
     pthread_mutex_unlock(&db->lock);
+    return connection;
+}
+
+static Status take(CatalogFile *db, Connection **out, Error *err) {
+    *out = take_idle(db);
     return *out ? STATUS_OK : connection_open(db, out, err);
 }
 
@@ -214,26 +219,47 @@ static Status run(CatalogFile *db, Connection *connection, CatalogStatement whic
     return status;
 }
 
+static Status find_with(CatalogFile *db, Connection *connection, const char *namespace_name, const char *name,
+                        StrBuf *location, bool *found, Error *err) {
+    const char *texts[] = {CATALOG_NAME, namespace_name, name};
+    sqlite3_stmt *statement;
+    TRY(bind(db, connection, FIND_TABLE, texts, 3, &statement, err));
+    Status status = STATUS_OK;
+    int result = sqlite3_step(statement);
+    *found = result == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_TEXT;
+    if (*found)
+        strbuf_append(location, sqlite3_column_text(statement, 0),
+                      (size_t)sqlite3_column_bytes(statement, 0));
+    else if (result != SQLITE_DONE && result != SQLITE_ROW)
+        status = db_error(db, connection->handle, "read", err);
+    sqlite3_reset(statement);
+    return status;
+}
+
 static Status file_find(CatalogDb *base, const char *namespace_name, const char *name, StrBuf *location,
                         bool *found, Error *err) {
     CatalogFile *db = (CatalogFile *)base;
     Connection *connection;
     TRY(take(db, &connection, err));
-    const char *texts[] = {CATALOG_NAME, namespace_name, name};
-    sqlite3_stmt *statement;
-    Status status = bind(db, connection, FIND_TABLE, texts, 3, &statement, err);
-    if (status == STATUS_OK) {
-        int result = sqlite3_step(statement);
-        *found = result == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_TEXT;
-        if (*found)
-            strbuf_append(location, sqlite3_column_text(statement, 0),
-                          (size_t)sqlite3_column_bytes(statement, 0));
-        else if (result != SQLITE_DONE && result != SQLITE_ROW)
-            status = db_error(db, connection->handle, "read", err);
-        sqlite3_reset(statement);
-    }
+    Status status = find_with(db, connection, namespace_name, name, location, found, err);
     give_back(db, connection);
     return status;
+}
+
+/* A reader of a write-ahead log waits for nobody, but for who repairs the log or has switched it off. */
+static Status file_find_at_once(CatalogDb *base, const char *namespace_name, const char *name,
+                                StrBuf *location, bool *found, bool *waits, Error *err) {
+    CatalogFile *db = (CatalogFile *)base;
+    Connection *connection = take_idle(db);
+    *waits = !connection;
+    if (!connection) return STATUS_OK;
+    sqlite3_busy_timeout(connection->handle, 0);
+    Status status = find_with(db, connection, namespace_name, name, location, found, err);
+    int code = sqlite3_errcode(connection->handle) & 0xFF;
+    sqlite3_busy_timeout(connection->handle, BUSY_TIMEOUT_MS);
+    give_back(db, connection);
+    *waits = status != STATUS_OK && (code == SQLITE_BUSY || code == SQLITE_LOCKED);
+    return *waits ? STATUS_OK : status;
 }
 
 /* A transaction that failed in its last sync is in the log as a whole, though its writer has taken it back:
@@ -480,6 +506,7 @@ static const CatalogDbOps SQLITE_OPS = {
     .close = file_close,
     .find = file_find,
     .find_settled = file_find_settled,
+    .find_at_once = file_find_at_once,
     .insert = file_insert,
     .swap = file_swap,
     .rename = file_rename,

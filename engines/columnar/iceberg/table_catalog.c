@@ -230,6 +230,12 @@ Status table_catalog_load_as_of(TableCatalog *catalog, const char *namespace_nam
     return status;
 }
 
+Status table_catalog_location(TableCatalog *catalog, const char *namespace_name, const char *name,
+                              StrBuf *location, bool *found, bool *waits, Error *err) {
+    if (waits) return catalog_db_find_at_once(catalog->db, namespace_name, name, location, found, waits, err);
+    return catalog_db_find(catalog->db, namespace_name, name, location, found, err);
+}
+
 /* A name as one path component: other characters than these become '_' and a hash keeps the results apart. */
 static char *directory_component(const char *name, Arena *arena) {
     char *safe = arena_strdup(arena, name);

@@ -12,6 +12,7 @@
 
 #include "engines/base/arena.h"
 #include "engines/base/error.h"
+#include "engines/base/strbuf.h"
 #include "engines/columnar/iceberg/table_layout.h"
 
 typedef struct TableCatalog TableCatalog;
@@ -97,6 +98,10 @@ typedef struct TableAsOf {
  * version of the past has the columns of its time, a branch those of now. */
 Status table_catalog_load_as_of(TableCatalog *catalog, const char *namespace_name, const char *name,
                                 const TableAsOf *as_of, TableVersion **out, Error *err);
+/* Where the table's metadata is now, without reading it: another place is another state. `found` false: there
+ * is no such table. `waits` (NULL: it may wait): this could not be told without waiting. */
+Status table_catalog_location(TableCatalog *catalog, const char *namespace_name, const char *name,
+                              StrBuf *location, bool *found, bool *waits, Error *err);
 TableVersion *table_version_retain(TableVersion *version);
 void table_version_release(TableVersion *version);
 

@@ -27,7 +27,7 @@ const median = (list) => fastest ? Math.min(...list) : [...list].sort((a, b) => 
 const geometric = (list) => Math.exp(list.reduce((sum, value) => sum + Math.log(value), 0) / list.length);
 
 async function run(sql, engine) {
-  const response = await post('/query', { sql, engine, max_rows: 1000 });
+  const response = await post('/query', { sql, engine, max_rows: 1000, cache: false });
   if (response.status !== 200) throw new Error(`${engine}: ${response.status} ${response.text.slice(0, 300)}\n${sql}`);
   const answer = JSON.parse(response.text);
   return { ms: answer.duration * 1000, answer };
