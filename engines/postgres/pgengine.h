@@ -69,6 +69,7 @@ Status pgexecute_execute(Engine *base, EnginePlan *plan, Execution *execution, A
                          Error *err);
 Status pgscan_scan(Engine *base, const ScanRequest *request, Execution *execution, ArrowArrayStream *out,
                    uint64_t *applied, Error *err);
+MarkerAnswer pgmarker_read(Engine *base, const MarkerRequest *request, StrBuf *out);
 Status pgintake_intake(Engine *base, const TableIntake *intake, TableIntakeResult *result, Error *err);
 Status pglane_open(Engine *base, EventLoop *loop, EngineLane **out, Error *err);
 void pglane_close(EngineLane *lane);

@@ -66,6 +66,7 @@ const EngineOps postgres_engine_ops = {
     .execute = pgexecute_execute,
     .schemas = pgengine_schemas,
     .scan = pgscan_scan,
+    .read_marker = pgmarker_read,
     .intake = pgintake_intake,
     .health = pgengine_health,
     .probe = pgprobe_probe,
