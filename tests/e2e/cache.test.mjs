@@ -16,8 +16,11 @@ async function onBoth(fields) {
   const answers = [];
   for (const socket of sockets) {
     const process = new Process(socket);
-    answers.push(await process.query(fields));
-    process.close();
+    try {
+      answers.push(await process.query(fields));
+    } finally {
+      process.close();
+    }
   }
   return answers;
 }
@@ -25,7 +28,6 @@ async function onBoth(fields) {
 test.before(async () => {
   await answer('DROP TABLE IF EXISTS columnar.kept');
   await answer("CREATE TABLE columnar.kept AS SELECT g AS id, g % 7 AS k, 'row ' || g AS note FROM generate_series(1, 9000) g");
-  await onBoth('SELECT 1');
 });
 test.after(() => answer('DROP TABLE IF EXISTS columnar.kept'));
 
