@@ -28,7 +28,7 @@ describe('routing', () => {
   });
 
   test('an aggregate over three million rows goes to the columnar engine', async () => {
-    const response = await query('SELECT origin, count(*), avg(delay) FROM flights GROUP BY origin ORDER BY 2 DESC LIMIT 10');
+    const response = await query({ sql: 'SELECT origin, count(*), avg(delay) FROM flights GROUP BY origin ORDER BY 2 DESC LIMIT 10', cache: false });
     assert.equal(response.status, 200, response.text);
     const result = response.json();
     assert.equal(result.engine, 'columnar');
@@ -78,7 +78,7 @@ describe('routing', () => {
   });
 
   test('every answer says why, and what each candidate would have cost', async () => {
-    const { route, engine, timing, duration } = await answer('SELECT count(*) FROM users');
+    const { route, engine, timing, duration } = await answer({ sql: 'SELECT count(*) FROM users', cache: false });
     assert.ok(route.reason.length > 10);
     assert.ok(candidate({ route }, engine).eligible);
     assert.ok(route.candidates.length >= 3, JSON.stringify(route));
