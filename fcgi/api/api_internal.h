@@ -39,8 +39,8 @@ struct Api {
     JobCounts job_counts;         /* `lock` guards it, and the next */
     int slots_in_use;
     int jobs_max_runtime_seconds, jobs_max_queue_seconds;
-    struct ResultCache *results;  /* NULL = no answers are kept */
-    char user_parameter[128];     /* FastCGI's name of the user's header, "" = none */
+    struct ResultCache *results; /* NULL = no answers are kept */
+    char user_parameter[128];    /* FastCGI's name of the user's header, "" = none */
     char *spool_directory;
     char *cors_origins; /* blanks between them, "" = none */
     _Atomic int64_t max_upload_bytes;
