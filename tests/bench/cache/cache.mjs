@@ -60,7 +60,7 @@ async function makeTables() {
     for (const board of boards) {
         await query({ sql: `DROP TABLE IF EXISTS columnar.bench_${board}` })
         await query({
-            sql: `CREATE TABLE columnar.bench_${board} AS SELECT g AS id, date '2024-01-01' + (g % 366)::int AS day, 'kind ' || (g * 7919 % 40) AS kind, (g * 31 % 50)::int AS region, (g * 7919 % 100003)::numeric(10,2) / 100 AS amount FROM generate_series(1, ${rowCount}) g`,
+            sql: `CREATE TABLE columnar.bench_${board} AS SELECT g AS id, date '2024-01-01' + (g % 366)::int AS day, 'kind ' || (g * 7919 % 40) AS kind, (g * 31 % 50)::int AS region, ((g * 7919 % 100003) / 100.0)::numeric(10,2) AS amount FROM generate_series(1, ${rowCount}) g`,
         })
     }
     await query({ sql: 'DROP TABLE IF EXISTS columnar.bench_regions' })
