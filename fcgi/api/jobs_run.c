@@ -6,6 +6,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "engines/base/thread_priority.h"
 #include "fcgi/api/access_log.h"
 #include "fcgi/api/decision_json.h"
 #include "fcgi/api/jobs_plan.h"
@@ -322,6 +323,7 @@ static void fill_outcome(Task *task, Status status, const Error *err) {
 
 void jobs_run(void *context, JobRun *run) {
     Task task = {.api = context, .run = run};
+    thread_step_back();
     Error err = {0};
     Status status = run_task(&task, &err);
     fill_outcome(&task, status, &err);

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "engines/base/clock.h"
+#include "engines/base/thread_priority.h"
 #include "fcgi/server/connection.h"
 #include "fcgi/server/fastcgi_records.h"
 
@@ -279,6 +280,7 @@ void exchange_await(Exchange *exchange, void (*abandon)(Exchange *, CancelReason
 
 static void run_task(void *argument) {
     Connection *connection = argument;
+    thread_step_back();
     connection->run(&connection->exchange);
 }
 

@@ -13,6 +13,7 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "engines/base/thread_priority.h"
 #include "fcgi/server/connection.h"
 
 enum { TICK_MS = 50, ACCEPTS_PER_EVENT = 64, MIN_WORKERS = 32 };
@@ -190,6 +191,7 @@ static Status set_up(Server *server, Error *err) {
     /* Most of a worker's time is spent waiting: for an engine, or for a client that reads slowly. */
     int workers = server->options.worker_threads;
     if (workers <= 0) workers = 2 * cores > MIN_WORKERS ? (int)(2 * cores) : MIN_WORKERS;
+    thread_priority_serve();
     TRY(threadpool_create(&server->pool, "worker", workers, err));
     TRY(create_threads(server, err));
     return watch_signals(server, err);

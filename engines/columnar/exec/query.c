@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/base/block_pool.h"
+#include "engines/base/thread_priority.h"
 
 Status query_check(Query *query, Error *err) {
     if (atomic_load_explicit(&query->failed, memory_order_relaxed)) {
@@ -137,13 +138,25 @@ Status charged_arena_settle(Query *query, ChargedArena *arena, Error *err) {
     return STATUS_OK;
 }
 
+typedef struct ParallelRun {
+    void (*run)(void *argument, int index);
+    void *argument;
+} ParallelRun;
+
+static void run_stepped_back(void *argument, int index) {
+    const ParallelRun *parallel = argument;
+    thread_step_back();
+    parallel->run(parallel->argument, index);
+}
+
 void query_parallel(Query *query, int count, void (*run)(void *argument, int index), void *argument) {
     if (!query->workers || count <= 1) {
         for (int i = 0; i < count; i++)
             run(argument, i);
         return;
     }
-    threadpool_parallel(query->workers, count, run, argument);
+    ParallelRun parallel = {run, argument};
+    threadpool_parallel(query->workers, count, run_stepped_back, &parallel);
 }
 
 uint64_t query_new_dictionary_id(void) {
