@@ -36,7 +36,8 @@ Status ordered_call_create(Query *query, const AggregateCall *call, Program **ar
                                        .descending = call->order[k].descending,
                                        .nulls_first = call->order[k].nulls_first};
     }
-    TRY(sort_layout_init(&ordered->layout, query, node, node->sort_keys, node->sort_key_count, NULL, 0, err));
+    TRY(sort_layout_init(&ordered->layout, query, node, node->sort_keys, node->sort_key_count, NULL, 0, false,
+                         err));
     ordered->row_bytes = ordered->layout.rows.width;
     *out = ordered;
     return STATUS_OK;

@@ -113,6 +113,15 @@ static void place_rows(const Chain *chain, int selected, char *rows, size_t stri
     }
 }
 
+static void keep_columns(const Sort *sort, SortState *state, const Vector *values, const uint16_t *selection,
+                         int selected, char *rows) {
+    const SortLayout *layout = &sort->layout;
+    for (int i = 0; i < layout->rows.column_count; i++)
+        if (sort_row_holds(layout, i))
+            rows_scatter(&layout->rows, i, &values[layout->key_count + i], selection, selected, rows,
+                         layout->rows.width, &state->store.strings.arena);
+}
+
 /* Rows that could be among the best, by their key bytes alone. */
 static int drop_hopeless(const Sort *sort, SortState *state, const Batch *batch, const char *keys,
                          size_t stride, uint16_t *kept_index) {
@@ -161,9 +170,7 @@ static Status push_top_n(Sort *sort, SortState *state, Chain *chain, const Batch
     TRY(row_store_append(&state->store, kept, &rows, err));
     for (int k = 0; k < kept; k++)
         memcpy(rows + (size_t)k * width, keys + (size_t)(dropped ? kept_index[k] : k) * key_width, key_width);
-    for (int i = 0; i < sort->layout.rows.column_count; i++)
-        rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], selection, kept, rows, width,
-                     &state->store.strings.arena);
+    keep_columns(sort, state, values, selection, kept, rows);
     for (int k = 0; k < kept; k++)
         state->best[state->best_count++] =
             (SortEntry){sort_prefix(&sort->layout, rows + (size_t)k * width), rows + (size_t)k * width};
@@ -183,9 +190,7 @@ static Status push_all(Sort *sort, SortState *state, Chain *chain, const Batch *
     TRY(row_store_append(&state->store, batch->selected, &rows, err));
     sort_keys_encode(&sort->layout, values, batch->selection, batch->selected, rows, width);
     place_rows(chain, batch->selected, rows, width);
-    for (int i = 0; i < sort->layout.rows.column_count; i++)
-        rows_scatter(&sort->layout.rows, i, &values[sort->layout.key_count + i], batch->selection,
-                     batch->selected, rows, width, &state->store.strings.arena);
+    keep_columns(sort, state, values, batch->selection, batch->selected, rows);
     return sort_should_spill(sort, &state->store) ? sort_spill_store(sort, &state->store, err) : STATUS_OK;
 }
 
@@ -493,7 +498,7 @@ static Status reader_next(Source *source, Chain *chain, void *state, Batch **out
     if (count <= 0) return STATUS_OK;
     Vector *columns = ARENA_NEW_ARRAY(arena, Vector, sort->layout.output_count + 1);
     for (int i = 0; i < sort->layout.output_count; i++)
-        rows_gather(&sort->layout.rows, i, rows, count, NULL, count, &columns[i], arena);
+        sort_gather(&sort->layout, i, rows, count, &columns[i], arena);
     reader->batch = (Batch){
         .row_count = count, .column_count = sort->layout.output_count, .columns = columns, .selected = count};
     *out = &reader->batch;
@@ -522,7 +527,7 @@ static bool candidates_fit(const Query *query, int64_t limit) {
 }
 
 Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *extras, int extra_count,
-                 int64_t limit, Error *err) {
+                 int64_t limit, bool compact, Error *err) {
     OperatorStats *stats = query_stats_of(query, node);
     sort->sink = (Sink){.ops = &sort_sink_ops, .node = node, .stats = stats};
     sort->source = (Source){.ops = &sort_source_ops, .node = node, .stats = stats};
@@ -531,7 +536,7 @@ Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *ex
     sort->top_n = limit > 0 && limit <= TOP_N_LIMIT && candidates_fit(query, limit);
     if (sort->top_n) sort->bound = runtime_filter_for_top_n(query, node);
     TRY(sort_layout_init(&sort->layout, query, node->inputs[0], node->sort_keys, node->sort_key_count, extras,
-                         extra_count, err));
+                         extra_count, compact, err));
     sort_runs_init(sort, &query->arena);
     return STATUS_OK;
 }
@@ -547,7 +552,7 @@ static bool orders_result(const PlanNode *root, const PlanNode *node) {
 Status sort_create(Query *query, const PlanNode *node, int64_t limit, Sink **sink, Source **source,
                    Error *err) {
     Sort *sort = ARENA_NEW(&query->arena, Sort);
-    TRY(sort_init(sort, query, node, NULL, 0, limit, err));
+    TRY(sort_init(sort, query, node, NULL, 0, limit, true, err));
     sort->by_ranges = limit <= 0 && orders_result(query->plan->root, node);
     *sink = &sort->sink;
     *source = &sort->source;

@@ -45,7 +45,7 @@ typedef struct Sort {
 
 /* Sorts what node->inputs[0] gives by the node's keys. Figures are counted for `node`. */
 Status sort_init(Sort *sort, Query *query, const PlanNode *node, Expr *const *extras, int extra_count,
-                 int64_t limit, Error *err);
+                 int64_t limit, bool compact, Error *err);
 static inline int sort_compare_entries(const SortLayout *layout, const SortEntry *a, const SortEntry *b) {
     if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
     return sort_compare(layout, a->row, b->row);

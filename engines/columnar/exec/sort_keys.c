@@ -39,8 +39,39 @@ static int place_value(const Program *program, int output_count, SqlType *types,
     return (*columns)++;
 }
 
+/* Floats lose the sign of 0 in their key, strings and intervals more. */
+static bool key_tells_value(const SortKeyColumn *key) {
+    return key->physical == PHYS_BOOL || key->physical == PHYS_I8 || key->physical == PHYS_I16 ||
+           key->physical == PHYS_I32 || key->physical == PHYS_I64;
+}
+
+/* Rows without the columns that keys hold; those left keep their numbers. */
+static void leave_out_keys(SortLayout *layout, const SqlType *types, int columns, Arena *arena) {
+    RowLayout kept;
+    SqlType *kept_types = ARENA_NEW_ARRAY(arena, SqlType, columns + 1);
+    int *place = ARENA_NEW_ARRAY(arena, int, columns + 1), count = 0;
+    layout->from_key = ARENA_NEW_ARRAY(arena, int, layout->output_count + 1);
+    for (int c = 0; c < layout->output_count; c++)
+        layout->from_key[c] = -1;
+    for (int i = layout->key_count - 1; i >= 0; i--) {
+        int column = program_column(layout->keys[i].program);
+        if (column >= 0 && column < layout->output_count && key_tells_value(&layout->keys[i]) &&
+            sqltype_equals(types[column], layout->keys[i].type))
+            layout->from_key[column] = i;
+    }
+    for (int c = 0; c < columns; c++)
+        if (sort_row_holds(layout, c)) {
+            place[c] = count;
+            kept_types[count++] = types[c];
+        }
+    row_layout_init(&kept, kept_types, count, layout->rows.begin, arena);
+    for (int c = 0; c < columns; c++)
+        if (sort_row_holds(layout, c)) layout->rows.columns[c] = kept.columns[place[c]];
+    layout->rows.width = kept.width;
+}
+
 Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *input, const SortKey *keys,
-                        int key_count, Expr *const *extras, int extra_count, Error *err) {
+                        int key_count, Expr *const *extras, int extra_count, bool compact, Error *err) {
     Arena *arena = &query->arena;
     layout->key_count = key_count;
     layout->keys = ARENA_NEW_ARRAY(arena, SortKeyColumn, key_count + 1);
@@ -69,6 +100,7 @@ Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *input,
     for (int i = 0; i < extra_count; i++)
         layout->extra_columns[i] = place_value(layout->extras[i], layout->output_count, types, &columns);
     row_layout_init(&layout->rows, types, columns, layout->key_begin + layout->key_bytes, arena);
+    if (compact) leave_out_keys(layout, types, columns, arena);
     return STATUS_OK;
 }
 
@@ -208,6 +240,35 @@ void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const 
     }
     for (int k = 0; used < layout->key_bytes && k < selected; k++)
         memset(rows + (size_t)k * stride + layout->key_begin + used, 0, layout->key_bytes - used);
+}
+
+static int64_t value_of_key(const SortKeyColumn *key, const char *row) {
+    uint64_t value = 0;
+    memcpy(&value, row + key->offset + 1, key->width);
+    value = __builtin_bswap64(value);
+    if (key->descending) value = ~value;
+    if (key->physical != PHYS_BOOL) value ^= UINT64_C(1) << 63; /* signs were flipped */
+    return (int64_t)value >> (64 - 8 * key->width);
+}
+
+void sort_gather(const SortLayout *layout, int column, char *const *rows, int count, Vector *out,
+                 Arena *arena) {
+    if (sort_row_holds(layout, column)) {
+        rows_gather(&layout->rows, column, rows, count, NULL, count, out, arena);
+        return;
+    }
+    const SortKeyColumn *key = &layout->keys[layout->from_key[column]];
+    vector_init_flat(out, key->type, count > 0 ? count : 1, arena);
+    uint64_t *validity = NULL;
+    char *values = out->values;
+    for (int k = 0; k < count; k++) {
+        bool null = rows[k][key->offset] != 1;
+        int64_t value = null ? 0 : value_of_key(key, rows[k]);
+        memcpy(values + (size_t)k * key->width, &value, key->width);
+        if (!null) continue;
+        if (!validity) validity = vector_make_validity(out, count, arena);
+        bitmap_clear(validity, (size_t)k);
+    }
 }
 
 /* ---- comparing -------------------------------------------------------------------------------------------

@@ -29,14 +29,23 @@ typedef struct SortLayout {
     uint32_t ordered_bytes;        /* of the key bytes: up to the first key they do not tell fully */
     RowLayout rows;                /* output columns, then the values of inexact keys, then of the extras */
     int output_count;
-    Program **extras;   /* further values kept with each row */
+    int *from_key;    /* by output column: the key whose bytes hold it, so that the row need not; -1 = the row
+                         does.    NULL: all rows do */
+    Program **extras; /* further values kept with each row */
     int *extra_columns; /* of `rows` */
     int extra_count;
 } SortLayout;
 
-/* Rows of the columns that `input` gives, and of `extras`, in the order of the keys. */
+/* Rows of the columns that `input` gives, and of `extras`, in the order of the keys. `compact`: columns that
+ * keys tell are left out, for sort_gather alone to make again. */
 Status sort_layout_init(SortLayout *layout, Query *query, const PlanNode *input, const SortKey *keys,
-                        int key_count, Expr *const *extras, int extra_count, Error *err);
+                        int key_count, Expr *const *extras, int extra_count, bool compact, Error *err);
+static inline bool sort_row_holds(const SortLayout *layout, int column) {
+    return !layout->from_key || column >= layout->output_count || layout->from_key[column] < 0;
+}
+/* Output column `column` of the rows as a FLAT vector. */
+void sort_gather(const SortLayout *layout, int column, char *const *rows, int count, Vector *out,
+                 Arena *arena);
 void sort_keys_encode(const SortLayout *layout, const Vector *key_values, const uint16_t *selection,
                       int selected, char *rows, size_t stride);
 static inline uint64_t sort_prefix(const SortLayout *layout, const char *row) {

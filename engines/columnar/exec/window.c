@@ -274,7 +274,7 @@ Status window_create(Query *query, const PlanNode *node, Sink **sink, Source **s
             window->cut_keys = node->windows[c].partition_count;
         TRY(init_plan(window, query, node, &window->calls[c], extras, &extra_count, err));
     }
-    TRY(sort_init(&window->sort, query, node, extras, extra_count, 0, err));
+    TRY(sort_init(&window->sort, query, node, extras, extra_count, 0, false, err));
     place_extras(window);
     window->range_rows = RANGE_ROWS;
     for (int c = 0; c < window->call_count; c++)

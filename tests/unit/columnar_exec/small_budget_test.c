@@ -27,6 +27,12 @@ static const char *const tops[] = {
     "SELECT count(*), sum(x), max(s) FROM (SELECT x, repeat('b', 700) || x AS s FROM generate_series(1, "
     "100000) x "
     "ORDER BY -x LIMIT 30000) r WHERE length(s) > 700",
+    /* everything on disk, columns in their keys alone */
+    "SELECT count(*), sum(y), sum(b::int), min(z), sum(y * (x % 7)) FROM (SELECT x, -x AS y, CASE WHEN x % 3 "
+    "> 0 "
+    "THEN x % 5 = 0 END AS b, repeat('c', 20) || x AS z FROM generate_series(1, 400000) x ORDER BY b DESC, "
+    "y, z "
+    "DESC LIMIT 390000) r",
 };
 enum { TOPS = sizeof tops / sizeof *tops };
 
