@@ -144,6 +144,7 @@ typedef struct EngineEstimate {
     double cost_ms; /* expected wall time */
     double rows;    /* expected result rows, < 0 unknown */
     double bytes_scanned;
+    double rows_scanned; /* as ExecutionStats counts them, 0 = not known: how much there is to do */
 } EngineEstimate;
 
 /* What plan() says. When !eligible, `why` names the construct, table or state that stops it (one sentence,
@@ -190,6 +191,7 @@ typedef struct Execution {
     int param_count;
     CancelToken *cancel;   /* may be NULL; carries the deadline too */
     Budget *budget;        /* parent for the query's own budget, may be NULL */
+    int max_threads;       /* of the engine's own, 0 = all */
     int64_t row_limit;     /* the reader will not take more rows than this; 0 = all. A hint to stop early */
     ExecutionStats *stats; /* never NULL */
     StrBuf *marker;        /* NULL, or an engine that knows what this run reads appends its read_marker() */

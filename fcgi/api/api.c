@@ -14,6 +14,7 @@
 #include "fcgi/api/resources.h"
 #include "fcgi/api/result_cache.h"
 #include "fcgi/api/shadow.h"
+#include "fcgi/jobs/job_watch.h"
 #include "router/rules.h"
 #include "fcgi/api/shared_map.h"
 #include "router/calibration.h"
@@ -97,6 +98,7 @@ void api_reply_json(Exchange *exchange, int status, StrBuf *json) {
 static void *loop_open(void *context, int loop_index, EventLoop *loop) {
     Api *api = context;
     LoopState *state = calloc(1, sizeof *state);
+    state->loop = loop;
     for (int i = 0; i < router_engine_count(api->router); i++) {
         Engine *engine = router_engine(api->router, i);
         Error err;
@@ -262,6 +264,8 @@ Status api_keep_history(Api *api, const Config *config, Error *err) {
 }
 
 void api_destroy(Api *api) {
+    if (api->jobs) jobs_stop(api->jobs);
+    job_watch_close(api->job_watch);
     jobs_close(api->jobs);
     shadow_close(api->shadow);
     history_close(api->history);

@@ -35,6 +35,7 @@ struct Api {
     char *history_path;           /* saved queries are kept beside it; set by api_keep_history */
     struct Shadow *shadow;        /* NULL = no shadow runs */
     struct Jobs *jobs;            /* NULL = none are kept */
+    struct JobWatch *job_watch;   /* with `jobs` */
     int64_t job_version;          /* upkeep's: of the look that follows */
     JobCounts job_counts;         /* `lock` guards it, and the next */
     int slots_in_use;
@@ -64,6 +65,7 @@ struct Api {
 
 /* What belongs to one event loop. */
 typedef struct LoopState {
+    EventLoop *loop;
     EngineLane *lanes[ROUTER_MAX_CANDIDATES]; /* by engine index; NULL where an engine has none */
     RouteTexts routes;
     RowLayouts layouts;
@@ -118,5 +120,9 @@ void jobs_submit_handle(Api *api, Exchange *exchange, char *const *arguments);
 void jobs_list_handle(Api *api, Exchange *exchange, char *const *arguments);
 void job_handle(Api *api, Exchange *exchange, char *const *arguments);
 void job_result_handle(Api *api, Exchange *exchange, char *const *arguments);
+void job_events_handle(Api *api, Exchange *exchange, char *const *arguments);
 void job_plan_handle(Api *api, Exchange *exchange, char *const *arguments);
+void schedules_handle(Api *api, Exchange *exchange, char *const *arguments);
+void schedule_handle(Api *api, Exchange *exchange, char *const *arguments);
+void schedule_run_handle(Api *api, Exchange *exchange, char *const *arguments);
 void openapi_handle(Api *api, Exchange *exchange, char *const *arguments);

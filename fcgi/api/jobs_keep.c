@@ -1,7 +1,11 @@
 /* The jobs of a process: opened with what [jobs] says. */
 #include <unistd.h>
 
+#include "engines/base/clock.h"
+#include "engines/base/log.h"
 #include "fcgi/api/jobs_run.h"
+#include "fcgi/jobs/job_schedules.h"
+#include "fcgi/jobs/job_watch.h"
 
 enum { LEAST_SLOTS = 2 };
 
@@ -14,6 +18,15 @@ static int slots_of(const Config *config) {
 static int reserved_of(const Config *config, int slots) {
     if (config->jobs_reserved_slots >= 0) return config->jobs_reserved_slots;
     return slots < 2 ? 0 : slots < 4 ? 1 : slots / 4;
+}
+
+static void tick(void *context) {
+    Api *api = context;
+    Error err = {0};
+    int64_t count;
+    if (schedules_submit_due(jobs_store(api->jobs), clock_wall_us(), jobs_options(api->jobs)->most_queued,
+                             &count, &err) != STATUS_OK)
+        log_warn("schedules", "error=\"%s\"", err.message);
 }
 
 Status api_keep_jobs(Api *api, const Config *config, Error *err) {
@@ -32,12 +45,15 @@ Status api_keep_jobs(Api *api, const Config *config, Error *err) {
                            .job_hours = config->jobs_job_hours,
                            .most_jobs = config->jobs_max_jobs,
                            .drain_timeout_ms = config->drain_timeout_ms};
-    JobsHost host = {.context = api, .run = jobs_run};
+    JobsHost host = {.context = api, .run = jobs_run, .tick = tick};
     TRY(jobs_open(&options, &api->jobs, err));
+    TRY(job_watch_open(api->jobs, &api->job_watch, err));
     api->jobs_max_runtime_seconds = config->jobs_max_runtime_seconds;
     api->jobs_max_queue_seconds = config->jobs_max_queue_seconds;
     if (jobs_start(api->jobs, &host, err) == STATUS_OK) return STATUS_OK;
+    job_watch_close(api->job_watch);
     jobs_close(api->jobs);
     api->jobs = NULL;
+    api->job_watch = NULL;
     return STATUS_ERROR;
 }

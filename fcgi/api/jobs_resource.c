@@ -34,7 +34,7 @@ static const char *key_of(Exchange *exchange, const char *user) {
     return attempt && attempt[0] ? arena_printf(&exchange->arena, "attempt %.255s", attempt) : NULL;
 }
 
-static int64_t limited_ms(double wanted_seconds, int most_seconds) {
+int64_t jobs_limited_ms(double wanted_seconds, int most_seconds) {
     double seconds = wanted_seconds > 0 && wanted_seconds < most_seconds ? wanted_seconds : most_seconds;
     return (int64_t)(seconds * 1000) + (seconds < 0.001);
 }
@@ -51,7 +51,7 @@ static Status check(Api *api, Exchange *exchange, const QueryBody *body, bool *o
     return STATUS_OK;
 }
 
-static void reply_ticket(Exchange *exchange, const JobTicket *ticket) {
+void jobs_reply_ticket(Exchange *exchange, const JobTicket *ticket) {
     StrBuf out;
     strbuf_init(&out);
     strbuf_printf(&out, "{\"job_id\":\"%s\",\"status\":\"%s\",\"queue_position\":", ticket->id,
@@ -87,9 +87,9 @@ void jobs_submit_handle(Api *api, Exchange *exchange, char *const *arguments) {
                           .tag = body.tag,
                           .priority = body.priority ? body.priority : JOB_USUAL_PRIORITY};
     request.key = key_of(exchange, request.user);
-    request.max_runtime_ms = limited_ms(body.max_runtime_seconds, api->jobs_max_runtime_seconds);
+    request.max_runtime_ms = jobs_limited_ms(body.max_runtime_seconds, api->jobs_max_runtime_seconds);
     request.expires_us =
-        clock_wall_us() + limited_ms(body.max_queue_seconds, api->jobs_max_queue_seconds) * 1000;
+        clock_wall_us() + jobs_limited_ms(body.max_queue_seconds, api->jobs_max_queue_seconds) * 1000;
     Status status = body.dry_run ? error_set(&err, SQLSTATE_INVALID_PARAMETER,
                                              "\"dry_run\" is for POST /query: a job runs its statement")
                                  : check(api, exchange, &body, &request.only_reads, &err);
@@ -101,7 +101,7 @@ void jobs_submit_handle(Api *api, Exchange *exchange, char *const *arguments) {
         return;
     }
     jobs_wake(api->jobs);
-    reply_ticket(exchange, &ticket);
+    jobs_reply_ticket(exchange, &ticket);
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------------

@@ -12,3 +12,7 @@ bool jobs_find(Api *api, Exchange *exchange, const char *id, Job *out);
 const char *jobs_user_of(Api *api, Exchange *exchange);
 /* A problem document, with Retry-After when the queue is full. */
 void jobs_reply_error(Api *api, Exchange *exchange, const Error *err);
+/* 202 */
+void jobs_reply_ticket(Exchange *exchange, const JobTicket *ticket);
+/* What was asked for, 0 = nothing, within what there is. */
+int64_t jobs_limited_ms(double wanted_seconds, int most_seconds);

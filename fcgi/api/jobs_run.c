@@ -9,6 +9,7 @@
 #include "engines/base/thread_priority.h"
 #include "fcgi/api/access_log.h"
 #include "fcgi/api/decision_json.h"
+#include "fcgi/api/jobs_into.h"
 #include "fcgi/api/jobs_plan.h"
 #include "fcgi/api/problem.h"
 #include "fcgi/api/query_body.h"
@@ -110,7 +111,9 @@ static void take_limits(Task *task) {
     int64_t deadline_ns = run->started_ns + (int64_t)(limits->max_runtime_seconds * 1e9);
     if (limits->max_runtime_seconds > 0 && deadline_ns < run->cancel.deadline_ns)
         run->cancel.deadline_ns = deadline_ns;
-    atomic_store(&run->planned_rows, estimate->rows > 0 ? (int64_t)estimate->rows : -1);
+    atomic_store(&run->planned_rows_scanned, (int64_t)estimate->rows_scanned);
+    atomic_store(&run->planned_rows,
+                 estimate->rows_scanned <= 0 && estimate->rows > 0 ? (int64_t)estimate->rows : -1);
 }
 
 static Status keep_batch(Task *task, JobResult *result, ArrowArray *batch, Error *err) {
@@ -160,7 +163,8 @@ static Status run_decision(Task *task, Error *err) {
     Execution execution = {.params = task->body.params,
                            .param_count = task->body.param_count,
                            .cancel = &run->cancel,
-                           .budget = run->limits.budget,
+                           .budget = run->slot_budget,
+                           .max_threads = jobs_options(run->jobs)->slot_threads,
                            .row_limit = task->max_rows ? task->max_rows + 1 : 0,
                            .stats = &run->stats};
     ArrowArrayStream stream = {0};
@@ -228,9 +232,22 @@ static void tell_plan(Task *task) {
     strbuf_deinit(&route);
 }
 
+static Status read_body(JobRun *run, QueryBody *out, Error *err) {
+    const JobClaim *claim = &run->claim;
+    if (claim->schedule_id)
+        return query_body_read_schedule(&run->arena, claim->body, strlen(claim->body), out, err);
+    return query_body_read_job(&run->arena, claim->body, strlen(claim->body), out, err);
+}
+
+static Status put_into(Task *task, Error *err) {
+    if (!task->body.table) return STATUS_OK;
+    snprintf(task->run->stats.command, sizeof task->run->stats.command, "INSERT");
+    return jobs_put_into(task->api, task->run, &task->body, &task->rows, err);
+}
+
 static Status run_task(Task *task, Error *err) {
     JobRun *run = task->run;
-    TRY(query_body_read_job(&run->arena, run->claim.body, strlen(run->claim.body), &task->body, err));
+    TRY(read_body(run, &task->body, err));
     task->context = jobs_stored_context(&run->arena, run->claim.headers, task->body.tag);
     api_wait_ready(task->api);
     api_catch_up(task->api);
@@ -239,7 +256,7 @@ static Status run_task(Task *task, Error *err) {
         take_limits(task);
         tell_plan(task);
         TRY(cancel_check(&run->cancel, err));
-        if (execute(task, err) == STATUS_OK) return STATUS_OK;
+        if (execute(task, err) == STATUS_OK) return put_into(task, err);
         Error failure = *err;
         if (!fail_over(task, &failure)) {
             *err = failure;

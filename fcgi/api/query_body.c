@@ -228,8 +228,47 @@ static Status read_max_queue(Arena *arena, const JsonNode *node, QueryBody *body
     return STATUS_OK;
 }
 
+static Status read_text(const JsonNode *node, const char **out, Error *err) {
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
+    if (!node->length) return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"%s\" is empty", node->key);
+    *out = node->text;
+    return STATUS_OK;
+}
+
+static Status read_name(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    return read_text(node, &body->name, err);
+}
+
+static Status read_cron(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    return read_text(node, &body->cron, err);
+}
+
+static Status read_timezone(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    return read_text(node, &body->timezone, err);
+}
+
+static Status read_table(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    return read_text(node, &body->table, err);
+}
+
+static Status read_mode(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    if (node->kind == JSON_NULL) return STATUS_OK;
+    if (node->kind != JSON_STRING) return wrong_type(node, "a string", err);
+    body->replaces = !strcmp(node->text, "replace");
+    if (body->replaces || !strcmp(node->text, "append")) return STATUS_OK;
+    return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"mode\" must be append or replace");
+}
+
+static Status read_enabled(Arena *arena, const JsonNode *node, QueryBody *body, Error *err) {
+    bool enabled = true;
+    TRY(read_bool(node, &enabled, err));
+    body->disabled = !enabled;
+    return STATUS_OK;
+}
+
 /* What a body is for; a field belongs to some of them. */
-enum { BODY_QUERY = 1, BODY_COMPARISON = 2, BODY_JOB = 4, BODY_ANY = 7 };
+enum { BODY_QUERY = 1, BODY_COMPARISON = 2, BODY_JOB = 4, BODY_SCHEDULE = 8, BODY_ANY = 15 };
 
 static const struct {
     const char *name;
@@ -251,8 +290,14 @@ static const struct {
     {"tag", read_tag, BODY_ANY},
     {"engines", read_engines, BODY_COMPARISON},
     {"runs", read_runs, BODY_COMPARISON},
-    {"priority", read_priority, BODY_JOB},
-    {"max_queue_seconds", read_max_queue, BODY_JOB},
+    {"priority", read_priority, BODY_JOB | BODY_SCHEDULE},
+    {"max_queue_seconds", read_max_queue, BODY_JOB | BODY_SCHEDULE},
+    {"name", read_name, BODY_SCHEDULE},
+    {"cron", read_cron, BODY_SCHEDULE},
+    {"timezone", read_timezone, BODY_SCHEDULE},
+    {"table", read_table, BODY_SCHEDULE},
+    {"mode", read_mode, BODY_SCHEDULE},
+    {"enabled", read_enabled, BODY_SCHEDULE},
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -295,4 +340,10 @@ Status query_body_read_comparison(Arena *arena, const char *text, size_t length,
 
 Status query_body_read_job(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
     return read_body(arena, text, length, BODY_JOB, out, err);
+}
+
+Status query_body_read_schedule(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err) {
+    TRY(read_body(arena, text, length, BODY_SCHEDULE, out, err));
+    if (!out->cron) return error_set(err, SQLSTATE_INVALID_PARAMETER, "\"cron\" is missing");
+    return STATUS_OK;
 }

@@ -22,6 +22,9 @@ typedef struct QueryBody {
     const char *tag;          /* for rules and the history, NULL = not given */
     int priority;             /* of a job, 0 = not given */
     double max_queue_seconds; /* of a job, 0 = not given */
+    /* Of a schedule; NULL = not given. */
+    const char *name, *cron, *timezone, *table;
+    bool replaces, disabled;
 } QueryBody;
 
 /* Everything is in the arena; errors carry 22023 or 22P02. */
@@ -30,3 +33,5 @@ Status query_body_read(Arena *arena, const char *text, size_t length, QueryBody 
 Status query_body_read_comparison(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
 /* The body of POST /api/v1/queries: "priority" and "max_queue_seconds", too. */
 Status query_body_read_job(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);
+/* The body of POST /api/v1/schedules: "cron" and what else a schedule has, too. */
+Status query_body_read_schedule(Arena *arena, const char *text, size_t length, QueryBody *out, Error *err);

@@ -43,6 +43,10 @@ bool query_request_read_comparison(Exchange *exchange, QueryBody *body) {
     return read_request(exchange, query_body_read_comparison, body);
 }
 
+bool query_request_read_schedule(Exchange *exchange, QueryBody *body) {
+    return read_request(exchange, query_body_read_schedule, body);
+}
+
 bool query_request_read_job(Exchange *exchange, QueryBody *body) {
     return read_request(exchange, query_body_read_job, body);
 }

@@ -11,6 +11,7 @@ bool query_request_is_json(Exchange *exchange);
 bool query_request_read(Exchange *exchange, QueryBody *body);
 bool query_request_read_comparison(Exchange *exchange, QueryBody *body);
 bool query_request_read_job(Exchange *exchange, QueryBody *body);
+bool query_request_read_schedule(Exchange *exchange, QueryBody *body);
 RouteRequest query_request_route(Exchange *exchange, const QueryBody *body);
 /* Who asks, for rules; in the exchange's arena. `tag` may be NULL. */
 const RouteContext *query_request_context(Exchange *exchange, const char *tag);

@@ -32,6 +32,10 @@ static const Resource resources[RESOURCE_COUNT] = {
     [RESOURCE_JOB] = {"/api/v1/jobs/{}", READ | HTTP_DELETE, job_handle, true},
     [RESOURCE_JOB_RESULT] = {"/api/v1/jobs/{}/result", READ, job_result_handle, true},
     [RESOURCE_JOB_PLAN] = {"/api/v1/jobs/{}/plan", READ, job_plan_handle, true},
+    [RESOURCE_JOB_EVENTS] = {"/api/v1/jobs/{}/events", HTTP_GET, job_events_handle, false},
+    [RESOURCE_SCHEDULES] = {"/api/v1/schedules", READ | HTTP_POST, schedules_handle, true},
+    [RESOURCE_SCHEDULE] = {"/api/v1/schedules/{}", READ | HTTP_PUT | HTTP_DELETE, schedule_handle, true},
+    [RESOURCE_SCHEDULE_RUN] = {"/api/v1/schedules/{}/run", HTTP_POST, schedule_run_handle, true},
     [RESOURCE_OTHER] = {"other", 0, NULL, false},
 };
 

@@ -7,6 +7,7 @@
 #include "fcgi/api/process.h"
 #include "fcgi/api/query_result.h"
 #include "fcgi/api/shadow.h"
+#include "fcgi/jobs/job_watch.h"
 
 static void append_configuration(StrBuf *out, Api *api) {
     ConfigState state = {0};
@@ -21,6 +22,26 @@ static void append_configuration(StrBuf *out, Api *api) {
     strbuf_append_char(out, '}');
 }
 
+/* Of the whole pool; jobs as of upkeep's last look, for their file is not for the loop to wait for. */
+static void append_jobs(StrBuf *out, Api *api) {
+    pthread_mutex_lock(&api->lock);
+    JobCounts counts = api->job_counts;
+    pthread_mutex_unlock(&api->lock);
+    Slots *slots = api->jobs ? jobs_slots(api->jobs) : NULL;
+    double waits = counts.oldest_queued_us ? (double)(clock_wall_us() - counts.oldest_queued_us) / 1e6 : 0;
+    strbuf_printf(out, ",\"slots\":{\"total\":%d,\"busy\":%d,\"for_jobs\":%d,\"busy_here\":%d}",
+                  slots ? slots_count(slots) : 0, slots ? slots_in_use(slots) : 0,
+                  slots ? slots_count_for_jobs(slots) : 0, slots ? slots_in_use_here(slots) : 0);
+    strbuf_printf(out,
+                  ",\"queue\":{\"length\":%lld,\"oldest_seconds\":%.3f},"
+                  "\"jobs\":{\"queued\":%lld,\"running\":%lld,\"completed\":%lld,\"failed\":%lld,"
+                  "\"cancelled\":%lld,\"watchers\":%d}",
+                  (long long)counts.queued, waits > 0 ? waits : 0, (long long)counts.queued,
+                  (long long)counts.running, (long long)counts.ended[JOB_COMPLETED],
+                  (long long)counts.ended[JOB_FAILED], (long long)counts.ended[JOB_CANCELLED],
+                  api->job_watch ? job_watch_count(api->job_watch) : 0);
+}
+
 void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
     ServerCounters server = {0};
     if (api->server) server_counters(api->server, &server);
@@ -30,8 +51,7 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
     strbuf_init(&out);
     strbuf_printf(&out,
                   "{\"version\":\"%s\",\"pid\":%d,\"uptime_seconds\":%.3f,\"resident_bytes\":%lld,"
-                  "\"slots\":{\"total\":%zu,\"busy\":%zu},\"queue\":{\"length\":%zu},"
-                  "\"jobs\":{\"queued\":0,\"running\":0},"
+                  "\"workers\":{\"total\":%zu,\"busy\":%zu,\"queued\":%zu},"
                   "\"connections\":{\"open\":%lld,\"accepted\":%lld},\"requests_active\":%lld,"
                   "\"router\":{\"decisions\":%llu,\"cache_hits\":%llu,\"parses\":%llu,\"errors\":%llu,"
                   "\"cache_bytes\":%lld}",
@@ -42,6 +62,7 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
                   (unsigned long long)router.decisions, (unsigned long long)router.cache_hits,
                   (unsigned long long)router.parses, (unsigned long long)router.errors,
                   (long long)router.cache_bytes);
+    append_jobs(&out, api);
     append_configuration(&out, api);
     strbuf_append_text(&out, ",\"cache\":");
     query_result_append_status(&out, api);

@@ -53,7 +53,7 @@ static Engine *columnar_engine(Api *api) {
 }
 
 /* Of a table that is still to be made: [engine.][schema.]name. */
-static void take_new_name(Api *api, Exchange *exchange, const char *wanted, TableTarget *out) {
+static void take_new_name(Api *api, Arena *arena, const char *wanted, TableTarget *out) {
     for (int i = 0; i < router_engine_count(api->router); i++) {
         Engine *engine = router_engine(api->router, i);
         size_t length = strlen(engine->name);
@@ -64,12 +64,17 @@ static void take_new_name(Api *api, Exchange *exchange, const char *wanted, Tabl
         break;
     }
     const char *dot = strchr(wanted, '.');
-    out->schema = dot ? arena_strndup(&exchange->arena, wanted, (size_t)(dot - wanted)) : NULL;
-    out->name = arena_strdup(&exchange->arena, dot ? dot + 1 : wanted);
+    out->schema = dot ? arena_strndup(arena, wanted, (size_t)(dot - wanted)) : NULL;
+    out->name = arena_strdup(arena, dot ? dot + 1 : wanted);
 }
 
 Status table_target_find(Api *api, Exchange *exchange, const char *wanted, const char *engine_name,
                          TableTarget *out, Error *err) {
+    return table_target_find_in(api, &exchange->arena, wanted, engine_name, out, err);
+}
+
+Status table_target_find_in(Api *api, Arena *arena, const char *wanted, const char *engine_name,
+                            TableTarget *out, Error *err) {
     RegistryView view;
     *out = (TableTarget){.engine = columnar_engine(api)};
     Engine *only = NULL;
@@ -89,12 +94,12 @@ Status table_target_find(Api *api, Exchange *exchange, const char *wanted, const
     }
     if (found) {
         out->engine = found->engine;
-        out->desc = copy_description(&exchange->arena, found->table);
+        out->desc = copy_description(arena, found->table);
         out->schema = out->desc->schema;
         out->name = out->desc->name;
         out->exists = true;
     } else {
-        take_new_name(api, exchange, wanted, out);
+        take_new_name(api, arena, wanted, out);
     }
     registry_view_release(&view);
     if (!out->engine)

@@ -16,6 +16,9 @@ bool table_is_called(const RegistryTable *entry, const char *wanted);
  * columnar engine. Fails (SB002) when there is no such engine. */
 Status table_target_find(Api *api, Exchange *exchange, const char *wanted, const char *engine_name,
                          TableTarget *out, Error *err);
+/* For who has no exchange. */
+Status table_target_find_in(Api *api, Arena *arena, const char *wanted, const char *engine_name,
+                            TableTarget *out, Error *err);
 /* Replies what there is to say of a table (tables.c), 404 when there is none. Workers only. */
 void table_reply(Api *api, Exchange *exchange, const char *wanted, int http_status);
 /* 404 with 42P01. */

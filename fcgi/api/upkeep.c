@@ -134,6 +134,7 @@ Status api_start_upkeep(Api *api, Error *err) {
 }
 
 void api_stop_upkeep(Api *api) {
+    if (api->jobs) jobs_stop(api->jobs);
     pthread_mutex_lock(&api->lock);
     api->stopping = true;
     pthread_cond_broadcast(&api->changed);

@@ -25,11 +25,9 @@ static JobProgress measure(JobRun *run, int64_t now_ns) {
                             .bytes_scanned = load(&run->stats.bytes_scanned),
                             .rows = load(&run->rows),
                             .eta_ms = -1};
-    double shares[] = {share_of(progress.rows_scanned, load(&run->planned_rows_scanned)),
-                       share_of(progress.bytes_scanned, load(&run->planned_bytes)),
-                       share_of(progress.rows, load(&run->planned_rows))};
-    for (int i = 0; i < 3; i++)
-        if (shares[i] > progress.share) progress.share = shares[i];
+    double scanned = share_of(progress.rows_scanned, load(&run->planned_rows_scanned));
+    double received = share_of(progress.rows, load(&run->planned_rows));
+    progress.share = scanned > received ? scanned : received;
     int64_t elapsed_ns = now_ns - run->started_ns;
     if (progress.share >= LEAST_SHARE_FOR_ETA && elapsed_ns >= LEAST_NS_FOR_ETA)
         progress.eta_ms = (int64_t)((double)elapsed_ns / 1e6 * (1 - progress.share) / progress.share);

@@ -103,7 +103,6 @@ static JobRun *run_new(Jobs *jobs, int slot) {
     arena_init(&run->arena);
     budget_init(&run->budget, NULL, jobs->options.slot_memory_bytes);
     run->stats.rows_affected = -1;
-    atomic_store(&run->planned_bytes, -1);
     atomic_store(&run->planned_rows, -1);
     atomic_store(&run->planned_rows_scanned, -1);
     run->outcome = (JobOutcome){.status = JOB_FAILED, .http_status = 500, .result_bytes = -1};
@@ -129,7 +128,7 @@ static bool claim_one(Jobs *jobs, bool *waits) {
     }
     run->started_ns = run->told_ns = clock_now_ns();
     cancel_init(&run->cancel, run->started_ns + run->claim.max_runtime_ms * 1000000);
-    run->limits.budget = jobs->options.slot_memory_bytes > 0 ? &run->budget : NULL;
+    run->slot_budget = jobs->options.slot_memory_bytes > 0 ? &run->budget : NULL;
     link_run(jobs, run);
     threadpool_submit(jobs->runners, run_job, run);
     return true;
@@ -169,7 +168,6 @@ static Status recover(void *context, const char *owner, Error *err) {
     Jobs *jobs = context;
     int64_t count;
     TRY(job_recover(jobs->store, owner, &count, err));
-    atomic_fetch_add(&jobs->recovered, (uint64_t)count);
     if (count) log_warn("jobs.recovered", "jobs=%lld reason=\"their process died\"", (long long)count);
     return STATUS_OK;
 }
@@ -205,16 +203,16 @@ static void look_after(Jobs *jobs, Due *due, int64_t now_ns) {
     job_progress_tell(jobs, now_ns);
 }
 
-static void note_change(Jobs *jobs) {
+static void note_change(Jobs *jobs, bool changed) {
     Error err = {0};
     pthread_mutex_lock(&jobs->lock);
     bool runs = jobs->runs != NULL;
-    void (*changed)(void *) = jobs->on_change;
+    void (*look)(void *, bool) = jobs->on_change;
     void *context = jobs->on_change_context;
     pthread_mutex_unlock(&jobs->lock);
-    if (runs)
+    if (runs && changed)
         complain("cancel", job_cancels_asked(jobs->reader, jobs->owner.name, stop_run, jobs, &err), &err);
-    if (changed) changed(context);
+    if (look) look(context, changed);
 }
 
 /* False: it is time to end. */
@@ -251,10 +249,8 @@ void *job_scheduler_main(void *argument) {
         look_after(jobs, &due, now_ns);
         bool waits = claim_all(jobs);
         int64_t version = job_store_version(jobs->reader);
-        if (version != due.version) {
-            due.version = version;
-            note_change(jobs);
-        }
+        note_change(jobs, version != due.version);
+        due.version = version;
         go_on = wait_for_work(jobs, waits || is_running_any(jobs) ? BUSY_WAIT_MS : IDLE_WAIT_MS);
     }
     return NULL;

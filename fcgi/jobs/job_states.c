@@ -106,7 +106,7 @@ static Status note_error(JobStore *store, int64_t number, const Error *error, in
  */
 
 /* RFC 9562, version 7: they sort by the time they were made. */
-static void make_id(char id[JOB_ID_BYTES], int64_t now_us) {
+void job_make_id(char id[JOB_ID_BYTES], int64_t now_us) {
     uint8_t bytes[16];
     (void)!getrandom(bytes, sizeof bytes, 0);
     int64_t ms = now_us / 1000;
@@ -179,7 +179,7 @@ Status job_submit_within(JobStore *store, const JobRequest *request, int64_t mos
         return error_set(err, SQLSTATE_QUEUE_FULL, "%lld jobs are queued already, as many as there may be",
                          (long long)queued);
     out->created_us = clock_wall_us();
-    make_id(out->id, out->created_us);
+    job_make_id(out->id, out->created_us);
     TRY(insert(store, request, out, err));
     return job_queue_position(store, out->number, request->priority, &out->queue_position, err);
 }

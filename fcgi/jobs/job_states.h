@@ -55,6 +55,9 @@ typedef struct JobTicket {
     bool repeated; /* the request had been taken before */
 } JobTicket;
 
+/* An id of this kind: a UUID that sorts by its time. */
+void job_make_id(char id[JOB_ID_BYTES], int64_t now_us);
+
 /* SB007 when `most_queued` wait already (0 = no limit). */
 Status job_submit(JobStore *store, const JobRequest *request, int64_t most_queued, JobTicket *out,
                   Error *err);

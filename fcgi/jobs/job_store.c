@@ -39,11 +39,12 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS turns (user_name TEXT NOT NULL, priority INTEGER NOT NULL,"
     " started_us INTEGER NOT NULL, PRIMARY KEY (user_name, priority)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS totals (status TEXT PRIMARY KEY, jobs INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS schedules (id TEXT PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS scheduled (id TEXT PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL,"
     " headers TEXT NOT NULL, user_name TEXT NOT NULL, sql TEXT NOT NULL, cron TEXT NOT NULL,"
-    " timezone TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL, priority INTEGER NOT NULL,"
+    " timezone TEXT NOT NULL, target TEXT, mode TEXT NOT NULL, priority INTEGER NOT NULL,"
+    " repeatable INTEGER NOT NULL, max_runtime_ms INTEGER NOT NULL, max_queue_ms INTEGER NOT NULL,"
     " enabled INTEGER NOT NULL, next_us INTEGER, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);"
-    "CREATE INDEX IF NOT EXISTS schedules_due ON schedules (next_us) WHERE enabled;";
+    "CREATE INDEX IF NOT EXISTS scheduled_due ON scheduled (next_us) WHERE enabled;";
 
 Status job_store_error(JobStore *store, const char *what, Error *err) {
     bool busy = (sqlite3_errcode(store->handle) & 0xFF) == SQLITE_BUSY;

@@ -1,6 +1,6 @@
 /* Jobs and schedules as they are kept: one SQLite file (WAL) that all processes of a pool on one host share.
  *
- *   job_store_open → (job_states.h: what moves a job | job_read.h: what looks at one | schedules.h) →
+ *   job_store_open → (job_states.h: what moves a job | job_read.h: what looks at one | job_schedules.h) →
  *   job_store_close
  *
  * A store has one connection, used by one thread at a time: job_store_begin takes its lock and the file's

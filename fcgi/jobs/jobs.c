@@ -134,9 +134,9 @@ void jobs_wake(Jobs *jobs) {
     pthread_mutex_unlock(&jobs->lock);
 }
 
-void jobs_on_change(Jobs *jobs, void (*changed)(void *context), void *context) {
+void jobs_on_change(Jobs *jobs, void (*look)(void *context, bool changed), void *context) {
     pthread_mutex_lock(&jobs->lock);
-    jobs->on_change = changed;
+    jobs->on_change = look;
     jobs->on_change_context = context;
     pthread_mutex_unlock(&jobs->lock);
 }
@@ -154,13 +154,4 @@ int jobs_retry_after_seconds(Jobs *jobs) {
     if (job_average_ms(jobs->reader, &average_ms, NULL) != STATUS_OK || average_ms < 0) return 1;
     double seconds = average_ms / 1000 / slots_count_for_jobs(jobs->slots);
     return seconds < 1 ? 1 : seconds > MOST_RETRY_SECONDS ? MOST_RETRY_SECONDS : (int)seconds;
-}
-
-Status jobs_counters(Jobs *jobs, JobsCounters *out, Error *err) {
-    *out = (JobsCounters){.slots = slots_count(jobs->slots),
-                          .slots_busy = slots_in_use(jobs->slots),
-                          .slots_busy_here = slots_in_use_here(jobs->slots),
-                          .job_slots = slots_count_for_jobs(jobs->slots),
-                          .recovered = atomic_load(&jobs->recovered)};
-    return job_counts(jobs->reader, &out->counts, err);
 }

@@ -37,10 +37,10 @@ typedef struct JobRun {
     JobClaim claim;
     CancelToken cancel; /* carries the deadline */
     ExecutionStats stats;
-    Execution limits; /* budget and threads of the slot: for the runner's own Execution */
+    Budget *slot_budget; /* for the runner's Execution; NULL = the engine's */
     Budget budget;
     /* For progress; the runner sets what is planned, < 0 = unknown. */
-    _Atomic int64_t planned_rows_scanned, planned_bytes, planned_rows, rows;
+    _Atomic int64_t planned_rows_scanned, planned_rows, rows;
     JobOutcome outcome; /* the runner fills it; set to failed before */
     int slot;
     int64_t started_ns;
@@ -72,17 +72,11 @@ const char *jobs_owner(const Jobs *jobs);
 
 /* Something was queued or cancelled here: looked at now. */
 void jobs_wake(Jobs *jobs);
-/* Called on the looking-after thread, soon after the store has changed in any process. One at a time. */
-void jobs_on_change(Jobs *jobs, void (*changed)(void *context), void *context);
+/* Called on the looking-after thread, several times a second: `changed` soon after the store has, in any
+ * process. */
+void jobs_on_change(Jobs *jobs, void (*look)(void *context, bool changed), void *context);
 
 /* For the runner, about itself: engine, route and plan are known. */
 void jobs_note_plan(JobRun *run, const char *engine, const char *route, const char *plan);
 /* How long a client that found the queue full should wait, in seconds. */
 int jobs_retry_after_seconds(Jobs *jobs);
-
-typedef struct JobsCounters {
-    int slots, slots_busy, slots_busy_here, job_slots;
-    JobCounts counts;
-    uint64_t recovered; /* jobs taken over from processes that died, by this one */
-} JobsCounters;
-Status jobs_counters(Jobs *jobs, JobsCounters *out, Error *err);

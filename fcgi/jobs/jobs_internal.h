@@ -17,14 +17,13 @@ struct Jobs {
     Slots *slots;
     ThreadPool *runners;
     JobKeeping keeping;
-    _Atomic uint64_t recovered;
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t changed;
     bool woken, stopping, started;
     JobRun *runs;
     int run_count;
-    void (*on_change)(void *context);
+    void (*on_change)(void *context, bool changed);
     void *on_change_context;
     unsigned long thread;
 };

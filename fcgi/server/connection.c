@@ -170,7 +170,7 @@ static void finish_on_loop(void *argument) {
     if (exchange->body_fd >= 0) close(exchange->body_fd);
     arena_reset(&exchange->arena);
     *exchange = (Exchange){.arena = exchange->arena, .body_fd = -1};
-    connection->streaming = connection->finished = false;
+    connection->streaming = connection->pushing = connection->finished = false;
     connection->reject_status = 0;
     connection->waited_ns = 0;
     connection->abandon = NULL;
@@ -258,6 +258,12 @@ static void watch_peer(Connection *connection, uint32_t epoll_events) {
 
 static void on_event(EventSource *source, uint32_t epoll_events) {
     Connection *connection = source->owner;
+    if (connection->pushing && (epoll_events & EPOLLOUT) && !push_flush(connection)) {
+        connection->peer_gone = true;
+        connection_cancel(connection, CANCEL_BY_CLIENT_GONE);
+        return;
+    }
+    if (connection->pushing && epoll_events == EPOLLOUT) return;
     if (connection->state == CONNECTION_IDLE)
         receive(connection);
     else if (connection->state == CONNECTION_SENDING && (epoll_events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)))

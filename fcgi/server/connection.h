@@ -49,6 +49,7 @@ struct Connection {
     bool peer_gone;
     bool failed; /* close without an end record */
     bool streaming;
+    bool pushing;      /* exchange_push: `out` holds what the client has not taken */
     bool finished;     /* the exchange has been answered */
     int reject_status; /* found while reading */
     const char *reject_detail;
@@ -99,6 +100,9 @@ void connection_finish(Connection *connection);
 /* On the loop: deadline, shutdown. Workers learn it from the cancel token, lanes by `abandon`. */
 void connection_cancel(Connection *connection, CancelReason reason);
 void connection_tick(Connection *connection, int64_t now_ns);
+
+/* More of what was pushed goes out. False: the client is gone. */
+bool push_flush(Connection *connection);
 
 /* Takes a request that `bytes`, peeked, hold whole and plain (fastcgi_request.h). False = it is for
  * request_read. */

@@ -83,6 +83,15 @@ void exchange_stream_end(Exchange *exchange);
 /* On any thread that owns the exchange, begun or not: closes the connection. */
 void exchange_stream_cut(Exchange *exchange);
 
+/* On the loop alone: an answer whose pieces come over time. Never waits for the client: what it has not taken
+ * yet is kept, up to EXCHANGE_PUSH_BYTES. `abandon` as in exchange_await; it may end the answer whole. */
+enum { EXCHANGE_PUSH_BYTES = 256 << 10 };
+void exchange_push_begin(Exchange *exchange, int status, const char *content_type,
+                         void (*abandon)(Exchange *exchange, CancelReason reason));
+/* False: the client is gone or too slow; end with exchange_stream_cut. */
+bool exchange_push(Exchange *exchange, const void *data, size_t bytes);
+void exchange_push_end(Exchange *exchange);
+
 const char *http_reason(int status);
 /* "GET, HEAD, POST": the methods whose bits are set. */
 const char *http_method_names(unsigned methods, char text[64]);

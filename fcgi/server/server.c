@@ -72,6 +72,9 @@ static void close_idle_connections(LoopThread *thread) {
         /* A request may have crossed our decision to stop: it is answered, then the connection closes. */
         if (connection->state == CONNECTION_IDLE && !has_bytes_waiting(connection->source.fd))
             connection_close(connection);
+        else if (connection->pushing)
+            connection_cancel(connection,
+                              CANCEL_BY_SHUTDOWN); /* it would never end; the client comes again */
     }
 }
 

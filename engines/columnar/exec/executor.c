@@ -507,6 +507,8 @@ static Status run_create(Run *run, const Plan *plan, const ExecutorResources *re
     query->execution = execution;
     query->workers = resources->workers;
     query->worker_count = resources->workers ? threadpool_thread_count(resources->workers) : 1;
+    if (execution->max_threads > 0 && query->worker_count > execution->max_threads)
+        query->worker_count = execution->max_threads;
     if (query->worker_count < 1) query->worker_count = 1;
     query->spill_directory = resources->spill_directory;
     query->spill_limit_bytes = resources->spill_limit_bytes;

@@ -140,6 +140,7 @@ void plan_estimate(const Plan *plan, const PlanSpeed *speed, EngineEstimate *out
     if (plan->explain && !plan->analyze) return;
     add_cost(plan->root, 1, &cost);
     double read_share = cost.scanned_rows > 0 ? cost.read_rows / cost.scanned_rows : 0;
+    out->rows_scanned = cost.read_rows;
     out->bytes_scanned *= cost.scanned_rows > 0 ? read_share : 1;
     cost.parallel_ns += plan->bytes_scanned * read_share / BYTES_PER_NS;
     double shared_ns = cost.parallel_ns * speed->scan + cost.hashed_ns * speed->hash;
