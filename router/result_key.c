@@ -242,6 +242,12 @@ static bool call_is_fixed(KeyWalk *walk, const PgQuery__FuncCall *call) {
     return true;
 }
 
+/* Text search reads dictionaries from the server's files. */
+static bool operator_is_fixed(const PgQuery__AExpr *expr) {
+    const char *name = plain_name(expr->name, expr->n_name);
+    return name && strncmp(name, "@@", 2) != 0;
+}
+
 static bool is_fixed(void *context, const ProtobufCMessage *message, bool *descend) {
     const ProtobufCMessageDescriptor *type = message->descriptor;
     if (type == &pg_query__a__const__descriptor) {
@@ -251,6 +257,7 @@ static bool is_fixed(void *context, const ProtobufCMessage *message, bool *desce
     }
     if (type == &pg_query__type_cast__descriptor)
         return cast_is_fixed(context, (const PgQuery__TypeCast *)message);
+    if (type == &pg_query__a__expr__descriptor) return operator_is_fixed((const PgQuery__AExpr *)message);
     if (type == &pg_query__func_call__descriptor)
         return call_is_fixed(context, (const PgQuery__FuncCall *)message);
     return type != &pg_query__sqlvalue_function__descriptor && type != &pg_query__column_def__descriptor &&

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/base/hash.h"
 #include "engines/base/strbuf.h"
 #include "engines/postgres/pgengine.h"
 
@@ -123,6 +124,8 @@ MarkerAnswer pgmarker_read(Engine *base, const MarkerRequest *request, StrBuf *o
         pgengine_give_back(engine, conn);
     }
     strbuf_append(out, strbuf_text(&tables), tables.length + 1);
+    uint64_t settings = hash64_bytes(engine->conninfo, strlen(engine->conninfo), 0); /* its options, too */
+    strbuf_append(out, &settings, sizeof settings);
     strbuf_deinit(&tables);
     return known ? MARKER_KNOWN : MARKER_NONE;
 }

@@ -450,8 +450,9 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
 }
 
 static bool try_cache(QueryRun *run) {
-    StrBuf *body = &loop_state_of(run)->body;
-    if (!query_result_at_once(run, body)) return false;
+    LoopState *state = loop_state_of(run);
+    StrBuf *body = state ? &state->body : NULL;
+    if (!state || !query_result_at_once(run, body)) return false;
     end_with_kept(run, body);
     shrink(body);
     return true;

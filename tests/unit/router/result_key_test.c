@@ -84,6 +84,7 @@ static void may_not_be_kept(void **state) {
         "SELECT random(), id FROM events",
         "SELECT current_setting('TimeZone'), id FROM events",
         "SELECT version(), id FROM events",
+        "SELECT id FROM events WHERE said @@ 'word'",
         "SELECT someones(id) FROM events",
         "SELECT public.lower(said) FROM events",
         "SELECT id::mood FROM events",
