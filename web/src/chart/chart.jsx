@@ -72,8 +72,7 @@ function Plot({ data, kind, size, onHover, base }) {
   const ys = data.series.flatMap((one) => one.points.map((point) => point.y));
   const [low, high] = extent(ys, kind !== 'scatter' && kind !== 'line' ? true : extent(ys)[0] > 0 && extent(ys)[0] < extent(ys)[1] * 0.5);
   const yTicks = niceTicks(low, high);
-  const step = yTicks.length > 1 ? yTicks[1] - yTicks[0] : 0;
-  const y = linear(Math.min(low, yTicks[0]), yTicks.at(-1) < high - step * 0.01 ? yTicks.at(-1) + step : high, inner.height - MARGIN.bottom, MARGIN.top);
+  const y = linear(Math.min(low, yTicks[0]), Math.max(high + (high - low) * 0.04, yTicks.at(-1)), inner.height - MARGIN.bottom, MARGIN.top);
   const left = Math.max(40, 16 + 7 * Math.max(...yTicks.map((tick) => short(tick).length)));
   const right = width - MARGIN.right;
   let x, ticks, label, band = 0;

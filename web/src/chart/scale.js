@@ -26,8 +26,7 @@ export function timeTicks(low, high, wanted = 6) {
   const start = new Date(low);
   let month = Math.ceil((start.getUTCFullYear() * 12 + start.getUTCMonth()) / months) * months;
   for (; ; month += months) {
-    const at = Date.UTC(0, month);
-    const time = month < 1200 ? new Date(at).setUTCFullYear(Math.floor(month / 12), month % 12, 1) : at;
+    const time = new Date(0).setUTCFullYear(Math.floor(month / 12), month % 12, 1);
     if (time > high) break;
     if (time >= low) ticks.push(time);
   }

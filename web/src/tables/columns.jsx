@@ -21,11 +21,13 @@ function Histogram({ bins, name }) {
 
 function Top({ values, rows }) {
   const most = Math.max(1, ...values.map((value) => value.count));
+  if (values.length === 0) return '';
+  if (rows > 100 && most / rows < 0.001) return <span class="facts">hardly any value twice</span>;
   return (
     <ul class="top-values">
       {values.slice(0, 4).map((entry) => (
         <li key={entry.value} style={{ '--share': `${(100 * entry.count) / most}%` }} title={`${entry.value}: ${count(entry.count)}`}>
-          <span>{entry.value === '' ? '(empty)' : String(entry.value)}</span><span class="quiet">{percent(entry.count / Math.max(1, rows))}</span>
+          <span>{entry.value === '' ? '(empty)' : String(entry.value)}</span><span class="share">{percent(entry.count / Math.max(1, rows))}</span>
         </li>
       ))}
     </ul>
