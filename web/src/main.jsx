@@ -48,6 +48,7 @@ function Header({ current }) {
       <button type="button" class="find" onClick={() => (palette.value = true)}><Icon name="search" size={15} /> Go to… <kbd>Ctrl K</kbd></button>
       <Lights />
       <span class="header-buttons">
+        <a class="icon-button" href="docs/" aria-label="The API’s documentation" title="The API’s documentation"><Icon name="book" /></a>
         <button type="button" class="icon-button" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick={() => (shortcuts.value = true)}><Icon name="keys" /></button>
         <button type="button" class="icon-button" aria-label={`Colours: ${words}`} title={words} onClick={cycleTheme}><Icon name={icon} /></button>
       </span>
