@@ -232,7 +232,7 @@ describe('accessibility', () => {
 });
 
 describe('accessibility of the other pages', () => {
-  const places = ['#/tables', '#/tables/columnar.default.flights', '#/tables/columnar.default.flights/snapshots', '#/tables/columnar.default.flights/preview', '#/ingest', '#/ingest/generate', '#/live/postgres.public.users', '#/jobs', '#/system'];
+  const places = ['#/tables', '#/tables/columnar.default.flights', '#/tables/columnar.default.flights/snapshots', '#/tables/columnar.default.flights/preview', '#/ingest', '#/ingest/generate', '#/live/postgres.public.users', '#/jobs', '#/jobs/schedules', '#/system'];
   for (const [shape, viewport, dark] of [['wide, light', WIDE, false], ['phone, dark', PHONE, true]])
     for (const at of places)
       test(`axe finds nothing: ${at}, ${shape}`, async () => {

@@ -211,6 +211,21 @@ describe('jobs', () => {
   });
 });
 
+test('schedules: made, run now, listed with their runs, deleted', async () => {
+  const name = `e2e page ${process.pid}`;
+  await visit('#/jobs/schedules');
+  await page.locator('.schedule-new summary').click();
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('When (cron, UTC)').fill('0 0 1 1 *');
+  await page.getByLabel('Statement').fill('SELECT count(*) AS e2e_page_schedule FROM flights');
+  await page.getByRole('button', { name: 'Schedule it' }).click();
+  const row = page.locator('.schedules tr', { hasText: name });
+  await row.getByRole('button', { name: 'Run now' }).click();
+  await row.locator('.state', { hasText: 'completed' }).waitFor();
+  await row.getByRole('button', { name: 'Delete' }).click();
+  await row.waitFor({ state: 'detached' });
+});
+
 test('the system: engines, live charts that move, where the time goes', async () => {
   await visit('#/system');
   await page.locator('.plot').first().waitFor();

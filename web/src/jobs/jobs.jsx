@@ -7,7 +7,9 @@ import { Waiting } from '../lazy.jsx';
 import { go, hrefOf, place } from '../place.js';
 import { Problem } from '../query/result.jsx';
 import { openSql } from '../query/tabs.js';
+import { TabList } from '../tablist.jsx';
 import { JobPlan, JobResult } from './job_result.jsx';
+import { Schedules } from './schedules.jsx';
 
 const STATES = ['queued', 'running', 'completed', 'failed', 'cancelled'];
 const TONE = { queued: '', running: 'busy', completed: 'good', failed: 'bad', cancelled: '' };
@@ -78,10 +80,9 @@ function List() {
   const [{ answer, problem }, again] = useAsked(`/api/v1/jobs?limit=100${status ? `&status=${status}` : ''}`, (found) => ((found.jobs ?? []).some((job) => !isOver(job)) ? 1000 : 4000));
   const jobs = answer?.jobs ?? [];
   return (
-    <div class="page">
-      <div class="head"><h2>Jobs</h2><span class="end">
-        <label class="row-of">Show <select value={status} onChange={(event) => setStatus(event.currentTarget.value)}><option value="">all</option>{STATES.map((one) => <option key={one} value={one}>{one}</option>)}</select></label></span></div>
-      <p class="lead">Statements that run without somebody waiting: <code>POST /api/v1/queries</code>. They and their rows outlive a restart.</p>
+    <>
+      <p class="row-of">
+        <label class="row-of">Show <select value={status} onChange={(event) => setStatus(event.currentTarget.value)}><option value="">all</option>{STATES.map((one) => <option key={one} value={one}>{one}</option>)}</select></label></p>
       {problem && (problem.status === 404 ? <p class="note">This server keeps no jobs.</p> : <Problem error={problem} />)}
       {!answer && !problem && <Waiting text="Reading the jobs" />}
       {answer && jobs.length === 0 && <p class="empty">{status ? `None is ${status}.` : 'None yet.'}</p>}
@@ -105,7 +106,7 @@ function List() {
           </table>
         </div>
       )}
-    </div>
+    </>
   );
 }
 
@@ -134,7 +135,18 @@ function One({ id }) {
   );
 }
 
+const KINDS = [['all', 'Jobs'], ['schedules', 'Schedules']];
+
 export function JobsPage() {
   const [id] = place.value.parts;
-  return id ? <One key={id} id={id} /> : <List />;
+  if (id && id !== 'schedules') return <One key={id} id={id} />;
+  const chosen = id ?? 'all';
+  return (
+    <div class="page">
+      <div class="head"><h2>Jobs</h2></div>
+      <p class="lead">Statements that run without somebody waiting, once or by the clock. They and their rows outlive a restart.</p>
+      <TabList label="Jobs or schedules" id="jobs" items={KINDS} chosen={chosen} onChoose={(one) => go(hrefOf('jobs', one === 'all' ? [] : [one]))} />
+      <div role="tabpanel" id="jobs-panel" aria-labelledby={`jobs-${chosen}`} class="stack">{chosen === 'all' ? <List /> : <Schedules />}</div>
+    </div>
+  );
 }
