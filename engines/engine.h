@@ -185,6 +185,16 @@ typedef struct ExecutionStats {
     char command[32];      /* "SELECT", "INSERT", "CREATE TABLE" ...; valid once the stream ended */
 } ExecutionStats;
 
+/* Whoever reads asks after each morsel, and who takes the rows after each batch. `allowed`: 0 = any number.
+ */
+static inline Status execution_check_bytes(const ExecutionStats *stats, double allowed, Error *err) {
+    int64_t scanned = atomic_load_explicit(&stats->bytes_scanned, memory_order_relaxed);
+    if (allowed <= 0 || (double)scanned <= allowed) return STATUS_OK;
+    return error_set(err, SQLSTATE_DENIED,
+                     "the statement has scanned %lld bytes, rules allow it %.0f (max_bytes_scanned)",
+                     (long long)scanned, allowed);
+}
+
 /* One run. Everything here outlives the returned stream. */
 typedef struct Execution {
     const Param *params;
@@ -195,6 +205,7 @@ typedef struct Execution {
     int64_t row_limit;     /* the reader will not take more rows than this; 0 = all. A hint to stop early */
     ExecutionStats *stats; /* never NULL */
     StrBuf *marker;        /* NULL, or an engine that knows what this run reads appends its read_marker() */
+    double max_bytes_scanned; /* 0 = no limit; beyond it SB005 */
 } Execution;
 
 /* ---- what a read depends on ------------------------------------------------------------------------------
@@ -253,8 +264,9 @@ typedef struct EngineHealth {
     double latency_ms;
     int connections_open, connections_busy;
     char version[64];
-    char message[256]; /* why it is down */
-    bool silent;       /* it is down because it does not answer, not even with a refusal: it may hang */
+    char message[256];       /* why it is down */
+    bool silent;             /* it is down because it does not answer, not even with a refusal: it may hang */
+    int64_t silent_since_ns; /* clock_now_ns(), 0 = the engine cannot tell */
 } EngineHealth;
 
 /* What its statements hold and have cost since the start; all of this process. */
@@ -265,6 +277,12 @@ typedef struct EngineUsage {
     int64_t cache_bytes, cache_hits, cache_misses; /* of decoded pages */
 } EngineUsage;
 
+/* What a request on the fast lane got: the lane's, while `done` runs. */
+typedef struct LaneAnswer {
+    const ArrowSchema *schema; /* without columns: a write's */
+    const ArrowArray *batch;   /* all rows; NULL = no rows can come of such a statement */
+} LaneAnswer;
+
 /* One request on the fast lane. The caller owns the struct and keeps it, `params` and `plan` alive until
  * `done`. */
 typedef struct LaneRequest {
@@ -273,9 +291,9 @@ typedef struct LaneRequest {
     int param_count;
     int64_t deadline_ns; /* clock_now_ns(), 0 = none */
     ExecutionStats *stats;
-    /* On the loop's thread. On success `error` is NULL and `stream` is complete in memory (reading it never
-     * blocks); the callee takes it. Called exactly once unless the request was cancelled. */
-    void (*done)(struct LaneRequest *request, ArrowArrayStream *stream, const Error *error);
+    /* On the loop's thread. On success `error` is NULL, else `answer` is. Called exactly once unless the
+     * request was cancelled. */
+    void (*done)(struct LaneRequest *request, const LaneAnswer *answer, const Error *error);
     void *user;
     void *lane_private; /* for the lane */
 } LaneRequest;

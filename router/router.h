@@ -128,7 +128,7 @@ typedef struct RouteTiming {
     "SB003"                          /* forced engine lacks a table or cannot give the right answer → 422  \
                                       */
 #define SQLSTATE_ENGINE_DOWN "SB004" /* every engine that could is down → 503 */
-#define SQLSTATE_DENIED      "SB005" /* by a configured rule → 403 */
+/* SQLSTATE_DENIED, by a configured rule → 403 */
 
 /* Asks no engine anything: call router_refresh from where waiting is fine; else the first decision that
  * misses a table does. */

@@ -97,6 +97,7 @@ void arrow_builder_deinit(ArrowBuilder *builder) {
         column_deinit(&builder->columns[i]);
     free(builder->columns);
     free(builder->grew);
+    free(builder->view);
     memset(builder, 0, sizeof *builder);
 }
 
@@ -276,7 +277,7 @@ typedef struct SmallBatchSize {
 } SmallBatchSize;
 
 typedef struct SmallBatchWriter {
-    SmallBatch *batch;
+    SmallBatch *batch; /* NULL = the arrays look into the builder's buffers */
     ArrowArray *arrays;
     void **pointers;
     char *buffers;
@@ -308,6 +309,8 @@ static void release_small(ArrowArray *array) {
     if (atomic_fetch_sub(&batch->references, count) == count) free(batch);
 }
 
+static void keep_view(ArrowArray *array) {}
+
 static void **take_pointers(SmallBatchWriter *writer, int64_t count) {
     void **pointers = writer->pointers;
     writer->pointers += count;
@@ -315,6 +318,7 @@ static void **take_pointers(SmallBatchWriter *writer, int64_t count) {
 }
 
 static const void *put_buffer(SmallBatchWriter *writer, const StrBuf *buffer) {
+    if (!writer->batch) return strbuf_text(buffer);
     char *at = writer->buffers;
     if (buffer->length) memcpy(at, buffer->data, buffer->length);
     writer->buffers += aligned(buffer->length);
@@ -326,7 +330,7 @@ static void column_put(const ArrowColumn *column, SmallBatchWriter *writer, Arro
                         .null_count = column->null_count,
                         .n_buffers = buffer_count(column),
                         .n_children = column->child != NULL,
-                        .release = release_small,
+                        .release = writer->batch ? release_small : keep_view,
                         .private_data = writer->batch};
     out->buffers = (const void **)take_pointers(writer, out->n_buffers);
     out->buffers[0] = column->null_count ? put_buffer(writer, &column->validity) : NULL;
@@ -336,6 +340,21 @@ static void column_put(const ArrowColumn *column, SmallBatchWriter *writer, Arro
     out->children = (ArrowArray **)take_pointers(writer, 1);
     out->children[0] = writer->arrays++;
     column_put(column->child, writer, out->children[0]);
+}
+
+static void put_root(ArrowBuilder *builder, SmallBatchWriter *writer, ArrowArray *out) {
+    *out = (ArrowArray){.length = builder->row_count,
+                        .n_buffers = 1,
+                        .n_children = builder->column_count,
+                        .release = writer->batch ? release_small : keep_view,
+                        .private_data = writer->batch};
+    out->buffers = (const void **)take_pointers(writer, 1);
+    out->buffers[0] = NULL;
+    out->children = (ArrowArray **)take_pointers(writer, builder->column_count);
+    for (int i = 0; i < builder->column_count; i++) {
+        out->children[i] = writer->arrays++;
+        column_put(&builder->columns[i], writer, out->children[i]);
+    }
 }
 
 static bool finish_small(ArrowBuilder *builder, ArrowArray *out) {
@@ -352,18 +371,7 @@ static bool finish_small(ArrowBuilder *builder, ArrowArray *out) {
                                .pointers = (void **)(block + head + arrays),
                                .buffers = block + head + arrays + pointers};
     atomic_init(&writer.batch->references, size.arrays + 1);
-    *out = (ArrowArray){.length = builder->row_count,
-                        .n_buffers = 1,
-                        .n_children = builder->column_count,
-                        .release = release_small,
-                        .private_data = block};
-    out->buffers = (const void **)take_pointers(&writer, 1);
-    out->buffers[0] = NULL;
-    out->children = (ArrowArray **)take_pointers(&writer, builder->column_count);
-    for (int i = 0; i < builder->column_count; i++) {
-        out->children[i] = writer.arrays++;
-        column_put(&builder->columns[i], &writer, out->children[i]);
-    }
+    put_root(builder, &writer, out);
     arrow_builder_reset(builder);
     return true;
 }
@@ -375,4 +383,32 @@ void arrow_builder_finish(ArrowBuilder *builder, ArrowArray *out) {
         column_finish(&builder->columns[i], out->children[i]);
     builder->row_count = 0;
     builder->approx_bytes = 0;
+}
+
+/* ---- a view
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Then the arrays, then their pointers: as many as the columns need, whatever their rows. */
+struct ArrowBuilderView {
+    ArrowArray root;
+    int arrays;
+};
+
+static struct ArrowBuilderView *view_create(const ArrowBuilder *builder) {
+    SmallBatchSize size = {.pointers = 1 + builder->column_count};
+    for (int i = 0; i < builder->column_count; i++)
+        add_size(&builder->columns[i], &size);
+    struct ArrowBuilderView *view = malloc(aligned(sizeof *view) + sizeof(ArrowArray) * (size_t)size.arrays +
+                                           sizeof(void *) * (size_t)size.pointers);
+    if (!view) abort();
+    view->arrays = size.arrays;
+    return view;
+}
+
+const ArrowArray *arrow_builder_view(ArrowBuilder *builder) {
+    if (!builder->view) builder->view = view_create(builder);
+    ArrowArray *arrays = (ArrowArray *)((char *)builder->view + aligned(sizeof *builder->view));
+    SmallBatchWriter writer = {.arrays = arrays, .pointers = (void **)(arrays + builder->view->arrays)};
+    put_root(builder, &writer, &builder->view->root);
+    return &builder->view->root;
 }

@@ -17,8 +17,9 @@ typedef struct ArrowBuilder {
     ArrowColumn *columns;
     int column_count;
     int64_t row_count;
-    int64_t approx_bytes; /* of this batch so far: counted every few rows, and after a large value */
-    bool *grew;           /* private */
+    int64_t approx_bytes;          /* of this batch so far: counted every few rows, and after a large value */
+    bool *grew;                    /* private */
+    struct ArrowBuilderView *view; /* private; NULL before the first */
 } ArrowBuilder;
 
 void arrow_builder_init(ArrowBuilder *builder, const ArrowColumnSpec *columns, int column_count);
@@ -28,6 +29,9 @@ void arrow_builder_end_row(ArrowBuilder *builder);
 /* Forgets the rows of the unfinished batch, also one that is incomplete. */
 void arrow_builder_reset(ArrowBuilder *builder);
 void arrow_builder_finish(ArrowBuilder *builder, ArrowArray *out);
+/* The batch as it stands, without a copy: the builder's, until it is next used. Not to be released or moved.
+ */
+const ArrowArray *arrow_builder_view(ArrowBuilder *builder);
 
 void arrow_append_null(ArrowColumn *column);
 void arrow_append_bool(ArrowColumn *column, bool value);

@@ -47,6 +47,8 @@ typedef struct Error {
 #define SQLSTATE_INTERNAL              "XX000"
 #define SQLSTATE_IO_ERROR              "58030"
 #define SQLSTATE_UNDEFINED_FILE        "58P01"
+#define SQLSTATE_DOES_NOT_ANSWER       "57P03" /* a server that is there and hangs */
+#define SQLSTATE_DENIED                "SB005" /* by a configured rule */
 #define SQLSTATE_CONFIG                "F0000"
 
 /* Returns the status of `expression` to the caller unless it is STATUS_OK. */

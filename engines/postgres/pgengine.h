@@ -35,6 +35,7 @@ typedef struct PgEngine {
     int64_t last_seen_ns; /* when the server last answered or refused */
     bool pinging;
     _Atomic int64_t silent_since_ns; /* no answer since then, no refusal either; 0 = it answers */
+    _Atomic int64_t ping_since_ns;   /* one is under way since then; 0 = none */
     double latency_ms;               /* smoothed, < 0 = not measured */
     char version[64];
     char down_message[256];
@@ -55,6 +56,8 @@ void pgengine_note_up(PgEngine *engine, PGconn *pg);
 void pgengine_note_down(PgEngine *engine, const char *message);
 /* Waited for in vain: what runs there may wait for ever. */
 void pgengine_note_silent(PgEngine *engine, const char *message);
+/* Since when it has not answered what was asked of it, pings that still wait included; 0 = it answers. */
+int64_t pgengine_silent_since_ns(PgEngine *engine);
 double pgengine_latency_ms(PgEngine *engine);
 /* What things take on this server, as far as it is known. */
 RowCosts pgcosts_of(PgEngine *engine);

@@ -67,6 +67,7 @@ struct LaneLink {
     EventSource source;
     LinkState state;
     bool for_writes;
+    bool hung; /* while it is given up for that */
     PgPreparedCache prepared;
     LaneQueue pending;
     LaneQueue flight;

@@ -5,7 +5,8 @@
 #include "engines/postgres/pglane.h"
 #include "engines/postgres/pgstream.h"
 
-enum { BACKOFF_FIRST_MS = 20, BACKOFF_LARGEST_MS = 2000, HUNG_MS = 3000 };
+/* What becomes of a write is not known when its link is given up: those wait longer. */
+enum { BACKOFF_FIRST_MS = 20, BACKOFF_LARGEST_MS = 2000, HUNG_MS = 1500, HUNG_WRITE_MS = 3000 };
 
 static void ignore_notice(void *argument, const PGresult *result) {}
 
@@ -107,6 +108,8 @@ static void answer_lost(LaneOp *op) {
     error_clear(&err);
     if (op->write && op->sent)
         (void)pgstream_fail_unknown(&err);
+    else if (op->link->hung)
+        (void)error_set(&err, SQLSTATE_DOES_NOT_ANSWER, "PostgreSQL does not answer any more");
     else
         (void)error_set(&err, SQLSTATE_CONNECTION_FAILURE, "the connection to PostgreSQL was lost");
     lane_op_fail(op, &err);
@@ -154,13 +157,21 @@ void lane_link_close(LaneLink *link) {
 /* What is under way on a server that hangs is given up, so that reads can run elsewhere. A server that only
  * misses a ping answers something meanwhile. */
 static bool is_hung(const LaneLink *link, int64_t now_ns) {
-    int64_t since_ns = atomic_load_explicit(&link->lane->engine->silent_since_ns, memory_order_relaxed);
+    int64_t since_ns = pgengine_silent_since_ns(link->lane->engine);
+    int64_t patience_ns = (int64_t)(link->for_writes ? HUNG_WRITE_MS : HUNG_MS) * 1000000;
     return link->state == LINK_READY && link->flight.count > 0 && since_ns &&
-           now_ns - since_ns > (int64_t)HUNG_MS * 1000000;
+           now_ns - since_ns > patience_ns && now_ns - link->head_since_ns > patience_ns;
+}
+
+static void give_up(LaneLink *link) {
+    link->hung = true;
+    pgengine_note_silent(link->lane->engine, "the server does not answer");
+    lane_link_lost(link, NULL);
+    link->hung = false;
 }
 
 void lane_link_tick(LaneLink *link, int64_t now_ns) {
-    if (is_hung(link, now_ns)) lane_link_lost(link, NULL);
+    if (is_hung(link, now_ns)) give_up(link);
     if (link->state == LINK_CONNECTING && now_ns > link->connect_until_ns) connect_failed(link, true);
     bool wanted = !link->for_writes; /* a link for writes waits for the next write */
     if (link->state == LINK_DOWN && wanted && now_ns >= link->next_attempt_ns) lane_link_connect(link);

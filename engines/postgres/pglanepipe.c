@@ -119,37 +119,12 @@ void lane_pipe_flush(LaneLink *link) {
 
 /* ---- answers ------------------------------------------------------------------------------------------ */
 
-typedef struct OneBatch {
-    ArrowArray batch;
-} OneBatch;
-
-static Status one_batch_next(void *state, ArrowArray *out, Error *err) {
-    OneBatch *one = state;
-    *out = one->batch;
-    one->batch.release = NULL;
-    return STATUS_OK;
-}
-
-static void one_batch_close(void *state) {
-    OneBatch *one = state;
-    arrow_array_release(&one->batch);
-    free(one);
-}
-
-static Status decode(const PgShape *shape, ArrowBuilder *builder, const PGresult *result,
-                     ArrowArrayStream *out, Error *err) {
-    for (int row = 0; row < PQntuples(result); row++) {
-        if (pgshape_append_row(shape, builder, result, row, err) == STATUS_OK) continue;
-        arrow_builder_reset(builder);
-        return STATUS_ERROR;
-    }
-    OneBatch *one = malloc(sizeof *one);
-    if (!one) abort();
-    one->batch.release = NULL;
-    if (builder->row_count) arrow_builder_finish(builder, &one->batch);
-    ArrowSchema schema;
-    arrow_schema_copy(&shape->schema, &schema);
-    arrow_stream_make(out, &schema, (ArrowStreamSource){one_batch_next, one_batch_close, one});
+static Status decode(const PgShape *shape, ArrowBuilder *builder, const PGresult *result, LaneAnswer *out,
+                     Error *err) {
+    arrow_builder_reset(builder);
+    for (int row = 0; row < PQntuples(result); row++)
+        TRY(pgshape_append_row(shape, builder, result, row, err));
+    *out = (LaneAnswer){.schema = &shape->schema, .batch = arrow_builder_view(builder)};
     return STATUS_OK;
 }
 
@@ -160,44 +135,50 @@ static ArrowBuilder *builder_of(PgPrepared *prepared) {
     return prepared->builder;
 }
 
+/* Gives the request its rows. */
+static void answer_rows(LaneOp *op, const PgShape *shape, ArrowBuilder *builder) {
+    LaneRequest *request = op->request;
+    LaneAnswer found;
+    Error err;
+    error_clear(&err);
+    if (decode(shape, builder, op->result, &found, &err) != STATUS_OK) {
+        lane_op_fail(op, &err);
+        return;
+    }
+    op->request = NULL;
+    request->lane_private = NULL;
+    request->done(request, &found, NULL);
+}
+
 /* The table was altered between the description and the answer. */
-static Status decode_otherwise(LaneOp *op, ArrowArrayStream *out, Error *err) {
+static void answer_otherwise(LaneOp *op) {
     PgShape *shape = pgshape_create(op->result, &op->link->lane->engine->types);
     ArrowBuilder builder;
     arrow_builder_init(&builder, shape->specs, shape->column_count);
-    Status status = decode(shape, &builder, op->result, out, err);
+    answer_rows(op, shape, &builder);
     arrow_builder_deinit(&builder);
     pgshape_release(shape);
-    return status;
 }
 
-static Status make_answer(LaneOp *op, ArrowArrayStream *out, Error *err) {
-    bool rows = PQresultStatus(op->result) == PGRES_TUPLES_OK;
-    pgstream_note_command(op->request->stats, op->result, rows);
-    if (!rows) {
-        arrow_stream_make_empty(out);
-        return STATUS_OK;
-    }
-    PgPrepared *prepared = op->prepared;
-    return pgshape_matches(prepared->shape, op->result)
-               ? decode(prepared->shape, builder_of(prepared), op->result, out, err)
-               : decode_otherwise(op, out, err);
-}
-
-/* Gives the request its rows; the op is gone afterwards. */
-static void answer(LaneOp *op) {
+static void answer_write(LaneOp *op) {
+    static const ArrowSchema nothing = {.format = "+s"};
     LaneRequest *request = op->request;
-    if (request) {
-        ArrowArrayStream stream;
-        Error err;
-        error_clear(&err);
-        if (make_answer(op, &stream, &err) != STATUS_OK) {
-            lane_op_fail(op, &err);
-        } else {
-            op->request = NULL;
-            request->lane_private = NULL;
-            request->done(request, &stream, NULL);
-        }
+    op->request = NULL;
+    request->lane_private = NULL;
+    request->done(request, &(LaneAnswer){.schema = &nothing}, NULL);
+}
+
+/* The op is gone afterwards. */
+static void answer(LaneOp *op) {
+    if (op->request) {
+        bool rows = PQresultStatus(op->result) == PGRES_TUPLES_OK;
+        pgstream_note_command(op->request->stats, op->result, rows);
+        if (!rows)
+            answer_write(op);
+        else if (pgshape_matches(op->prepared->shape, op->result))
+            answer_rows(op, op->prepared->shape, builder_of(op->prepared));
+        else
+            answer_otherwise(op);
     }
     lane_op_release(op);
 }
@@ -290,6 +271,8 @@ static void finish_describe(LaneOp *op) {
 static void finish_head(LaneLink *link) {
     LaneOp *op = lane_queue_pop(&link->flight);
     link->head_since_ns = clock_now_ns();
+    _Atomic int64_t *silent_since_ns = &link->lane->engine->silent_since_ns;
+    if (atomic_load_explicit(silent_since_ns, memory_order_relaxed)) atomic_store(silent_since_ns, 0);
     switch (op->kind) {
     case LANE_OP_PREPARE: finish_prepare(op); return;
     case LANE_OP_DESCRIBE: finish_describe(op); return;

@@ -38,9 +38,14 @@ void pgengine_note_down(PgEngine *engine, const char *message) {
 }
 
 void pgengine_note_silent(PgEngine *engine, const char *message) {
-    int64_t never = 0;
+    int64_t never = 0, asked_ns = atomic_load(&engine->ping_since_ns);
     pgengine_note_down(engine, message);
-    atomic_compare_exchange_strong(&engine->silent_since_ns, &never, clock_now_ns());
+    atomic_compare_exchange_strong(&engine->silent_since_ns, &never, asked_ns ? asked_ns : clock_now_ns());
+}
+
+int64_t pgengine_silent_since_ns(PgEngine *engine) {
+    int64_t since_ns = atomic_load_explicit(&engine->silent_since_ns, memory_order_relaxed);
+    return since_ns ? since_ns : atomic_load_explicit(&engine->ping_since_ns, memory_order_relaxed);
 }
 
 /* `waited`: as long as connecting may take. */
@@ -287,7 +292,11 @@ void pgengine_health(Engine *base, EngineHealth *out) {
     bool mine = (stale || engine->last_seen_ns == 0) && !engine->pinging && !engine->closing;
     engine->pinging |= mine;
     pthread_mutex_unlock(&engine->lock);
-    if (mine) ping(engine);
+    if (mine) {
+        atomic_store(&engine->ping_since_ns, clock_now_ns());
+        ping(engine);
+        atomic_store(&engine->ping_since_ns, 0);
+    }
     memset(out, 0, sizeof *out);
     pthread_mutex_lock(&engine->lock);
     if (mine) engine->pinging = false;
@@ -297,6 +306,7 @@ void pgengine_health(Engine *base, EngineHealth *out) {
     out->connections_busy = engine->busy_count;
     memcpy(out->version, engine->version, sizeof out->version);
     if (!engine->up) memcpy(out->message, engine->down_message, sizeof out->message);
-    out->silent = !engine->up && atomic_load(&engine->silent_since_ns) != 0;
+    out->silent_since_ns = engine->up ? 0 : atomic_load(&engine->silent_since_ns);
+    out->silent = out->silent_since_ns != 0;
     pthread_mutex_unlock(&engine->lock);
 }

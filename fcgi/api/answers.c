@@ -182,7 +182,8 @@ static Status read_rows(Reading *reading, Error *err) {
     reading->execution = (Execution){.params = source->params,
                                      .param_count = source->param_count,
                                      .cancel = source->cancel,
-                                     .stats = &reading->stats};
+                                     .stats = &reading->stats,
+                                     .max_bytes_scanned = decision->limits.max_bytes_scanned};
     ArrowArrayStream stream = {0};
     TRY(decision->engine->ops->execute(decision->engine, decision->plan, &reading->execution, &stream, err));
     Status status = read_stream(reading, &stream, err);

@@ -1,6 +1,7 @@
 #include "fcgi/api/history.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ enum {
 struct History {
     bool text, params;
     int rows_per_second;
+    _Atomic int64_t full_second; /* in which as many are noted as may be */
+    _Atomic uint64_t skipped;    /* without a lock */
     pthread_mutex_t store_lock;
     HistoryStore *store; /* the background's and the resources' */
 
@@ -96,6 +99,17 @@ void history_append_params(StrBuf *out, const Param *params, int param_count) {
     strbuf_append_char(out, ']');
 }
 
+static bool is_special(int status, double taken_ms) {
+    return status != 200 || taken_ms >= SLOW_MS;
+}
+
+bool history_skips(History *history, int status, double taken_ms, int64_t now_ns) {
+    bool full = atomic_load_explicit(&history->full_second, memory_order_relaxed) == now_ns / 1000000000;
+    if (!full || is_special(status, taken_ms)) return false;
+    atomic_fetch_add_explicit(&history->skipped, 1, memory_order_relaxed);
+    return true;
+}
+
 /* False: there are too many of them in this second, and this one is nothing special. The second is the one in
  * which it is noted: statements that ran long began in others. */
 static bool admit(History *history, const HistoryEntry *entry) {
@@ -104,10 +118,12 @@ static bool admit(History *history, const HistoryEntry *entry) {
         history->second = second;
         history->in_second = 0;
     }
-    bool special = entry->status != 200 || entry->taken_ms >= SLOW_MS;
+    bool special = is_special(entry->status, entry->taken_ms);
     bool room = history->queued < MOST_QUEUED && history->queued_bytes < MOST_QUEUED_BYTES;
     bool admitted = room && (special || history->in_second < history->rows_per_second);
     history->in_second += admitted;
+    if (history->in_second >= history->rows_per_second)
+        atomic_store_explicit(&history->full_second, second, memory_order_relaxed);
     history->counters.skipped += !admitted;
     return admitted;
 }
@@ -318,5 +334,6 @@ void history_unlock(History *history) {
 void history_counters(History *history, HistoryCounters *out) {
     pthread_mutex_lock(&history->lock);
     *out = history->counters;
+    out->skipped += atomic_load_explicit(&history->skipped, memory_order_relaxed);
     pthread_mutex_unlock(&history->lock);
 }

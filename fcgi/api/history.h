@@ -23,6 +23,8 @@ typedef struct HistoryOptions {
 Status history_open(const HistoryOptions *options, History **out, Error *err);
 void history_close(History *history); /* may be NULL */
 
+/* This one would be left out, as far as can be told without a lock: nothing need be gathered for it. */
+bool history_skips(History *history, int status, double taken_ms, int64_t now_ns);
 /* Copies what it keeps. `params` are kept when configured; entry->params is ignored. */
 void history_note(History *history, const HistoryEntry *entry, const Param *params, int param_count);
 

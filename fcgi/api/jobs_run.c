@@ -166,7 +166,8 @@ static Status run_decision(Task *task, Error *err) {
                            .budget = run->slot_budget,
                            .max_threads = jobs_options(run->jobs)->slot_threads,
                            .row_limit = task->max_rows ? task->max_rows + 1 : 0,
-                           .stats = &run->stats};
+                           .stats = &run->stats,
+                           .max_bytes_scanned = task->decision->limits.max_bytes_scanned};
     ArrowArrayStream stream = {0};
     ArrowSchema schema = {0};
     TRY(engine->ops->execute(task->decision->engine, task->decision->plan, &execution, &stream, err));

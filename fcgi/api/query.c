@@ -169,18 +169,40 @@ static Status write_rows(QueryRun *run, ArrowArrayStream *stream, const ArrowSch
                                 .big_numbers_as_strings = run->body.big_numbers_as_strings,
                                 .max_rows = run->max_rows,
                                 .spool_directory = run->api->spool_directory};
-    LoopState *state = loop_state_of(run);
     RowWriter *writer;
-    if (state)
-        TRY(row_layouts_begin(&state->layouts, schema, &options, &writer, buf, err));
-    else
-        TRY(rowformat_begin(schema, &options, &writer, buf, err));
+    TRY(rowformat_begin(schema, &options, &writer, buf, err));
     Status status = write_batches(run, stream, writer, buf, err);
     *rows = rowformat_row_count(writer);
     run->cut_short = rowformat_truncated(writer);
     if (status == STATUS_OK) status = write_tail(run, writer, buf, err);
     rowformat_close(writer);
     return status;
+}
+
+/* The same of an answer that is in memory. */
+static Status write_lane_rows(QueryRun *run, const LaneAnswer *found, StrBuf *buf, int64_t *rows,
+                              Error *err) {
+    RowFormatOptions options = {.format = run->format,
+                                .big_numbers_as_strings = run->body.big_numbers_as_strings,
+                                .max_rows = run->max_rows};
+    LoopState *state = run->exchange->loop_state;
+    RowWriter *writer;
+    TRY(row_layouts_begin(&state->layouts, found->schema, &options, &writer, buf, err));
+    Status status = found->batch ? rowformat_batch(writer, found->batch, buf, err) : STATUS_OK;
+    *rows = rowformat_row_count(writer);
+    run->cut_short = rowformat_truncated(writer);
+    if (status == STATUS_OK) status = write_tail(run, writer, buf, err);
+    rowformat_close(writer);
+    return status;
+}
+
+static Status answer_lane(QueryRun *run, const LaneAnswer *found, StrBuf *buf, int64_t *rows, Error *err) {
+    if (found->schema->n_children || run->decision->statement->kind == STATEMENT_READ)
+        return write_lane_rows(run, found, buf, rows, err);
+    run->is_write = true;
+    *rows = run->stats.rows_affected > 0 ? run->stats.rows_affected : 0;
+    query_answer_append_write(buf, run);
+    return STATUS_OK;
 }
 
 /* Consumes the stream: a stream without columns is a write's or DDL's. */
@@ -229,7 +251,8 @@ static Status run_decision(QueryRun *run, StrBuf *buf, int64_t *rows, Error *err
                                  .cancel = &run->attempt,
                                  .row_limit = run->max_rows + 1, /* one more tells whether any was left out */
                                  .stats = &run->stats,
-                                 .marker = query_result_marker(run)};
+                                 .marker = query_result_marker(run),
+                                 .max_bytes_scanned = decision->limits.max_bytes_scanned};
     ArrowArrayStream stream = {0};
     TRY(decision->engine->ops->execute(decision->engine, decision->plan, &run->execution, &stream, err));
     return answer(run, &stream, buf, rows, err);
@@ -347,6 +370,13 @@ static void answer_kept_or_run(QueryRun *run) {
     strbuf_deinit(&body);
 }
 
+/* Where no other engine can, it waits for this one after all. */
+static void leave_hung_engine(QueryRun *run) {
+    static const Error hung = {.sqlstate = SQLSTATE_DOES_NOT_ANSWER,
+                               .message = "PostgreSQL does not answer any more"};
+    if (run->lane_hung) (void)query_fail_over(run, &hung);
+}
+
 static void run_on_worker(Exchange *exchange) {
     QueryRun *run = run_of(exchange);
     run->on_worker = true;
@@ -362,6 +392,7 @@ static void run_on_worker(Exchange *exchange) {
             return;
         }
     }
+    leave_hung_engine(run);
     if (cancel_check(&exchange->cancel, &err) != STATUS_OK || query_get_check(run, &err) != STATUS_OK) {
         end_with_problem(run, &err);
     } else if (run->body.dry_run && dry_run_bind(run, &err) != STATUS_OK) {
@@ -419,7 +450,7 @@ static void shrink(StrBuf *buf) {
     if (buf->capacity > KEPT_BUFFER_BYTES) strbuf_deinit(buf);
 }
 
-static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
+static void on_lane_done(LaneRequest *request, const LaneAnswer *found, const Error *error) {
     QueryRun *run = request->user;
     exchange_await(run->exchange, NULL);
     run->taken_ns = clock_now_ns() - run->execute_started_ns;
@@ -427,6 +458,7 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
     if (error && is_worth_another_try(run, error)) {
         metrics_add(&run->api->metrics->lane_fallbacks, 1);
         run->stats = (ExecutionStats){.rows_affected = -1};
+        run->lane_hung = !strcmp(error->sqlstate, SQLSTATE_DOES_NOT_ANSWER);
         hand_to_worker(run);
         return;
     }
@@ -439,7 +471,7 @@ static void on_lane_done(LaneRequest *request, ArrowArrayStream *stream, const E
     Error err;
     error_clear(&err);
     int64_t rows = 0;
-    if (answer(run, stream, buf, &rows, &err) == STATUS_OK) {
+    if (answer_lane(run, found, buf, &rows, &err) == STATUS_OK) {
         count_success(run, LANE_FAST, rows);
         name_engine(run);
         end_with_reply(run, content_type_of(run), buf);

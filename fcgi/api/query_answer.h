@@ -41,6 +41,7 @@ typedef struct QueryRun {
     bool cut_short;  /* at max_rows: what it took says nothing of the whole */
     bool write_begun;
     bool noted;         /* in the history and the logs */
+    bool lane_hung;     /* its engine stopped answering: not worth another try there */
     bool decided_again; /* the tables had changed under the cached decision */
 } QueryRun;
 

@@ -18,6 +18,8 @@ void query_note(QueryRun *run, int status, const char *sqlstate, int64_t rows) {
     const Decision *decision = run->decision;
     int64_t now_ns = clock_now_ns();
     int64_t taken_ns = now_ns - run->execute_started_ns - run->client_wait_ns;
+    double taken_ms = run->execute_started_ns ? (double)taken_ns / 1e6 : -1;
+    if (history_skips(api->history, status, taken_ms, now_ns)) return;
     HistoryEntry entry = {.started_us = clock_wall_us() - (now_ns - run->exchange->received_ns) / 1000,
                           .sql = run->body.sql,
                           .origin = run->from_cache ? "cache" : "query",
@@ -27,7 +29,7 @@ void query_note(QueryRun *run, int status, const char *sqlstate, int64_t rows) {
                           .sqlstate = sqlstate,
                           .status = status,
                           .cost_ms = -1,
-                          .taken_ms = run->execute_started_ns ? (double)taken_ns / 1e6 : -1,
+                          .taken_ms = taken_ms,
                           .cut_short = run->cut_short,
                           .rows = rows > 0 ? rows : 0,
                           .bytes = atomic_load_explicit(&run->stats.bytes_scanned, memory_order_relaxed)};

@@ -44,7 +44,8 @@ void query_watch_tick(Api *api, const EngineHealth health[ROUTER_MAX_CANDIDATES]
         const Engine *engine = router_engine(api->router, i);
         bool silent = !health[i].up && health[i].silent;
         if (!silent) api->silent_since_ns[i] = 0;
-        if (silent && api->silent_since_ns[i] == 0) api->silent_since_ns[i] = now_ns;
+        if (silent && api->silent_since_ns[i] == 0)
+            api->silent_since_ns[i] = health[i].silent_since_ns ? health[i].silent_since_ns : now_ns;
         if (!silent || now_ns - api->silent_since_ns[i] < (int64_t)PATIENCE_SECONDS * PATIENCE_NS_PER_SECOND)
             continue;
         int stopped = stop_reads(api, engine);

@@ -9,11 +9,5 @@ void rule_limits_lower(const DecisionLimits *limits, Exchange *exchange, int64_t
 }
 
 Status rule_limits_check(const Decision *decision, const ExecutionStats *stats, Error *err) {
-    double allowed = decision->limits.max_bytes_scanned;
-    if (allowed <= 0) return STATUS_OK;
-    int64_t scanned = atomic_load_explicit(&stats->bytes_scanned, memory_order_relaxed);
-    if ((double)scanned <= allowed) return STATUS_OK;
-    return error_set(err, SQLSTATE_DENIED,
-                     "the statement has scanned %lld bytes, rules allow it %.0f (max_bytes_scanned)",
-                     (long long)scanned, allowed);
+    return execution_check_bytes(stats, decision->limits.max_bytes_scanned, err);
 }

@@ -6,5 +6,6 @@
 
 /* On the thread that owns the exchange, before it executes. `max_rows`: 0 = none yet. */
 void rule_limits_lower(const DecisionLimits *limits, Exchange *exchange, int64_t *max_rows);
-/* SB005 once more bytes were scanned than allowed. Asked between batches. */
+/* SB005 once more bytes were scanned than allowed. Asked between batches; scans ask for themselves
+ * (Execution.max_bytes_scanned). */
 Status rule_limits_check(const Decision *decision, const ExecutionStats *stats, Error *err);

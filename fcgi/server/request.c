@@ -73,18 +73,23 @@ static void take_parameters(Connection *connection) {
     for (char **at = connection->parameters; *at; at++) {
         const char *text = *at;
         total += (int64_t)strlen(text);
-        if (!strncmp(text, "REQUEST_METHOD=", 15))
-            exchange->method_name = text + 15;
-        else if (!strncmp(text, "REQUEST_URI=", 12))
-            uri = text + 12;
-        else if (!strncmp(text, "SCRIPT_NAME=", 12))
-            script = text + 12;
-        else if (!strncmp(text, "QUERY_STRING=", 13))
-            exchange->query = text + 13;
-        else if (!strncmp(text, "HTTP_X_REQUEST_ID=", 18))
-            request_id = text + 18;
-        else if (!strncmp(text, "HTTP_TRACEPARENT=", 17))
-            exchange->traceparent = take_trace_parent(text + 17);
+        switch (text[0]) { /* most parameters are none of these */
+        case 'R':
+            if (!strncmp(text, "REQUEST_METHOD=", 15)) exchange->method_name = text + 15;
+            if (!strncmp(text, "REQUEST_URI=", 12)) uri = text + 12;
+            break;
+        case 'S':
+            if (!strncmp(text, "SCRIPT_NAME=", 12)) script = text + 12;
+            break;
+        case 'Q':
+            if (!strncmp(text, "QUERY_STRING=", 13)) exchange->query = text + 13;
+            break;
+        case 'H':
+            if (!strncmp(text, "HTTP_X_REQUEST_ID=", 18)) request_id = text + 18;
+            if (!strncmp(text, "HTTP_TRACEPARENT=", 17)) exchange->traceparent = take_trace_parent(text + 17);
+            break;
+        default: break;
+        }
     }
     exchange->method = method_of(exchange->method_name);
     take_target(connection, uri ? uri : script ? script : "");

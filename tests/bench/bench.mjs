@@ -2,12 +2,11 @@
 // ratio of medians: on small noisy machines only that travels.
 //
 //   node bench.mjs URL VAR POSTGRES_PORT          (run-bench starts the servers and gives these)
-import { execFile, spawn } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { SIGNALBOX_BODY, lookupsOverHttp, lookupsThroughPgbench, median } from './lookups.mjs';
 
-const exec = promisify(execFile);
 const [url, varDirectory, postgresPort] = process.argv.slice(2);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 4);
@@ -16,8 +15,6 @@ const row = (what, ours, theirs, ratio, goal) => {
   rows.push([what, ours, theirs, ratio, goal]);
   console.log(`  ${what}: ${ours}${theirs ? ` beside ${theirs}` : ''}${ratio ? `, ratio ${ratio}` : ''}`);
 };
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const percentile = (values, p) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))];
 const per = (n) => Math.round(n).toLocaleString('en-US');
 
 async function query(sql, extra = {}) {
@@ -33,55 +30,21 @@ async function query(sql, extra = {}) {
 
 // ---- point lookups beside pgbench ----------------------------------------------------------------------------
 
-const LUA = `
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
--- Made once: the load generator shares the machine with what it measures.
-local requests, at = {}, 0
-init = function(args)
-  for i = 1, 5000 do
-    requests[i] = wrk.format(nil, "/query", nil, '{"sql":"SELECT * FROM users WHERE id = $1","params":[' .. math.random(1, 100000) .. ']}')
-  end
-end
-request = function()
-  at = at % 5000 + 1
-  return requests[at]
-end
-done = function(summary, latency)
-  local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
-  io.write(string.format("FIGURES %f %f %f %d\\n", summary.requests / summary.duration * 1e6,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000, failed))
-end
-`;
+const pgbenchOf = (connections) => lookupsThroughPgbench({ connections, seconds: SECONDS,
+  postgres: ['-h', `${varDirectory}/run/postgres`, '-p', postgresPort, '-U', 'signalbox', 'signalbox'] });
 
 async function lookupsThroughSignalbox(connections) {
-  const { stdout } = await exec('wrk', ['-t1', `-c${connections}`, `-d${SECONDS}`, '--latency', '-s', '/tmp/signalbox-lookup.lua', `${url}/`]);
-  const [, rate, p50, p99, failed] = stdout.match(/FIGURES (\S+) (\S+) (\S+) (\d+)/);
-  if (Number(failed)) throw new Error(`${failed} lookups failed`);
-  return { rate: Number(rate), p50: Number(p50), p99: Number(p99) };
-}
-
-// pgbench -l writes each transaction's latency in microseconds in the third column.
-async function lookupsThroughPgbench(connections) {
-  const prefix = `/tmp/signalbox-pgbench-${process.pid}`;
-  const { stdout } = await exec('pgbench', ['-n', '-M', 'prepared', '-f', '/tmp/signalbox-lookup.sql', '-c', connections, '-j', Math.min(2, connections),
-    '-T', SECONDS, '-l', `--log-prefix=${prefix}`, '--sampling-rate=0.1', '-h', `${varDirectory}/run/postgres`, '-p', postgresPort, '-U', 'signalbox', 'signalbox'], { cwd: '/tmp' });
-  const latencies = [];
-  for (const file of readdirSync('/tmp').filter((name) => `/tmp/${name}`.startsWith(prefix))) {
-    for (const line of readFileSync(`/tmp/${file}`, 'utf8').split('\n')) if (line) latencies.push(Number(line.split(' ')[2]) / 1000);
-    await exec('rm', [`/tmp/${file}`]);
-  }
-  return { rate: Number(stdout.match(/tps = ([\d.]+)/)[1]), p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) };
+  const figures = await lookupsOverHttp({ url, body: SIGNALBOX_BODY, connections, seconds: SECONDS });
+  if (figures.failed) throw new Error(`${figures.failed} lookups failed`);
+  return figures;
 }
 
 async function benchLookups() {
-  writeFileSync('/tmp/signalbox-lookup.lua', LUA);
-  writeFileSync('/tmp/signalbox-lookup.sql', '\\set id random(1, 100000)\nSELECT * FROM users WHERE id = :id;\n');
   for (const connections of [8, 32]) {
     const ours = [], theirs = [];
     for (let round = 0; round < ROUNDS; round++) {
       ours.push(await lookupsThroughSignalbox(connections));
-      theirs.push(await lookupsThroughPgbench(connections));
+      theirs.push(await pgbenchOf(connections));
     }
     const of = (list, key) => median(list.map((each) => each[key]));
     const text = (list) => `${per(of(list, 'rate'))}/s (p50 ${of(list, 'p50').toFixed(2)} ms, p99 ${of(list, 'p99').toFixed(2)} ms)`;

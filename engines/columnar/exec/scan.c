@@ -564,7 +564,8 @@ static Status scan_next(Source *source, Chain *chain, void *state_pointer, Batch
     }
     for (int i = 0; i < scan->slot_count; i++)
         if (state->slots[i].reader) count_bytes(scan, &state->slots[i]);
-    return STATUS_OK;
+    const Execution *execution = scan->query->execution;
+    return execution_check_bytes(execution->stats, execution->max_bytes_scanned, err);
 }
 
 static void scan_close(Source *source, void *state_pointer) {

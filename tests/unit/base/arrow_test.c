@@ -100,6 +100,21 @@ static void every_other_layout(void **state) {
         }
         arrow_builder_end_row(&builder);
     }
+    for (int again = 0; again < 2; again++) { /* the same without a copy, as often as asked for */
+        const ArrowArray *view = arrow_builder_view(&builder);
+        assert_int_equal(view->length, builder.row_count);
+        for (int c = 0; c < COLUMNS; c++) {
+            const ArrowArray *column = view->children[c];
+            assert_int_equal(column->null_count, 1);
+            assert_true(is_valid(column, 0) && !is_valid(column, 1) && is_valid(column, 2));
+        }
+        assert_true(((const double *)view->children[2]->buffers[1])[2] == -0.5);
+        const int32_t *offsets = view->children[5]->buffers[1];
+        assert_int_equal(offsets[3] - offsets[2], 2);
+        assert_memory_equal((const char *)view->children[5]->buffers[2] + offsets[2], "é", 2);
+        assert_int_equal(view->children[7]->n_children, 1);
+        assert_int_equal(view->children[7]->children[0]->length, 2);
+    }
     arrow_builder_finish(&builder, &array);
     for (int c = 0; c < COLUMNS; c++) {
         assert_string_equal(schema.children[c]->format, formats[c]);

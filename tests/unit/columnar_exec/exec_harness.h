@@ -30,6 +30,7 @@ typedef struct Harness {
     int64_t row_limit;
     const char *spill_directory; /* NULL = nothing is spilled */
     CancelToken *cancel;
+    double max_bytes_scanned;
     ExecutionStats stats;
     char sqlstate[6]; /* of the last failure, "" when it went well */
     char message[1024];
@@ -234,7 +235,8 @@ static inline char *harness_query_arrays(Harness *harness, int threads, int max_
                                .cancel = harness->cancel,
                                .budget = &budget,
                                .row_limit = harness->row_limit,
-                               .stats = &harness->stats};
+                               .stats = &harness->stats,
+                               .max_bytes_scanned = harness->max_bytes_scanned};
         ArrowArrayStream stream;
         if (executor_run(plan, &resources, &execution, &stream, &err) != STATUS_OK) {
             harness_fail(harness, &err);

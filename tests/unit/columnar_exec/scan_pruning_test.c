@@ -157,8 +157,27 @@ static void explain_tells(void **state) {
     free(plan);
 }
 
+/* An aggregate gives no row before its scan is over: the scan itself must see that it has read enough. First
+ * of all tests, since pages that are kept decoded cost no bytes. */
+static void a_scan_stops_at_its_limit(void **state) {
+    static const char *const statements[] = {"SELECT sum(k), max(x) FROM t", "SELECT max(s), sum(a) FROM t"};
+    for (int threads = 1; threads <= 2; threads++) {
+        harness.max_bytes_scanned = 1000;
+        char *text = harness_query(&harness, threads, statements[threads - 1]);
+        assert_string_equal(text, "ERROR SB005");
+        free(text);
+        int64_t until_then = atomic_load(&harness.stats.bytes_scanned);
+        assert_true(until_then > 1000);
+        harness.max_bytes_scanned = 1e9;
+        free(harness_query(&harness, threads, statements[threads - 1]));
+        assert_string_equal(harness.sqlstate, "");
+    }
+    harness.max_bytes_scanned = 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_scan_stops_at_its_limit),
         cmocka_unit_test(pages_are_left_out),
         cmocka_unit_test(what_bounds_do_not_say_is_read),
         cmocka_unit_test(bloom_filters_rule_out_row_groups),

@@ -224,6 +224,17 @@ static inline void print_value(StrBuf *out, const ArrowSchema *schema, const Arr
     }
 }
 
+static inline void result_add(Result *result, const ArrowSchema *schema, const ArrowArray *batch) {
+    result->batches++;
+    for (int64_t row = 0; row < batch->length; row++, result->rows++) {
+        if (result->rows) strbuf_append_char(&result->text, '\n');
+        for (int64_t c = 0; c < schema->n_children; c++) {
+            if (c) strbuf_append_char(&result->text, '|');
+            print_value(&result->text, schema->children[c], batch->children[c], row);
+        }
+    }
+}
+
 /* Reads the stream to its end and releases it. */
 static inline void result_read(Result *result, ArrowArrayStream *stream) {
     ArrowSchema schema;
@@ -232,14 +243,7 @@ static inline void result_read(Result *result, ArrowArrayStream *stream) {
     result->columns = (int)schema.n_children;
     while ((result->status = arrow_stream_next(stream, &batch, &result->error)) == STATUS_OK &&
            batch.release) {
-        result->batches++;
-        for (int64_t row = 0; row < batch.length; row++, result->rows++) {
-            if (result->rows) strbuf_append_char(&result->text, '\n');
-            for (int64_t c = 0; c < schema.n_children; c++) {
-                if (c) strbuf_append_char(&result->text, '|');
-                print_value(&result->text, schema.children[c], batch.children[c], row);
-            }
-        }
+        result_add(result, &schema, &batch);
         arrow_array_release(&batch);
     }
     arrow_schema_release(&schema);

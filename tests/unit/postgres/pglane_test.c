@@ -94,10 +94,12 @@ static void finish(LaneCall *call) {
     pthread_mutex_unlock(&call->lane->lock);
 }
 
-static void on_done(LaneRequest *request, ArrowArrayStream *stream, const Error *error) {
+static void on_done(LaneRequest *request, const LaneAnswer *answer, const Error *error) {
     LaneCall *call = request->user;
-    if (stream) {
-        result_read(&call->result, stream);
+    if (answer) {
+        call->result.status = STATUS_OK; /* the lane may have refused it before */
+        call->result.columns = (int)answer->schema->n_children;
+        if (answer->batch) result_add(&call->result, answer->schema, answer->batch);
     } else {
         call->result.status = STATUS_ERROR;
         call->result.error = *error;
@@ -321,6 +323,56 @@ static void test_terminated(void **state) {
     lane_stop(&lane);
 }
 
+static void *ping(void *argument) {
+    PgEngine *engine = argument;
+    EngineHealth health;
+    pthread_mutex_lock(&engine->lock);
+    engine->last_seen_ns = 1; /* long ago */
+    pthread_mutex_unlock(&engine->lock);
+    postgres_engine_ops.health(&engine->base, &health);
+    return NULL;
+}
+
+/* A read on a server that hangs is given up, and told so. The ping that finds it out counts from when it was
+ * sent, also while it still waits. */
+static void test_hung_server(void **state) {
+    Proxy proxy;
+    Lane lane;
+    Query query;
+    LaneCall call;
+    pthread_t pinger;
+    proxy_start(&proxy, "never");
+    lane_start_at(&lane, proxy.conninfo);
+    warm(&lane);
+    query_init(&query, &lane.fixture, "SELECT name FROM pglane_item WHERE id = 9");
+    call_init(&call, &lane, &query, NULL, 0);
+    call_until_taken(&lane, &call);
+    assert_string_equal(strbuf_text(&call.result.text), "item 9");
+    result_deinit(&call.result);
+    atomic_store(&proxy.stalled, true);
+    PgEngine *engine = (PgEngine *)lane.fixture.engine;
+    assert_int_equal(pgengine_silent_since_ns(engine), 0);
+    assert_int_equal(pthread_create(&pinger, NULL, ping, engine), 0);
+    call_init(&call, &lane, &query, NULL, 0);
+    lane.done = 0;
+    eventloop_post(lane.loop, submit_on_loop, &call);
+    lane_wait(&lane, 1);
+    assert_string_equal(call.result.error.sqlstate, SQLSTATE_DOES_NOT_ANSWER);
+    result_deinit(&call.result);
+    atomic_store(&proxy.stalled, false);
+    pthread_join(pinger, NULL);
+    do { /* and back */
+        call_init(&call, &lane, &query, NULL, 0);
+        call_until_taken(&lane, &call);
+    } while (call.result.status != STATUS_OK);
+    assert_string_equal(strbuf_text(&call.result.text), "item 9");
+    assert_int_equal(pgengine_silent_since_ns(engine), 0);
+    result_deinit(&call.result);
+    query_deinit(&query);
+    lane_stop(&lane);
+    proxy_stop(&proxy);
+}
+
 /* A write waits for a lock until its deadline; it is stopped and the next one is not. */
 static void test_deadline(void **state) {
     Lane lane;
@@ -427,8 +479,8 @@ int main(void) {
         cmocka_unit_test(test_thousand),      cmocka_unit_test(test_errors_isolated),
         cmocka_unit_test(test_prepare_error), cmocka_unit_test(test_writes),
         cmocka_unit_test(test_altered_table), cmocka_unit_test(test_terminated),
-        cmocka_unit_test(test_deadline),      cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_hung_server),   cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_cancel),        cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests_name("postgres lane", tests, NULL, NULL);
 }

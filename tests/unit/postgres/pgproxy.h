@@ -21,6 +21,7 @@ typedef struct Proxy {
     int listener;
     pthread_t thread;
     _Atomic int cuts_left; /* how many more times to cut */
+    _Atomic bool stalled;  /* nothing passes, nobody is refused: a server that hangs */
     const char *word;
 } Proxy;
 
@@ -40,6 +41,8 @@ static void *proxy_pair(void *argument) {
     struct pollfd fds[2] = {{.fd = pair->client, .events = POLLIN}, {.fd = pair->server, .events = POLLIN}};
     ssize_t count;
     while (poll(fds, 2, -1) > 0) {
+        while (atomic_load(&pair->proxy->stalled))
+            usleep(1000);
         if (fds[1].revents && !proxy_pass(pair->server, pair->client, buffer, &count)) break;
         if (!fds[0].revents) continue;
         if (!proxy_pass(pair->client, pair->server, buffer, &count)) break;
