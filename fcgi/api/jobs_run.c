@@ -317,9 +317,26 @@ static void note_figures(const Task *task, Status status, const Error *err) {
                    status == STATUS_OK ? NULL : err->sqlstate, outcome->row_count);
 }
 
+/* Of the last attempt. */
+static const char *profile_of(const Task *task, int64_t now_ns) {
+    JobRun *run = task->run;
+    ExecutionStats *stats = &run->stats;
+    double before_ms = (double)(task->began_ns - run->started_ns) / 1e6;
+    return arena_printf(
+        &run->arena,
+        "{\"before_ms\":%.3f,\"execute_ms\":%.3f,\"result_ms\":%.3f,\"rows\":%lld,"
+        "\"rows_scanned\":%lld,\"bytes_scanned\":%lld,\"files_skipped\":%lld,"
+        "\"row_groups_skipped\":%lld}",
+        before_ms, (double)(now_ns - task->began_ns - task->file_ns) / 1e6, (double)task->file_ns / 1e6,
+        (long long)task->rows, (long long)atomic_load(&stats->rows_scanned),
+        (long long)atomic_load(&stats->bytes_scanned), (long long)atomic_load(&stats->files_skipped),
+        (long long)atomic_load(&stats->row_groups_skipped));
+}
+
 static void fill_outcome(Task *task, Status status, const Error *err) {
     JobRun *run = task->run;
     JobOutcome *outcome = &run->outcome;
+    if (task->began_ns) outcome->profile = profile_of(task, clock_now_ns());
     if (status == STATUS_OK) {
         bool counted = !task->has_result && run->stats.rows_affected > 0;
         outcome->status = JOB_COMPLETED;

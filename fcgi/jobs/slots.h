@@ -1,4 +1,4 @@
-/* Slots over the whole pool: how many heavy statements run at once, whichever processes they are in.
+/* Slots over the whole pool: how many jobs run at once, whichever processes they are in.
  *
  * Slot i is the lock on byte i of a file that the processes of a host share (open file description locks):
  * the kernel gives it up with the process that dies, so that none is ever lost. Jobs leave the last
