@@ -49,6 +49,7 @@ static bool is_to_be_run_again(const JobRun *run) {
 static Status settle(Jobs *jobs, JobRun *run, bool *moved, Error *err) {
     if (is_to_be_run_again(run))
         return job_give_back(jobs->store, run->claim.number, jobs->owner.name, moved, err);
+    run->outcome.only_read = run->claim.only_reads;
     run->outcome.rows_scanned = atomic_load(&run->stats.rows_scanned);
     run->outcome.bytes_scanned = atomic_load(&run->stats.bytes_scanned);
     return job_finish(jobs->store, run->claim.number, jobs->owner.name, &run->outcome, moved, err);

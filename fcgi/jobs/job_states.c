@@ -246,7 +246,7 @@ static Status claim(JobStore *store, const char *owner, int64_t aging_us, Arena 
 Status job_claim(JobStore *store, const char *owner, int64_t aging_us, Arena *arena, JobClaim *out,
                  Error *err) {
     *out = (JobClaim){0};
-    TRY(job_store_begin(store, err));
+    TRY(job_store_begin_light(store, err));
     Status status = job_store_end(store, claim(store, owner, aging_us, arena, out, err), err);
     if (status != STATUS_OK) *out = (JobClaim){0};
     return status;
@@ -286,7 +286,7 @@ static Status finish(JobStore *store, int64_t number, const char *owner, const J
 
 Status job_finish(JobStore *store, int64_t number, const char *owner, const JobOutcome *outcome, bool *moved,
                   Error *err) {
-    TRY(job_store_begin(store, err));
+    TRY(outcome->only_read ? job_store_begin_light(store, err) : job_store_begin(store, err));
     return job_store_end(store, finish(store, number, owner, outcome, moved, err), err);
 }
 
@@ -471,6 +471,7 @@ Status job_note_progress(JobStore *store, int64_t number, const char *owner, con
                          Error *err) {
     sqlite3_stmt *statement;
     job_store_lock(store);
+    job_store_set_light(store, true);
     Status status = job_store_prepare(store,
                                       "UPDATE jobs SET version = version + 1, progress = max(progress, ?3),"
                                       " eta_ms = ?4, rows_scanned = ?5, bytes_scanned = ?6, row_count = ?7"
@@ -491,9 +492,10 @@ Status job_note_progress(JobStore *store, int64_t number, const char *owner, con
 }
 
 Status job_note_plan(JobStore *store, int64_t number, const char *owner, const char *engine,
-                     const char *route, const char *plan, Error *err) {
+                     const char *route, const char *plan, bool durable, Error *err) {
     sqlite3_stmt *statement;
     job_store_lock(store);
+    job_store_set_light(store, !durable);
     Status status = job_store_prepare(store,
                                       "UPDATE jobs SET version = version + 1, engine = coalesce(?3, engine),"
                                       " route = coalesce(?4, route), plan = coalesce(?5, plan)"

@@ -89,6 +89,7 @@ typedef struct JobOutcome {
     const char *command;  /* may be NULL */
     const char *profile;  /* JSON, may be NULL */
     int64_t rows_scanned, bytes_scanned;
+    bool only_read; /* should the machine lose how it ended, it runs again */
 } JobOutcome;
 
 /* *moved is false when the job is not (any more) the owner's. */
@@ -121,6 +122,7 @@ typedef struct JobProgress {
 } JobProgress;
 Status job_note_progress(JobStore *store, int64_t number, const char *owner, const JobProgress *progress,
                          Error *err);
-/* What was decided; either may be NULL. `route`: JSON; `plan`: JSON array of lines. */
+/* What was decided; either may be NULL. `route`: JSON; `plan`: JSON array of lines. `durable`: on disk, and
+ * with it that the job has begun. */
 Status job_note_plan(JobStore *store, int64_t number, const char *owner, const char *engine,
-                     const char *route, const char *plan, Error *err);
+                     const char *route, const char *plan, bool durable, Error *err);

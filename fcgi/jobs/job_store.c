@@ -127,11 +127,26 @@ void job_store_unlock(JobStore *store) {
     pthread_mutex_unlock(&store->lock);
 }
 
-Status job_store_begin(JobStore *store, Error *err) {
+void job_store_set_light(JobStore *store, bool light) {
+    if (store->light == light) return;
+    const char *sql = light ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
+    if (sqlite3_exec(store->handle, sql, NULL, NULL, NULL) == SQLITE_OK) store->light = light;
+}
+
+static Status begin(JobStore *store, bool light, Error *err) {
     job_store_lock(store);
+    job_store_set_light(store, light);
     if (run_text(store, "BEGIN IMMEDIATE", "write", err) == STATUS_OK) return STATUS_OK;
     job_store_unlock(store);
     return STATUS_ERROR;
+}
+
+Status job_store_begin(JobStore *store, Error *err) {
+    return begin(store, false, err);
+}
+
+Status job_store_begin_light(JobStore *store, Error *err) {
+    return begin(store, true, err);
 }
 
 Status job_store_end(JobStore *store, Status status, Error *err) {

@@ -4,8 +4,8 @@
  *   job_store_close
  *
  * A store has one connection, used by one thread at a time: job_store_begin takes its lock and the file's
- * write lock, job_store_end gives both back. Every acknowledged change is on disk (synchronous = FULL): a
- * write whose start was forgotten would run twice. Thread-safe. */
+ * write lock, job_store_end gives both back. What was acknowledged is on disk (synchronous = FULL), and that
+ * a write has begun: one whose start was forgotten would run twice. Thread-safe. */
 #pragma once
 
 #include <pthread.h>
@@ -19,6 +19,7 @@
 typedef struct JobStore {
     sqlite3 *handle;
     pthread_mutex_t lock;
+    bool light; /* commits are not synced now */
 } JobStore;
 
 /* Makes the directory of `path`, the file and its tables as needed. */
@@ -28,6 +29,9 @@ void job_store_close(JobStore *store); /* may be NULL */
 /* A transaction that writes. Begun ones are always ended: with STATUS_OK it is committed, else taken back.
  * Returns `status`, or that the commit failed. */
 Status job_store_begin(JobStore *store, Error *err);
+/* The same for what may be lost with the machine (never with the process): it is on disk with the next commit
+ * that is. */
+Status job_store_begin_light(JobStore *store, Error *err);
 Status job_store_end(JobStore *store, Status status, Error *err);
 /* The lock alone, for reading. */
 void job_store_lock(JobStore *store);
@@ -39,6 +43,8 @@ int64_t job_store_version(JobStore *store);
 /* ---- for the files of this folder, between lock and unlock -----------------------------------------------
  */
 
+/* Whether the commits that follow are synced. */
+void job_store_set_light(JobStore *store, bool light);
 Status job_store_error(JobStore *store, const char *what, Error *err);
 Status job_store_prepare(JobStore *store, const char *sql, sqlite3_stmt **out, Error *err);
 /* Steps a statement that gives no rows and finalizes it. */

@@ -144,8 +144,8 @@ void jobs_on_change(Jobs *jobs, void (*look)(void *context, bool changed), void 
 void jobs_note_plan(JobRun *run, const char *engine, const char *route, const char *plan) {
     Error err = {0};
     Jobs *jobs = run->jobs;
-    if (job_note_plan(jobs->store, run->claim.number, jobs->owner.name, engine, route, plan, &err) !=
-        STATUS_OK)
+    if (job_note_plan(jobs->store, run->claim.number, jobs->owner.name, engine, route, plan,
+                      !run->claim.only_reads, &err) != STATUS_OK)
         log_warn("jobs.plan", "job=%s error=\"%s\"", run->claim.id, err.message);
 }
 
