@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { effect } from '@preact/signals';
 import { EditorState, Compartment, Prec } from '@codemirror/state';
 import { EditorView, keymap, lineNumbers, drawSelection, placeholder, highlightActiveLine } from '@codemirror/view';
-import { defaultKeymap, history, historyKeymap, toggleComment } from '@codemirror/commands';
+import { defaultKeymap, history, historyKeymap, isolateHistory, toggleComment } from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { tags } from '@lezer/highlight';
 import { autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
@@ -77,7 +77,7 @@ export const focusEditor = () => view?.focus();
 
 export function setEditorText(text) {
   if (!view) return;
-  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: text.length } });
+  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: text.length }, annotations: isolateHistory.of('full') }); // undone by itself
   view.focus();
 }
 
