@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi/api/decision_json.h"
+#include "fcgi/api/etag.h"
 #include "fcgi/api/jobs_resource.h"
 #include "fcgi/api/negotiation.h"
 #include "fcgi/api/problem.h"
@@ -204,14 +205,12 @@ static void tell_next(ResultPage *page) {
 /* The bytes of a page never change: the job's, the page's and the format's names are its name. */
 static bool is_known_to_client(ResultPage *page) {
     Exchange *exchange = page->exchange;
-    const char *known = exchange_parameter(exchange, "HTTP_IF_NONE_MATCH");
-    const char *tag = arena_printf(&exchange->arena, "\"%s-%llx-%llx-%d%d\"", page->job.id,
-                                   (unsigned long long)page->first_row, (unsigned long long)page->row_count,
-                                   (int)page->format, page->big_numbers_as_strings);
-    exchange_add_header(exchange, "ETag", tag);
     exchange_add_header(exchange, "Cache-Control", "private, no-cache");
     exchange_add_header(exchange, "Vary", "Accept");
-    return known && strstr(known, tag);
+    return etag_is_known(exchange, arena_printf(&exchange->arena, "%s-%llx-%llx-%d%d", page->job.id,
+                                                (unsigned long long)page->first_row,
+                                                (unsigned long long)page->row_count, (int)page->format,
+                                                page->big_numbers_as_strings));
 }
 
 static void reply_rows(ResultPage *page) {
@@ -245,9 +244,7 @@ void job_result_handle(Api *api, Exchange *exchange, char *const *arguments) {
     }
     page->total_rows = arrow_ipc_file_row_count(page->file);
     ArrowIpcFile *file = page->file; /* the page is gone with the exchange */
-    if (is_known_to_client(page)) {
-        exchange_reply(exchange, 304, NULL, NULL, 0);
-    } else {
+    if (!is_known_to_client(page)) {
         tell_next(page);
         reply_rows(page);
     }

@@ -1,5 +1,6 @@
-// ./run bench formats [ROWS]: one result in every format through nginx: rate, size, peak memory of the process that answers; then
-// the same queries and lookups while clients take results at 100 KB/s.
+// ./run bench formats [ROWS]: one result in every format through nginx: rate, size, CPU time and peak memory of the pool; then
+// lookups and a scan while clients take results at 100 KB/s. Memory is what the engine's cache of decoded pages holds, too: it is
+// read before, so that the difference is the answer's own.
 //   formats.mjs BASE-URL VAR ROWS
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -9,6 +10,7 @@ const [base, varDirectory, rows] = process.argv.slice(2);
 const FORMATS = ['json', 'compact', 'ndjson', 'csv', 'arrow', 'parquet'];
 const SLOW_CLIENTS = 48, SLOW_BYTES_PER_SECOND = 100_000, LOOKUPS = 500;
 const SQL = `SELECT * FROM bench_formats LIMIT ${rows}`;
+const SLOW_SQL = `SELECT * FROM bench_formats LIMIT ${Math.ceil(rows / 25)}`; // minutes of it
 const LOOKUP = 'SELECT id, name, email FROM users WHERE id = 42';
 
 // The programs below the keepers whose pids ./run keeps.
@@ -20,6 +22,11 @@ const processes = () => readFileSync('/proc/loadavg', 'utf8') && ['pool-1', 'poo
 function megabytes(field) {
   return Math.max(...processes().map((pid) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024));
 }
+
+const cpuSeconds = () => processes().reduce((sum, pid) => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return sum + (Number(fields[11]) + Number(fields[12])) / 100;
+}, 0);
 
 function post(body, format, onResponse) {
   return new Promise((resolve, reject) => {
@@ -39,17 +46,17 @@ async function take(response) {
 async function measure(format) {
   let peak = 0, watching = true;
   const watch = (async () => { for (; watching; await sleep(20)) peak = Math.max(peak, megabytes('VmRSS')); })();
-  const start = performance.now();
+  const start = performance.now(), before = cpuSeconds();
   const bytes = await post({ sql: SQL, engine: 'columnar' }, format, take);
   const seconds = (performance.now() - start) / 1e3;
   watching = false;
   await watch;
-  return { bytes, seconds, peak };
+  return { bytes, seconds, peak, cpu: cpuSeconds() - before };
 }
 
 // Takes what it is sent at SLOW_BYTES_PER_SECOND until it is stopped.
 async function slowClient(format, stop) {
-  await post({ sql: SQL, engine: 'columnar' }, format, async (response, request) => {
+  await post({ sql: SLOW_SQL, engine: 'columnar' }, format, async (response, request) => {
     response.pause();
     for (let due = 0; !stop.now && !response.destroyed; await sleep(100)) {
       due += SLOW_BYTES_PER_SECOND / 10;
@@ -77,18 +84,21 @@ async function others(told) {
   console.log(`${told.padEnd(34)} ${await latencies()}, scan ${scan.toFixed(0)} ms`);
 }
 
-console.log(`${Number(rows).toLocaleString('en')} rows; process at rest ${megabytes('VmRSS').toFixed(0)} MB`);
-console.log('format      MB     s    MB/s  rows/s (1000)  peak MB');
+console.log(`load ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}`);
+for (let i = 0; i < 8; i++) await post({ sql: 'SELECT * FROM bench_formats ORDER BY id DESC LIMIT 1', engine: 'columnar' }, 'json', take);
+const rest = megabytes('VmRSS');
+console.log(`${Number(rows).toLocaleString('en')} rows; a process that has read the table: ${rest.toFixed(0)} MB`);
+console.log('format      MB     s    MB/s  CPU s  rows/s (1000)  peak MB  above');
 for (const format of FORMATS) {
-  const { bytes, seconds, peak } = await measure(format);
-  console.log(`${format.padEnd(8)} ${(bytes / 1e6).toFixed(0).padStart(5)} ${seconds.toFixed(1).padStart(5)} ${(bytes / 1e6 / seconds).toFixed(0).padStart(7)} ${(rows / 1e3 / seconds).toFixed(0).padStart(14)} ${peak.toFixed(0).padStart(8)}`);
+  const { bytes, seconds, peak, cpu } = await measure(format);
+  console.log(`${format.padEnd(8)} ${(bytes / 1e6).toFixed(0).padStart(5)} ${seconds.toFixed(1).padStart(5)} ${(bytes / 1e6 / seconds).toFixed(0).padStart(7)} ${cpu.toFixed(1).padStart(6)} ${(rows / 1e3 / seconds).toFixed(0).padStart(14)} ${peak.toFixed(0).padStart(8)} ${(peak - rest).toFixed(0).padStart(6)}`);
 }
 await others('alone');
 const stop = { now: false };
 const slow = Array.from({ length: SLOW_CLIENTS }, (_, i) => slowClient(FORMATS[i % 4], stop));
 await sleep(15_000);
 await others(`beside ${SLOW_CLIENTS} at ${SLOW_BYTES_PER_SECOND / 1000} KB/s`);
-const status = await (await fetch(`${base}/api/v1/status`)).json();
-console.log(`workers busy ${JSON.stringify(status.workers_busy ?? status.server?.workers_busy ?? '?')}, process ${megabytes('VmRSS').toFixed(0)} MB`);
+const { slots } = await (await fetch(`${base}/api/v1/status`)).json();
+console.log(`of a process: ${slots.busy} workers busy, ${megabytes('VmRSS').toFixed(0)} MB`);
 stop.now = true;
 await Promise.all(slow);

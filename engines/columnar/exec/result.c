@@ -4,7 +4,7 @@
 
 #include "engines/columnar/exec/spill.h"
 
-enum { ARRAY_ROWS = 16384, ARRAY_BYTES = 1 << 20, MORSEL_BUFFER_BYTES = 32 << 20 };
+enum { ARRAY_ROWS = 16384, ARRAY_BYTES = 1 << 20, MORSEL_BUFFER_BYTES = 8 << 20 };
 
 typedef struct ResultChunk {
     struct ResultChunk *next;
