@@ -16,7 +16,8 @@ typedef struct Line {
 static Status next_line(JobStore *store, const Line *behind, Line *out, bool *found, Error *err) {
     sqlite3_stmt *statement;
     TRY(job_store_prepare(store,
-                          "SELECT priority, user_name, number, created_us FROM jobs WHERE status = 'queued'"
+                          "SELECT priority, user_name, number, created_us FROM jobs INDEXED BY jobs_queue "
+                          "WHERE status = 'queued'"
                           " AND (priority, user_name) > (?1, ?2) ORDER BY priority, user_name, number"
                           " LIMIT 1",
                           &statement, err));
@@ -95,10 +96,11 @@ Status job_queue_note_turn(JobStore *store, const char *user, int priority, int6
 
 Status job_queue_position(JobStore *store, int64_t number, int priority, int64_t *out, Error *err) {
     sqlite3_stmt *statement;
-    TRY(job_store_prepare(store,
-                          "SELECT 1 + count(*) FROM jobs WHERE status = 'queued' AND (priority > ?1 OR"
-                          " (priority = ?1 AND number < ?2))",
-                          &statement, err));
+    TRY(job_store_prepare(
+        store,
+        "SELECT 1 + count(*) FROM jobs INDEXED BY jobs_queue WHERE status = 'queued' AND (priority > ?1 OR"
+        " (priority = ?1 AND number < ?2))",
+        &statement, err));
     sqlite3_bind_int(statement, 1, priority);
     sqlite3_bind_int64(statement, 2, number);
     return job_store_number(store, statement, 1, out, err);
