@@ -61,7 +61,9 @@ static Router *make_router(void) {
         {.kind = "postgres", .describe = describe, .plan = plan, .health = health},
         {.kind = "mysql", .describe = describe, .plan = plan, .health = health},
         {.kind = "columnar", .describe = describe, .plan = plan, .health = health}};
-    static Engine engines[3] = {{&ops[0], "postgres"}, {&ops[1], "mysql"}, {&ops[2], "columnar"}};
+    static Engine engines[3] = {{.ops = &ops[0], .name = "postgres"},
+                                {.ops = &ops[1], .name = "mysql"},
+                                {.ops = &ops[2], .name = "columnar"}};
     static Engine *const list[3] = {&engines[0], &engines[1], &engines[2]};
     static Config config;
     config_init_defaults(&config);
