@@ -133,8 +133,8 @@ static Status take_buffer(BodyReader *reader, size_t needed, const uint8_t **out
 /* Offsets ascend from 0 or more; *end is the last. Of no rows there need not be any. */
 static Status take_offsets(BodyReader *reader, int64_t rows, bool wide, const void **out, int64_t *end) {
     static const int64_t zero;
-    size_t bytes, width = wide ? 8 : 4;
-    const uint8_t *data;
+    size_t bytes = 0, width = wide ? 8 : 4;
+    const uint8_t *data = NULL;
     TRY(take_buffer(reader, rows ? (size_t)(rows + 1) * width : 0, &data, &bytes));
     *out = rows ? (const void *)data : &zero;
     *end = 0;
@@ -160,8 +160,8 @@ static int buffer_count_of(IpcShape shape) {
 }
 
 static Status take_validity(BodyReader *reader, ArrowArray *array) {
-    const uint8_t *data;
-    size_t bytes;
+    const uint8_t *data = NULL;
+    size_t bytes = 0;
     TRY(take_buffer(reader, array->null_count ? (size_t)(array->length + 7) / 8 : 0, &data, &bytes));
     array->buffers[0] = array->null_count ? data : NULL;
     return STATUS_OK;
@@ -181,9 +181,9 @@ static Status take_node(BodyReader *reader, ArrowArray *array) {
 /* `rows` at least: lists' children may have more. */
 static Status read_column(BodyReader *reader, const ArrowSchema *schema, int64_t rows, ArrowArray *array) {
     IpcLayout layout;
-    size_t bytes;
+    size_t bytes = 0;
     int64_t end;
-    const uint8_t *data;
+    const uint8_t *data = NULL;
     (void)ipc_layout_of(schema->format, &layout); /* the schema was read by the same table */
     TRY(take_node(reader, array));
     if (array->length < rows) return damaged(reader->err);

@@ -276,7 +276,7 @@ Status ipc_read_schema(const FlatTable *table, ArrowSchema *out, Error *err) {
     Status status = table->view && flat_integer(table, 0, 2, 0) == 0
                         ? read_fields(&reader, table, 1, 0, &root)
                         : damaged(err);
-    if (status == STATUS_OK && table->view->damaged) status = damaged(err);
+    if (status == STATUS_OK && table->view && table->view->damaged) status = damaged(err);
     if (status == STATUS_OK) arrow_schema_copy(&root, out);
     arena_deinit(&reader.arena);
     return status;

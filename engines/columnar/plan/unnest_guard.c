@@ -3,6 +3,8 @@
  * that, what else must be done about it is decided by what is asked here. */
 #include "engines/columnar/plan/unnest.h"
 
+#include <stdlib.h>
+
 /* Flagged as if they could fail, for the sake of values behind rows nobody asked for. */
 static bool is_harmless(const char *name) {
     static const char *const NAMES[] = {
@@ -14,9 +16,20 @@ static bool is_harmless(const char *name) {
     return false;
 }
 
+static bool is_nonzero_constant(const Expr *expr) {
+    if (!expr_is_constant(expr) || expr_is_null_constant(expr)) return false;
+    StrBuf digits;
+    strbuf_init(&digits);
+    constant_describe(expr->constant, &digits);
+    bool nonzero = strtod(strbuf_text(&digits), NULL) != 0;
+    strbuf_deinit(&digits);
+    return nonzero;
+}
+
 /* What fails on ordinary values. */
 static bool fails_often(const Expr *expr) {
     static const char *const NAMES[] = {"/", "%", "div", "mod"};
+    if (expr->arg_count == 2 && is_nonzero_constant(expr->args[1])) return false;
     if (expr->kind == EXPR_CAST) return sqltype_is_text(expr->args[0]->type) && !sqltype_is_text(expr->type);
     for (size_t i = 0; expr->function->name && i < sizeof NAMES / sizeof NAMES[0]; i++)
         if (strcmp(expr->function->name, NAMES[i]) == 0) return true;
