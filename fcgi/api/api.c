@@ -53,6 +53,10 @@ static void handle(void *context, Exchange *exchange) {
             resource->handle(api, exchange, call.arguments);
             return;
         }
+        if (exchange->method == HTTP_POST && cors_is_foreign_form(exchange, api->cors_origins)) {
+            problem_reply_text(exchange, 403, "a page of another site sent this");
+            return;
+        }
         call.handle = resource->handle;
         exchange->state = arena_memdup(&exchange->arena, &call, sizeof call);
         exchange_run_on_worker(exchange, call_on_worker);

@@ -1,6 +1,7 @@
 #include "fcgi/api/cors.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define ALLOWED_HEADERS                                                                                      \
     "Accept, Authorization, Content-Type, If-None-Match, Idempotency-Key, Last-Event-ID, traceparent, "      \
@@ -52,4 +53,30 @@ bool cors_is_foreign(const Exchange *exchange, const char *origins) {
     const char *mode = exchange_parameter(exchange, "HTTP_SEC_FETCH_MODE");
     const char *user = exchange_parameter(exchange, "HTTP_SEC_FETCH_USER");
     return !mode || strcmp(mode, "navigate") != 0 || !user || strcmp(user, "?1") != 0;
+}
+
+/* A browser asks before it sends what is named by another type than these, which forms have. */
+static bool is_asked_for(const char *content_type) {
+    static const char *const forms[] = {"application/x-www-form-urlencoded", "multipart/form-data",
+                                        "text/plain"};
+    if (!content_type || !content_type[0]) return false;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (!strncasecmp(content_type, forms[i], strlen(forms[i]))) return false;
+    return true;
+}
+
+/* Browsers leave Sec-Fetch-Site out where a page came without TLS from elsewhere than this machine. */
+static bool is_own_page(const Exchange *exchange) {
+    const char *site = exchange_parameter(exchange, "HTTP_SEC_FETCH_SITE");
+    if (site && site[0]) return !strcmp(site, "same-origin") || !strcmp(site, "none");
+    const char *origin = exchange_parameter(exchange, "HTTP_ORIGIN");
+    const char *host = exchange_parameter(exchange, "HTTP_HOST");
+    if (!origin || !origin[0]) return true; /* no browser */
+    const char *authority = strstr(origin, "://");
+    return authority && host && !strcasecmp(authority + 3, host);
+}
+
+bool cors_is_foreign_form(const Exchange *exchange, const char *origins) {
+    return !is_asked_for(exchange_parameter(exchange, "CONTENT_TYPE")) && !is_own_page(exchange) &&
+           !allowed_origin(exchange, origins);
 }
