@@ -61,23 +61,27 @@ static Span table_of(const char *query) {
     return (Span){0};
 }
 
-/* In a query '+' is a blank, in a path it is itself. */
-static void append_segment(StrBuf *out, Span span) {
+/* In a query '+' is a blank and '&' ends a value, in a path both are themselves. */
+static void append_encoded(StrBuf *out, Span span, const char *plus, const char *ampersand) {
     for (size_t i = 0; i < span.length; i++) {
         if (span.text[i] == '+')
-            strbuf_append_text(out, "%20");
+            strbuf_append_text(out, plus);
+        else if (span.text[i] == '&')
+            strbuf_append_text(out, ampersand);
         else
             strbuf_append_char(out, span.text[i]);
     }
 }
 
 static void fill_in(StrBuf *out, const char *target, Span argument, Span table) {
+    bool in_query = false;
     for (; *target; target++) {
+        in_query |= *target == '?';
         if (target[0] == '{' && target[1] == '}') {
-            strbuf_append(out, argument.text, argument.length);
+            append_encoded(out, argument, in_query ? "%2B" : "+", in_query ? "%26" : "&");
             target++;
         } else if (target[0] == '{') {
-            append_segment(out, table);
+            append_encoded(out, table, "%20", "&");
             target += 2;
         } else {
             strbuf_append_char(out, *target);
