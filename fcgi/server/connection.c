@@ -170,6 +170,7 @@ static void finish_on_loop(void *argument) {
     if (exchange->body_fd >= 0) close(exchange->body_fd);
     arena_reset(&exchange->arena);
     *exchange = (Exchange){.arena = exchange->arena, .body_fd = -1};
+    response_spool_clear(&connection->spool, &server->spooled_bytes); /* its descriptor, too */
     connection->streaming = connection->pushing = connection->finished = false;
     connection->reject_status = 0;
     connection->waited_ns = 0;
@@ -208,6 +209,7 @@ static void send_more(Connection *connection) {
 static void begin_sending(void *argument) {
     Connection *connection = argument;
     connection->state = CONNECTION_SENDING;
+    shrink(&connection->out); /* it is in the spool, and the client may take hours */
     connection->progress_ns = clock_now_ns();
     eventloop_remove(connection->thread->loop, &connection->source);
     bool watched = !connection->peer_gone && eventloop_add(connection->thread->loop, &connection->source,

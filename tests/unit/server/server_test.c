@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -433,6 +434,35 @@ static void slow_readers_hold_no_worker(void **state) {
     close(other);
 }
 
+static size_t memory_in_use(void) {
+    struct mallinfo2 use = mallinfo2();
+    return use.uordblks + use.hblkhd;
+}
+
+/* What lies in the spool is not in memory, too, and nothing stays open once it is read. */
+static void slow_readers_hold_no_memory(void **state) {
+    enum { READERS = 10, BYTES = 1 << 20 };
+    int fds[READERS];
+    size_t before = memory_in_use();
+    for (int i = 0; i < READERS; i++) {
+        fds[i] = fcgi_connect(socket_path);
+        send_request(fds[i], "/big?n=1048576");
+    }
+    ServerCounters counters = {0};
+    AWAIT((server_counters(fixture.server, &counters), counters.spooled_bytes > READERS * BYTES / 2 &&
+                                                           counters.workers_busy == 0 &&
+                                                           counters.tasks_queued == 0));
+    AWAIT(memory_in_use() < before + 4 * BYTES);
+    for (int i = 0; i < READERS; i++) {
+        FcgiReply reply;
+        fcgi_read_reply(fds[i], &reply);
+        assert_true(reply.ended);
+        assert_int_equal(reply.body_bytes, BYTES);
+        fcgi_reply_free(&reply);
+        close(fds[i]);
+    }
+}
+
 static void readers_beyond_the_spool_are_waited_for(void **state) {
     int slow[3];
     for (int i = 0; i < 3; i++) {
@@ -581,6 +611,7 @@ int main(void) {
         SERVER_TEST(awaiting_is_abandoned),
         SERVER_TEST(stalled_reader_does_not_outlive_its_connection),
         cmocka_unit_test_setup_teardown(slow_readers_hold_no_worker, start_with_spool, stop_with_spool),
+        cmocka_unit_test_setup_teardown(slow_readers_hold_no_memory, start_with_spool, stop_with_spool),
         cmocka_unit_test_setup_teardown(readers_beyond_the_spool_are_waited_for, start_with_spool,
                                         stop_with_spool),
         cmocka_unit_test_setup_teardown(a_client_that_leaves_ends_what_is_sent_later, start_with_spool,
