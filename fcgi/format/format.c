@@ -132,15 +132,20 @@ static bool is_taken(const RowLayout *layout, const char *const *given, int coun
  * other has. */
 static void make_names(RowLayout *layout) {
     const char **given = ARENA_NEW_ARRAY(&layout->arena, const char *, layout->column_count + 1);
+    int *suffixes = ARENA_NEW_ARRAY(&layout->arena, int, layout->column_count + 1); /* 0 = none */
     layout->names = given;
     for (int i = 0; i < layout->column_count; i++) {
         const char *name = layout->columns[i].name;
-        bool seen = false;
-        for (int j = 0; j < i && !seen; j++)
-            seen = !strcmp(given[j], name);
+        int before = i - 1;
+        while (before >= 0 && strcmp(layout->columns[before].name, name) != 0)
+            before--;
+        bool seen = before >= 0;
+        /* Those up to the one before it are taken: a thousand columns of one name do not try them again. */
+        int suffix = seen && suffixes[before] ? suffixes[before] + 1 : 2;
         given[i] = name;
-        for (int suffix = 2; seen && suffix < layout->column_count + 2; suffix++) {
+        for (; seen && suffix < layout->column_count + 2; suffix++) {
             given[i] = arena_printf(&layout->arena, "%s_%d", name, suffix);
+            suffixes[i] = suffix;
             seen = is_taken(layout, given, i, given[i]);
         }
     }
