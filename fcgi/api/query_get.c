@@ -57,6 +57,8 @@ bool query_get_read(Exchange *exchange, const char *cors_origins, QueryBody *bod
     strbuf_init(&text);
     Status status = read_members(exchange, &text, body, &err);
     strbuf_deinit(&text);
+    exchange_add_header(exchange, "Cache-Control", "private, no-cache"); /* asked for again, with the ETag */
+    exchange_add_header(exchange, "Vary", "Accept");
     exchange_add_header(exchange, "X-Content-Type-Options", "nosniff"); /* no script or style elsewhere */
     if (status != STATUS_OK) problem_reply(exchange, 400, &err);
     return status == STATUS_OK;

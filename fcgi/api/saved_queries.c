@@ -2,14 +2,13 @@
  * whoever else wants them.
  *
  * An SQLite file beside the history's, shared by the pool's processes; opened for each request, since these
- * are rare. Synced: what is answered is kept. Bounded in entries, and by the request's own limit in bytes.
+ * are rare. Synced: what is answered is kept. Bounded in entries and bytes, each and all.
  */
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +17,15 @@
 #include "fcgi/api/history_internal.h"
 #include "fcgi/api/json_reader.h"
 #include "fcgi/api/problem.h"
+#include "fcgi/api/query_request.h"
 
-enum { MOST_SAVED = 5000, LONGEST_NAME = 200, SAVED_BUSY_MS = 5000 };
+enum {
+    MOST_SAVED = 5000,
+    LARGEST_SAVED = 1 << 20,     /* its body */
+    MOST_SAVED_BYTES = 16 << 20, /* all of them: the list of them is made in memory */
+    LONGEST_NAME = 200,
+    SAVED_BUSY_MS = 5000
+};
 
 static const char saved_schema[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
@@ -144,13 +150,15 @@ static Status read_saving(Exchange *exchange, Saving *saving, Error *err) {
 
 static Status write_saved(sqlite3 *file, const Saving *saving, Error *err) {
     sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(
-            file,
-            "INSERT INTO saved (name, sql, params, engine, updated_us, updated_by)"
-            " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM saved WHERE name <> ?1) < ?7"
-            " ON CONFLICT (name) DO UPDATE SET sql = ?2, params = ?3, engine = ?4,"
-            " updated_us = ?5, updated_by = ?6",
-            -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(file,
+                           "INSERT INTO saved (name, sql, params, engine, updated_us, updated_by)"
+                           " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) < ?7 AND"
+                           " coalesce(sum(length(CAST(name || sql || coalesce(params, '') || "
+                           "coalesce(engine, '') AS BLOB))), 0)"
+                           " <= ?8 FROM saved WHERE name <> ?1)"
+                           " ON CONFLICT (name) DO UPDATE SET sql = ?2, params = ?3, engine = ?4,"
+                           " updated_us = ?5, updated_by = ?6",
+                           -1, &statement, NULL) != SQLITE_OK)
         return saved_error(file, "write", err);
     bind(statement, 1, saving->name);
     bind(statement, 2, saving->sql);
@@ -159,12 +167,14 @@ static Status write_saved(sqlite3 *file, const Saving *saving, Error *err) {
     sqlite3_bind_int64(statement, 5, clock_wall_us());
     bind(statement, 6, saving->user);
     sqlite3_bind_int(statement, 7, MOST_SAVED);
+    sqlite3_bind_int(statement, 8, MOST_SAVED_BYTES - LARGEST_SAVED);
     int code = sqlite3_step(statement);
     sqlite3_finalize(statement);
     if (code != SQLITE_DONE) return saved_error(file, "write", err);
     if (sqlite3_changes(file) == 0)
-        return error_set(err, "54000", "there are %d saved queries, which is the most there may be",
-                         MOST_SAVED);
+        return error_set(err, "54000",
+                         "there are %d saved queries or %d MB of them, which is the most there may be",
+                         MOST_SAVED, MOST_SAVED_BYTES >> 20);
     return STATUS_OK;
 }
 
@@ -180,11 +190,6 @@ static Status delete_saved(sqlite3 *file, const char *name, Error *err) {
 
 /* ---- the resources ---------------------------------------------------------------------------------------
  */
-
-static bool is_json(const char *content_type) {
-    static const char json[] = "application/json";
-    return content_type && !strncasecmp(content_type, json, sizeof json - 1);
-}
 
 void saved_list_handle(Api *api, Exchange *exchange, char *const *arguments) {
     sqlite3 *file = NULL;
@@ -223,8 +228,9 @@ void saved_handle(Api *api, Exchange *exchange, char *const *arguments) {
         return;
     }
     if (exchange->method == HTTP_PUT) {
-        if (!is_json(exchange_parameter(exchange, "CONTENT_TYPE"))) {
-            problem_reply_text(exchange, 415, "the request body must be application/json");
+        if (!query_request_is_json(exchange)) return;
+        if (exchange->body_bytes > LARGEST_SAVED) {
+            problem_reply_text(exchange, 413, "a saved query has at most 1 MB");
             return;
         }
         if (read_saving(exchange, &saving, &err) != STATUS_OK) {

@@ -9,13 +9,14 @@
 
 #include "engines/base/clock.h"
 #include "engines/base/log.h"
+#include "fcgi/api/aliases.h"
 #include "fcgi/api/api.h"
 #include "fcgi/api/resources.h"
 #include "tests/unit/api/fake_engine.h"
 #include "tests/unit/server/fastcgi_client.h"
 
 static char directory[] = "/tmp/signalbox-api-XXXXXX";
-static char socket_path[64];
+static char socket_path[64], history_path[64];
 static FakeEngine engine;
 static Config config;
 static Router *router;
@@ -45,6 +46,9 @@ static int set_up(void **state) {
     char address[80];
     snprintf(address, sizeof address, "unix:%s", socket_path);
     config_init_defaults(&config);
+    snprintf(history_path, sizeof history_path, "%s/history.db", directory);
+    config.history_path = history_path;
+    config.history_enabled = false;
     config.cors_origins = "https://a.example https://b.example";
     engine = (FakeEngine){.base = {.ops = &fake_ops, .name = "fake"}, .up = true};
     Engine *engines[] = {&engine.base};
@@ -53,11 +57,12 @@ static int set_up(void **state) {
     assert_int_equal(api_create(&config, router, &api, &err), STATUS_OK);
     char attempts[80];
     snprintf(attempts, sizeof attempts, "%s/attempts", directory);
+    assert_int_equal(api_keep_history(api, &config, &err), STATUS_OK);
     assert_int_equal(api_share_attempts(api, attempts, &err), STATUS_OK);
     ServerOptions options = {.listen = address,
                              .io_threads = 1,
                              .worker_threads = 4,
-                             .max_body_bytes = 1 << 20,
+                             .max_body_bytes = 2 << 20,
                              .max_header_bytes = 64 << 10,
                              .drain_timeout_ms = 5000};
     ServerApp app = api_server_app(api);
@@ -81,6 +86,8 @@ static int tear_down(void **state) {
     log_close();
     char attempts[80];
     snprintf(attempts, sizeof attempts, "%s/attempts", directory);
+    unlink(attempts);
+    snprintf(attempts, sizeof attempts, "%s/saved.db", directory);
     unlink(attempts);
     return rmdir(directory);
 }
@@ -500,6 +507,82 @@ static void pages_of_other_sites_do_not_ask(void **state) {
     expect_reply("OPTIONS", "/query", refused, 405, "OPTIONS");
 }
 
+/* What a browser sends without asking first: a form with files, a POST without a body. */
+static void forms_of_other_sites_change_nothing(void **state) {
+#define FORM "CONTENT_TYPE=Multipart/form-data; boundary=b"
+    static const char *const refused[][4] = {
+        {FORM, "HTTP_SEC_FETCH_SITE=cross-site"},
+        {FORM, "HTTP_SEC_FETCH_SITE=same-site", "HTTP_ORIGIN=http://localhost:3000"},
+        {FORM, "HTTP_ORIGIN=http://c.example", "HTTP_HOST=db.example:8080"},
+        {FORM, "HTTP_ORIGIN=null", "HTTP_HOST=db.example:8080"},
+        {"HTTP_SEC_FETCH_SITE=cross-site"},
+        {"CONTENT_TYPE=text/plain; application/json", "HTTP_SEC_FETCH_SITE=cross-site"},
+    };
+    static const char *const taken[][4] = {
+        {FORM},
+        {FORM, "HTTP_SEC_FETCH_SITE=same-origin", "HTTP_ORIGIN=http://other.name"},
+        {FORM, "HTTP_ORIGIN=http://db.example:8080", "HTTP_HOST=db.example:8080"},
+        {FORM, "HTTP_SEC_FETCH_SITE=cross-site", "HTTP_ORIGIN=https://b.example"},
+        {"CONTENT_TYPE=text/csv", "HTTP_SEC_FETCH_SITE=cross-site"},
+    };
+    static const char *const paths[] = {"/api/v1/tables/t/data?mode=replace", "/ingest?table=t",
+                                        "/api/v1/schedules/1/run"};
+    for (size_t path = 0; path < 3; path++) {
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+            expect_reply("POST", paths[path], refused[i], 403, "another site");
+        for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+            FcgiReply reply = call("POST", paths[path], taken[i], NULL);
+            assert_null(strstr(reply.text.data, "another site"));
+            fcgi_reply_free(&reply);
+        }
+    }
+}
+
+/* '+' and '&' of a path are themselves, where its end becomes a query's value, too. */
+static void an_alias_keeps_what_was_sent(void **state) {
+    Exchange exchange = {.path = "/query/id/a+b&limit=1%25", .query = "table=s.t+u"};
+    arena_init(&exchange.arena);
+    assert_int_equal(alias_rewrite(&exchange), ALIAS_REWRITTEN);
+    assert_string_equal(exchange.path, "/api/v1/tables/s.t%20u/rows");
+    assert_string_equal(exchange_query_value(&exchange, "id"), "a+b&limit=1%");
+    assert_null(exchange_query_value(&exchange, "limit"));
+    exchange.path = "/jobs/a+b&c", exchange.query = "";
+    assert_int_equal(alias_rewrite(&exchange), ALIAS_REWRITTEN);
+    assert_string_equal(exchange.path, "/api/v1/jobs/a+b&c");
+    arena_deinit(&exchange.arena);
+}
+
+static void saved_queries_are_bounded_in_bytes(void **state) {
+    enum { LARGE = 1000 << 10 };
+    char uri[64], *body = malloc(2 * LARGE);
+    assert_non_null(body);
+    memset(body, ' ', LARGE);
+    memcpy(body, "{\"sql\":\"", 8);
+    memcpy(body + LARGE, "\"}", 3);
+    int kept = 0, status = 200;
+    for (; status == 200 && kept < 40; kept += status == 200) {
+        snprintf(uri, sizeof uri, "/api/v1/saved/%d", kept);
+        FcgiReply reply = call("PUT", uri, NULL, body);
+        status = reply.status;
+        if (status != 200) assert_non_null(strstr(reply.text.data, "54000"));
+        fcgi_reply_free(&reply);
+    }
+    assert_in_range(kept, 8, 16);
+    FcgiReply again = call("PUT", "/api/v1/saved/0", NULL, body); /* in its own place there is room */
+    assert_int_equal(again.status, 200);
+    fcgi_reply_free(&again);
+    memset(body + 8, ' ', 1500 << 10);
+    memcpy(body + (1500 << 10), "\"}", 3);
+    FcgiReply large = call("PUT", "/api/v1/saved/0", NULL, body);
+    assert_int_equal(large.status, 413);
+    fcgi_reply_free(&large);
+    for (int i = 0; i < kept; i++) {
+        snprintf(uri, sizeof uri, "/api/v1/saved/%d", i);
+        expect_reply("DELETE", uri, NULL, 200, "sql");
+    }
+    free(body);
+}
+
 static void what_the_client_has_is_not_sent_again(void **state) {
     static const char csv[] = "/query?sql=SELECT+v+FROM+t+WHERE+id+%3D+1&format=csv";
     FcgiReply reply = call("GET", csv, NULL, NULL);
@@ -575,6 +658,9 @@ int main(void) {
         cmocka_unit_test(get_runs_reads_alone),
         cmocka_unit_test(pages_of_other_sites_do_not_ask),
         cmocka_unit_test(what_the_client_has_is_not_sent_again),
+        cmocka_unit_test(forms_of_other_sites_change_nothing),
+        cmocka_unit_test(an_alias_keeps_what_was_sent),
+        cmocka_unit_test(saved_queries_are_bounded_in_bytes),
         cmocka_unit_test(paths_of_similar_tools),
         cmocka_unit_test(health_follows_the_engines),
         cmocka_unit_test(openapi_lists_the_resources),
