@@ -15,12 +15,14 @@ enum { BUSY_TIMEOUT_MS = 5000, TRIM_ROUNDS = 4, OPEN_PAUSE_MS = 20 };
 /* Of differences. */
 enum { MOST_TEXT_BYTES = 8192, MOST_RESOLVED = 1000, MOST_WITH_TEXT = 1000, MOST_UNRESOLVED = 100000 };
 
+/* Ids are in the order of writing: each process writes its own statements, some at a time. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, started_us INTEGER NOT NULL,"
     " fingerprint INTEGER NOT NULL, sql TEXT, params TEXT, engine TEXT, rule TEXT, class TEXT, origin TEXT,"
     " user_name TEXT, tag TEXT, request_id TEXT, status INTEGER, sqlstate TEXT, cost_ms REAL, taken_ms REAL,"
     " row_count INTEGER, bytes INTEGER, cut_short INTEGER);"
     "CREATE INDEX IF NOT EXISTS history_shapes ON history (fingerprint, id);"
+    "CREATE INDEX IF NOT EXISTS history_times ON history (started_us);"
     "CREATE TABLE IF NOT EXISTS differences (id INTEGER PRIMARY KEY, found_us INTEGER NOT NULL,"
     " fingerprint INTEGER NOT NULL, sql TEXT, params TEXT, source TEXT, other TEXT, detail TEXT,"
     " times INTEGER NOT NULL DEFAULT 1, resolved_us INTEGER, resolved_by TEXT);"
@@ -288,7 +290,7 @@ static Status append_entries(HistoryStore *store, const HistoryFilter *filter, i
     TRY(history_prepare(store,
                         "SELECT id, started_us, fingerprint, sql, params, engine, rule, class, origin,"
                         " user_name, tag, request_id, sqlstate, status, cost_ms, taken_ms, row_count,"
-                        " bytes" HISTORY_WHERE " ORDER BY id DESC LIMIT ?7 OFFSET ?8",
+                        " bytes" HISTORY_WHERE " ORDER BY started_us DESC, id DESC LIMIT ?7 OFFSET ?8",
                         &statement, err));
     bind_filter(statement, filter, since_us);
     sqlite3_bind_int64(statement, 7, filter->limit);

@@ -64,6 +64,17 @@ static void expect_list(HistoryStore *store, HistoryFilter filter, const char *s
     strbuf_deinit(&out);
 }
 
+static void the_newest_begun_is_first(void **state) {
+    HistoryStore *store = open_store(1000, 1 << 30);
+    HistoryEntry later = entry_of("SELECT 'later'", 1, "postgres", 1);
+    later.started_us += 1;
+    write_one(store, later);
+    write_one(store, entry_of("SELECT 'before'", 2, "postgres", 1)); /* of another process, written late */
+    expect_list(store, (HistoryFilter){0}, "\"entries\":[{\"id\":1,");
+    expect_list(store, (HistoryFilter){.limit = 1, .offset = 1}, "\"entries\":[{\"id\":2,");
+    history_store_close(store);
+}
+
 static void the_log_is_filtered(void **state) {
     HistoryStore *store = open_store(1000, 1 << 30);
     write_one(store, entry_of("SELECT 1", 0xfedcba9876543210, "postgres", 1));
@@ -380,6 +391,7 @@ static void a_pool_opens_it_at_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_newest_begun_is_first, make_path, remove_path),
         cmocka_unit_test_setup_teardown(the_log_is_filtered, make_path, remove_path),
         cmocka_unit_test_setup_teardown(rows_and_bytes_are_bounded, make_path, remove_path),
         cmocka_unit_test_setup_teardown(regret_is_taken_over_the_best_engine, make_path, remove_path),
