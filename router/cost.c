@@ -154,6 +154,13 @@ void cost_book_note(CostBook *book, const CostKey *key, double estimated_ms, dou
     learn(claim(book, key_of_engine(key->engine)), log_ratio, CLASS_MEMORY_RUNS, now_seconds);
 }
 
+uint32_t cost_book_age_seconds(const CostBook *book, const CostKey *key, uint32_t now_seconds) {
+    const Entry *entry = find(book, key_of(key, false));
+    uint64_t value = entry ? atomic_load(&entry->value) : 0;
+    if (runs_of(value) == 0) return UINT32_MAX;
+    return now_seconds > seconds_of(value) ? now_seconds - seconds_of(value) : 0;
+}
+
 double cost_book_engine_factor(const CostBook *book, const char *engine, uint32_t now_seconds, int *runs) {
     const Entry *entry = find(book, key_of_engine(engine));
     uint64_t value = entry ? atomic_load(&entry->value) : 0;

@@ -36,6 +36,8 @@ void cost_book_note(CostBook *book, const CostKey *key, double estimated_ms, dou
  * shape it rests on, at most COST_MOST_RUNS. */
 double cost_book_factor(const CostBook *book, const CostKey *key, uint32_t now_seconds, int *runs);
 enum { COST_MOST_RUNS = 255 };
+/* Since the last run of this very shape there, UINT32_MAX = none is known. */
+uint32_t cost_book_age_seconds(const CostBook *book, const CostKey *key, uint32_t now_seconds);
 /* Of all statements the engine ran, whatever their shape: how its estimates are off as a whole. */
 double cost_book_engine_factor(const CostBook *book, const char *engine, uint32_t now_seconds, int *runs);
 

@@ -38,6 +38,10 @@ static double price_of(const Pricing *pricing, const Decision *decision, int ind
            load_factor(&pricing->loads[index]);
 }
 
+double pricing_price(const Pricing *pricing, const Decision *decision, int index) {
+    return price_of(pricing, decision, index, NULL);
+}
+
 void pricing_apply(const Pricing *pricing, Decision *decision, int index) {
     Candidate *candidate = &decision->candidates[index];
     candidate->model_ms = candidate->verdict.estimate.cost_ms;

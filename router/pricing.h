@@ -21,6 +21,8 @@ void pricing_deinit(Pricing *pricing);
 /* Fills model_ms and runs of candidate `index`, and corrects its cost_ms. Reads only: writes have one home.
  */
 void pricing_apply(const Pricing *pricing, Decision *decision, int index);
+/* What candidate `index` is expected to take, by all that is known now. */
+double pricing_price(const Pricing *pricing, const Decision *decision, int index);
 /* Whether a cached decision, chosen by cost, would clearly go elsewhere now. Looks at most once a second, but
  * always when `now_ns` is 0. */
 bool pricing_has_turned(const Pricing *pricing, Decision *decision, int64_t now_ns);

@@ -10,6 +10,7 @@
 #include "router/calibration.h"
 #include "router/decide.h"
 #include "router/decision_cache.h"
+#include "router/explore.h"
 #include "router/health.h"
 #include "router/placements.h"
 #include "router/quarantine.h"
@@ -29,6 +30,8 @@ struct Router {
     Registry *registry;
     HealthBoard *health;
     Pricing pricing;
+    Explorer explorer;
+    double interactive_ms; /* 0 = no limit */
     Calibration *calibration;
     int probe_seconds;
     Quarantine *quarantine;
@@ -77,6 +80,9 @@ Status router_create(const Config *config, Engine *const *engines, int engine_co
     router->registry = registry_create(router->engines, engine_count, router->placements);
     router->health = health_create(router->engines, engine_count);
     pricing_init(&router->pricing, config, router->engines, engine_count);
+    explorer_init(&router->explorer, config->explore_share, config->explore_max_ms,
+                  (uint64_t)config->explore_seed);
+    router->interactive_ms = config->interactive_seconds * 1000;
     router->calibration = calibration_create(NULL);
     router->probe_seconds = config->probe_seconds;
     router->cache = decision_cache_create(config->decision_cache_bytes);
@@ -209,6 +215,16 @@ static bool refresh_on_demand(Router *router, uint64_t version_seen) {
     return registry_version(router->registry) != version_seen;
 }
 
+/* A read that is expected to take longer than `most_ms`. */
+static bool exceeds(const Decision *decision, double most_ms) {
+    if (most_ms <= 0 || decision->statement->kind != STATEMENT_READ || decision->class == CLASS_SESSION)
+        return false;
+    for (int i = 0; i < decision->candidate_count; i++)
+        if (decision->candidates[i].chosen && decision->candidates[i].verdict.estimate.cost_ms > most_ms)
+            return true;
+    return false;
+}
+
 /* `unknown_tables`: a name was not found, which newer tables could change. */
 static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key,
                           const RuleSet *rules, Decision **out, DecideTiming *timing, uint64_t *version,
@@ -235,7 +251,10 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
     registry_release(input.snapshot);
     *unknown_tables =
         timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
-    if (status == STATUS_OK && !request->avoid && !request->trials)
+    if (status == STATUS_OK) (*out)->wants_job = exceeds(*out, router->interactive_ms);
+    bool kept =
+        status == STATUS_OK && !(*out)->wants_job; /* asked again: it may have run by then, as a job */
+    if (kept && !request->avoid && !request->trials)
         decision_cache_add(router->cache, key, epoch, *out, bytes);
     return status;
 }
@@ -358,6 +377,21 @@ void router_run_ends(Router *router, Decision *decision, double taken_ms, const 
 void router_lane_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure) {
     if (!failure && decision->by_cost) pricing_learn(&router->pricing, decision, taken_ms);
     note_end(router, engine_index(router, decision->engine), failure);
+}
+
+Engine *router_explore(Router *router, const Decision *decision, double taken_ms, double *limit_ms) {
+    int index =
+        explorer_pick(&router->explorer, &router->pricing, decision, taken_ms, cost_now_seconds(), limit_ms);
+    return index < 0 ? NULL : decision->candidates[index].engine;
+}
+
+/* Of a run that was stopped it is known that it takes longer: news only when less was expected. */
+void router_explored(Router *router, const Decision *decision, double limit_ms, double spent_ms,
+                     bool stopped) {
+    explorer_settle(&router->explorer, limit_ms, spent_ms);
+    for (int i = 0; decision && stopped && i < decision->candidate_count; i++)
+        if (decision->candidates[i].chosen && pricing_price(&router->pricing, decision, i) < spent_ms)
+            pricing_learn(&router->pricing, decision, spent_ms);
 }
 
 /* ---- upkeep

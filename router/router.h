@@ -65,6 +65,7 @@ typedef struct Decision {
     const char *result_key; /* what is asked, for keeping its answer (result_key.h); NULL = not to be kept */
     size_t result_key_bytes;
     uint64_t fingerprint;         /* of the statement's shape, fingerprint.h */
+    bool wants_job;               /* it is expected to take longer than limits.interactive_seconds */
     bool by_cost;                 /* chosen among several by cost: revised when the costs turn */
     _Atomic int64_t looked_at_ns; /* when that was last asked */
     DecisionLimits limits;
@@ -128,6 +129,7 @@ typedef struct RouteTiming {
     "SB003"                          /* forced engine lacks a table or cannot give the right answer → 422  \
                                       */
 #define SQLSTATE_ENGINE_DOWN "SB004" /* every engine that could is down → 503 */
+#define SQLSTATE_WANTS_JOB   "SB008" /* Decision.wants_job, asked by who waits for the answer → 422 */
 /* SQLSTATE_DENIED, by a configured rule → 403 */
 
 /* Asks no engine anything: call router_refresh from where waiting is fine; else the first decision that
@@ -205,6 +207,14 @@ void router_run_begins(Router *router, const Decision *decision);
 void router_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure);
 /* For the fast lane, where a run is too short to count as load: only the ends. */
 void router_lane_run_ends(Router *router, Decision *decision, double taken_ms, const Error *failure);
+
+/* After a read by cost took `taken_ms`: the engine to run it on once more, off its request's path, for
+ * `limit_ms` at most; NULL = none (explore.h). Whoever gets one tells router_explored. */
+Engine *router_explore(Router *router, const Decision *decision, double taken_ms, double *limit_ms);
+/* The run of that engine's own decision (NULL when there is none) took `spent_ms`; `stopped`: it was not done
+ * by then. */
+void router_explored(Router *router, const Decision *decision, double limit_ms, double spent_ms,
+                     bool stopped);
 
 /* Memory for what runs took (COST_BOOK_BYTES of cost.h), shared with other processes and outliving the
  * router. Before the first decision. */

@@ -34,6 +34,7 @@ static const ConfigKey config_keys[] = {
     {"limits.max_sql_bytes", KEY_BYTES, offsetof(Config, max_sql_bytes), 100, 16e6},
     {"limits.max_sql_tokens", KEY_INT, offsetof(Config, max_sql_tokens), 10, 1000000},
     {"limits.max_runtime_seconds", KEY_INT, offsetof(Config, max_runtime_seconds), 1, 86400},
+    {"limits.interactive_seconds", KEY_DOUBLE, offsetof(Config, interactive_seconds), 0, 86400},
     {"limits.max_rows", KEY_INT64, offsetof(Config, max_rows), 1, 1e12},
     {"log.file", KEY_STRING, offsetof(Config, log_file), 0, 0},
     {"log.level", KEY_STRING, offsetof(Config, log_level), 0, 0},
@@ -43,6 +44,9 @@ static const ConfigKey config_keys[] = {
     {"access_log.audit_file", KEY_STRING, offsetof(Config, audit_file), 0, 0},
     {"router.decision_cache_bytes", KEY_BYTES, offsetof(Config, decision_cache_bytes), 0, 1e12},
     {"router.registry_refresh_seconds", KEY_INT, offsetof(Config, registry_refresh_seconds), 1, 86400},
+    {"router.explore_share", KEY_DOUBLE, offsetof(Config, explore_share), 0, 0.5},
+    {"router.explore_max_ms", KEY_INT, offsetof(Config, explore_max_ms), 1, 3600000},
+    {"router.explore_seed", KEY_INT, offsetof(Config, explore_seed), 0, 2147483647},
     {"router.probe_seconds", KEY_INT, offsetof(Config, probe_seconds), 0, 86400},
     {"router.default_engine", KEY_STRING, offsetof(Config, default_engine), 0, 0},
     {"identity.user_header", KEY_STRING, offsetof(Config, user_header), 0, 0},
@@ -147,6 +151,8 @@ void config_init_defaults(Config *config) {
     config->access_log_file = config->audit_file = "";
     config->access_log_requests = "all";
     config->decision_cache_bytes = 32 << 20;
+    config->explore_share = 0.02;
+    config->explore_max_ms = 1000;
     config->probe_seconds = 600;
     config->registry_refresh_seconds = 30;
     config->default_engine = "";

@@ -69,7 +69,8 @@ typedef struct Config {
     int64_t max_sql_bytes;
     int max_sql_tokens;
     int max_runtime_seconds;
-    int64_t max_rows; /* default max_rows of a request */
+    double interactive_seconds; /* reads expected to take longer are to be jobs, 0 = none */
+    int64_t max_rows;           /* default max_rows of a request */
     /* [log] */
     const char *log_file;
     const char *log_level;  /* debug | info | warn | error */
@@ -81,6 +82,9 @@ typedef struct Config {
     /* [router] */
     int64_t decision_cache_bytes;
     int registry_refresh_seconds;
+    double explore_share; /* of the time of reads chosen by cost, for trying other engines */
+    int explore_max_ms;
+    int explore_seed;
     int probe_seconds;          /* how often engines' constants are measured, 0 = never */
     const char *default_engine; /* for statements over no table, "" = postgres */
     /* [identity] */

@@ -256,7 +256,8 @@ Status api_keep_history(Api *api, const Config *config, Error *err) {
     free(api->history_path);
     api->history_path = strdup(config->history_path);
     if (!api->history_path) abort();
-    if (!config->history_enabled) return STATUS_OK;
+    if (!config->history_enabled)
+        return config->explore_share > 0 ? shadow_open(api, 0, &api->shadow, err) : STATUS_OK;
     HistoryOptions options = {.path = config->history_path,
                               .text = config->history_text,
                               .params = config->history_params,
@@ -264,7 +265,8 @@ Status api_keep_history(Api *api, const Config *config, Error *err) {
                               .max_bytes = config->history_max_bytes,
                               .rows_per_second = config->history_rows_per_second};
     TRY(history_open(&options, &api->history, err));
-    return config->shadow_share > 0 ? shadow_open(api, config->shadow_share, &api->shadow, err) : STATUS_OK;
+    bool shadows = config->shadow_share > 0 || config->explore_share > 0;
+    return shadows ? shadow_open(api, config->shadow_share, &api->shadow, err) : STATUS_OK;
 }
 
 void api_destroy(Api *api) {

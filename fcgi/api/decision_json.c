@@ -71,6 +71,7 @@ static void append_route_members(StrBuf *out, const Decision *decision) {
         }
         strbuf_append_char(out, ']');
     }
+    if (decision->wants_job) strbuf_append_text(out, ",\"wants_job\":true");
     if (decision->warning) {
         strbuf_append_text(out, ",\"warning\":");
         append_text(out, decision->warning);

@@ -53,6 +53,7 @@ static const struct {
     {"SB005", 403, "Denied by a rule"},
     {"SB006", 405, "Only reads by GET"},
     {"SB007", 429, "Queue full"},
+    {"SB008", 422, "To be run as a job"},
     {"XX", 502, "Engine failed"},
     {"XX000", 500, "Internal error"},
 };

@@ -393,7 +393,10 @@ static void run_on_worker(Exchange *exchange) {
         }
     }
     leave_hung_engine(run);
-    if (cancel_check(&exchange->cancel, &err) != STATUS_OK || query_get_check(run, &err) != STATUS_OK) {
+    bool may_run = cancel_check(&exchange->cancel, &err) == STATUS_OK &&
+                   query_get_check(run, &err) == STATUS_OK &&
+                   (run->body.dry_run || rule_limits_admit(run->decision, &err) == STATUS_OK);
+    if (!may_run) {
         end_with_problem(run, &err);
     } else if (run->body.dry_run && dry_run_bind(run, &err) != STATUS_OK) {
         end_with_problem(run, &err);

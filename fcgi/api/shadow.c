@@ -21,7 +21,8 @@ typedef struct ShadowTask {
     const char *sql;
     Param *params;
     int param_count;
-    const char *source, *other; /* engines */
+    const char *source, *other; /* engines; no source: the other is tried alone, to learn what it takes */
+    double limit_ms;            /* of a trial */
 } ShadowTask;
 
 struct Shadow {
@@ -57,9 +58,7 @@ static bool is_source(const Engine *engine) {
     return strcmp(engine->ops->kind, "columnar") != 0;
 }
 
-static ShadowTask *task_of(const QueryRun *run, const Engine *other) {
-    const Engine *chosen = run->decision->engine;
-    bool chosen_is_source = is_source(chosen) || !is_source(other);
+static ShadowTask *task_of(const QueryRun *run) {
     ShadowTask *task = calloc(1, sizeof *task);
     if (!task) abort();
     arena_init(&task->arena);
@@ -71,6 +70,13 @@ static ShadowTask *task_of(const QueryRun *run, const Engine *other) {
         task->params[i].text =
             arena_strndup(&task->arena, run->body.params[i].text, run->body.params[i].length);
     }
+    return task;
+}
+
+static ShadowTask *comparison_of(const QueryRun *run, const Engine *other) {
+    const Engine *chosen = run->decision->engine;
+    bool chosen_is_source = is_source(chosen) || !is_source(other);
+    ShadowTask *task = task_of(run);
     task->source = chosen_is_source ? chosen->name : other->name;
     task->other = chosen_is_source ? other->name : chosen->name;
     return task;
@@ -81,15 +87,7 @@ static void task_free(ShadowTask *task) {
     free(task);
 }
 
-void shadow_offer(Shadow *shadow, const QueryRun *run) {
-    const Decision *decision = run->decision;
-    if (!decision->comparable || decision->forced || run->body.as_of || run->body.sql_bytes > MOST_SQL_BYTES)
-        return;
-    uint64_t draw = hash64_u64((uint64_t)run->exchange->received_ns);
-    if (draw > shadow->threshold) return;
-    int other = next_best(decision);
-    if (other < 0) return;
-    ShadowTask *task = task_of(run, decision->candidates[other].engine);
+static void enqueue(Shadow *shadow, ShadowTask *task) {
     pthread_mutex_lock(&shadow->lock);
     bool room = shadow->queued < MOST_QUEUED && !shadow->stopping;
     if (room) {
@@ -101,7 +99,33 @@ void shadow_offer(Shadow *shadow, const QueryRun *run) {
         shadow->counters.skipped++;
     }
     pthread_mutex_unlock(&shadow->lock);
-    if (!room) task_free(task);
+    if (room) return;
+    if (!task->source) router_explored(shadow->api->router, NULL, task->limit_ms, 0, false);
+    task_free(task);
+}
+
+static void offer_trial(Shadow *shadow, const QueryRun *run) {
+    double limit_ms;
+    double taken_ms = (double)(clock_now_ns() - run->execute_started_ns - run->client_wait_ns) / 1e6;
+    Engine *other =
+        run->cut_short ? NULL : router_explore(shadow->api->router, run->decision, taken_ms, &limit_ms);
+    if (!other) return;
+    ShadowTask *task = task_of(run);
+    task->other = other->name;
+    task->limit_ms = limit_ms;
+    enqueue(shadow, task);
+}
+
+void shadow_offer(Shadow *shadow, const QueryRun *run) {
+    const Decision *decision = run->decision;
+    if (decision->forced || run->body.as_of || run->body.sql_bytes > MOST_SQL_BYTES) return;
+    uint64_t draw = hash64_u64((uint64_t)run->exchange->received_ns);
+    int other =
+        shadow->threshold && draw <= shadow->threshold && decision->comparable ? next_best(decision) : -1;
+    if (other >= 0)
+        enqueue(shadow, comparison_of(run, decision->candidates[other].engine));
+    else
+        offer_trial(shadow, run);
 }
 
 /* ---- running
@@ -246,6 +270,39 @@ static void run_task(Shadow *shadow, const ShadowTask *task) {
     shadow_take_quarantine(shadow->api);
 }
 
+/* What it takes, stopped where it is no better than what was chosen. */
+static void run_trial(Shadow *shadow, const ShadowTask *task) {
+    CancelToken cancel;
+    Answer answer = {0};
+    Decision *decision = NULL;
+    Error err = {0};
+    cancel_init(&cancel, clock_now_ns() + (int64_t)RUNTIME_SECONDS * 1000000000);
+    set_running(shadow, &cancel);
+    RouteRequest request = {.sql = task->sql,
+                            .sql_length = strlen(task->sql),
+                            .engine = task->other,
+                            .params = task->params,
+                            .param_count = task->param_count,
+                            .cancel = &cancel};
+    Status status = router_decide(shadow->api->router, &request, &decision, NULL, &err);
+    int64_t start_ns = clock_now_ns();
+    cancel_lower_deadline(&cancel, start_ns + (int64_t)(task->limit_ms * 1e6));
+    AnswerSource source = {.router = shadow->api->router,
+                           .decision = decision,
+                           .params = task->params,
+                           .param_count = task->param_count,
+                           .cancel = &cancel,
+                           .max_rows = MOST_ROWS};
+    if (status == STATUS_OK) status = answer_read(&source, &answer, &err);
+    double spent_ms = (double)(clock_now_ns() - start_ns) / 1e6;
+    set_running(shadow, NULL);
+    router_explored(shadow->api->router, decision, task->limit_ms, spent_ms,
+                    status != STATUS_OK && spent_ms >= task->limit_ms);
+    answer_deinit(&answer);
+    if (decision) decision_release(decision);
+    count(shadow, &shadow->counters.trials);
+}
+
 static bool is_loaded(const Shadow *shadow) {
     ServerCounters counters = {0};
     if (!shadow->api->server) return false;
@@ -273,10 +330,14 @@ static void *shadow_main(void *argument) {
     pthread_setname_np(pthread_self(), "shadow");
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     for (ShadowTask *task; (task = await_task(shadow)); task_free(task)) {
-        if (is_loaded(shadow))
+        if (is_loaded(shadow)) {
             count(shadow, &shadow->counters.skipped);
-        else
+            if (!task->source) router_explored(shadow->api->router, NULL, task->limit_ms, 0, false);
+        } else if (task->source) {
             run_task(shadow, task);
+        } else {
+            run_trial(shadow, task);
+        }
     }
     return NULL;
 }
@@ -288,7 +349,7 @@ Status shadow_open(Api *api, double share, Shadow **out, Error *err) {
     Shadow *shadow = calloc(1, sizeof *shadow);
     if (!shadow) abort();
     shadow->api = api;
-    shadow->threshold = share >= 1 ? UINT64_MAX : (uint64_t)(share * 18446744073709551615.0);
+    shadow->threshold = share <= 0 ? 0 : share >= 1 ? UINT64_MAX : (uint64_t)(share * 18446744073709551615.0);
     shadow->last = &shadow->first;
     pthread_mutex_init(&shadow->lock, NULL);
     pthread_cond_init(&shadow->changed, NULL);

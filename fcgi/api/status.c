@@ -69,8 +69,10 @@ void status_handle(Api *api, Exchange *exchange, char *const *arguments) {
     ShadowCounters shadow = {0};
     if (api->shadow) shadow_counters(api->shadow, &shadow);
     strbuf_printf(&out,
-                  ",\"shadow\":{\"runs\":%llu,\"differences\":%llu,\"skipped\":%llu,\"quarantined\":%d}}\n",
+                  ",\"shadow\":{\"runs\":%llu,\"differences\":%llu,\"skipped\":%llu,\"trials\":%llu,"
+                  "\"quarantined\":%d}}\n",
                   (unsigned long long)shadow.runs, (unsigned long long)shadow.differences,
-                  (unsigned long long)shadow.skipped, router_quarantine_count(api->router));
+                  (unsigned long long)shadow.skipped, (unsigned long long)shadow.trials,
+                  router_quarantine_count(api->router));
     api_reply_json(exchange, 200, &out);
 }

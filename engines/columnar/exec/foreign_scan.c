@@ -2,8 +2,10 @@
  * before. */
 #include <stdlib.h>
 
+#include "engines/base/calendar.h"
 #include "engines/columnar/exec/arrow_import.h"
 #include "engines/columnar/exec/operators.h"
+#include "engines/columnar/exec/runtime_filter.h"
 
 enum { MAX_SCAN_FILTERS = 64 };
 
@@ -115,6 +117,56 @@ static void offer_filters(ForeignSource *foreign) {
     }
 }
 
+/* ---- what a join can match
+ * ---------------------------------------------------------------------------------
+ */
+
+enum { OF_A_JOIN = -1 }; /* in place of a conjunct: the join looks at every row all the same */
+
+static bool listed_param(ForeignSource *foreign, SqlType type, int64_t value, Param *out) {
+    Arena *arena = &foreign->query->arena;
+    if (sqltype_is(type, SQL_DATE)) {
+        int64_t year;
+        int month, day;
+        if (value < -700000 || value > 2900000) return false; /* written without BC and with four digits */
+        calendar_date_of(value, &year, &month, &day);
+        out->text = arena_printf(arena, "%04lld-%02d-%02d", (long long)year, month, day);
+        out->kind = PARAM_TEXT;
+    } else {
+        out->text = arena_printf(arena, "%lld", (long long)value);
+        out->kind = PARAM_INT;
+    }
+    out->length = strlen(out->text);
+    return true;
+}
+
+static void offer_values(ForeignSource *foreign, int column, ScanOp op, const int64_t *values, int count) {
+    const PlanNode *node = foreign->source.node;
+    if (foreign->filter_count == MAX_SCAN_FILTERS) return;
+    Param *params = ARENA_NEW_ARRAY(&foreign->query->arena, Param, count);
+    for (int i = 0; i < count; i++)
+        if (!listed_param(foreign, node->columns[column].type, values[i], &params[i])) return;
+    foreign->filter_of[foreign->filter_count] = OF_A_JOIN;
+    foreign->filters[foreign->filter_count++] =
+        (ScanFilter){.column = node->scan_columns[column], .op = op, .values = params, .value_count = count};
+}
+
+/* Semi-join keys: the values of the side that is read already when they are few, else their bounds. */
+static void offer_join_keys(ForeignSource *foreign) {
+    const PlanNode *node = foreign->source.node;
+    for (const FilteredScan *entry = runtime_filter_next(foreign->query, node, NULL); entry;
+         entry = runtime_filter_next(foreign->query, node, entry)) {
+        const RuntimeFilter *filter = entry->filter;
+        if (!filter->ready || !filter->ranged || !filter->value_count || filter->min > filter->max) continue;
+        if (filter->listed_count > 0) {
+            offer_values(foreign, entry->column, SCAN_IN, filter->listed, filter->listed_count);
+        } else {
+            offer_values(foreign, entry->column, SCAN_GE, &filter->min, 1);
+            offer_values(foreign, entry->column, SCAN_LE, &filter->max, 1);
+        }
+    }
+}
+
 /* ---- the stream
  * -------------------------------------------------------------------------------------------- */
 
@@ -126,7 +178,7 @@ static void keep_unapplied(ForeignSource *foreign, uint64_t applied) {
     int conjuncts = foreign->source.node->filter_count;
     bool *done = ARENA_NEW_ARRAY(&foreign->query->arena, bool, conjuncts + 1);
     for (int i = 0; i < foreign->filter_count; i++)
-        done[foreign->filter_of[i]] = applied >> i & 1;
+        if (foreign->filter_of[i] != OF_A_JOIN) done[foreign->filter_of[i]] = applied >> i & 1;
     for (int i = 0; i < conjuncts; i++)
         if (!done[i]) foreign->rest[foreign->rest_count++] = foreign->programs[i];
 }
@@ -136,6 +188,7 @@ static Status foreign_prepare(Source *source, Query *query, Error *err) {
     const TableBinding *binding = source->node->binding;
     source->morsel_count = -1;
     offer_filters(foreign);
+    offer_join_keys(foreign);
     ScanRequest request = {.table = binding->table,
                            .columns = foreign->slot_table_column,
                            .column_count = foreign->slot_count,

@@ -30,6 +30,10 @@ static int column_of(const Expr *expr) {
     return expr->kind == EXPR_COLUMN ? expr->column : -1;
 }
 
+static bool is_listable(SqlType type) {
+    return sqltype_is_integer(type) || sqltype_is(type, SQL_DATE);
+}
+
 /* Leaves the filter at every scan whose rows give `column`; false when some rows come from elsewhere too,
  * which is no harm: they go on unfiltered. A row dropped below must be one that only leads to rows whose
  * `column` is without a match, or NULL (an outer join that lost its partner), above. */
@@ -65,6 +69,11 @@ static void attach(Query *query, const PlanNode *node, int column, RuntimeFilter
             for (int i = 0; i < node->input_count; i++)
                 attach(query, node->inputs[i], column, filter, attached);
             return;
+        case PLAN_FOREIGN_SCAN: /* in terms of the other engine: whole numbers and dates alone */
+            if (!filter->ranged || filter->moving || !is_listable(node->columns[column].type)) return;
+            if (!filter->listed)
+                filter->listed = ARENA_NEW_ARRAY(&query->arena, int64_t, RUNTIME_FILTER_MOST_LISTED);
+            /* fall through */
         case PLAN_SCAN: {
             if (node->scan_row_limit > 0 || !runs_once(query, node)) return;
             if (!key_types_meet(filter->key.columns[0].type, node->columns[column].type)) return;
@@ -278,6 +287,33 @@ static bool choose_form(RuntimeFilter *filter, int64_t rows) {
     return filter->word_count * 8 <= BLOOM_MOST_BYTES;
 }
 
+static int ascending(const void *a, const void *b) {
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static int without_repeats(int64_t *values, int count) {
+    int kept = 0;
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    for (int i = 0; i < count; i++)
+        if (i == 0 || values[i] != values[i - 1]) values[kept++] = values[i];
+    return kept;
+}
+
+static void list_values(RuntimeFilter *filter, const FillJob *job, int64_t rows) {
+    filter->listed_count = 0;
+    if (!filter->listed || rows > RUNTIME_FILTER_MOST_LISTED) return;
+    uint32_t word = job->keys->columns[job->column].word;
+    for (int64_t s = 0; s < job->segment_count; s++)
+        for (int64_t r = 0; r < job->segments[s].count; r++) {
+            const uint64_t *key =
+                (const uint64_t *)(job->segments[s].rows + (size_t)r * job->row_width + job->key_offset);
+            if (!key_is_null(job->keys, job->column, key))
+                filter->listed[filter->listed_count++] = (int64_t)key[word];
+        }
+    filter->listed_count = without_repeats(filter->listed, filter->listed_count);
+}
+
 void runtime_filter_build(RuntimeFilter *filter, const KeyLayout *keys, int column, KeyRange range,
                           const RowSegment *segments, int64_t segment_count, size_t row_width,
                           uint32_t key_offset) {
@@ -290,6 +326,8 @@ void runtime_filter_build(RuntimeFilter *filter, const KeyLayout *keys, int colu
     filter->max = range.max;
     bool none = !rows || (filter->ranged && range.min > range.max);
     void *words = NULL;
+    FillJob listing = {filter, keys, column, segments, segment_count, row_width, key_offset};
+    list_values(filter, &listing, rows);
     if (!none && choose_form(filter, rows) &&
         query_zalloc(filter->query, filter->word_count * 8, &words, NULL) == STATUS_OK) {
         filter->words = words;

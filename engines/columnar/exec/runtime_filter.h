@@ -21,8 +21,11 @@ typedef struct RuntimeFilter {
     uint64_t *words;
     uint64_t word_count; /* a power of two when bloom */
     int64_t value_count;
-    int generation; /* times built: a join in a recursive term is built again */
-    bool moving;    /* a top-N's bound: min or max tightens while scans ask (moving_min, moving_max) */
+    int64_t
+        *listed; /* every value, when there are few: for another engine's scan. NULL = nobody wants them */
+    int listed_count; /* 0 = they are too many */
+    int generation;   /* times built: a join in a recursive term is built again */
+    bool moving;      /* a top-N's bound: min or max tightens while scans ask (moving_min, moving_max) */
     _Atomic int64_t moving_min, moving_max;
 } RuntimeFilter;
 
@@ -37,6 +40,8 @@ typedef struct FilteredScan {
 typedef struct KeyRange {
     int64_t min, max;
 } KeyRange;
+
+enum { RUNTIME_FILTER_MOST_LISTED = 1000 };
 
 /* One per key of the join; entries without a scan to tell are NULL. Filters live in the query's arena. */
 RuntimeFilter **runtime_filters_create(Query *query, const PlanNode *join, const KeyLayout *keys);

@@ -16,13 +16,22 @@ static const double BYTES_PER_NS = 3, FEW_GROUPS = 20000, MORSEL = 131072;
 static double matched_pages(const PlanNode *join) {
     const PlanNode *probe = join->inputs[0];
     bool drops = join->join_type == JOIN_INNER || join->join_type == JOIN_SEMI;
-    if (!drops || join->key_count == 0 || probe->kind != PLAN_SCAN) return 1;
+    if (!drops || join->key_count == 0 || (probe->kind != PLAN_SCAN && probe->kind != PLAN_FOREIGN_SCAN))
+        return 1;
     double least = 1;
-    for (int k = 0; k < join->key_count; k++) {
+    for (int k = 0; k < join->key_count && probe->kind == PLAN_SCAN; k++) {
         const Expr *key = join->left_keys[k];
         int column = key->kind == EXPR_COLUMN ? probe->scan_columns[key->column] : -1;
         double overlap = column >= 0 ? table_statistics(probe->version)[column].overlap : -1;
         if (overlap >= 0) least = fmin(least, overlap * join->inputs[1]->row_estimate);
+    }
+    /* Another engine is told the keys, when they are few. */
+    for (int k = 0; k < join->key_count && probe->kind == PLAN_FOREIGN_SCAN; k++) {
+        const Expr *key = join->left_keys[k];
+        bool told = key->kind == EXPR_COLUMN && join->inputs[1]->row_estimate <= 1000;
+        double distinct =
+            told ? probe->binding->table->columns[probe->scan_columns[key->column]].distinct : -1;
+        if (distinct >= 1) least = fmin(least, join->inputs[1]->row_estimate / distinct);
     }
     return least;
 }

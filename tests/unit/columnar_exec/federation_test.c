@@ -285,6 +285,33 @@ static void joined_with_itself_and_grouped(void **state) {
            "v0|7|111.10\nv1|7|112.11\nv2|7|113.12\nv3|6|111.10\nv4|7|115.14\nNULL|6|124.23\n");
 }
 
+/* The side that is read first tells the other engine what the join can match: its values, or their bounds. */
+static void keys_of_a_join_go_along(void **state) {
+    static const char few[] =
+        "select count(*), sum(x.i) from x join (values (7), (3), (3), (NULL)) k (v) on k.v = x.i";
+    for (int applied = 0; applied < 2; applied++) {
+        fake.apply_filters = applied;
+        expect(few, "3|13\n");
+        assert_string_equal(fake.filter_text, "i 8 3;"); /* IN (3, 7) */
+        expect("select count(*) from x where i in (select v from (values (3), (99)) k (v))", "2\n");
+        expect("select count(*) from x join (values (date '1970-01-09'), ('1970-01-10')) k (v) on k.v = x.da",
+               "2\n");
+        assert_string_equal(fake.filter_text, "da 8 1970-01-09;");
+        expect("select count(*) from x join generate_series(10, 2009) k (v) on k.v = x.i where x.l > 0",
+               "1714\n");
+        expect("select count(*) from x join (values (1)) k (v) on k.v = x.i where false", "0\n");
+        /* Rows without a match stay, and are not left out over there. */
+        expect("select count(*), count(k.v) from x left join (values (7), (3)) k (v) on k.v = x.i",
+               "3500|2\n");
+        expect("select count(*) from x where i not in (select v from (values (7), (3)) k (v))", "3498\n");
+        expect("select count(*) from x join (values ('short1')) k (v) on k.v = x.t", "300\n");
+        expect("with recursive r (n) as (select 1 union all select x.i + 1 from r join x on x.i = r.n where "
+               "r.n < 6) "
+               "select count(*), max(n) from r",
+               "6|6\n");
+    }
+}
+
 static void failures_midway(void **state) {
     static const char *const statements[] = {"select count(*) from x", "select i from x order by t",
                                              "select * from x", "select a.i from x a join x b on a.i = b.i",
@@ -347,6 +374,7 @@ int main(void) {
         cmocka_unit_test_setup(filters_taken_over_or_not, reset),
         cmocka_unit_test_setup(a_limit_stays_behind_filters, reset),
         cmocka_unit_test_setup(joined_with_itself_and_grouped, reset),
+        cmocka_unit_test_setup(keys_of_a_join_go_along, reset),
         cmocka_unit_test_setup(failures_midway, reset),
         cmocka_unit_test_setup(cancel_midway, reset),
         cmocka_unit_test_setup(abandoned, reset),

@@ -79,6 +79,47 @@ static void test_writes_and_failures_are_not_learned(void **state) {
     decision_release(decision);
 }
 
+/* A trial that was stopped shows that the engine takes longer than expected, and no more. */
+static void test_a_stopped_trial_teaches(void **state) {
+    Fixture *fixture = *state;
+    Decision *decision = routed_to(fixture, "SELECT count(*) FROM twin WHERE id < 12", "postgres");
+    double before = decision->candidates[0].verdict.estimate.cost_ms;
+    router_explored(fixture->router, decision, 1, 1, true); /* cheaper than what was expected: says nothing */
+    decision_release(decision);
+    decision = routed_to(fixture, "SELECT count(*) FROM twin WHERE id < 13", "postgres");
+    assert_true(decision->candidates[0].verdict.estimate.cost_ms == before);
+    for (int i = 0; i < 3; i++)
+        router_explored(fixture->router, decision, 500, 500, true);
+    decision_release(decision);
+    decision = routed_to(fixture, "SELECT count(*) FROM twin WHERE id < 14", "columnar");
+    decision_release(decision);
+}
+
+/* What is expected to take long is to be a job: told in the decision, and asked anew each time. */
+static void test_long_reads_want_to_be_jobs(void **state) {
+    Fixture *fixture = *state;
+    router_destroy(fixture->router);
+    fixture->config.interactive_seconds = 1;
+    Error err = {0};
+    assert_int_equal(router_create(&fixture->config, fixture->engines, 3, &fixture->router, &err), STATUS_OK);
+    assert_int_equal(router_refresh(fixture->router, &err), STATUS_OK);
+    Decision *decision = routed_to(fixture, "SELECT count(*) FROM twin", "postgres");
+    assert_false(decision->wants_job);
+    decision_release(decision);
+    fixture->postgres.cost_ms = fixture->columnar.cost_ms = 5000;
+    decision = routed_to(fixture, "SELECT count(*) FROM twin WHERE state = 'X'", "postgres");
+    assert_true(decision->wants_job);
+    decision_release(decision);
+    fixture->postgres.cost_ms = 10; /* it has been analysed, or has run as a job */
+    decision = routed_to(fixture, "SELECT count(*) FROM twin WHERE state = 'X'", "postgres");
+    assert_false(decision->wants_job);
+    decision_release(decision);
+    fixture->postgres.cost_ms = 5000;
+    decision = routed_to(fixture, "UPDATE users SET age = 1", "postgres"); /* only reads */
+    assert_false(decision->wants_job);
+    decision_release(decision);
+}
+
 static void test_a_busy_engine_is_dearer(void **state) {
     Fixture *fixture = *state;
     fixture->columnar.cost_ms = 1;
@@ -223,6 +264,8 @@ static void test_engine_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_stopped_trial_teaches, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_long_reads_want_to_be_jobs, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_runs_correct_the_choice, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_writes_and_failures_are_not_learned, open_fixture,
                                         close_fixture),
