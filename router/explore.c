@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "engines/base/hash.h"
 
@@ -15,6 +16,26 @@ static const double LIMIT_RATIO = 2, LEAST_CHANCE = 0.05;
 void explorer_init(Explorer *explorer, double share, double max_ms, uint64_t seed) {
     *explorer = (Explorer){.share = share, .max_ms = max_ms, .seed = seed};
 }
+
+/* ---- what was tried of late
+ * -------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const CostKey *key) {
+    return hash64_bytes(key->engine, strlen(key->engine), hash64_combine(key->fingerprint, key->class));
+}
+
+void explorer_note_tried(Explorer *explorer, const CostKey *key, uint32_t now_seconds) {
+    uint64_t hash = hash_of(key);
+    atomic_store(&explorer->tried[hash % EXPLORER_REMEMBERED], hash >> 32 << 32 | now_seconds);
+}
+
+static bool is_tried(const Explorer *explorer, const CostKey *key, uint32_t now_seconds) {
+    uint64_t hash = hash_of(key), tried = atomic_load(&explorer->tried[hash % EXPLORER_REMEMBERED]);
+    return tried >> 32 == hash >> 32 && now_seconds - (uint32_t)tried < FORGET_SECONDS;
+}
+
+/* ---- the budget
+ * -------------------------------------------------------------------------------------------- */
 
 static void save(Explorer *explorer, double ms) {
     int64_t most = (int64_t)(explorer->max_ms * 1000 * MOST_SAVED_RUNS);
@@ -32,9 +53,12 @@ static bool spend(Explorer *explorer, double ms) {
     return true;
 }
 
+/* ---- the draw
+ * -------------------------------------------------------------------------------------------- */
+
 /* The nearest in price of those that nothing is known of. */
-static int unknown_candidate(const Pricing *pricing, const Decision *decision, uint32_t now_seconds,
-                             double *price) {
+static int unknown_candidate(const Explorer *explorer, const Pricing *pricing, const Decision *decision,
+                             uint32_t now_seconds, double *price) {
     int best = -1;
     *price = INFINITY;
     for (int i = 0; i < decision->candidate_count; i++) {
@@ -43,7 +67,8 @@ static int unknown_candidate(const Pricing *pricing, const Decision *decision, u
                        .class = (int)decision->class,
                        .engine = candidate->engine->name};
         if (!candidate->verdict.eligible || candidate->chosen ||
-            cost_book_age_seconds(pricing->book, &key, now_seconds) < FORGET_SECONDS)
+            cost_book_age_seconds(pricing->book, &key, now_seconds) < FORGET_SECONDS ||
+            is_tried(explorer, &key, now_seconds))
             continue;
         double expected = pricing_price(pricing, decision, i);
         if (expected < *price) {
@@ -60,10 +85,9 @@ int explorer_pick(Explorer *explorer, const Pricing *pricing, const Decision *de
         decision->forced)
         return -1;
     save(explorer, taken_ms * explorer->share);
-    *limit_ms = fmax(taken_ms * LIMIT_RATIO, LEAST_LIMIT_MS);
+    *limit_ms = fmin(fmax(taken_ms * LIMIT_RATIO, LEAST_LIMIT_MS), explorer->max_ms);
     double price;
-    int index =
-        *limit_ms <= explorer->max_ms ? unknown_candidate(pricing, decision, now_seconds, &price) : -1;
+    int index = unknown_candidate(explorer, pricing, decision, now_seconds, &price);
     if (index < 0) return -1;
     uint64_t draw = hash64_combine(explorer->seed, atomic_fetch_add(&explorer->draws, 1));
     double chance = fmax(LEAST_CHANCE, fmin(1, taken_ms / fmax(price, 1e-6)));

@@ -3,12 +3,15 @@
  *
  * It cannot hurt: only reads that may be asked twice; what it may take is saved up, a share of what reads by
  * cost took; and it is stopped as soon as it takes twice as long as the engine that was chosen, whatever was
- * expected of it. The nearer the two estimates, the likelier it is tried. What it shows fades as all learnt
- * costs do, and then it is tried again. Which reads are drawn depends on a seed and their order alone.
+ * expected of it, and at the longest that a trial may take. The nearer the two estimates, the likelier it is
+ * tried. What it shows fades as all learnt costs do, and then it is tried again, as is one that was stopped
+ * or failed. Which reads are drawn depends on a seed and their order alone.
  */
 #pragma once
 
 #include "router/pricing.h"
+
+enum { EXPLORER_REMEMBERED = 1024 };
 
 typedef struct Explorer {
     double share;  /* of the time of reads chosen by cost; 0 = never */
@@ -16,6 +19,8 @@ typedef struct Explorer {
     uint64_t seed;
     _Atomic uint64_t draws;
     _Atomic int64_t saved_us;
+    /* What was tried of late, each at a place of its own hash: hash and seconds, 32 bits each. */
+    _Atomic uint64_t tried[EXPLORER_REMEMBERED];
 } Explorer;
 
 void explorer_init(Explorer *explorer, double share, double max_ms, uint64_t seed);
@@ -24,3 +29,5 @@ int explorer_pick(Explorer *explorer, const Pricing *pricing, const Decision *de
                   uint32_t now_seconds, double *limit_ms);
 /* It took `spent_ms` of the `limit_ms` set aside. */
 void explorer_settle(Explorer *explorer, double limit_ms, double spent_ms);
+/* It did run, whatever came of it: not again soon. */
+void explorer_note_tried(Explorer *explorer, const CostKey *key, uint32_t now_seconds);

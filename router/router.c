@@ -1,5 +1,6 @@
 #include "router/router.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,10 +176,27 @@ static void note_decision(Router *router, const Decision *decision, int64_t rout
     atomic_fetch_add_explicit(&router->route_ns, route_ns, memory_order_relaxed);
 }
 
+/* Of the engine chosen, by all that is known now. */
+static double expected_ms(const Router *router, const Decision *decision) {
+    for (int i = 0; i < decision->candidate_count; i++)
+        if (decision->candidates[i].chosen) return pricing_price(&router->pricing, decision, i);
+    return 0;
+}
+
+/* A read that is expected to take longer than its client may be let wait. */
+static bool wants_job(const Router *router, const Decision *decision) {
+    if (router->interactive_ms <= 0 || decision->statement->kind != STATEMENT_READ ||
+        decision->class == CLASS_SESSION)
+        return false;
+    double expected = expected_ms(router, decision);
+    return isfinite(expected) && expected > router->interactive_ms;
+}
+
 static Decision *find_cached(Router *router, const DecisionKey *key, int64_t start_ns, RouteTiming *timing) {
     Decision *decision = decision_cache_find(router->cache, key, epoch_of(router));
     if (!decision) return NULL;
-    if (decision->by_cost && pricing_has_turned(&router->pricing, decision, start_ns)) {
+    if ((decision->by_cost && pricing_has_turned(&router->pricing, decision, start_ns)) ||
+        wants_job(router, decision)) {
         decision_release(decision);
         return NULL; /* decided anew, which replaces it */
     }
@@ -215,16 +233,6 @@ static bool refresh_on_demand(Router *router, uint64_t version_seen) {
     return registry_version(router->registry) != version_seen;
 }
 
-/* A read that is expected to take longer than `most_ms`. */
-static bool exceeds(const Decision *decision, double most_ms) {
-    if (most_ms <= 0 || decision->statement->kind != STATEMENT_READ || decision->class == CLASS_SESSION)
-        return false;
-    for (int i = 0; i < decision->candidate_count; i++)
-        if (decision->candidates[i].chosen && decision->candidates[i].verdict.estimate.cost_ms > most_ms)
-            return true;
-    return false;
-}
-
 /* `unknown_tables`: a name was not found, which newer tables could change. */
 static Status decide_once(Router *router, const RouteRequest *request, const DecisionKey *key,
                           const RuleSet *rules, Decision **out, DecideTiming *timing, uint64_t *version,
@@ -251,7 +259,7 @@ static Status decide_once(Router *router, const RouteRequest *request, const Dec
     registry_release(input.snapshot);
     *unknown_tables =
         timing->unresolved || (status != STATUS_OK && strcmp(err->sqlstate, SQLSTATE_UNDEFINED_TABLE) == 0);
-    if (status == STATUS_OK) (*out)->wants_job = exceeds(*out, router->interactive_ms);
+    if (status == STATUS_OK) (*out)->wants_job = wants_job(router, *out);
     bool kept =
         status == STATUS_OK && !(*out)->wants_job; /* asked again: it may have run by then, as a job */
     if (kept && !request->avoid && !request->trials)
@@ -389,9 +397,13 @@ Engine *router_explore(Router *router, const Decision *decision, double taken_ms
 void router_explored(Router *router, const Decision *decision, double limit_ms, double spent_ms,
                      bool stopped) {
     explorer_settle(&router->explorer, limit_ms, spent_ms);
-    for (int i = 0; decision && stopped && i < decision->candidate_count; i++)
-        if (decision->candidates[i].chosen && pricing_price(&router->pricing, decision, i) < spent_ms)
-            pricing_learn(&router->pricing, decision, spent_ms);
+    if (!decision) return;
+    CostKey key = {.fingerprint = decision->fingerprint,
+                   .class = (int)decision->class,
+                   .engine = decision->engine->name};
+    explorer_note_tried(&router->explorer, &key, cost_now_seconds());
+    if (stopped && expected_ms(router, decision) < spent_ms)
+        pricing_learn(&router->pricing, decision, spent_ms);
 }
 
 /* ---- upkeep

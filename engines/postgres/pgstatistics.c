@@ -4,15 +4,18 @@
 #include <string.h>
 
 /* Arrays of any type go by way of text, joined by a character that no value has. Where statistics of a whole
- * inheritance tree and of the table alone exist the tree's count, as they do in columns_query. The number of
- * columns is bounded: a catalogue of very many tables keeps its largest ones' statistics. */
+ * inheritance tree and of the table alone exist the tree's count, as they do in columns_query. What is kept
+ * is bounded: of very many columns those of the largest tables, and no values where they are long (each may
+ * have a kilobyte, and a column two hundred). */
 const char pgstatistics_query[] =
     "SELECT s.attrelid, s.attnum, s.null_frac, s.correlation, "
-    "pg_catalog.array_to_string(s.most_common_vals::text::text[], E'\\x01'), "
+    "pg_catalog.array_to_string(s.most_common_vals::text[], E'\\x01'), "
     "pg_catalog.array_to_string(s.most_common_freqs, E'\\x01'), "
-    "pg_catalog.array_to_string(s.histogram_bounds::text::text[], E'\\x01') FROM ("
+    "pg_catalog.array_to_string(s.histogram_bounds::text[], E'\\x01') FROM ("
     "SELECT DISTINCT ON (c.reltuples, a.attrelid, a.attnum) c.reltuples, a.attrelid, a.attnum, s.null_frac, "
-    "s.correlation, s.most_common_vals, s.most_common_freqs, s.histogram_bounds "
+    "s.correlation, s.most_common_freqs, "
+    "CASE WHEN s.avg_width <= 64 THEN s.most_common_vals::text END AS most_common_vals, "
+    "CASE WHEN s.avg_width <= 64 THEN s.histogram_bounds::text END AS histogram_bounds "
     "FROM pg_catalog.pg_stats s JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname "
     "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename "
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname "

@@ -114,6 +114,22 @@ static void test_long_reads_want_to_be_jobs(void **state) {
     decision = routed_to(fixture, "SELECT count(*) FROM twin WHERE state = 'X'", "postgres");
     assert_false(decision->wants_job);
     decision_release(decision);
+    /* A decision that is kept is looked at by what its shape really takes. */
+    static const char kept[] = "SELECT count(*) FROM twin WHERE state = 'Y'";
+    for (int i = 0; i < 4; i++) {
+        decision = routed_to(fixture, kept, "postgres");
+        assert_false(decision->wants_job);
+        if (i < 3) decision_release(decision);
+    }
+    fixture->columnar.cost_ms = 90000;
+    for (int i = 0; i < 20; i++) {
+        router_run_begins(fixture->router, decision);
+        router_run_ends(fixture->router, decision, 60000, NULL);
+    }
+    decision_release(decision);
+    decision = routed_to(fixture, kept, "postgres");
+    assert_true(decision->wants_job);
+    decision_release(decision);
     fixture->postgres.cost_ms = 5000;
     decision = routed_to(fixture, "UPDATE users SET age = 1", "postgres"); /* only reads */
     assert_false(decision->wants_job);
