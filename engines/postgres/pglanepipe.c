@@ -7,7 +7,7 @@
 #include "engines/postgres/pgstream.h"
 
 /* A cancel request of ours may hit the statement after the one it was meant for, within about this time. */
-enum { STRAY_CANCEL_MS = 5000 };
+enum { STRAY_CANCEL_MS = 5000, KEPT_BUILDER_BYTES = 16 << 10 };
 
 /* ---- sending ------------------------------------------------------------------------------------------ */
 
@@ -135,6 +135,14 @@ static ArrowBuilder *builder_of(PgPrepared *prepared) {
     return prepared->builder;
 }
 
+/* Kept for its memory, which is little: each of hundreds of statements has one. */
+static void forget_large(PgPrepared *prepared) {
+    if (prepared->builder->approx_bytes <= KEPT_BUILDER_BYTES) return;
+    arrow_builder_deinit(prepared->builder);
+    free(prepared->builder);
+    prepared->builder = NULL;
+}
+
 /* Gives the request its rows. */
 static void answer_rows(LaneOp *op, const PgShape *shape, ArrowBuilder *builder) {
     LaneRequest *request = op->request;
@@ -175,9 +183,10 @@ static void answer(LaneOp *op) {
         pgstream_note_command(op->request->stats, op->result, rows);
         if (!rows)
             answer_write(op);
-        else if (pgshape_matches(op->prepared->shape, op->result))
+        else if (pgshape_matches(op->prepared->shape, op->result)) {
             answer_rows(op, op->prepared->shape, builder_of(op->prepared));
-        else
+            forget_large(op->prepared);
+        } else
             answer_otherwise(op);
     }
     lane_op_release(op);

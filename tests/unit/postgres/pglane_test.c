@@ -1,4 +1,5 @@
 /* The pipelined lane: many requests at once, failures that stay alone, deadlines, lost connections. */
+#include <malloc.h>
 #include <pthread.h>
 
 #include "pgproxy.h"
@@ -199,6 +200,37 @@ static void test_thousand(void **state) {
 }
 
 /* Every third request fails; the others, in the same batch, do not. */
+/* Each statement keeps the memory of its answers for the next one, but not of large ones. */
+static void test_large_answers_are_not_kept(void **state) {
+    enum { STATEMENTS = 20, BYTES = 4000000 };
+    Lane lane;
+    lane_start(&lane);
+    warm(&lane);
+    fixture_ok(&lane.fixture, "UPDATE pglane_item SET name = repeat('x', 4000000) WHERE id = 1");
+    struct mallinfo2 before = {0};
+    for (int i = 0; i < STATEMENTS; i++) {
+        char sql[128];
+        Query query;
+        LaneCall call;
+        Param id = int_param("1");
+        snprintf(sql, sizeof sql, "SELECT name AS c%d FROM pglane_item WHERE id = $1", i);
+        query_init(&query, &lane.fixture, sql);
+        assert_true(query.plan->fast_lane);
+        call_init(&call, &lane, &query, &id, 1);
+        call_until_taken(&lane, &call);
+        assert_int_equal(call.result.status, STATUS_OK);
+        assert_int_equal(call.result.text.length, BYTES);
+        result_deinit(&call.result);
+        query_deinit(&query);
+        if (i == 0) before = mallinfo2();
+    }
+    struct mallinfo2 after = mallinfo2();
+    /* The connections' own buffers grow with the largest answer that each of them has seen. */
+    size_t grown = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+    if (after.uordblks) assert_in_range(grown, 0, (size_t)STATEMENTS * BYTES / 2);
+    lane_stop(&lane);
+}
+
 static void test_errors_isolated(void **state) {
     Lane lane;
     lane_start(&lane);
@@ -476,11 +508,17 @@ static void test_cut(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thousand),      cmocka_unit_test(test_errors_isolated),
-        cmocka_unit_test(test_prepare_error), cmocka_unit_test(test_writes),
-        cmocka_unit_test(test_altered_table), cmocka_unit_test(test_terminated),
-        cmocka_unit_test(test_hung_server),   cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_cancel),        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_thousand),
+        cmocka_unit_test(test_large_answers_are_not_kept),
+        cmocka_unit_test(test_errors_isolated),
+        cmocka_unit_test(test_prepare_error),
+        cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_altered_table),
+        cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_hung_server),
+        cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests_name("postgres lane", tests, NULL, NULL);
 }
