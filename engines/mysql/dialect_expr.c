@@ -416,7 +416,13 @@ static Status write_sublink(DialectWriter *w, Scope *scope, const PgQuery__SubLi
     }
 }
 
-static Status write_column(DialectWriter *w, const PgQuery__ColumnRef *ref) {
+/* A YEAR is a number before it meets one: 5 is not 2005. */
+static Status write_column(DialectWriter *w, const Scope *scope, const PgQuery__ColumnRef *ref) {
+    const FromItem *item;
+    const ColumnDesc *desc = dialect_column(scope, ref, &item);
+    bool is_year =
+        desc && mysql_catalog_is_year(w->options.catalog, item->table->schema, item->table->name, desc->name);
+    if (is_year) strbuf_append_char(&w->out, '(');
     for (size_t i = ref->n_fields > 2 ? ref->n_fields - 2 : 0; i < ref->n_fields; i++) {
         if (i && !(ref->n_fields > 2 && i == ref->n_fields - 2)) strbuf_append_char(&w->out, '.');
         const char *name = dialect_string(ref->fields[i]);
@@ -425,6 +431,7 @@ static Status write_column(DialectWriter *w, const PgQuery__ColumnRef *ref) {
         else
             strbuf_append_char(&w->out, '*');
     }
+    if (is_year) strbuf_append_text(&w->out, " + 0)");
     return STATUS_OK;
 }
 
@@ -443,7 +450,7 @@ static Status write_node(DialectWriter *w, Scope *scope, const Node *node, SqlTy
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_A_CONST: return write_constant(w, node->a_const, target);
     case PG_QUERY__NODE__NODE_PARAM_REF: return write_param(w, node->param_ref, target);
-    case PG_QUERY__NODE__NODE_COLUMN_REF: return write_column(w, node->column_ref);
+    case PG_QUERY__NODE__NODE_COLUMN_REF: return write_column(w, scope, node->column_ref);
     case PG_QUERY__NODE__NODE_A_EXPR: return write_operator(w, scope, node->a_expr);
     case PG_QUERY__NODE__NODE_BOOL_EXPR: return write_bool(w, scope, node->bool_expr);
     case PG_QUERY__NODE__NODE_NULL_TEST:

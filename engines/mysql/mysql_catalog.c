@@ -29,20 +29,32 @@ void mysql_catalog_replace(MysqlCatalog *catalog, char *const *keys, int count) 
     pthread_mutex_lock(&catalog->lock);
     Arena old = catalog->arena;
     catalog->arena = arena;
-    catalog->exact_columns = copies;
+    catalog->noted_columns = copies;
     catalog->count = count;
     pthread_mutex_unlock(&catalog->lock);
     arena_deinit(&old);
 }
 
-bool mysql_catalog_is_exact(MysqlCatalog *catalog, const char *schema, const char *table,
-                            const char *column) {
-    char text[512];
-    const char *key = text;
-    snprintf(text, sizeof text, "%s\1%s\1%s", schema, table, column);
+static bool has(MysqlCatalog *catalog, const char *key) {
     pthread_mutex_lock(&catalog->lock);
     bool found = catalog->count &&
-                 bsearch(&key, catalog->exact_columns, (size_t)catalog->count, sizeof(char *), compare_keys);
+                 bsearch(&key, catalog->noted_columns, (size_t)catalog->count, sizeof(char *), compare_keys);
     pthread_mutex_unlock(&catalog->lock);
     return found;
+}
+
+/* Names have 64 characters at most. */
+enum { LONGEST_KEY = 3 * 64 * 4 + 16 };
+
+bool mysql_catalog_is_exact(MysqlCatalog *catalog, const char *schema, const char *table,
+                            const char *column) {
+    char key[LONGEST_KEY];
+    snprintf(key, sizeof key, MYSQL_CATALOG_EXACT, schema, table, column);
+    return has(catalog, key);
+}
+
+bool mysql_catalog_is_year(MysqlCatalog *catalog, const char *schema, const char *table, const char *column) {
+    char key[LONGEST_KEY];
+    snprintf(key, sizeof key, MYSQL_CATALOG_YEAR, schema, table, column);
+    return has(catalog, key);
 }

@@ -29,8 +29,8 @@ typedef struct Description {
     int table_count, table_capacity;
     ColumnDesc *columns; /* of the table being filled */
     int column_capacity;
-    char **exact;
-    int exact_count, exact_capacity;
+    char **noted;
+    int noted_count, noted_capacity;
     int at; /* table that the current row belongs to, at or after this */
 } Description;
 
@@ -120,9 +120,12 @@ static void read_column(Description *d, MYSQL_ROW row) {
     column->distinct = -1;
     bool is_listed = !strcmp(row[3], "enum") || !strcmp(row[3], "set"); /* sorted by position, not by text */
     bool exact = !is_listed && (strstr(row[9], "nopad_bin") || !strcmp(row[9], "utf8mb4_0900_bin"));
-    if (!exact) return;
-    d->exact = grow(d->arena, d->exact, d->exact_count, &d->exact_capacity, sizeof *d->exact);
-    d->exact[d->exact_count++] = arena_printf(d->arena, "%s\1%s\1%s", row[0], row[1], row[2]);
+    bool is_year = !strcmp(row[3], "year");
+    if (!exact && !is_year) return;
+    d->noted = grow(d->arena, d->noted, d->noted_count, &d->noted_capacity, sizeof *d->noted);
+    d->noted[d->noted_count++] = is_year
+                                     ? arena_printf(d->arena, MYSQL_CATALOG_YEAR, row[0], row[1], row[2])
+                                     : arena_printf(d->arena, MYSQL_CATALOG_EXACT, row[0], row[1], row[2]);
 }
 
 static void read_key(Description *d, MYSQL_ROW row) {
@@ -184,7 +187,7 @@ Status mysql_describe(Engine *base, Arena *arena, TableList *out, Error *err) {
             !cancel_is_requested(&limit))
             continue;
         TRY(status);
-        mysql_catalog_replace(&engine->catalog, description.exact, description.exact_count);
+        mysql_catalog_replace(&engine->catalog, description.noted, description.noted_count);
         *out = (TableList){.tables = description.tables,
                            .count = description.table_count,
                            .default_schema = arena_strdup(arena, engine->config.database)};

@@ -15,6 +15,8 @@ static bool can_apply(MysqlEngine *engine, const ScanRequest *request, const Sca
     if (sqltype_is_text(column->type))
         return mysql_catalog_is_exact(&engine->catalog, request->table->schema, request->table->name,
                                       column->name);
+    if (mysql_catalog_is_year(&engine->catalog, request->table->schema, request->table->name, column->name))
+        return false;
     return sqltype_is_integer(column->type) || sqltype_is(column->type, SQL_NUMERIC) ||
            sqltype_is(column->type, SQL_DATE) || sqltype_is(column->type, SQL_TIMESTAMP);
 }

@@ -364,6 +364,10 @@ static void numbers_are_postgresqls(void **state) {
 
 static void dates_are_postgresqls(void **state) {
     need_server();
+    /* MySQL would take 24 for 2024 and 1 for 2001. */
+    expect("SELECT id, y FROM every WHERE y = 24", "");
+    expect("SELECT id, y FROM every WHERE y BETWEEN 1 AND 2000", "2|1901");
+    expect("SELECT y, count(*) FROM every WHERE y IN (2024, 1) GROUP BY y", "2024|1");
     expect("SELECT extract(year FROM day), extract(month FROM at), date_trunc('month', at) FROM every WHERE "
            "id = 1",
            "2024|12|944006400000000");
@@ -701,6 +705,10 @@ static void scans_filter_what_means_the_same(void **state) {
                1, 0, 1, "1");
     scan_table("words", id, 1, (ScanFilter[]){{.column = 1, .op = SCAN_EQ, .values = &ann, .value_count = 1}},
                1, 0, 0, "1\n2\n3\n4\n5\n6");
+    /* 7 would be 2007 to a YEAR: left to who asks. */
+    scan_table("every", id, 1,
+               (ScanFilter[]){{.column = 18, .op = SCAN_GT, .values = &seven, .value_count = 1}}, 1, 0, 0,
+               "1\n2\n3");
     scan_table("numbers", id, 1, NULL, 0, 2, 0, "1\n2");
     Answer answer = {0};
     ScanRequest count = {.table = table("numbers")};
