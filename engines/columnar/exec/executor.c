@@ -198,11 +198,18 @@ static Status produce_limit(Run *run, const PlanNode *node, Stage *stages, Pipel
     return STATUS_OK;
 }
 
-static int made_ctes(const Run *run) {
-    int made = 0;
-    for (int i = 0; i < run->query.plan->cte_count; i++)
-        made += run->ctes[i].store || run->ctes[i].recursion;
-    return made;
+/* What others read too is made at once, whoever asks for it here. */
+static Status make_shared_ctes(Run *run, const PlanNode *node, int depth, Error *err) {
+    if (depth > MAX_PLAN_DEPTH) return STATUS_OK; /* `produce` says so */
+    if (node->kind == PLAN_CTE && !node->working) {
+        const CteRun *made = &run->ctes[node->cte->index];
+        if (made->store || made->recursion) return STATUS_OK;
+        if (node->cte->reader_count > 1 || node->cte->term) return make_cte(run, node->cte, depth, err);
+        return make_shared_ctes(run, node->cte->seed, depth + 1, err);
+    }
+    for (int i = 0; i < node->input_count; i++)
+        TRY(make_shared_ctes(run, node->inputs[i], depth + 1, err));
+    return STATUS_OK;
 }
 
 static void add_guarded(Run *run, Guarded guarded) {
@@ -225,11 +232,11 @@ static Status produce_join(Run *run, const PlanNode *node, Stage *stages, Pipeli
         return STATUS_OK;
     }
     TRY(join_create(&run->query, node, &build, stages, &probe, &rest, err));
-    int first = run->pipeline_count, ctes = made_ctes(run);
+    bool guarded = node->guard && !run->term;
+    if (guarded) TRY(make_shared_ctes(run, node->inputs[1], depth + 1, err));
+    int first = run->pipeline_count;
     TRY(produce_below(run, node->inputs[1], node->inputs[1], build, depth, err));
-    /* A WITH query's rows may have other readers. */
-    if (node->guard && !run->term && made_ctes(run) == ctes)
-        add_guarded(run, (Guarded){.first = first, .end = run->pipeline_count, .probe = probe});
+    if (guarded) add_guarded(run, (Guarded){.first = first, .end = run->pipeline_count, .probe = probe});
     if (run->term) {
         join_keep_in_memory(probe); /* it is probed in every round */
         if (!reads_working_table(node->inputs[1], run->term)) keep(run, node, rest, probe);

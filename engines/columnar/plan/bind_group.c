@@ -151,6 +151,10 @@ static int find_relabelled(const Query *query, const Expr *expr) {
         int group = query_find_group(query, own);
         if (group >= 0) return group;
     }
+    /* A column as it is may not stand above a group that reads it under another name. */
+    if (expr->kind == EXPR_COLUMN && !expr->merged &&
+        sqltype_equals(expr->type, query->binder->columns[expr->column].type))
+        return -1;
     for (int g = 0; g < query->group_count && sqltype_is_text(expr->type); g++) {
         SqlType type = query->groups[g]->type;
         if (!sqltype_is_text(type) || sqltype_is(type, SQL_BPCHAR) || sqltype_is(expr->type, SQL_BPCHAR) ||

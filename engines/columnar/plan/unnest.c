@@ -313,9 +313,23 @@ static void guard_whole(Binder *binder, Rel *join, Expr *guard) {
     Rel *right = join->inputs[1];
     bool several = join->join_type == JOIN_SINGLE && !unnest_gives_one_row(right);
     bool raises = unnest_may_raise(right, false) || unnest_columns_may_raise(right, false);
-    if (several) join->inputs[1] = unnest_two_rows(binder, right);
+    if (raises || several) right = unnest_guard_outside(binder, right, join->inputs[0], &guard);
+    join->inputs[1] = several ? unnest_two_rows(binder, right) : right;
     join->guard = raises || several ? guard : NULL;
     rel_refresh_ids(binder, join);
+}
+
+/* The left side without what neither the guard nor the right side reads: guarded subqueries beside each other
+ * would copy each other over and over. */
+static Rel *where_guard_is_known(const Unnest *unnest, Rel *left, const Expr *guard) {
+    Arena *arena = unnest->binder->arena;
+    IdList read = {0}, needed = {0};
+    expr_collect_ids(arena, guard, &read);
+    for (int i = 0; i < read.count; i++)
+        if (rel_produces(left, read.items[i])) id_list_add(arena, &needed, read.items[i]);
+    for (int i = 0; i < unnest->outer->count; i++)
+        id_list_add(arena, &needed, unnest->outer->items[i]);
+    return unnest_without_values(left, &needed);
 }
 
 /* One that does is computed for the outer values of the rows it is for, or where it is read; where several
@@ -331,7 +345,7 @@ static void keep_from_failing(Unnest *unnest, Rel *join, Expr *guard) {
     unnest->lazy = unnest->exact || several || columns;
     if (!guard || !unnest->lazy) return;
     expr_list_add(binder->arena, &met, guard);
-    unnest->left = rel_filter(binder, join->inputs[0], &met);
+    unnest->left = rel_filter(binder, where_guard_is_known(unnest, join->inputs[0], guard), &met);
     if (several && !unnest->exact) expr_list_add(binder->arena, &join->predicates, guard);
 }
 

@@ -16,18 +16,24 @@ enum { MOST_SET_GROUPS = 64 }; /* groups of GROUPING SETS: bits of a word */
 typedef struct Unnest {
     Binder *binder;
     Rel **root; /* of the statement */
-    const Rel *left;
+    Rel *left;
     const IdList *outer; /* columns of the left side that the right side reads */
     bool existence;      /* duplicates of the right side change nothing */
     bool lazy;           /* expressions that may fail are computed where the value is read */
     bool exact;          /* the right side may fail: it is computed for outer values of the left side alone */
 } Unnest;
 
+/* unnest_domain.c: the rows of `left` without joined columns that `ids` do not need; duplicates may go. */
+Rel *unnest_without_values(Rel *left, const IdList *ids);
+
 /* unnest_guard.c: whether computing the right side could fail, but for the expressions that give its columns
  * (those go where they are read), or `often` does; whether these could; whether it gives a row at most. */
 bool unnest_may_raise(const Rel *right, bool often);
 bool unnest_columns_may_raise(const Rel *right, bool often);
 bool unnest_gives_one_row(const Rel *right);
+/* Where the right side reads columns from further outside than `left`: what the guard says of such columns
+ * becomes a condition of its rows, for it is computed for all values of them at once. *guard is the rest. */
+Rel *unnest_guard_outside(Binder *binder, Rel *right, const Rel *left, Expr **guard);
 /* The rows so far, or two: more are not needed to know that there are several. */
 Rel *unnest_two_rows(Binder *binder, Rel *right);
 

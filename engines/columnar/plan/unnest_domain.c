@@ -17,10 +17,10 @@ static bool produces_all(const Rel *rel, const IdList *ids) {
 }
 
 /* Subqueries' values beside the columns take no row away: they need not be computed again. */
-static const Rel *without_values(const Rel *left, const IdList *outer) {
+Rel *unnest_without_values(Rel *left, const IdList *ids) {
     while (left->kind == PLAN_JOIN &&
            (left->join_type == JOIN_LEFT || left->join_type == JOIN_SINGLE || left->join_type == JOIN_MARK) &&
-           produces_all(left->inputs[0], outer))
+           produces_all(left->inputs[0], ids))
         left = left->inputs[0];
     return left;
 }
@@ -31,7 +31,7 @@ static Rel *domain(Unnest *unnest, IdList *keys) {
     IdList copies = {0};
     Rel *distinct = rel_new(binder, PLAN_AGGREGATE, 1);
     distinct->inputs[0] =
-        rel_copy(binder, without_values(unnest->left, unnest->outer), unnest->outer, &copies);
+        rel_copy(binder, unnest_without_values(unnest->left, unnest->outer), unnest->outer, &copies);
     *keys = (IdList){0};
     for (int i = 0; i < copies.count; i++) {
         ColumnInfo info = binder->columns[copies.items[i]];

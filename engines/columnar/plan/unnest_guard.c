@@ -114,6 +114,85 @@ bool unnest_columns_may_raise(const Rel *right, bool often) {
     return false;
 }
 
+/* ---- columns from further outside ------------------------------------------------------------------------
+ */
+
+typedef struct Reads {
+    Arena *arena;
+    IdList ids;
+} Reads;
+
+static Expr *note_reads(void *context, Expr *expr) {
+    Reads *reads = context;
+    expr_collect_ids(reads->arena, expr, &reads->ids);
+    return expr;
+}
+
+static void collect_reads(Reads *reads, const Rel *rel) {
+    rel_each_expr((Rel *)rel, note_reads, reads); /* the visit changes nothing */
+    for (int i = 0; i < rel->input_count; i++)
+        collect_reads(reads, rel->inputs[i]);
+}
+
+static bool made_within(const Rel *rel, int id) {
+    if (rel_produces(rel, id) || id_list_has(&rel->table_ids, id)) return true;
+    for (int i = 0; i < rel->input_count; i++)
+        if (made_within(rel->inputs[i], id)) return true;
+    return false;
+}
+
+static bool reads_from_outside(Arena *arena, const Rel *right) {
+    Reads reads = {.arena = arena};
+    collect_reads(&reads, right);
+    for (int i = 0; i < reads.ids.count; i++)
+        if (!made_within(right, reads.ids.items[i])) return true;
+    return false;
+}
+
+/* Below whatever is computed of the rows, and below a scalar aggregate once more. */
+static Rel *rows_that_meet(Binder *binder, Rel *right, const ExprList *conditions) {
+    Rel **slot = &right;
+    while ((*slot)->kind == PLAN_PROJECT || (*slot)->kind == PLAN_SORT || (*slot)->kind == PLAN_LIMIT ||
+           (*slot)->kind == PLAN_FILTER)
+        slot = &(*slot)->inputs[0];
+    Rel *at = *slot;
+    ExprList copies = {0};
+    for (int i = 0; i < conditions->count; i++)
+        expr_list_add(binder->arena, &copies, expr_copy(binder->arena, conditions->items[i]));
+    if (at->kind == PLAN_AGGREGATE && at->exprs.count == 0 && !at->grouping_set_count)
+        at->inputs[0] = rows_that_meet(binder, at->inputs[0], conditions);
+    *slot = rel_filter(binder, at, &copies);
+    return right;
+}
+
+/* That all of AND are true, or none of OR, is said of each of them. */
+static void split_guard(Arena *arena, Expr *guard, ExprList *out) {
+    ExprList parts = {0};
+    expr_split_conjuncts(arena, guard, &parts);
+    for (int i = 0; i < parts.count; i++) {
+        Expr *part = parts.items[i], *inner = part->arg_count ? part->args[0] : NULL;
+        bool each = (part->kind == EXPR_IS_TRUE && inner->kind == EXPR_AND) ||
+                    (part->kind == EXPR_IS_NOT_TRUE && inner->kind == EXPR_OR);
+        if (!each) expr_list_add(arena, out, part);
+        for (int a = 0; each && a < inner->arg_count; a++) {
+            Expr *test = expr_new(arena, part->kind, part->type, 1);
+            test->args[0] = inner->args[a];
+            split_guard(arena, test, out);
+        }
+    }
+}
+
+Rel *unnest_guard_outside(Binder *binder, Rel *right, const Rel *left, Expr **guard) {
+    Arena *arena = binder->arena;
+    ExprList all = {0}, outside = {0}, rest = {0};
+    split_guard(arena, *guard, &all);
+    for (int i = 0; i < all.count; i++)
+        expr_list_add(arena, expr_reads_any(all.items[i], left) ? &rest : &outside, all.items[i]);
+    if (outside.count == 0 || !reads_from_outside(arena, right)) return right;
+    *guard = rest.count ? expr_and_all(arena, &rest) : NULL;
+    return rows_that_meet(binder, right, &outside);
+}
+
 Rel *unnest_two_rows(Binder *binder, Rel *right) {
     Rel *limit = rel_new(binder, PLAN_LIMIT, 1);
     limit->inputs[0] = right;
