@@ -7,8 +7,8 @@
     "Accept, Authorization, Content-Type, If-None-Match, Idempotency-Key, Last-Event-ID, traceparent, "      \
     "X-Engine, X-Request-Id, X-Tag"
 #define SHOWN_HEADERS                                                                                        \
-    "ETag, Idempotent-Replayed, Location, Retry-After, X-Cache, X-Engine, X-Next-Page-Token, "               \
-    "X-Request-Id, X-Warning"
+    "ETag, Idempotent-Replayed, Location, Retry-After, X-Cache, X-Engine, X-Max-Rows, "                      \
+    "X-Next-Page-Token, X-Request-Id, X-Warning"
 
 bool cors_allows(const char *origins, const char *origin) {
     size_t length = strlen(origin);

@@ -92,6 +92,10 @@ static void count_success(QueryRun *run, QueryLane lane, int64_t rows) {
 
 static void name_engine(QueryRun *run) {
     exchange_add_header(run->exchange, "X-Engine", run->decision->engine->name);
+    bool enveloped = run->format == ROWFORMAT_JSON || run->format == ROWFORMAT_COMPACT;
+    if (!enveloped && !run->is_write) /* these have no "truncated": as many rows as this may not be all */
+        exchange_add_header(run->exchange, "X-Max-Rows",
+                            arena_printf(&run->exchange->arena, "%lld", (long long)run->max_rows));
     if (run->decision->warning) exchange_add_header(run->exchange, "X-Warning", run->decision->warning);
 }
 

@@ -583,6 +583,24 @@ static void saved_queries_are_bounded_in_bytes(void **state) {
     free(body);
 }
 
+/* CSV and its like have no "truncated". */
+static void the_limit_is_told_where_the_rows_cannot(void **state) {
+    static const char five[] = "/query?sql=SELECT+*+FROM+t+WHERE+v+%3D+'rows:5'";
+    char uri[128];
+    snprintf(uri, sizeof uri, "%s&max_rows=3&format=csv", five);
+    FcgiReply reply = call("GET", uri, NULL, NULL);
+    assert_non_null(strstr(reply.text.data, "X-Max-Rows: 3\r\n"));
+    assert_null(strstr(reply.body, "3,some text"));
+    fcgi_reply_free(&reply);
+    snprintf(uri, sizeof uri, "%s&format=ndjson", five);
+    expect_reply("GET", uri, NULL, 200, "X-Max-Rows: 10000\r\n");
+    snprintf(uri, sizeof uri, "%s&max_rows=3", five);
+    reply = call("GET", uri, NULL, NULL);
+    assert_null(strstr(reply.text.data, "X-Max-Rows"));
+    assert_non_null(strstr(reply.body, "\"truncated\":true"));
+    fcgi_reply_free(&reply);
+}
+
 static void what_the_client_has_is_not_sent_again(void **state) {
     static const char csv[] = "/query?sql=SELECT+v+FROM+t+WHERE+id+%3D+1&format=csv";
     FcgiReply reply = call("GET", csv, NULL, NULL);
@@ -659,6 +677,7 @@ int main(void) {
         cmocka_unit_test(pages_of_other_sites_do_not_ask),
         cmocka_unit_test(what_the_client_has_is_not_sent_again),
         cmocka_unit_test(forms_of_other_sites_change_nothing),
+        cmocka_unit_test(the_limit_is_told_where_the_rows_cannot),
         cmocka_unit_test(an_alias_keeps_what_was_sent),
         cmocka_unit_test(saved_queries_are_bounded_in_bytes),
         cmocka_unit_test(paths_of_similar_tools),
