@@ -104,7 +104,7 @@ RowAccess row_cost_access(const RowCosts *costs, const TableDesc *table, const R
 /* ---- features of the tree ----------------------------------------------------------------------------- */
 
 typedef struct Features {
-    bool sub_select, locks, unknown_function, aggregate, window;
+    bool sub_select, locks, unknown_function, aggregate, window, range;
     int selects;
 } Features;
 
@@ -130,6 +130,12 @@ static bool is_aggregate(const char *name) {
     return false;
 }
 
+static bool is_range(const PgQuery__AExpr *expression) {
+    const char *name = expression->n_name == 1 ? pgtree_string(expression->name[0]) : NULL;
+    bool between = expression->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN;
+    return between || (name && (name[0] == '<' || name[0] == '>') && strcmp(name, "<>") != 0);
+}
+
 static bool see_feature(void *state, const ProtobufCMessage *message) {
     Features *features = state;
     if (PGTREE_IS(message, func_call)) {
@@ -142,6 +148,8 @@ static bool see_feature(void *state, const ProtobufCMessage *message) {
         features->selects++;
     } else if (PGTREE_IS(message, sub_link) || PGTREE_IS(message, common_table_expr)) {
         features->sub_select = true;
+    } else if (PGTREE_IS(message, a__expr)) {
+        features->range |= is_range((const PgQuery__AExpr *)message);
     } else if (PGTREE_IS(message, locking_clause)) {
         features->locks = true;
     }
@@ -354,6 +362,7 @@ RowWork row_cost_estimate(const Statement *statement, const PgQuery__Node *root,
         break;
     }
     work.estimate.cost_ms += costs->latency;
+    work.joins_ranges = features.range && statement->binding_count > 1;
     work.plain = !features.sub_select && !features.locks && !features.unknown_function;
     return work;
 }

@@ -32,6 +32,7 @@ typedef struct RowWork {
     bool unique_lookup;   /* at most one row per table key: one table, a unique key held equal to constants */
     bool plain;           /* no function that may wait, no sub-select, no lock: its time is its rows' */
     double inserted_rows; /* of INSERT ... VALUES, 0 = it is none */
+    bool joins_ranges;    /* several tables and a range: how long that is decides how they are best joined */
     EngineEstimate estimate;
 } RowWork;
 

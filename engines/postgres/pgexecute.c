@@ -8,13 +8,15 @@
 enum { LONGEST_NAMED_BYTES = 16384 };
 
 /* A statement is kept on the server when it is likely to come again: its literals are lifted, it has
- * parameters, or its very text came before. */
+ * parameters, or its very text came before. Not where the plan depends on their values: after five runs
+ * PostgreSQL may settle for one that supposes ranges of some size. */
 static bool worth_a_name(PgPlan *plan, const PgPiece *piece) {
     int earlier_runs = atomic_fetch_add(&plan->runs, 1);
     bool kind_repeats =
         plan->base.statement->kind == STATEMENT_READ || plan->base.statement->kind == STATEMENT_WRITE;
     bool reusable = plan->lifted_count > 0 || piece->param_count > 0 || earlier_runs > 0;
-    return kind_repeats && !plan->session && reusable && strlen(piece->text.sql) <= LONGEST_NAMED_BYTES;
+    return kind_repeats && !plan->session && !plan->planned_each_time && reusable &&
+           strlen(piece->text.sql) <= LONGEST_NAMED_BYTES;
 }
 
 Status pgexecute_execute(Engine *base, EnginePlan *engine_plan, Execution *execution, ArrowArrayStream *out,

@@ -275,6 +275,7 @@ static void classify(PgPlan *plan, const Findings *found, EngineVerdict *verdict
     plan->read_only = statement->kind == STATEMENT_READ && !plan->session && !found->writes && is_read(root);
     RowCosts costs = pgcosts_of(pgengine_of(plan->base.engine));
     RowWork work = row_cost_estimate(statement, root, &costs);
+    plan->planned_each_time = work.joins_ranges;
     bool few_values = work.inserted_rows > 0 && work.inserted_rows <= PGLIFT_MAX;
     verdict->estimate = work.estimate;
     bool known_kind = plan->read_only || statement->kind == STATEMENT_WRITE;

@@ -28,6 +28,7 @@ typedef struct PgPlan {
     int lifted_count;
     bool session;   /* may change the session's state: never on a shared connection, reset afterwards */
     bool read_only; /* may be sent twice, and stopped before its end */
+    bool planned_each_time; /* by the values of this run */
     _Atomic int runs;
 } PgPlan;
 

@@ -486,6 +486,27 @@ static void test_a_full_pool_hides_nothing(void **state) {
     rmdir(directory);
 }
 
+/* How a join is done depends on how long its ranges are. */
+static void test_ranges_are_planned_each_time(void **state) {
+    static const char kept[] =
+        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%kept_%s%%'";
+    char by_key[128], by_range[128];
+    fixture_conninfo();
+    for (int i = 0; i < 3; i++) {
+        fixture_expect(
+            &shared,
+            "SELECT count(*) AS kept_key FROM pgexec_t a JOIN pgexec_t b ON a.id = b.id WHERE a.id = 1", "1");
+        fixture_expect(&shared,
+                       "SELECT count(*) AS kept_range FROM pgexec_t a JOIN pgexec_t b ON a.id = b.id WHERE "
+                       "a.id >= 1 AND a.id < 2",
+                       "1");
+    }
+    snprintf(by_key, sizeof by_key, kept, "key FROM");
+    snprintf(by_range, sizeof by_range, kept, "range FROM");
+    fixture_expect(&shared, by_key, "1");
+    fixture_expect(&shared, by_range, "0");
+}
+
 /* More different statements than a connection keeps. */
 static void test_many_prepared(void **state) {
     fixture_conninfo();
@@ -511,6 +532,7 @@ int main(void) {
         cmocka_unit_test(test_scan_count),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_server_down),
+        cmocka_unit_test(test_ranges_are_planned_each_time),
         cmocka_unit_test(test_many_prepared),
         cmocka_unit_test(test_lost_connections),
         cmocka_unit_test(test_triggers_further_on),
