@@ -30,7 +30,7 @@ const char *jobs_user_of(Api *api, Exchange *exchange) {
 static const char *key_of(Exchange *exchange, const char *user) {
     const char *own = exchange_parameter(exchange, "HTTP_IDEMPOTENCY_KEY");
     const char *attempt = exchange_parameter(exchange, "SIGNALBOX_ATTEMPT_ID");
-    if (own && own[0]) return arena_printf(&exchange->arena, "key %s %.*s", user, MOST_KEY_BYTES, own);
+    if (own && own[0]) return arena_printf(&exchange->arena, "key %s\x1f%.*s", user, MOST_KEY_BYTES, own);
     return attempt && attempt[0] ? arena_printf(&exchange->arena, "attempt %.255s", attempt) : NULL;
 }
 

@@ -7,7 +7,7 @@
 #include "fcgi/jobs/job_results.h"
 #include "fcgi/jobs/job_states.h"
 
-enum { ROUND = 256 };
+enum { ROUND = 256, MOST_TURNS = 10000 };
 
 typedef struct Expired {
     int count;
@@ -89,6 +89,27 @@ static Status drop_jobs(JobStore *store, const JobKeeping *keeping, const Expire
     return STATUS_OK;
 }
 
+/* Users come and go; whose turn was long ago counts as one who had none. */
+static Status drop_turns(JobStore *store, Error *err) {
+    sqlite3_stmt *statement;
+    int64_t count;
+    job_store_lock(store);
+    Status status = job_store_prepare(store, "SELECT count(*) FROM turns", &statement, err);
+    if (status == STATUS_OK) status = job_store_number(store, statement, 0, &count, err);
+    if (status == STATUS_OK && count > MOST_TURNS) {
+        status = job_store_prepare(store,
+                                   "DELETE FROM turns WHERE started_us <= (SELECT started_us FROM turns"
+                                   " ORDER BY started_us DESC LIMIT 1 OFFSET ?1)",
+                                   &statement, err);
+        if (status == STATUS_OK) {
+            sqlite3_bind_int(statement, 1, MOST_TURNS);
+            status = job_store_run(store, statement, err);
+        }
+    }
+    job_store_unlock(store);
+    return status;
+}
+
 Status job_keep_trim(JobStore *store, const JobKeeping *keeping, int64_t now_us, Error *err) {
     Expired results, jobs;
     job_store_lock(store);
@@ -97,6 +118,7 @@ Status job_keep_trim(JobStore *store, const JobKeeping *keeping, int64_t now_us,
     job_store_unlock(store);
     TRY(status);
     TRY(drop_results(store, keeping, &results, err));
+    TRY(drop_turns(store, err));
     return drop_jobs(store, keeping, &jobs, err);
 }
 

@@ -66,6 +66,12 @@ void job_owner_close(JobOwner *owner) {
     *owner = (JobOwner){.fd = -1};
 }
 
+bool job_owner_is_known(const JobOwner *self, const char *name) {
+    char path[PATH_BYTES];
+    path_of(self, name, path);
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 typedef Status (*GoneFunction)(void *context, const char *name, Error *err);
 
 static Status look_at(const JobOwner *self, const char *name, GoneFunction gone, void *context, Error *err) {

@@ -55,10 +55,18 @@ static Status settle(Jobs *jobs, JobRun *run, bool *moved, Error *err) {
     return job_finish(jobs->store, run->claim.number, jobs->owner.name, &run->outcome, moved, err);
 }
 
-/* A state that cannot be written now (the disk is full) is written later: the job stays ours until then. */
+static bool is_stopping(Jobs *jobs) {
+    pthread_mutex_lock(&jobs->lock);
+    bool stopping = jobs->stopping;
+    pthread_mutex_unlock(&jobs->lock);
+    return stopping;
+}
+
+/* A state that cannot be written now (the disk is full) is written later: the job stays ours until then.
+ * When the process stops first, another one finds it without an owner. */
 static void settle_at_last(Jobs *jobs, JobRun *run) {
-    static const int64_t patience_ns = 60000000000;
-    int64_t began_ns = clock_now_ns();
+    static const int64_t patience_ns = 10000000000;
+    int64_t stopping_ns = 0;
     for (;;) {
         Error err = {0};
         bool moved;
@@ -67,7 +75,8 @@ static void settle_at_last(Jobs *jobs, JobRun *run) {
             return;
         }
         log_error("jobs.state", "job=%s error=\"%s\"", run->claim.id, err.message);
-        if (clock_now_ns() - began_ns > patience_ns) return;
+        if (!stopping_ns && is_stopping(jobs)) stopping_ns = clock_now_ns();
+        if (stopping_ns && clock_now_ns() - stopping_ns > patience_ns) return;
         nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
     }
 }
@@ -173,6 +182,21 @@ static Status recover(void *context, const char *owner, Error *err) {
     return STATUS_OK;
 }
 
+/* A process that could not write how its jobs ended takes its file along when it stops, and a machine that
+ * loses power may lose the file: such an owner is in no directory. */
+static Status recover_unowned(Jobs *jobs, Error *err) {
+    Arena arena;
+    const char **owners;
+    int count;
+    arena_init(&arena);
+    Status status = job_running_owners(jobs->reader, &arena, &owners, &count, err);
+    for (int i = 0; status == STATUS_OK && i < count; i++)
+        if (strcmp(owners[i], jobs->owner.name) != 0 && !job_owner_is_known(&jobs->owner, owners[i]))
+            status = recover(jobs, owners[i], err);
+    arena_deinit(&arena);
+    return status;
+}
+
 static void complain(const char *what, Status status, const Error *err) {
     if (status != STATUS_OK) log_warn("jobs", "step=%s error=\"%s\"", what, err->message);
 }
@@ -194,6 +218,7 @@ static void look_after(Jobs *jobs, Due *due, int64_t now_ns) {
     int64_t ignored;
     if (is_due(&due->settle_ns, now_ns, SETTLE_MS)) {
         complain("recover", job_owners_find_gone(&jobs->owner, recover, jobs, &err), &err);
+        complain("recover", recover_unowned(jobs, &err), &err);
         complain("expire", job_expire(jobs->store, clock_wall_us(), &ignored, &err), &err);
         if (jobs->host.tick) jobs->host.tick(jobs->host.context);
     }

@@ -148,13 +148,17 @@ static Status insert(JobStore *store, const JobRequest *request, JobTicket *tick
     return note_event(store, ticket->number, JOB_QUEUED, ticket->created_us, err);
 }
 
-static Status find_by_key(JobStore *store, const char *key, JobTicket *out, Error *err) {
+static Status find_by_key(JobStore *store, const JobRequest *request, JobTicket *out, Error *err) {
     sqlite3_stmt *row;
-    TRY(job_store_prepare(store, "SELECT number, id, created_us, status FROM jobs WHERE request_key = ?1",
-                          &row, err));
-    job_bind_text(row, 1, key);
+    bool other = false;
+    TRY(job_store_prepare(
+        store, "SELECT number, id, created_us, status, body <> ?2 FROM jobs WHERE request_key = ?1", &row,
+        err));
+    job_bind_text(row, 1, request->key);
+    job_bind_text(row, 2, request->body);
     int code = sqlite3_step(row);
     if (code == SQLITE_ROW) {
+        other = sqlite3_column_int(row, 4) != 0;
         out->repeated = true;
         out->number = sqlite3_column_int64(row, 0);
         snprintf(out->id, sizeof out->id, "%s", (const char *)sqlite3_column_text(row, 1));
@@ -164,6 +168,9 @@ static Status find_by_key(JobStore *store, const char *key, JobTicket *out, Erro
     Status status =
         code == SQLITE_ROW || code == SQLITE_DONE ? STATUS_OK : job_store_error(store, "read", err);
     sqlite3_finalize(row);
+    if (other)
+        return error_set(err, SQLSTATE_INVALID_PARAMETER,
+                         "another request was made with this Idempotency-Key, and it stands");
     return status;
 }
 
@@ -171,7 +178,7 @@ Status job_submit_within(JobStore *store, const JobRequest *request, int64_t mos
                          Error *err) {
     int64_t queued;
     *out = (JobTicket){.status = JOB_QUEUED};
-    if (request->key) TRY(find_by_key(store, request->key, out, err));
+    if (request->key) TRY(find_by_key(store, request, out, err));
     if (out->repeated)
         return job_queue_position(store, out->number, request->priority, &out->queue_position, err);
     TRY(job_queue_length(store, &queued, err));
@@ -422,6 +429,25 @@ Status job_recover(JobStore *store, const char *owner, int64_t *count, Error *er
     *count = 0;
     TRY(job_store_begin(store, err));
     return job_store_end(store, recover(store, owner, count, err), err);
+}
+
+Status job_running_owners(JobStore *store, Arena *arena, const char ***out, int *count, Error *err) {
+    sqlite3_stmt *statement;
+    *out = arena_alloc(arena, ROUND * sizeof **out);
+    *count = 0;
+    job_store_lock(store);
+    Status status = job_store_prepare(store,
+                                      "SELECT DISTINCT owner FROM jobs INDEXED BY jobs_running"
+                                      " WHERE status = 'running' AND owner IS NOT NULL LIMIT ?1",
+                                      &statement, err);
+    if (status == STATUS_OK) {
+        sqlite3_bind_int(statement, 1, ROUND);
+        while (sqlite3_step(statement) == SQLITE_ROW)
+            (*out)[(*count)++] = job_column_text(statement, 0, arena);
+        sqlite3_finalize(statement);
+    }
+    job_store_unlock(store);
+    return status;
 }
 
 static Status expire(JobStore *store, int64_t now_us, int64_t *count, Error *err) {

@@ -37,7 +37,8 @@ typedef struct JobRequest {
     const char *headers; /* likewise */
     const char *user;    /* "" = nobody in particular */
     const char *tag;     /* may be NULL */
-    const char *key;     /* a second request of the same key gets the first one's job; NULL = none */
+    const char *key;     /* a second request of the same key gets the first one's job, or fails when its body
+                            is another; NULL = none */
     bool only_reads;     /* may be run again when its process dies */
     int priority;
     int64_t max_runtime_ms;
@@ -111,6 +112,8 @@ Status job_cancels_asked(JobStore *store, const char *owner, void (*stop)(void *
 
 /* Jobs of an owner that is gone: reads run again once, others fail. `count` is how many. */
 Status job_recover(JobStore *store, const char *owner, int64_t *count, Error *err);
+/* Some of those who own running jobs, in the arena. */
+Status job_running_owners(JobStore *store, Arena *arena, const char ***out, int *count, Error *err);
 /* Queued jobs whose time is over fail. */
 Status job_expire(JobStore *store, int64_t now_us, int64_t *count, Error *err);
 

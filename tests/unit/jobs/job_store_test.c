@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "engines/base/clock.h"
+#include "fcgi/jobs/job_keep.h"
 #include "fcgi/jobs/job_owners.h"
+#include "fcgi/jobs/jobs.h"
 #include "fcgi/jobs/job_read.h"
 #include "fcgi/jobs/job_results.h"
 #include "fcgi/jobs/slots.h"
@@ -316,6 +318,57 @@ static void slots_are_shared_and_come_back(void **state) {
     slots_close(theirs);
 }
 
+static void run_nothing(void *context, JobRun *run) {
+    run->outcome.status = JOB_COMPLETED;
+}
+
+/* Its file went with it, but not how its job ended. */
+static void a_job_of_an_unknown_owner_is_taken_over(void **state) {
+    Jobs *jobs;
+    JobsOptions options = {
+        .directory = directory, .slots = 1, .job_hours = 1, .result_hours = 1, .drain_timeout_ms = 1000};
+    JobsHost host = {.run = run_nothing};
+    JobTicket read = submit("u", 3, true), write = submit("u", 3, false);
+    assert_int_equal(claim("00000000000000000000000000000000").number, read.number);
+    assert_int_equal(claim("00000000000000000000000000000000").number, write.number);
+    must(jobs_open(&options, &jobs, &err));
+    must(jobs_start(jobs, &host, &err));
+    for (int i = 0; i < 2000 && !job_status_is_final(read_job(read.id).status); i++)
+        usleep(10000);
+    jobs_close(jobs);
+    assert_int_equal(read_job(read.id).status, JOB_COMPLETED);
+    assert_int_equal(read_job(write.id).status, JOB_FAILED);
+    assert_string_equal(read_job(write.id).sqlstate, "40003");
+}
+
+static void a_key_stands_for_one_request(void **state) {
+    JobRequest request = {
+        .sql = "SELECT 1", .body = "{1}", .user = "u", .key = "k", .priority = 3, .max_runtime_ms = 1000};
+    JobTicket first, second;
+    must(job_submit(store, &request, 0, &first, &err));
+    must(job_submit(store, &request, 0, &second, &err));
+    assert_string_equal(first.id, second.id);
+    request.body = "{2}";
+    assert_int_equal(job_submit(store, &request, 0, &second, &err), STATUS_ERROR);
+    assert_string_equal(err.sqlstate, SQLSTATE_INVALID_PARAMETER);
+}
+
+static void turns_are_bounded(void **state) {
+    JobKeeping keeping = {.result_directory = directory, .most_jobs = 10};
+    static const char many[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                               "12000) INSERT INTO turns SELECT 'u' || i, 3, i FROM n";
+    sqlite3_stmt *statement;
+    int64_t count, oldest;
+    assert_int_equal(sqlite3_exec(store->handle, many, NULL, NULL, NULL), SQLITE_OK);
+    must(job_keep_trim(store, &keeping, clock_wall_us(), &err));
+    must(job_store_prepare(store, "SELECT count(*) FROM turns", &statement, &err));
+    must(job_store_number(store, statement, 0, &count, &err));
+    must(job_store_prepare(store, "SELECT min(started_us) FROM turns", &statement, &err));
+    must(job_store_number(store, statement, 0, &oldest, &err));
+    assert_int_equal(count, 10000);
+    assert_int_equal(oldest, 2001);
+}
+
 static void page_tokens_belong_to_one_job(void **state) {
     char token[JOB_PAGE_TOKEN_BYTES];
     int64_t row;
@@ -343,6 +396,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(processes_never_claim_one_job_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_that_is_killed_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slots_are_shared_and_come_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_job_of_an_unknown_owner_is_taken_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_stands_for_one_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(turns_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(page_tokens_belong_to_one_job, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
