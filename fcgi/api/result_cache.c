@@ -8,6 +8,9 @@
 
 #include "engines/base/hash.h"
 
+enum {
+    MOST_ELSE_BYTES = 16 << 10 /* in a value beside the head and the marker, where it is read in haste */
+};
 enum { COMPRESS_FROM_BYTES = 4 << 10, ZSTD_LEVEL = 1, KEPT_CONTEXTS = 8 };
 
 /* Before the marker, the tail and the head in a value. */
@@ -188,9 +191,17 @@ bool result_cache_keep(ResultCache *cache, const StrBuf *key, const StrBuf *mark
     return kept;
 }
 
+/* False: made from something else than `marker`. */
+static bool is_made_from(const StrBuf *value, const StrBuf *marker) {
+    ValueHead head;
+    if (value->length < sizeof head) return false;
+    memcpy(&head, value->data, sizeof head);
+    return head.marker_bytes == marker->length && head.marker_bytes <= value->length - sizeof head &&
+           memcmp(value->data + sizeof head, marker->data, marker->length) == 0;
+}
+
 /* The sizes are checked though a checksum was: whoever may write to the file may write checksums, too. */
-static bool read_value(ResultCache *cache, const StrBuf *value, const StrBuf *marker, size_t most_bytes,
-                       ResultAnswer *out) {
+static bool read_value(ResultCache *cache, const StrBuf *value, size_t most_bytes, ResultAnswer *out) {
     ValueHead head;
     if (value->length < sizeof head) return false;
     memcpy(&head, value->data, sizeof head);
@@ -199,7 +210,6 @@ static bool read_value(ResultCache *cache, const StrBuf *value, const StrBuf *ma
     if (head.marker_bytes > left || head.tail_bytes > left - head.marker_bytes || head.rows < 0 ||
         head.head_bytes > (uint64_t)cache->options.max_entry_bytes || head.head_bytes > most_bytes)
         return false;
-    if (head.marker_bytes != marker->length || memcmp(at, marker->data, marker->length) != 0) return false;
     at += head.marker_bytes;
     left -= (size_t)head.marker_bytes + head.tail_bytes;
     strbuf_append(&out->tail, at, head.tail_bytes);
@@ -216,10 +226,12 @@ bool result_cache_find(ResultCache *cache, const StrBuf *key, const StrBuf *mark
     StrBuf value;
     strbuf_init(&value);
     *out = (ResultAnswer){0};
-    bool there = result_store_get(cache->store, key->data, key->length, &value);
-    bool found = there && read_value(cache, &value, marker, most_bytes, out);
+    size_t most_value = most_bytes < SIZE_MAX / 2 ? most_bytes + marker->length + MOST_ELSE_BYTES : SIZE_MAX;
+    bool there = result_store_get(cache->store, key->data, key->length, most_value, &value);
+    bool current = there && is_made_from(&value, marker);
+    bool found = current && read_value(cache, &value, most_bytes, out);
     strbuf_deinit(&value);
-    if (there && !found) atomic_fetch_add_explicit(&cache->counters.stale, 1, memory_order_relaxed);
+    if (there && !current) atomic_fetch_add_explicit(&cache->counters.stale, 1, memory_order_relaxed);
     if (!found) {
         strbuf_reset(&out->head);
         strbuf_reset(&out->tail);

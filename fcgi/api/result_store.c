@@ -260,7 +260,7 @@ bool result_store_put(ResultStore *store, const void *key, size_t key_bytes, con
 
 /* Whole and of this key, into `entry`; what another process writes there meanwhile fails the checksum. */
 static bool read_entry(ResultStore *store, uint64_t offset, const void *key, size_t key_bytes,
-                       StrBuf *entry) {
+                       size_t most_bytes, StrBuf *entry) {
     uint64_t at = offset % store->capacity, most = store->capacity / LARGEST_SHARE;
     EntryHead head;
     strbuf_reset(entry);
@@ -269,7 +269,7 @@ static bool read_entry(ResultStore *store, uint64_t offset, const void *key, siz
     if (entry->length < sizeof head) return false;
     memcpy(&head, entry->data, sizeof head);
     if (head.magic != entry_magic || head.offset != offset || head.key_bytes != key_bytes ||
-        head.value_bytes > most || key_bytes > most)
+        head.value_bytes > most || head.value_bytes > most_bytes || key_bytes > most)
         return false;
     size_t bytes = sizeof head + key_bytes + head.value_bytes;
     if (bytes > most || at + bytes > store->capacity) return false;
@@ -288,14 +288,15 @@ static bool is_old(const ResultStore *store, uint64_t offset) {
     return head_of(store) - offset > store->capacity / 4 * OLD_QUARTERS;
 }
 
-bool result_store_get(ResultStore *store, const void *key, size_t key_bytes, StrBuf *value) {
+bool result_store_get(ResultStore *store, const void *key, size_t key_bytes, size_t most_bytes,
+                      StrBuf *value) {
     uint64_t hash = hash64_bytes(key, key_bytes, 0);
     _Atomic uint64_t *bucket = bucket_of(store, hash);
     for (int way = 0; way < WAYS; way++) {
         uint64_t place = atomic_load_explicit(&bucket[way], memory_order_acquire);
         uint64_t offset = offset_of(place);
         if (!place || place >> PLACE_BITS != tag_of(hash) || !is_in_ring(store, offset)) continue;
-        if (!read_entry(store, offset, key, key_bytes, value)) continue;
+        if (!read_entry(store, offset, key, key_bytes, most_bytes, value)) continue;
         size_t before = sizeof(EntryHead) + key_bytes;
         value->length -= before;
         memmove(value->data, value->data + before, value->length + 1);

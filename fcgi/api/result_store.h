@@ -22,8 +22,10 @@ typedef struct ResultStore ResultStore;
 Status result_store_open(const char *path, int64_t capacity_bytes, ResultStore **out, Error *err);
 void result_store_close(ResultStore *store); /* may be NULL */
 
-/* The value of this very key into `value`, which is reset. */
-bool result_store_get(ResultStore *store, const void *key, size_t key_bytes, StrBuf *value);
+/* The value of this very key into `value`, which is reset. One of more than `most_bytes` is not read: for a
+ * thread that must not be kept. */
+bool result_store_get(ResultStore *store, const void *key, size_t key_bytes, size_t most_bytes,
+                      StrBuf *value);
 /* False: it was not kept (too large, no space on the disk). */
 bool result_store_put(ResultStore *store, const void *key, size_t key_bytes, const void *value,
                       size_t value_bytes);

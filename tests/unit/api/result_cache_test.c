@@ -57,7 +57,9 @@ static void given_while_the_marker_is_the_same(void **state) {
         for (int noise = 0; noise < 2; noise++) { /* packed, and not worth it */
             assert_true(keep("q", "1", bytes, noise));
             assert_int_equal(find("q", "1", SIZE_MAX), bytes);
+            uint64_t stale = result_cache_counters(cache)->stale;
             assert_int_equal(find("q", "1", bytes - 1), -1);
+            assert_int_equal(result_cache_counters(cache)->stale, stale); /* too large, not old */
             assert_int_equal(find("q", "2", SIZE_MAX), -1);
             assert_int_equal(find("q", "", SIZE_MAX), -1);
             assert_int_equal(find("q ", "1", SIZE_MAX), -1);
@@ -77,7 +79,7 @@ static void hostile_values(void **state) {
     assert_true(keep("h", "marker", 50000, false));
     StrBuf value;
     strbuf_init(&value);
-    assert_true(result_store_get(store, "h", 1, &value));
+    assert_true(result_store_get(store, "h", 1, SIZE_MAX, &value));
     unsigned seed = 1;
     for (int round = 0; round < 20000; round++) {
         size_t length = rand_r(&seed) % 4 ? value.length : (size_t)rand_r(&seed) % (value.length + 1);

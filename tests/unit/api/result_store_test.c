@@ -49,7 +49,7 @@ static bool has(ResultStore *store, unsigned number) {
     StrBuf value, expected;
     strbuf_init(&value);
     strbuf_init(&expected);
-    bool found = result_store_get(store, &number, sizeof number, &value);
+    bool found = result_store_get(store, &number, sizeof number, SIZE_MAX, &value);
     if (found) {
         fill(&expected, number, value.length);
         assert_memory_equal(value.data, expected.data, value.length);
@@ -71,8 +71,12 @@ static void found_by_every_opener(void **state) {
     StrBuf value;
     unsigned number = 1;
     strbuf_init(&value);
-    assert_true(result_store_get(one, &number, sizeof number, &value));
+    assert_true(result_store_get(one, &number, sizeof number, SIZE_MAX, &value));
     assert_int_equal(value.length, 50);
+    number = 2;
+    assert_false(result_store_get(one, &number, sizeof number, 99999, &value)); /* not read in haste */
+    assert_int_equal(value.length, 0);
+    assert_true(result_store_get(one, &number, sizeof number, 100000, &value));
     strbuf_deinit(&value);
     ResultStoreUse use;
     result_store_use(other, &use);
