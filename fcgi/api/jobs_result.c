@@ -8,6 +8,7 @@
 #include "fcgi/api/jobs_resource.h"
 #include "fcgi/api/negotiation.h"
 #include "fcgi/api/problem.h"
+#include "fcgi/api/query_request.h"
 #include "fcgi/format/arrow_ipc_file.h"
 #include "fcgi/jobs/job_results.h"
 
@@ -115,6 +116,24 @@ static bool has_rows(ResultPage *page) {
     else
         return true;
     return false;
+}
+
+/* Whoever the rules deny the statement is not given its rows because another could run it. What they say of
+ * hours is of the hours when it ran. */
+static bool may_read(ResultPage *page) {
+    Exchange *exchange = page->exchange;
+    if (!strcmp(jobs_user_of(page->api, exchange), page->job.user)) return true;
+    QueryBody body = {.sql = page->job.sql, .sql_bytes = strlen(page->job.sql)};
+    RouteRequest request = query_request_route(exchange, &body);
+    RouteTiming timing;
+    Decision *decision = NULL;
+    Error err = {0};
+    request.header_engine = NULL;
+    bool denied = router_decide(page->api->router, &request, &decision, &timing, &err) != STATUS_OK &&
+                  !strcmp(err.sqlstate, SQLSTATE_DENIED);
+    if (decision) decision_release(decision);
+    if (denied) problem_reply(exchange, 0, &err);
+    return !denied;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------
@@ -236,7 +255,9 @@ void job_result_handle(Api *api, Exchange *exchange, char *const *arguments) {
     char path[4096];
     Error err = {0};
     *page = (ResultPage){.api = api, .exchange = exchange};
-    if (!jobs_find(api, exchange, arguments[0], &page->job) || !negotiate(page) || !has_rows(page)) return;
+    if (!jobs_find(api, exchange, arguments[0], &page->job) || !negotiate(page) || !has_rows(page) ||
+        !may_read(page))
+        return;
     job_result_path(jobs_result_directory(api->jobs), page->job.id, path);
     if (arrow_ipc_file_open(path, &page->file, &err) != STATUS_OK) {
         problem_reply(exchange, 0, &err);

@@ -365,6 +365,7 @@ static void answer_kept_or_run(QueryRun *run) {
     Error err = {0};
     bool found;
     strbuf_init(&body);
+    rule_limits_lower(&run->decision->limits, run->exchange, &run->max_rows); /* of a kept answer, too */
     if (query_result_serve(run, &body, &found, &err) != STATUS_OK)
         end_with_problem(run, &err);
     else if (found)

@@ -137,8 +137,11 @@ describe('jobs', () => {
   });
 
   test('lists and figures', async () => {
-    const list = await request('GET', '/api/v1/jobs?status=completed&limit=2');
-    assert.ok(list.json().jobs.length === 2 && list.json().jobs.every((found) => found.status === 'completed'));
+    const list = await eventually('two have ended', async () => {
+      const { jobs } = (await request('GET', '/api/v1/jobs?status=completed&limit=2')).json();
+      return jobs.length === 2 && jobs;
+    });
+    assert.ok(list.every((found) => found.status === 'completed'));
     assert.equal((await request('GET', '/api/v1/jobs?status=nonsense')).status, 400);
     const status = await request('GET', '/api/v1/status');
     assert.ok(status.json().slots.total >= 2);

@@ -32,6 +32,14 @@ describe('rules', () => {
     const route = (await post('/api/v1/route', { sql, tag: 'e2e-few' })).json();
     assert.deepEqual(route.rules_tried.map((trial) => [trial.rule, trial.matched]), [['e2e-no', false], ['e2e-few', true]]);
 
+    // What another has had kept is cut for who may have few, also when this text of it has not been met before.
+    const kept = (space) => `SELECT origin, count(*) AS n FROM flights${space} GROUP BY origin`;
+    await everywhere('it is kept', async () => (await answer(kept(''))).cached);
+    for (let spaces = 1; spaces < 9; spaces++) {
+      const cut = await answer({ sql: kept(' '.repeat(spaces)), tag: 'e2e-few' });
+      assert.deepEqual([cut.row_count, cut.truncated], [3, true]);
+    }
+
     appendFileSync(file, "[[rule]]\nnmae = 'wrong'\n");
     await everywhere('the mistake is told', async () => /a rule has no key nmae/.test((await request('GET', '/api/v1/status')).json().configuration.error ?? ''));
     assert.equal(await statusOf({ sql, tag: 'e2e-denied' }), 403);
