@@ -1,5 +1,6 @@
 /* GROUP BY, and what may stand in SELECT, HAVING and ORDER BY above it. */
 #include "engines/columnar/plan/bind.h"
+#include "engines/columnar/plan/unnest.h"
 
 static int add_group(Query *query, Expr *expr, const char *name) {
     Binder *binder = query->binder;
@@ -272,6 +273,7 @@ static Rel *place(Query *query, const PendingJoin *pending, Rel *rel) {
     join->inputs[1] = pending->right;
     join->predicates = pending->conditions;
     join->guard = reads_window(query, pending->guard) ? NULL : pending->guard;
+    if (join->guard && join->dependent) unnest_keep_comparisons(query->binder, join, join->guard);
     if (pending->type == JOIN_MARK) id_list_add(query->binder->arena, &join->ids, pending->mark);
     rel_refresh_ids(query->binder, join);
     return join;

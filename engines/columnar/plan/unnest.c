@@ -111,6 +111,15 @@ static Expr *when(Binder *binder, Expr *condition, Expr *value) {
     return choice;
 }
 
+void unnest_keep_comparisons(Binder *binder, Rel *join, const Expr *guard) {
+    if (!unnest_columns_may_raise(join->inputs[1], false)) return;
+    for (int i = 0; i < join->predicates.count; i++) {
+        Expr **predicate = &join->predicates.items[i];
+        if (!expr_reads_any(*predicate, join->inputs[0]))
+            *predicate = when(binder, expr_copy(binder->arena, guard), *predicate);
+    }
+}
+
 /* ---- one aggregated row
  * ------------------------------------------------------------------------------------------- */
 

@@ -23,6 +23,10 @@ typedef struct Unnest {
     bool exact;          /* the right side may fail: it is computed for outer values of the left side alone */
 } Unnest;
 
+/* A comparison of a guarded, dependent right side with a constant would sink to rows that are of no outer
+ * value: the guard keeps it at the join. */
+void unnest_keep_comparisons(Binder *binder, Rel *join, const Expr *guard);
+
 /* unnest_domain.c: the rows of `left` without joined columns that `ids` do not need; duplicates may go. */
 Rel *unnest_without_values(Rel *left, const IdList *ids);
 
