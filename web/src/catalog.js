@@ -1,6 +1,7 @@
 // The engines and tables there are: read at the start, after statements that change them, and every 30 seconds.
 import { signal } from '@preact/signals';
 import { fetchEngines, fetchTables } from './api.js';
+import { quoted } from './names.js';
 
 export const tables = signal([]);
 export const engines = signal([]);
@@ -15,7 +16,6 @@ export async function refreshCatalog() {
 
 export const announcement = signal(''); // for screen readers
 
-export const quoted = (name) => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 export const fullName = (table) => `${table.engine}.${table.schema}.${table.name}`;
 export const findTable = (name) => tables.value.find((table) => fullName(table) === name)
   ?? tables.value.find((table) => `${table.schema}.${table.name}` === name) ?? tables.value.find((table) => table.name === name);

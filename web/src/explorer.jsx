@@ -2,7 +2,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { signal } from '@preact/signals';
 import { getJson, sendJson } from './api.js';
-import { announcement, catalogState, engines, fullName, nameInSql, quoted, refreshCatalog, tables } from './catalog.js';
+import { announcement, catalogState, engines, fullName, nameInSql, refreshCatalog, tables } from './catalog.js';
+import { quoted } from './names.js';
 import { ago, bytes, milliseconds, short } from './format.js';
 import { Icon } from './icons.jsx';
 import { go, hrefOf, place } from './place.js';

@@ -1,7 +1,8 @@
 // A table's newest rows, as they come.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { getRows, runQuery, tablePath } from '../api.js';
-import { catalogState, findTable, fullName, quoted, tables } from '../catalog.js';
+import { catalogState, findTable, fullName, tables } from '../catalog.js';
+import { quoted } from '../names.js';
 import { count } from '../format.js';
 import { Icon } from '../icons.jsx';
 import { Waiting } from '../lazy.jsx';

@@ -1,5 +1,5 @@
 // The statement that makes a table like this one: its columns, keys, partitions and order.
-import { quoted } from '../catalog.js';
+import { quoted } from '../names.js';
 
 const literal = (text) => `'${text.replaceAll("'", "''")}'`;
 
