@@ -32,7 +32,7 @@ typedef struct ProxyPair {
 
 static inline bool proxy_pass(int from, int to, char *buffer, ssize_t *count) {
     *count = read(from, buffer, PROXY_BUFFER);
-    return *count > 0 && write(to, buffer, (size_t)*count) == *count;
+    return *count > 0 && send(to, buffer, (size_t)*count, MSG_NOSIGNAL) == *count;
 }
 
 static void *proxy_pair(void *argument) {
@@ -46,7 +46,8 @@ static void *proxy_pair(void *argument) {
         if (fds[1].revents && !proxy_pass(pair->server, pair->client, buffer, &count)) break;
         if (!fds[0].revents) continue;
         if (!proxy_pass(pair->client, pair->server, buffer, &count)) break;
-        if (memmem(buffer, (size_t)count, pair->proxy->word, strlen(pair->proxy->word)) &&
+        if (pair->proxy->word &&
+            memmem(buffer, (size_t)count, pair->proxy->word, strlen(pair->proxy->word)) &&
             atomic_fetch_sub(&pair->proxy->cuts_left, 1) > 0)
             break;
     }
