@@ -64,8 +64,9 @@ test('the history has what ran, well or not', async () => {
   assert.equal((await query(`SELECT 1 / 0 AS "${mark}"`)).status, 400);
   const path = `/api/v1/history?q=${encodeURIComponent(mark)}`;
   const found = await eventually('both are noted', async () => {
-    const { entries, total } = (await request('GET', path)).json();
-    return total === 2 && entries;
+    // The router may try the good one on another engine, too, beside the request.
+    const entries = (await request('GET', path)).json().entries.filter(({ origin }) => origin === 'query');
+    return entries.length === 2 && entries;
   });
   const [failed, ran] = found[0].status === 400 ? found : found.toReversed();
   assert.deepEqual([failed.status, failed.sqlstate], [400, '22012']);
