@@ -368,7 +368,7 @@ static void *ping(void *argument) {
 /* A read on a server that hangs is given up, and told so. The ping that finds it out counts from when it was
  * sent, also while it still waits. */
 static void test_hung_server(void **state) {
-    Proxy proxy;
+    static Proxy proxy; /* threads of its connections may outlive the test */
     Lane lane;
     Query query;
     LaneCall call;
@@ -465,7 +465,7 @@ static void test_cancel(void **state) {
 /* The connection breaks after the statement left: a read may be run again elsewhere, of a write nothing is
  * known. */
 static void test_cut(void **state) {
-    Proxy proxy;
+    static Proxy proxy;
     Lane lane;
     Query query;
     Result result;
